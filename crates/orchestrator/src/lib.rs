@@ -1,0 +1,2 @@
+//! Use-cases, ports, the live hub and the work loop of OpenClutch.
+pub mod runtime;
