@@ -1,2 +1,23 @@
-//! Rules of OpenClutch: pure, no clock, no randomness, no I/O.
+//! Rules of OpenClutch: pure, no async, no clock, no randomness, no I/O.
+//!
+//! A command meets its rule in [`rule`]; the rule looks at a [`view::View`] and
+//! gives a [`change::Change`] or says no with a [`refusal::Refusal`]. Reads are
+//! [`range::Range`]s; [`query`] gives them meaning. [`plan`] decides what the
+//! work loop does next.
+
+pub mod activity;
+pub mod actor;
+pub mod change;
+pub mod chat;
+pub mod ctx;
+pub mod doc;
+pub mod id;
+pub mod project;
+pub mod range;
+pub mod refusal;
+pub mod run;
+pub mod talk;
+pub mod task;
+pub mod text;
 pub mod time;
+pub mod view;

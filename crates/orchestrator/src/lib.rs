@@ -1,2 +1,3 @@
 //! Use-cases, ports, the live hub and the work loop of OpenClutch.
 pub mod runtime;
+pub mod store;

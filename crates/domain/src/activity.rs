@@ -1,0 +1,33 @@
+//! The activity log: one line per accepted command, with the true actor.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    actor::Actor,
+    id::{ActivityId, ProjectId, TaskId},
+    time::Millis,
+};
+
+/// A line of the log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Activity {
+    /// Id.
+    pub id: ActivityId,
+    /// Project, where there is one.
+    #[serde(default)]
+    pub project: Option<ProjectId>,
+    /// Task, where there is one.
+    #[serde(default)]
+    pub task: Option<TaskId>,
+    /// Stable word, for example `status_changed` (facts §1.10).
+    pub what: String,
+    /// Who.
+    pub actor: Actor,
+    /// Details, for example `from_status`, `to_status`, `reason`.
+    #[serde(default)]
+    pub data: BTreeMap<String, String>,
+    /// When.
+    pub at: Millis,
+}

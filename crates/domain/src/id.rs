@@ -1,0 +1,70 @@
+//! Typed ids. Entities have random UUIDs (version 4, lower case); the first
+//! eight characters are a contract: branch names, session keys and the CLI's
+//! prefixes use them.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub Uuid);
+
+        impl $name {
+            /// The first eight hexadecimal digits.
+            #[must_use]
+            pub fn id8(self) -> String {
+                let mut text = self.0.simple().to_string();
+                text.truncate(8);
+                text
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}", self.0.hyphenated())
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), self.0.hyphenated())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = uuid::Error;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Uuid::parse_str(text.trim()).map(Self)
+            }
+        }
+    )+};
+}
+
+ids! {
+    /// A project.
+    ProjectId,
+    /// A task; people see `T-<number>` instead.
+    TaskId,
+    /// One "waits for" edge between two tasks.
+    DependencyId,
+    /// A comment on a task.
+    CommentId,
+    /// A signal of an agent: question, blocker, alert or note.
+    SignalId,
+    /// Something a person should know.
+    NotificationId,
+    /// One attempt of an agent at a task.
+    RunId,
+    /// A chat.
+    ChatId,
+    /// A message in a chat.
+    MessageId,
+    /// A line of the activity log.
+    ActivityId,
+}

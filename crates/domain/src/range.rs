@@ -1,0 +1,192 @@
+//! Bounded reads. A store answers ranges and knows nothing of their meaning.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    doc::{Doc, DocKey, Inside, Kind, Scope},
+    time::Millis,
+};
+
+/// Order of a [`Range::ByStatus`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Order {
+    /// By `Index::order`, then id, ascending.
+    Ordered,
+    /// By `Index::at`, then id, descending.
+    Newest,
+}
+
+/// Where a page of [`Range::Children`] begins: behind this order and id.
+#[derive(Clone, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
+pub struct After {
+    /// `Index::order` of the last one seen.
+    pub order: f64,
+    /// Its id.
+    pub id: String,
+}
+
+/// One bounded read.
+#[derive(Clone, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(tag = "range", rename_all = "snake_case")]
+pub enum Range {
+    /// One document, or none.
+    Doc {
+        /// Which.
+        key: DocKey,
+    },
+    /// The document that has a unique name, or none.
+    ByUnique {
+        /// The name.
+        name: String,
+    },
+    /// What hangs on `parent`, by (order, id) ascending.
+    Children {
+        /// Kind.
+        kind: Kind,
+        /// Parent.
+        parent: String,
+        /// Page start.
+        after: Option<After>,
+        /// Most documents.
+        limit: u32,
+    },
+    /// What hangs on `parent`, by (at, id) descending.
+    NewestChildren {
+        /// Kind.
+        kind: Kind,
+        /// Parent.
+        parent: String,
+        /// Only older than this moment.
+        before: Option<Millis>,
+        /// Most documents.
+        limit: u32,
+    },
+    /// What is linked to `link`, by (order, id) ascending.
+    Linked {
+        /// Kind.
+        kind: Kind,
+        /// Second parent.
+        link: String,
+        /// Most documents.
+        limit: u32,
+    },
+    /// Documents of a scope in one status.
+    ByStatus {
+        /// Kind.
+        kind: Kind,
+        /// Scope; `None` is the whole installation.
+        scope: Option<Scope>,
+        /// Status.
+        status: String,
+        /// Order.
+        order: Order,
+        /// Most documents.
+        limit: u32,
+    },
+    /// Documents of a scope, by (at, id) descending.
+    Newest {
+        /// Kind.
+        kind: Kind,
+        /// Scope.
+        scope: Scope,
+        /// Only older than this moment.
+        before: Option<Millis>,
+        /// Most documents.
+        limit: u32,
+    },
+}
+
+impl Range {
+    /// One document.
+    #[must_use]
+    pub fn doc(kind: Kind, id: impl ToString) -> Self {
+        Self::Doc { key: DocKey::new(kind, id) }
+    }
+
+    /// The document that has a unique name.
+    #[must_use]
+    pub fn unique(name: impl Into<String>) -> Self {
+        Self::ByUnique { name: name.into() }
+    }
+
+    /// The first `limit` children.
+    #[must_use]
+    pub fn children(kind: Kind, parent: impl ToString, limit: u32) -> Self {
+        Self::Children { kind, parent: parent.to_string(), after: None, limit }
+    }
+
+    /// A stable text that names the range, for maps.
+    fn name(&self) -> String {
+        format!("{self:?}")
+    }
+}
+
+/// What a read asks for: ranges, and the scopes whose revisions make up the answer's version.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Fetch {
+    /// Scopes covered. A watch runs again when a commit touches one of them.
+    pub scopes: Vec<Scope>,
+    /// Ranges.
+    pub ranges: Vec<Range>,
+}
+
+/// A value and the version at which it was read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Versioned<T> {
+    /// Sum of the revisions of the fetch's scopes, read in the same transaction.
+    pub version: u64,
+    /// Each scope's revision, in the fetch's order.
+    pub scopes: Vec<(Scope, u64)>,
+    /// The value.
+    pub value: T,
+}
+
+/// Documents by the range that asked for them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Docs {
+    found: BTreeMap<String, Vec<Arc<Doc>>>,
+}
+
+impl Docs {
+    /// Keeps the answer to `range`.
+    pub fn insert(&mut self, range: &Range, docs: Vec<Arc<Doc>>) {
+        self.found.insert(range.name(), docs);
+    }
+
+    /// The answer to `range`; `None` when it was not asked for.
+    #[must_use]
+    pub fn get(&self, range: &Range) -> Option<&[Arc<Doc>]> {
+        self.found.get(&range.name()).map(Vec::as_slice)
+    }
+
+    /// The insides of the answer to `range`; empty when it was not asked for.
+    pub fn all<'a, T: Inside + 'a>(&'a self, range: &Range) -> impl Iterator<Item = &'a T> + use<'a, T> {
+        self.get(range).unwrap_or(&[]).iter().filter_map(|d| T::of(&d.body))
+    }
+
+    /// The first inside of the answer to `range`.
+    #[must_use]
+    pub fn first<T: Inside>(&self, range: &Range) -> Option<&T> {
+        self.get(range)?.first().and_then(|d| T::of(&d.body))
+    }
+
+    /// How many documents were read.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.found.values().map(Vec::len).sum()
+    }
+
+    /// Nothing was read.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Takes everything of `other`; its answers replace ours.
+    pub fn merge(&mut self, other: Self) {
+        self.found.extend(other.found);
+    }
+}

@@ -1,0 +1,129 @@
+//! Every way in which we say no: a stable code, a sentence for people.
+
+use serde::{Deserialize, Serialize};
+
+/// How an edge should answer a refusal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefusalClass {
+    /// The request is wrong: HTTP 400.
+    Invalid,
+    /// The thing is not there: HTTP 404.
+    NotFound,
+    /// It does not fit the present state: HTTP 409.
+    Conflict,
+    /// The actor may not: HTTP 403.
+    Forbidden,
+}
+
+macro_rules! refusals {
+    ($($(#[$doc:meta])* $name:ident => $class:ident, $code:literal, $text:literal;)+) => {
+        /// The user may not or cannot. Sentences that outside programs compare are those of facts §2.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]
+        pub enum Refusal {
+            $($(#[$doc])* #[error($text)] $name,)+
+            /// A task waits for others. Carries how many.
+            #[error("Cannot change status: dependencies not complete. {0} incomplete dependencies must be done first.")]
+            DependenciesOpen(u32),
+        }
+
+        impl Refusal {
+            /// Every refusal, for tests and documents.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)+ Self::DependenciesOpen(1)];
+
+            /// The stable code.
+            #[must_use]
+            pub const fn code(self) -> &'static str {
+                match self { $(Self::$name => $code,)+ Self::DependenciesOpen(_) => "dependencies_open" }
+            }
+
+            /// How an edge answers it.
+            #[must_use]
+            pub const fn class(self) -> RefusalClass {
+                match self { $(Self::$name => RefusalClass::$class,)+ Self::DependenciesOpen(_) => RefusalClass::Invalid }
+            }
+        }
+    };
+}
+
+refusals! {
+    /// No title.
+    TitleMissing => Invalid, "title_missing", "A task needs a title.";
+    /// Title over 200 characters.
+    TitleTooLong => Invalid, "title_too_long", "A title has at most 200 characters; put the rest into the description.";
+    /// No project name.
+    NameMissing => Invalid, "name_missing", "A project needs a name.";
+    /// Name over 100 characters.
+    NameTooLong => Invalid, "name_too_long", "A project's name has at most 100 characters.";
+    /// Slug over 50 characters.
+    SlugTooLong => Invalid, "slug_too_long", "Slug must be 50 characters or less";
+    /// Slug with other characters.
+    SlugInvalid => Invalid, "slug_invalid", "A slug has lower-case letters, digits and inner hyphens only.";
+    /// The slug belongs to another project.
+    SlugTaken => Conflict, "slug_taken", "A project with this slug already exists";
+    /// Text over one megabyte.
+    TextTooLong => Invalid, "text_too_long", "The text is longer than one megabyte; attach a file instead.";
+    /// Empty text.
+    ContentMissing => Invalid, "content_missing", "Content is required";
+    /// No summary in a completion.
+    SummaryMissing => Invalid, "summary_missing", "Summary is required";
+    /// An empty answer to a signal.
+    ResponseMissing => Invalid, "response_missing", "response is required and must be a string";
+    /// Path that is not absolute.
+    PathNotAbsolute => Invalid, "path_not_absolute", "The repository's path must be absolute, for example /home/you/project.";
+    /// Repository not in owner/repo form.
+    GithubRepoInvalid => Invalid, "github_repo_invalid", "github_repo must be in owner/repo format";
+    /// Limit below one.
+    MaxAgentsInvalid => Invalid, "max_agents_invalid", "work_loop_max_agents must be a positive integer";
+    /// Colour that is not `#rrggbb`.
+    ColorInvalid => Invalid, "color_invalid", "A colour is written as # and six hexadecimal digits.";
+    /// No such project.
+    ProjectNotFound => NotFound, "project_not_found", "Project not found";
+    /// No such task.
+    TaskNotFound => NotFound, "task_not_found", "Task not found";
+    /// No such comment.
+    CommentNotFound => NotFound, "comment_not_found", "Comment not found";
+    /// No such signal.
+    SignalNotFound => NotFound, "signal_not_found", "Signal not found";
+    /// No such dependency.
+    DependencyNotFound => NotFound, "dependency_not_found", "Dependency not found";
+    /// No such chat.
+    ChatNotFound => NotFound, "chat_not_found", "Chat not found";
+    /// No such message.
+    MessageNotFound => NotFound, "message_not_found", "Message not found";
+    /// No such run.
+    RunNotFound => NotFound, "run_not_found", "This run is not known.";
+    /// A task waits for itself.
+    SelfDependency => Invalid, "self_dependency", "Task cannot depend on itself";
+    /// The edge would close a circle.
+    DependencyCycle => Invalid, "dependency_cycle", "Adding this dependency would create a cycle";
+    /// The edge exists.
+    DependencyExists => Conflict, "dependency_exists", "Dependency already exists";
+    /// Two tasks of different projects.
+    DependencyAcross => Invalid, "dependency_across_projects", "Both tasks of a dependency must belong to the same project.";
+    /// The graph is too large to check.
+    DependencyGraphTooLarge => Invalid, "dependency_graph_too_large", "This project has too many dependencies to check for cycles; remove some first.";
+    /// A finished task moved without saying so.
+    DoneIsFinal => Conflict, "done_is_final", "Cannot move a task out of done by accident. Reopen it on purpose.";
+    /// Somebody has answered already.
+    SignalAnswered => Conflict, "signal_answered", "Signal has already been responded to";
+    /// A message with this run id exists.
+    MessageExists => Conflict, "message_exists", "Message already exists";
+    /// Nothing in the patch.
+    NothingToChange => Invalid, "nothing_to_change", "No fields to update";
+    /// The project's tasks would go too.
+    ProjectHasTasks => Conflict, "project_has_tasks", "This project still has tasks; delete it with force to remove them too.";
+    /// The project is too large to delete in one step.
+    TooMuchAtOnce => Conflict, "too_much_at_once", "There is too much to remove in one step; try again to remove the rest.";
+    /// The neighbour of a move is not in that column.
+    NeighbourNotFound => Invalid, "neighbour_not_found", "The card to place this one beside is no longer in that column.";
+    /// An agent is already at work.
+    RunOpen => Conflict, "run_open", "An agent is already working on this task.";
+    /// The claim is not possible any more.
+    NotReady => Conflict, "not_ready", "The task is no longer ready.";
+    /// The run has ended.
+    RunEnded => Conflict, "run_ended", "This run has already ended.";
+    /// Somebody else leads.
+    LeaseLost => Conflict, "lease_lost", "Another server leads the work loop now.";
+    /// Only a person may do this.
+    HumansOnly => Forbidden, "humans_only", "Only a person in the browser may do this.";
+}

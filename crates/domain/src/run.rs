@@ -1,0 +1,143 @@
+//! Runs (one attempt of an agent at a task), the loop's state, and its lease.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    id::{ProjectId, RunId, SignalId, TaskId},
+    task::{Role, words},
+    time::Millis,
+};
+
+words! {
+    /// Where a run stands.
+    RunState {
+        /// Claimed in the store; the runtime may or may not have heard of it.
+        Claimed = "claimed", "Starting";
+        /// The runtime took it.
+        Started = "started", "Working";
+        /// Its turn ended with an open question; the answer continues it.
+        Waiting = "waiting", "Waits for an answer";
+        /// Over.
+        Ended = "ended", "Ended";
+    }
+}
+
+words! {
+    /// How a run ended.
+    Outcome {
+        /// It reported its work as complete, or opened a pull request.
+        Completed = "completed", "Completed";
+        /// It ended without reporting anything.
+        Silent = "silent", "Ended without a report";
+        /// The model, a tool or the runtime failed.
+        Failed = "failed", "Failed";
+        /// Somebody stopped it, or moved its task away.
+        Aborted = "aborted", "Stopped";
+    }
+}
+
+/// One attempt of an agent at a task.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    /// Id.
+    pub id: RunId,
+    /// The task.
+    pub task: TaskId,
+    /// Its project.
+    pub project: ProjectId,
+    /// The **agent's** role; the task's may change later.
+    pub role: Role,
+    /// The ordinal among this task's runs of this role, from 1.
+    pub attempt: u32,
+    /// `<task>:<role>:<ordinal>`; unique.
+    pub action_id: String,
+    /// Key under which it is dispatched; the gateway makes it the run id.
+    pub key: String,
+    /// `agent:main:{slug}:{role}:{id8}:r{n}`.
+    pub session_key: String,
+    /// Model asked for; `None` is the runtime's default.
+    #[serde(default)]
+    pub model: Option<String>,
+    /// Version of the role's prompt: the first 12 characters of its hash, or a version's id.
+    pub prompt_version: String,
+    /// State.
+    pub state: RunState,
+    /// Run ids under which the runtime continued it, oldest first (its own restart, or an answer that started a new turn).
+    #[serde(default)]
+    pub successors: Vec<String>,
+    /// The question it waits for.
+    #[serde(default)]
+    pub waits_for: Option<SignalId>,
+    /// The agent called `mark_complete` in it.
+    #[serde(default)]
+    pub reported: bool,
+    /// Claimed at.
+    pub claimed_at: Millis,
+    /// Taken by the runtime at.
+    #[serde(default)]
+    pub started_at: Option<Millis>,
+    /// Over at.
+    #[serde(default)]
+    pub ended_at: Option<Millis>,
+    /// How it ended.
+    #[serde(default)]
+    pub outcome: Option<Outcome>,
+    /// The agent's last words (at most 4,000 characters), or the reason of the failure.
+    #[serde(default)]
+    pub last_words: Option<String>,
+}
+
+impl Run {
+    /// The run id to follow now: the newest successor, else the key.
+    #[must_use]
+    pub fn current_id(&self) -> &str {
+        self.successors.last().map_or(&self.key, String::as_str)
+    }
+
+    /// Whether `run_id` names this run.
+    #[must_use]
+    pub fn is_known_as(&self, run_id: &str) -> bool {
+        self.key == run_id || self.successors.iter().any(|s| s == run_id)
+    }
+
+    /// Not over.
+    #[must_use]
+    pub const fn open(&self) -> bool {
+        !matches!(self.state, RunState::Ended)
+    }
+
+    /// Uses up one of the limits: claimed or at work. One that waits for a person does not.
+    #[must_use]
+    pub const fn takes_a_place(&self) -> bool {
+        matches!(self.state, RunState::Claimed | RunState::Started)
+    }
+}
+
+/// The loop's view of one project, written when it changes (facts §1.12).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoopState {
+    /// Which project.
+    pub project: ProjectId,
+    /// A person paused it.
+    #[serde(default)]
+    pub paused: bool,
+    /// Why each ready task does not start, by task.
+    #[serde(default)]
+    pub notes: BTreeMap<TaskId, String>,
+    /// A sentence about the whole project, for example that the gateway does not answer.
+    #[serde(default)]
+    pub notice: Option<String>,
+    /// Changed at.
+    pub updated_at: Millis,
+}
+
+/// Who leads the work loop when several servers share a store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lease {
+    /// The server that leads.
+    pub holder: String,
+    /// Raised by the holder every few seconds.
+    pub beat: u64,
+}

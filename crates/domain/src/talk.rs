@@ -1,0 +1,220 @@
+//! What is said about tasks: comments, signals, notifications.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    id::{CommentId, NotificationId, ProjectId, RunId, SignalId, TaskId},
+    task::words,
+    text::Body,
+    time::Millis,
+};
+
+words! {
+    /// What kind of author wrote a comment.
+    AuthorType {
+        /// The coordinating agent.
+        Coordinator = "coordinator", "Coordinator";
+        /// A working agent.
+        Agent = "agent", "Agent";
+        /// A person.
+        Human = "human", "Person";
+    }
+}
+
+words! {
+    /// What a comment is for.
+    CommentType {
+        /// Plain words.
+        Message = "message", "Comment";
+        /// Explains a change of status.
+        StatusChange = "status_change", "Status";
+        /// Asks for input.
+        RequestInput = "request_input", "Asks for input";
+        /// Reports the end of the work.
+        Completion = "completion", "Completed";
+    }
+}
+
+/// A comment on a task (facts §1.4).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Comment {
+    /// Id.
+    pub id: CommentId,
+    /// On which task.
+    pub task: TaskId,
+    /// Its project.
+    pub project: ProjectId,
+    /// Name of the author, as given.
+    pub author: String,
+    /// Kind of author, as given.
+    pub author_type: AuthorType,
+    /// Markdown.
+    pub content: Body,
+    /// What it is for.
+    pub kind: CommentType,
+    /// When a request was answered.
+    #[serde(default)]
+    pub responded_at: Option<Millis>,
+    /// Written at.
+    pub created_at: Millis,
+}
+
+words! {
+    /// What an agent wants to say.
+    SignalKind {
+        /// It asks and waits.
+        Question = "question", "Question";
+        /// It cannot go on.
+        Blocker = "blocker", "Blocker";
+        /// Something is wrong.
+        Alert = "alert", "Alert";
+        /// Good to know; nobody waits.
+        Fyi = "fyi", "Fyi";
+    }
+}
+
+words! {
+    /// How serious a signal is.
+    SignalSeverity {
+        /// The usual.
+        Normal = "normal", "Normal";
+        /// Soon.
+        High = "high", "High";
+        /// At once.
+        Critical = "critical", "Critical";
+    }
+}
+
+words! {
+    /// Whether the answer reached the agent's session.
+    Delivery {
+        /// Will be sent; survives a crash.
+        Pending = "pending", "Being delivered";
+        /// The gateway took it.
+        Sent = "sent", "Delivered";
+        /// The gateway refused it; the reason is kept.
+        Failed = "failed", "Not delivered";
+    }
+}
+
+/// A signal of an agent (facts §1.11).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signal {
+    /// Id; also the key under which the answer is sent.
+    pub id: SignalId,
+    /// About which task.
+    pub task: TaskId,
+    /// Its project.
+    pub project: ProjectId,
+    /// Which run asked, where it is known.
+    #[serde(default)]
+    pub run: Option<RunId>,
+    /// The session that asked, as it was given.
+    pub session_key: String,
+    /// Name of the agent, as it was given.
+    pub agent_id: String,
+    /// Kind.
+    pub kind: SignalKind,
+    /// Severity.
+    pub severity: SignalSeverity,
+    /// The words.
+    pub message: Body,
+    /// When it was answered.
+    #[serde(default)]
+    pub responded_at: Option<Millis>,
+    /// The answer.
+    #[serde(default)]
+    pub response: Option<Body>,
+    /// When the answer reached the session.
+    #[serde(default)]
+    pub delivered_at: Option<Millis>,
+    /// State of the answer's delivery.
+    #[serde(default)]
+    pub delivery: Option<Delivery>,
+    /// Why it failed.
+    #[serde(default)]
+    pub delivery_error: Option<String>,
+    /// Raised at.
+    pub created_at: Millis,
+}
+
+impl Signal {
+    /// Whether the agent waits for an answer.
+    #[must_use]
+    pub const fn blocking(&self) -> bool {
+        !matches!(self.kind, SignalKind::Fyi)
+    }
+
+    /// Blocking and not answered.
+    #[must_use]
+    pub const fn waits(&self) -> bool {
+        self.blocking() && self.responded_at.is_none()
+    }
+
+    /// The text in which a person's answer goes into the session (facts §2.9).
+    #[must_use]
+    pub fn answer_text(&self, response: &str) -> String {
+        format!(
+            "[{} Response from Human]\n\nOriginal {}:\n{}\n\nResponse:\n{}",
+            self.kind.label(),
+            self.kind.word(),
+            self.message,
+            response
+        )
+    }
+}
+
+words! {
+    /// What a notification is about.
+    NotificationType {
+        /// A person is needed.
+        Escalation = "escalation", "Escalation";
+        /// An agent asks.
+        RequestInput = "request_input", "Question";
+        /// Work ended.
+        Completion = "completion", "Completed";
+        /// Anything else.
+        System = "system", "Notice";
+    }
+}
+
+words! {
+    /// How loud a notification is.
+    NotificationSeverity {
+        /// Good to know.
+        Info = "info", "Info";
+        /// Look soon.
+        Warning = "warning", "Warning";
+        /// Look now.
+        Critical = "critical", "Critical";
+    }
+}
+
+/// Something a person should know (facts §1.8).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notification {
+    /// Id.
+    pub id: NotificationId,
+    /// About which task.
+    #[serde(default)]
+    pub task: Option<TaskId>,
+    /// In which project.
+    #[serde(default)]
+    pub project: Option<ProjectId>,
+    /// About what.
+    pub kind: NotificationType,
+    /// How loud.
+    pub severity: NotificationSeverity,
+    /// One line.
+    pub title: String,
+    /// The words.
+    pub message: String,
+    /// Which agent.
+    #[serde(default)]
+    pub agent: Option<String>,
+    /// Seen.
+    #[serde(default)]
+    pub read: bool,
+    /// Made at.
+    pub created_at: Millis,
+}

@@ -1,0 +1,282 @@
+//! Tasks and their status machine (facts §1.2).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    id::{ProjectId, RunId, TaskId},
+    text::{Body, Title},
+    time::Millis,
+};
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal, $label:literal;)+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum $name { $($(#[$vdoc])* #[serde(rename = $word)] $variant,)+ }
+
+        impl $name {
+            /// All of them, in their natural order.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The word that the wire uses.
+            #[must_use]
+            pub const fn word(self) -> &'static str {
+                match self { $(Self::$variant => $word,)+ }
+            }
+
+            /// The words that people read.
+            #[must_use]
+            pub const fn label(self) -> &'static str {
+                match self { $(Self::$variant => $label,)+ }
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = ();
+
+            fn from_str(text: &str) -> Result<Self, ()> {
+                match text { $($word => Ok(Self::$variant),)+ _ => Err(()) }
+            }
+        }
+    };
+}
+pub(crate) use words;
+
+words! {
+    /// Where a task stands; one column of the board each.
+    Status {
+        /// Not planned yet.
+        Backlog = "backlog", "Backlog";
+        /// An agent may take it.
+        Ready = "ready", "Ready";
+        /// Somebody works on it.
+        InProgress = "in_progress", "In progress";
+        /// Waits for a review.
+        InReview = "in_review", "In review";
+        /// Cannot go on without help.
+        Blocked = "blocked", "Blocked";
+        /// Finished.
+        Done = "done", "Done";
+    }
+}
+
+words! {
+    /// How urgent a task is; the order is the loop's order.
+    Priority {
+        /// Whenever there is time.
+        Low = "low", "Low";
+        /// The usual.
+        Medium = "medium", "Medium";
+        /// Soon.
+        High = "high", "High";
+        /// Before all others.
+        Urgent = "urgent", "Urgent";
+    }
+}
+
+words! {
+    /// What kind of agent takes a task.
+    Role {
+        /// Plans, splits and asks.
+        Pm = "pm", "PM";
+        /// Writes code.
+        Dev = "dev", "Dev";
+        /// Finds things out.
+        Research = "research", "Research";
+        /// Judges work.
+        Reviewer = "reviewer", "Reviewer";
+        /// Brings branches together.
+        ConflictResolver = "conflict_resolver", "Conflict resolver";
+    }
+}
+
+words! {
+    /// How a task ended.
+    Resolution {
+        /// Done as asked.
+        Completed = "completed", "Completed";
+        /// Given up on purpose.
+        Discarded = "discarded", "Discarded";
+        /// Its pull request was merged.
+        Merged = "merged", "Merged";
+    }
+}
+
+words! {
+    /// State of a manual dispatch (facts §2.8).
+    DispatchStatus {
+        /// Asked for.
+        Pending = "pending", "Pending";
+        /// Being started.
+        Spawning = "spawning", "Starting";
+        /// At work.
+        Active = "active", "Active";
+        /// Ended well.
+        Completed = "completed", "Completed";
+        /// Ended badly.
+        Failed = "failed", "Failed";
+    }
+}
+
+words! {
+    /// State of the checks after a merge.
+    VerificationStatus {
+        /// Not begun.
+        Pending = "pending", "Pending";
+        /// At work.
+        Running = "running", "Running";
+        /// All well.
+        Success = "success", "Passed";
+        /// Something is wrong.
+        Failed = "failed", "Failed";
+    }
+}
+
+/// A task.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Task {
+    /// Id; `REST` calls it `id`.
+    pub id: TaskId,
+    /// Its project.
+    pub project: ProjectId,
+    /// People see `T-<number>`; unique in the installation.
+    pub number: u64,
+    /// Title.
+    pub title: Title,
+    /// Markdown.
+    #[serde(default)]
+    pub description: Option<Body>,
+    /// Column.
+    pub status: Status,
+    /// Priority.
+    pub priority: Priority,
+    /// Kind of agent; `None` counts as dev.
+    #[serde(default)]
+    pub role: Option<Role>,
+    /// Registry id or free text.
+    #[serde(default)]
+    pub assignee: Option<String>,
+    /// A person must look before it is done.
+    #[serde(default)]
+    pub requires_human_review: bool,
+    /// Tags.
+    #[serde(default)]
+    pub tags: Vec<String>,
+    /// Last session key used for it.
+    #[serde(default)]
+    pub session_id: Option<String>,
+    /// Version of the prompt, as programs set it.
+    #[serde(default)]
+    pub prompt_version_id: Option<String>,
+    /// Manual dispatch.
+    #[serde(default)]
+    pub dispatch_status: Option<DispatchStatus>,
+    /// When it was asked for.
+    #[serde(default)]
+    pub dispatch_requested_at: Option<Millis>,
+    /// By whom.
+    #[serde(default)]
+    pub dispatch_requested_by: Option<String>,
+    /// Session of the agent that works on it now.
+    #[serde(default)]
+    pub agent_session_key: Option<String>,
+    /// When that agent was started.
+    #[serde(default)]
+    pub agent_spawned_at: Option<Millis>,
+    /// The run that is open now.
+    #[serde(default)]
+    pub open_run: Option<RunId>,
+    /// Ended runs per role; the ordinal of the next attempt is one more.
+    #[serde(default)]
+    pub ended_runs: BTreeMap<Role, u32>,
+    /// Failed attempts in a row since a person or a success last touched it. Counts failures only.
+    #[serde(default)]
+    pub failures: u32,
+    /// The loop does not try again before this moment.
+    #[serde(default)]
+    pub retry_at: Option<Millis>,
+    /// Reason of the last failure, or why it is blocked, in words.
+    #[serde(default)]
+    pub trouble: Option<String>,
+    /// The agent called `mark_complete` in this run.
+    #[serde(default)]
+    pub reported_run: Option<RunId>,
+    /// Reviews that asked for changes, in a row.
+    #[serde(default)]
+    pub reviewer_rejection_count: u32,
+    /// When the coordinator was told.
+    #[serde(default)]
+    pub triage_sent_at: Option<Millis>,
+    /// When the coordinator acted.
+    #[serde(default)]
+    pub triage_acked_at: Option<Millis>,
+    /// How often it was told.
+    #[serde(default)]
+    pub auto_triage_count: u32,
+    /// Needs a person.
+    #[serde(default)]
+    pub escalated: bool,
+    /// Since when.
+    #[serde(default)]
+    pub escalated_at: Option<Millis>,
+    /// Branch of the work.
+    #[serde(default)]
+    pub branch: Option<String>,
+    /// Number of the pull request.
+    #[serde(default)]
+    pub pr_number: Option<u64>,
+    /// Words of the review.
+    #[serde(default)]
+    pub review_comments: Option<String>,
+    /// Reviews started.
+    #[serde(default)]
+    pub review_count: u32,
+    /// Markdown of commands to run after the merge.
+    #[serde(default)]
+    pub post_merge_steps: Option<String>,
+    /// Their state.
+    #[serde(default)]
+    pub verification_status: Option<VerificationStatus>,
+    /// Their output, at most 5000 characters.
+    #[serde(default)]
+    pub verification_output: Option<String>,
+    /// How it ended.
+    #[serde(default)]
+    pub resolution: Option<Resolution>,
+    /// Order within its column.
+    pub position: f64,
+    /// Tasks that it waits for and that are not done; kept by the rules.
+    #[serde(default)]
+    pub open_dependencies: u32,
+    /// Tasks that it waits for, done or not; kept by the rules.
+    #[serde(default)]
+    pub dependencies: u32,
+    /// Tasks that wait for it; kept by the rules.
+    #[serde(default)]
+    pub dependents: u32,
+    /// Made at.
+    pub created_at: Millis,
+    /// Last changed at, by whatever.
+    pub updated_at: Millis,
+    /// In this status since.
+    pub status_changed_at: Millis,
+    /// First done at.
+    #[serde(default)]
+    pub completed_at: Option<Millis>,
+}
+
+impl Task {
+    /// `T-12`.
+    #[must_use]
+    pub fn short(&self) -> String {
+        format!("T-{}", self.number)
+    }
+
+    /// The role that acts for it.
+    #[must_use]
+    pub fn acting_role(&self) -> Role {
+        self.role.unwrap_or(Role::Dev)
+    }
+}

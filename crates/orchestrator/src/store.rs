@@ -1,0 +1,87 @@
+//! `Store`: the port behind which documents are kept.
+//!
+//! Rules that every adapter proves in the one contract suite (`clutch_store::contract`):
+//! the first item of a watch arrives without a write; after a commit every watch whose
+//! answer changed yields a version at or above it; versions never go back; states may be
+//! skipped but never the last; a change is applied whole or not at all, only if all that it
+//! expects holds, once per key.
+
+use std::{pin::Pin, sync::Arc};
+
+use async_trait::async_trait;
+use clutch_domain::{
+    change::Change,
+    doc::Scope,
+    range::{Docs, Fetch, Versioned},
+    time::Millis,
+};
+use futures_util::Stream;
+use serde::{Deserialize, Serialize};
+
+/// Our own trouble: logged once where it is handled, opaque outside.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what}")]
+pub struct Fault {
+    /// What went wrong, for the log and for the person who runs the server. Never holds a secret.
+    pub what: String,
+}
+
+impl Fault {
+    /// A fault.
+    #[must_use]
+    pub fn new(what: impl Into<String>) -> Self {
+        Self { what: what.into() }
+    }
+}
+
+/// Names one commit for ever: the same key never applies twice.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct IdempotencyKey(pub String);
+
+/// A commit was applied, now or earlier under the same key.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Committed {
+    /// New revision of each scope that the change touched.
+    pub scopes: Vec<(Scope, u64)>,
+}
+
+/// Why a change was not applied.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CommitError {
+    /// Something that it expected does not hold: read again and decide again.
+    #[error("something changed in between: {0}")]
+    Conflict(String),
+    /// The answer is lost. The adapter has repeated the change under its key for 30 s.
+    #[error("the store did not answer: {0}")]
+    Unknown(String),
+    /// It was refused for good; nothing was written.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// A watch has lost its engine for now; it goes on by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Away {
+    /// Since when.
+    pub since: Millis,
+    /// Why, in a sentence.
+    pub why: String,
+}
+
+/// A live read: never ends by itself, equal answers are not repeated.
+pub type LiveDocs = Pin<Box<dyn Stream<Item = Result<Arc<Versioned<Docs>>, Away>> + Send>>;
+
+/// Keeps documents.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Answers all ranges of the fetch in one transaction.
+    async fn read(&self, fetch: &Fetch) -> Result<Versioned<Docs>, Fault>;
+    /// Applies a change. A known key answers the stored result and looks at no revision.
+    async fn commit(&self, change: Change, key: IdempotencyKey) -> Result<Committed, CommitError>;
+    /// Reads now and again after each commit that touches one of the fetch's scopes.
+    fn watch(&self, fetch: Fetch) -> LiveDocs;
+    /// Whether no other process can write: then the loop's lease needs no waiting.
+    fn sole_writer(&self) -> bool;
+    /// Name and place for people, for example `SQLite, /home/you/.local/share/openclutch/clutch.db`.
+    fn describe(&self) -> String;
+}
