@@ -1,0 +1,35 @@
+// Preload (node --require) that keeps a process on loopback: name look-ups and TCP connections to
+// anything else fail at once with ENOTFOUND or ECONNREFUSED. OC_GUARD_LOG collects what was refused.
+"use strict";
+const dns = require("node:dns"), net = require("node:net"), fs = require("node:fs");
+
+const LOCAL = /^(localhost|127\.\d+\.\d+\.\d+|::1|::|0\.0\.0\.0|::ffff:127\.\d+\.\d+\.\d+)$/i;
+const local = (host) => !host || LOCAL.test(String(host).replace(/^\[|\]$/g, "").replace(/\.$/, ""));
+
+function refuse(code, host) {
+  if (process.env.OC_GUARD_LOG) {
+    try { fs.appendFileSync(process.env.OC_GUARD_LOG, `${new Date().toISOString()} ${code} ${host}\n`); } catch { /* the refusal counts, not the note */ }
+  }
+  return Object.assign(new Error(`${code} ${host} (loopback guard)`), { code, errno: code, syscall: "getaddrinfo", hostname: host });
+}
+
+for (const name of ["lookup", "resolve", "resolve4", "resolve6", "resolveTxt", "resolveSrv", "resolveAny"]) {
+  const withCallback = dns[name], withPromise = dns.promises[name];
+  if (withCallback) dns[name] = function (host, ...rest) {
+    if (local(host)) return withCallback.call(this, host, ...rest);
+    const done = rest[rest.length - 1], error = refuse("ENOTFOUND", host);
+    if (typeof done === "function") process.nextTick(done, error); else throw error;
+  };
+  if (withPromise) dns.promises[name] = function (host, ...rest) {
+    return local(host) ? withPromise.call(this, host, ...rest) : Promise.reject(refuse("ENOTFOUND", host));
+  };
+}
+
+const connect = net.Socket.prototype.connect;
+net.Socket.prototype.connect = function (...args) {
+  const first = Array.isArray(args[0]) ? args[0][0] : args[0];
+  const host = first && typeof first === "object" ? (first.path ? "" : first.host) : typeof args[1] === "string" ? args[1] : "";
+  if (net.isIP(host ?? "") && !local(host)) { process.nextTick(() => this.destroy(refuse("ECONNREFUSED", host))); return this; }
+  return connect.apply(this, args);
+};
+require("node:module").syncBuiltinESMExports();
