@@ -1,0 +1,231 @@
+# shellcheck shell=bash
+# ./run.sh test: cheap checks first, the first red stage ends it. The last line adds up all stages.
+
+readonly STAGES=(format lints compile domain core server docs plugin gateway build browser demo)
+
+declare -A STAGE_TITLES=(
+  [format]="Formatting"
+  [lints]="Lints (clippy, warnings are errors)"
+  [compile]="Compiling the tests"
+  [domain]="Domain: the rules"
+  [core]="Orchestrator, stores, simulator"
+  [server]="Server and pages"
+  [docs]="Examples in the documentation"
+  [plugin]="Plugin"
+  [gateway]="Gateway client against real gateways"
+  [build]="Building the program, profile fast"
+  [browser]="Browser: real Chromium, real gateway, real server"
+  [demo]="The README's own words: demo, one ticket to In Review, demo again, stop"
+)
+
+command_test() {
+  local only='' name summary=()
+  case ${1:-} in
+    '') ;;
+    --list)
+      for name in "${STAGES[@]}"; do printf '%-8s %s\n' "$name" "${STAGE_TITLES[$name]}"; done
+      return 0
+      ;;
+    --only)
+      only=${2:-}
+      [ -n "${STAGE_TITLES[${only:-none}]:-}" ] || die "There is no stage \"$only\": ./run.sh test --list names them."
+      ;;
+    *) die "\"test $1\" is unknown: it is ./run.sh test [--only STAGE | --list]." ;;
+  esac
+  local started=$SECONDS total=0 passed=0 failed=0 code=0
+  test_tools
+  for name in "${STAGES[@]}"; do
+    if [ -n "$only" ] && [ "$only" != "$name" ]; then continue; fi
+    case $name in plugin | gateway | browser | demo) join_openclaw "$OPENCLAW" "$OPENCLAW_OLD" ;; esac
+    test_stage "$name" # not in a condition: that would switch errexit off in all it calls
+    if [ "$code" != 0 ] && [ "$failed" = 0 ]; then failed=1; fi
+    total=$((total + passed))
+    summary+=("$(printf '%-8s %5d passed' "$name" "$passed")")
+    if [ "$failed" -gt 0 ]; then
+      printf '\nRed: %s. The lines above say why; all of them: %s. This stage alone: ./run.sh test --only %s\n' \
+        "${STAGE_TITLES[$name]}" "$run_logs/test-$name.log" "$name"
+      say "$total passed, $failed failed"
+      exit 1
+    fi
+  done
+  say ""
+  printf '%s\n' "${summary[@]}"
+  say "in $((SECONDS - started)) s"
+  say "$total passed, 0 failed"
+}
+
+test_tools() {
+  need_machine
+  need_rust
+  start_npm_dependencies
+  start_openclaw "$OPENCLAW" "$OPENCLAW_OLD"
+  need_chromium
+  need_wasm_target
+  need_rust_components
+  need_leptos_tools
+  join_background npm
+  with_lock "$target/.openclutch-build.lock" "building" seed_dependencies
+}
+
+# test_stage NAME: runs stage_NAME with its output in a log; sets code, passed and failed.
+test_stage() {
+  local name=$1 log=$run_logs/test-$1.log started=$SECONDS
+  mkdir -p "$run_logs"
+  say "==> ${STAGE_TITLES[$name]}"
+  set +e
+  (
+    set -e
+    "stage_$name"
+  ) >"$log" 2>&1
+  code=$?
+  set -e
+  count_tests "$log"
+  grep -h '^measured: ' "$log" | sort -u || true
+  if [ $code != 0 ]; then tail -n 150 "$log"; fi
+  say "    ${STAGE_TITLES[$name]}: $passed passed, $failed failed, $((SECONDS - started)) s"
+}
+
+# Understands libtest, node --test (TAP) and Playwright's list reporter, and our own "check passed: ".
+count_tests() { # LOG
+  local numbers
+  numbers=$(sed -r 's/\x1b\[[0-9;]*m//g' "$1" | awk '
+    /^test result: / { for (i = 1; i < NF; i++) { if ($(i + 1) ~ /^passed/) p += $i; if ($(i + 1) ~ /^failed/) f += $i } }
+    /^# pass [0-9]+$/ { p += $3 }
+    /^# fail [0-9]+$/ { f += $3 }
+    /^  [0-9]+ passed( \(|$)/ { p += $1 }
+    /^  [0-9]+ (failed|flaky)$/ { f += $1 }
+    /^check passed: / { p += 1 }
+    END { print p + 0, f + 0 }')
+  passed=${numbers% *} failed=${numbers#* }
+}
+
+# --- the stages -------------------------------------------------------------------------------------
+
+stage_format() {
+  local file
+  cargo fmt --all --check
+  for file in run.sh .ci/run scripts/*.sh bench/*.sh; do bash -n "$file"; done
+}
+
+# The frontend is never built together with the others: its feature `hydrate` would reach the server.
+stage_lints() {
+  cargo clippy --locked --all-targets --features "$TEST_FEATURES" -- -D warnings
+  cargo clippy --locked -p clutch-frontend --target wasm32-unknown-unknown -- -D warnings
+}
+
+readonly TEST_FEATURES=clutch-gateway/real-gateway
+
+# All tests are compiled in one go and run crate by crate: asked for one crate at a time, cargo would
+# compile shared dependencies again for each choice of features.
+stage_compile() {
+  cargo test --locked --no-run --features "$TEST_FEATURES" --message-format=json-render-diagnostics >"$run_logs/tests.json"
+  save_dependencies
+}
+
+stage_domain() { run_crates crates/domain; }
+stage_core() { run_crates crates/orchestrator crates/store crates/sim; }
+stage_server() { run_crates app server; }
+stage_docs() { cargo test --locked --doc --features "$TEST_FEATURES"; }
+
+stage_gateway() { run_crates crates/gateway; }
+stage_build() { build_app fast; }
+
+# run_crates FOLDERS...: every test program of these crates, as `cargo test` would start it.
+run_crates() {
+  local folder manifest program found code=0
+  [ -e "$run_logs/tests.json" ] || stage_compile
+  for folder; do
+    found=no
+    while read -r manifest program; do
+      [ "$manifest" = "$root/$folder" ] || continue
+      [ -x "$program" ] || { say "$program is missing: ./run.sh test --only compile makes it."; return 1; }
+      found=yes
+      say "--- $folder: ${program##*/}"
+      env -C "$root/$folder" CARGO_MANIFEST_DIR="$root/$folder" CARGO="$(command -v cargo)" \
+        OC_PREFIX="$cache/openclaw-$OPENCLAW" OC_PREFIX_OLD="$cache/openclaw-$OPENCLAW_OLD" "$program" --show-output || code=1
+    done < <(sed -n 's/.*"manifest_path":"\([^"]*\)\/Cargo.toml".*"profile":{[^}]*"test":true}.*"executable":"\([^"]*\)".*/\1 \2/p' "$run_logs/tests.json")
+    [ "$found" = yes ] || { say "$folder has no test program."; return 1; }
+  done
+  return $code
+}
+
+stage_plugin() {
+  cd plugins/openclutch
+  PATH=$cache/openclaw-$OPENCLAW/node/bin:$PATH node --test --test-reporter=tap
+}
+
+stage_browser() {
+  build_app fast # made by the stage before; only its name is wanted
+  # The private Node, so that the machine's own version does not matter.
+  cd end2end
+  env PATH="$cache/openclaw-$OPENCLAW/node/bin:$PATH" CI=1 FORCE_COLOR=0 \
+    CLUTCH_APP="$app" CLUTCH_BIN="$app/clutch" LEPTOS_SITE_ROOT="$app/site" LEPTOS_HASH_FILES=true \
+    OC_PREFIX="$cache/openclaw-$OPENCLAW" CHROMIUM_PATH="$CHROMIUM_PATH" \
+    node node_modules/@playwright/test/cli.js test --reporter=list
+}
+
+# --- the demo round ---------------------------------------------------------------------------------
+
+# A fresh home and data folder; tool cache, cargo's own folders and the build are shared.
+stage_demo() {
+  local fresh
+  fresh=$(mktemp -d "${TMPDIR:-/tmp}/openclutch-round-XXXXXX")
+  trap 'fresh_run "$fresh" stop >/dev/null 2>&1; rm -rf "$fresh"' EXIT
+  demo_round "$fresh"
+}
+
+fresh_run() { # FOLDER ARGUMENTS...
+  local fresh=$1
+  shift
+  env -u CLUTCH_DATA_DIR -u CLUTCH_LOG_DIR -u CARGO_BUILD_JOBS HOME="$fresh/home" XDG_DATA_HOME="$fresh/data" XDG_CACHE_HOME="${cache%/openclutch}" \
+    CARGO_HOME="${CARGO_HOME:-$HOME/.cargo}" RUSTUP_HOME="${RUSTUP_HOME:-$HOME/.rustup}" \
+    OPENCLUTCH_ROUND="$fresh" "$root/run.sh" "$@"
+}
+
+demo_round() { # FOLDER
+  local fresh=$1 output address again api project ticket status seen='' end begun left
+  mkdir -p "$fresh/home" "$fresh/data"
+
+  output=$(fresh_run "$fresh" demo)
+  printf '%s\n' "$output"
+  address=$(printf '%s\n' "$output" | sed -n '$s/^OpenClutch is ready: \(http:\/\/127\.0\.0\.1:[0-9]*\)$/\1/p')
+  [ -n "$address" ] || { say "The last line of ./run.sh demo is not \"OpenClutch is ready: http://127.0.0.1:<port>\"."; return 1; }
+  say "check passed: demo starts and its last line is the address"
+
+  api=$address/api
+  project=$(http GET "$api/projects" | json 'it.projects[0]?.id')
+  begun=$(date +%s%3N)
+  ticket=$(http POST "$api/tasks" "{\"project_id\": \"$project\", \"status\": \"ready\", \"title\": \"Note the first swallow\", \"description\": \"One line in the log.\"}" | json it.task.id)
+  end=$((SECONDS + 120))
+  while [ $SECONDS -lt $end ]; do
+    status=$(http GET "$api/tasks/$ticket" | json it.task.status)
+    if [ "$status" != "$seen" ]; then say "measured: ticket $status after $(($(date +%s%3N) - begun)) ms"; fi
+    seen=$status
+    [ "$status" != in_review ] || break
+    sleep 0.2
+  done
+  [ "$status" = in_review ] || { say "The ticket is \"$status\" after two minutes, not in review."; fresh_run "$fresh" logs; return 1; }
+  say "check passed: a ticket goes through to In Review"
+
+  begun=$SECONDS
+  output=$(fresh_run "$fresh" demo)
+  again=$(printf '%s\n' "$output" | tail -n 1)
+  [ "$again" = "OpenClutch is ready: $address" ] || { say "The second ./run.sh demo ends with \"$again\"."; return 1; }
+  say "measured: second demo in $((SECONDS - begun)) s"
+  [ "$(http GET "$api/tasks/$ticket" | json it.task.status)" = in_review ] || { say "The ticket did not survive the second ./run.sh demo."; return 1; }
+  say "check passed: demo again gives the same address and the same board"
+
+  # shellcheck source=/dev/null
+  source "$fresh/data/openclutch-demo/ports"
+  fresh_run "$fresh" stop
+  left=$(grep -lz "^OPENCLUTCH_ROUND=$fresh\$" /proc/[0-9]*/environ 2>/dev/null | grep -v -e "^/proc/$$/" -e "^/proc/$BASHPID/" || true)
+  if [ -n "$left" ]; then
+    say "After ./run.sh stop these processes are left:"
+    for left in $left; do tr '\0' ' ' <"${left%environ}cmdline" && echo; done
+    return 1
+  fi
+  for left in "$server_port" "$gateway_port" "$model_port"; do
+    if port_taken "$left"; then say "After ./run.sh stop port $left is still taken."; return 1; fi
+  done
+  say "check passed: after stop no process and no port is left"
+}
