@@ -1,0 +1,162 @@
+//! `SqliteStore`: one file in the data folder, no service to run.
+//!
+//! One [writer] thread, a few [reader] threads, live reads woken by the writer after COMMIT.
+//! Write-ahead log, `synchronous=FULL`: what was answered survives a crash and a power cut.
+
+mod lock;
+mod open;
+mod reader;
+mod rows;
+mod sql;
+mod watch;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    path::{Path, PathBuf},
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use clutch_domain::{
+    change::Change,
+    range::{Docs, Fetch, Versioned},
+};
+use clutch_orchestrator::store::{CommitError, Committed, Fault, IdempotencyKey, LiveDocs, Store};
+use tokio::sync::mpsc;
+
+pub use self::open::OpenError;
+use self::{
+    lock::FolderLock,
+    reader::ReadJob,
+    writer::{WriteJob, Writer},
+};
+use crate::wakes::Wakes;
+
+/// The database's file in the data folder.
+pub const DATABASE_FILE: &str = "clutch.db";
+
+/// Prepared statements that a connection keeps: all that there are.
+const STATEMENTS_CACHED: usize = 64;
+
+/// Settings of a [`SqliteStore`]; the defaults are right for serving.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Reader threads, at least one.
+    pub readers: usize,
+    /// How long an idempotency key is remembered.
+    pub ledger_kept: Duration,
+    /// Most pages (4,096 bytes each) that the database may have. Beyond it a commit answers as on a full disk.
+    pub max_pages: Option<u32>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { readers: 3, ledger_kept: Duration::from_secs(24 * 60 * 60), max_pages: None }
+    }
+}
+
+/// Keeps documents in SQLite.
+///
+/// Dropping it ends its threads after everything that waits is written and answered, folds the
+/// write-ahead log into the file and gives the folder free. That takes some milliseconds.
+pub struct SqliteStore {
+    path: PathBuf,
+    wakes: Wakes,
+    // Options only so that `drop` can let go of them before it waits for the threads.
+    writer: Option<mpsc::Sender<WriteJob>>,
+    readers: Option<mpsc::Sender<ReadJob>>,
+    writing: Option<JoinHandle<()>>,
+    reading: Vec<JoinHandle<()>>,
+    // The last field: the folder is free only after the threads are gone.
+    _lock: FolderLock,
+}
+
+impl SqliteStore {
+    /// Opens the database in `dir`; makes both where they are missing. Blocks for some milliseconds.
+    ///
+    /// # Errors
+    /// See [`OpenError`]: each sentence says what to do.
+    pub fn open(dir: &Path) -> Result<Self, OpenError> {
+        Self::open_with(dir, &Options::default())
+    }
+
+    /// As [`open`](Self::open), with other settings.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open_with(dir: &Path, options: &Options) -> Result<Self, OpenError> {
+        std::fs::create_dir_all(dir).map_err(|e| OpenError::Folder { dir: dir.to_path_buf(), why: e.to_string() })?;
+        let lock = lock::take(dir)?;
+        let path = dir.join(DATABASE_FILE);
+        let db = open::open(&path, options.max_pages)?;
+        let failed = |fault: Fault| OpenError::Database { path: path.clone(), why: fault.what };
+        let wakes = Wakes::default();
+        let (readers, reading) = reader::start(&path, options.readers.max(1)).map_err(failed)?;
+        let writer = Writer { db, path: path.clone(), wakes: wakes.clone(), ledger_kept: options.ledger_kept };
+        let (writer, writing) = writer.start().map_err(failed)?;
+        Ok(Self {
+            path,
+            wakes,
+            writer: Some(writer),
+            readers: Some(readers),
+            writing: Some(writing),
+            reading,
+            _lock: lock,
+        })
+    }
+
+    /// The database's file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        // Readers first: the log can only be folded in whole when nobody reads from it.
+        drop(self.readers.take());
+        let broken = self.reading.drain(..).map(JoinHandle::join).filter(Result::is_err).count();
+        drop(self.writer.take());
+        let writer_broke = self.writing.take().is_some_and(|thread| thread.join().is_err());
+        if broken > 0 || writer_broke {
+            tracing::error!(readers = broken, writer = writer_broke, "threads of the database had panicked");
+        }
+    }
+}
+
+fn closed() -> Fault {
+    Fault::new("The database is closed.")
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn read(&self, fetch: &Fetch) -> Result<Versioned<Docs>, Fault> {
+        let readers = self.readers.as_ref().ok_or_else(closed)?;
+        reader::ask(readers, fetch.clone()).await
+    }
+
+    async fn commit(&self, change: Change, key: IdempotencyKey) -> Result<Committed, CommitError> {
+        let writer = self.writer.as_ref().ok_or_else(closed)?;
+        writer::ask(writer, change, key).await
+    }
+
+    fn watch(&self, fetch: Fetch) -> LiveDocs {
+        let readers = self.readers.as_ref().map_or_else(|| mpsc::channel(1).0.downgrade(), mpsc::Sender::downgrade);
+        let wake = self.wakes.register(&fetch.scopes);
+        watch::watch(readers, fetch, wake)
+    }
+
+    /// The folder's lock makes sure of it.
+    fn sole_writer(&self) -> bool {
+        true
+    }
+
+    fn describe(&self) -> String {
+        format!("SQLite, {}", self.path.display())
+    }
+}

@@ -1,0 +1,75 @@
+//! Reader threads: each has a connection of its own that cannot write.
+
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+    thread::{Builder, JoinHandle},
+};
+
+use clutch_domain::range::{Docs, Fetch, Versioned};
+use clutch_orchestrator::store::Fault;
+use rusqlite::{Connection, OpenFlags};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{STATEMENTS_CACHED, rows, sql};
+
+/// Reads that may wait for a reader; more wait where they were asked for.
+const READ_QUEUE: usize = 256;
+
+/// One read that waits for a reader.
+pub(super) struct ReadJob {
+    fetch: Fetch,
+    reply: oneshot::Sender<Result<Versioned<Docs>, Fault>>,
+}
+
+/// Starts `count` readers on an existing database. They end when all senders are gone.
+pub(super) fn start(path: &Path, count: usize) -> Result<(mpsc::Sender<ReadJob>, Vec<JoinHandle<()>>), Fault> {
+    let (send, receive) = mpsc::channel(READ_QUEUE);
+    let receive = Arc::new(Mutex::new(receive));
+    let mut threads = Vec::with_capacity(count);
+    for n in 0..count {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let db = Connection::open_with_flags(path, flags).map_err(|e| rows::fault(path, &e))?;
+        db.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
+        let (path, receive) = (path.to_path_buf(), receive.clone());
+        let thread = Builder::new()
+            .name(format!("clutch-read-{n}"))
+            .spawn(move || run(&db, &path, &receive))
+            .map_err(|e| Fault::new(format!("No thread could be started for reading the database: {e}")))?;
+        threads.push(thread);
+    }
+    Ok((send, threads))
+}
+
+fn run(db: &Connection, path: &Path, receive: &Mutex<mpsc::Receiver<ReadJob>>) {
+    loop {
+        // The lock is held while waiting: idle readers queue up at it, one of them at the channel.
+        let job = receive.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv();
+        let Some(ReadJob { fetch, reply }) = job else { return };
+        if reply.is_closed() {
+            continue;
+        }
+        let answer = in_transaction(db, &fetch).map_err(|e| rows::fault(path, &e));
+        // Nobody waits any more: nothing to do.
+        let _ = reply.send(answer);
+    }
+}
+
+fn in_transaction(db: &Connection, fetch: &Fetch) -> rusqlite::Result<Versioned<Docs>> {
+    db.prepare_cached(sql::BEGIN_READ)?.execute([])?;
+    let answer = rows::read(db, fetch);
+    if !db.is_autocommit() {
+        db.prepare_cached(sql::ROLLBACK)?.execute([])?;
+    }
+    answer
+}
+
+/// Asks a reader and waits for its answer.
+pub(super) async fn ask(readers: &mpsc::Sender<ReadJob>, fetch: Fetch) -> Result<Versioned<Docs>, Fault> {
+    let (reply, answer) = oneshot::channel();
+    let sent = readers.send(ReadJob { fetch, reply }).await.is_ok();
+    match answer.await {
+        Ok(answer) if sent => answer,
+        _ => Err(Fault::new("The database is closed.")),
+    }
+}

@@ -1,0 +1,158 @@
+//! Between documents and rows.
+
+use std::{path::Path, sync::Arc};
+
+use clutch_domain::{
+    doc::{Body, Doc, DocKey, Scope},
+    range::{Docs, Fetch, Order, Range, Versioned},
+};
+use clutch_orchestrator::store::Fault;
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Params, params};
+
+use super::sql;
+use crate::prepare::Put;
+
+/// A document as it is written: its JSON is made before the writer sees it.
+pub(super) struct Row {
+    pub(super) put: Put,
+    pub(super) json: String,
+}
+
+impl Row {
+    pub(super) fn new(put: Put) -> Result<Self, Fault> {
+        let json = serde_json::to_string(&put.body)
+            .map_err(|e| Fault::new(format!("{} {} cannot be written: {e}", put.key.kind.word(), put.key.id)))?;
+        Ok(Self { put, json })
+    }
+
+    /// Writes it with the next revision.
+    pub(super) fn write(&self, db: &Connection) -> rusqlite::Result<()> {
+        let Put { key, index, .. } = &self.put;
+        let scope = index.scope.word();
+        let values = params![
+            key.kind.word(),
+            key.id,
+            scope,
+            index.parent,
+            index.link,
+            index.status,
+            index.order,
+            index.at.0,
+            self.json
+        ];
+        if !self.put.fresh && db.prepare_cached(sql::REWRITE)?.execute(values)? > 0 {
+            return Ok(());
+        }
+        db.prepare_cached(sql::PUT)?.execute(values).map(drop)
+    }
+}
+
+/// A revision from its column, which never holds a negative number.
+pub(super) fn rev(column: i64) -> u64 {
+    column.unsigned_abs()
+}
+
+/// A scope's revision; 0 when it was never touched.
+pub(super) fn scope_rev(db: &Connection, scope: Scope) -> rusqlite::Result<u64> {
+    let found = db.prepare_cached(sql::SCOPE_REV)?.query_row([scope.word()], |row| row.get(0)).optional()?;
+    Ok(found.map_or(0, rev))
+}
+
+/// A document's revision; 0 when it is absent.
+pub(super) fn doc_rev(db: &Connection, key: &DocKey) -> rusqlite::Result<u64> {
+    let found = db.prepare_cached(sql::DOC_REV)?.query_row([key.kind.word(), &key.id], |row| row.get(0)).optional()?;
+    Ok(found.map_or(0, rev))
+}
+
+/// Answers a fetch. The caller has opened a transaction.
+pub(super) fn read(db: &Connection, fetch: &Fetch) -> rusqlite::Result<Versioned<Docs>> {
+    let scopes = fetch
+        .scopes
+        .iter()
+        .map(|scope| Ok((*scope, scope_rev(db, *scope)?)))
+        .collect::<rusqlite::Result<Vec<(Scope, u64)>>>()?;
+    let mut value = Docs::default();
+    for wanted in &fetch.ranges {
+        value.insert(wanted, range(db, wanted)?);
+    }
+    Ok(Versioned { version: scopes.iter().map(|(_, rev)| rev).sum(), scopes, value })
+}
+
+fn range(db: &Connection, range: &Range) -> rusqlite::Result<Vec<Arc<Doc>>> {
+    match range {
+        Range::Doc { key } => doc(db, key),
+        Range::ByUnique { name } => match doc(db, &DocKey::unique(name))?.first().map(|doc| &doc.body) {
+            Some(Body::Unique(unique)) => doc(db, &unique.target),
+            _ => Ok(Vec::new()),
+        },
+        Range::Children { kind, parent, after: None, limit } => {
+            docs(db, sql::CHILDREN, params![kind.word(), parent, limit])
+        }
+        Range::Children { kind, parent, after: Some(after), limit } => {
+            docs(db, sql::CHILDREN_AFTER, params![kind.word(), parent, after.order, after.id, limit])
+        }
+        Range::NewestChildren { kind, parent, before: None, limit } => {
+            docs(db, sql::NEWEST_CHILDREN, params![kind.word(), parent, limit])
+        }
+        Range::NewestChildren { kind, parent, before: Some(before), limit } => {
+            docs(db, sql::NEWEST_CHILDREN_BEFORE, params![kind.word(), parent, before.0, limit])
+        }
+        Range::Linked { kind, link, limit } => docs(db, sql::LINKED, params![kind.word(), link, limit]),
+        Range::ByStatus { kind, scope: Some(scope), status, order, limit } => {
+            let sql = match order {
+                Order::Ordered => sql::STATUS_ORDERED,
+                Order::Newest => sql::STATUS_NEWEST,
+            };
+            docs(db, sql, params![kind.word(), scope.word(), status, limit])
+        }
+        Range::ByStatus { kind, scope: None, status, order, limit } => {
+            let sql = match order {
+                Order::Ordered => sql::STATUS_ORDERED_EVERYWHERE,
+                Order::Newest => sql::STATUS_NEWEST_EVERYWHERE,
+            };
+            docs(db, sql, params![kind.word(), status, limit])
+        }
+        Range::Newest { kind, scope, before: None, limit } => {
+            docs(db, sql::NEWEST, params![kind.word(), scope.word(), limit])
+        }
+        Range::Newest { kind, scope, before: Some(before), limit } => {
+            docs(db, sql::NEWEST_BEFORE, params![kind.word(), scope.word(), before.0, limit])
+        }
+    }
+}
+
+fn doc(db: &Connection, key: &DocKey) -> rusqlite::Result<Vec<Arc<Doc>>> {
+    docs(db, sql::DOC, params![key.kind.word(), key.id])
+}
+
+fn docs(db: &Connection, sql: &str, values: impl Params) -> rusqlite::Result<Vec<Arc<Doc>>> {
+    let mut statement = db.prepare_cached(sql)?;
+    let mut rows = statement.query(values)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let body = serde_json::from_str(row.get_ref(1)?.as_str()?)
+            .map_err(|e| rusqlite::Error::FromSqlConversionFailure(1, rusqlite::types::Type::Text, e.into()))?;
+        found.push(Arc::new(Doc { rev: rev(row.get(0)?), body }));
+    }
+    Ok(found)
+}
+
+/// SQLite's error as a sentence for the person who runs the server.
+pub(super) fn fault(path: &Path, error: &rusqlite::Error) -> Fault {
+    let path = path.display();
+    Fault::new(match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => format!(
+            "The disk is full, so the change was not saved in {path}. What was saved before is safe. Free some space; OpenClutch goes on by itself."
+        ),
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => format!(
+            "{path} cannot be written, so the change was not saved ({error}). Give the user that runs OpenClutch the right to write the file and its folder."
+        ),
+        Some(ErrorCode::SystemIoFailure) => {
+            format!("The disk that holds {path} reports an error ({error}). Check the disk and the space left on it.")
+        }
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            format!("{path} is damaged ({error}). Stop OpenClutch and restore a backup.")
+        }
+        _ => format!("The database {path} answered: {error}"),
+    })
+}

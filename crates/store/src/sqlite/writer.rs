@@ -1,0 +1,252 @@
+//! The writer: one thread, one connection. Commits that wait together share one transaction
+//! and so one flush to the disk; each has a savepoint and its own answer, given after COMMIT.
+
+use std::{
+    path::PathBuf,
+    thread::{Builder, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use clutch_domain::{
+    change::{Change, Expect},
+    doc::{DocKey, Scope},
+};
+use clutch_orchestrator::store::{CommitError, Committed, Fault, IdempotencyKey};
+use rusqlite::{Connection, OptionalExtension, ffi, params};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{
+    rows::{self, Row, doc_rev, rev, scope_rev},
+    sql,
+    watch::now,
+};
+use crate::{
+    prepare::{Prepared, conflict, prepare},
+    wakes::Wakes,
+};
+
+/// Commits that may wait for the writer; more wait where they were asked for.
+const WRITE_QUEUE: usize = 256;
+/// Most commits in one transaction.
+pub(super) const BATCH: usize = 64;
+/// The ledger is cleaned after this many commits,
+const CLEAN_EVERY: u32 = 512;
+/// or at the first commit after this time.
+const CLEAN_AFTER: Duration = Duration::from_secs(600);
+/// Rows removed in one cleaning: more than were added since the last.
+const CLEAN_MOST: u32 = 2_000;
+
+/// One commit that waits for the writer.
+pub(super) struct WriteJob {
+    expects: Vec<Expect>,
+    deletes: Vec<DocKey>,
+    puts: Vec<Row>,
+    touches: Vec<Scope>,
+    key: IdempotencyKey,
+    reply: oneshot::Sender<Result<Committed, CommitError>>,
+}
+
+/// What the writer owns.
+pub(super) struct Writer {
+    pub(super) db: Connection,
+    pub(super) path: PathBuf,
+    pub(super) wakes: Wakes,
+    /// Age at which a row of the ledger is removed.
+    pub(super) ledger_kept: Duration,
+}
+
+struct Done {
+    committed: Committed,
+    /// Applied now; `false` when the key was known.
+    now: bool,
+}
+
+type Answer = Result<Done, CommitError>;
+
+/// The transaction is lost, with everything in it.
+struct Lost {
+    error: rusqlite::Error,
+    /// It may be on the disk all the same: the flush after the last byte failed.
+    unknown: bool,
+}
+
+/// Hands a change to the writer and waits for its answer. The change is applied also when the caller stops waiting.
+pub(super) async fn ask(
+    writer: &mpsc::Sender<WriteJob>,
+    change: Change,
+    key: IdempotencyKey,
+) -> Result<Committed, CommitError> {
+    let Prepared { expects, deletes, puts, touches } = prepare(change)?;
+    let puts = puts.into_iter().map(Row::new).collect::<Result<_, _>>()?;
+    let (reply, answer) = oneshot::channel();
+    if writer.send(WriteJob { expects, deletes, puts, touches, key, reply }).await.is_err() {
+        return Err(Fault::new("The database is closed.").into());
+    }
+    // No answer means that the writer broke off in the middle: nobody can say on which side of COMMIT.
+    answer.await.unwrap_or_else(|_| Err(CommitError::Unknown("the writer stopped".into())))
+}
+
+impl Writer {
+    /// Starts the thread. It ends, after everything that waits is answered, when all senders are gone.
+    pub(super) fn start(mut self) -> Result<(mpsc::Sender<WriteJob>, JoinHandle<()>), Fault> {
+        let (send, mut receive) = mpsc::channel(WRITE_QUEUE);
+        let thread = Builder::new()
+            .name("clutch-write".into())
+            .spawn(move || self.run(&mut receive))
+            .map_err(|e| Fault::new(format!("No thread could be started for writing the database: {e}")))?;
+        Ok((send, thread))
+    }
+
+    fn run(&mut self, receive: &mut mpsc::Receiver<WriteJob>) {
+        self.clean();
+        let (mut since, mut cleaned) = (0_u32, Instant::now());
+        while let Some(first) = receive.blocking_recv() {
+            let mut jobs = vec![first];
+            while jobs.len() < BATCH
+                && let Ok(next) = receive.try_recv()
+            {
+                jobs.push(next);
+            }
+            since = since.saturating_add(u32::try_from(jobs.len()).unwrap_or(u32::MAX));
+            self.settle(jobs);
+            if since >= CLEAN_EVERY || cleaned.elapsed() >= CLEAN_AFTER {
+                self.clean();
+                (since, cleaned) = (0, Instant::now());
+            }
+        }
+        if let Err(e) = self.db.query_row(sql::CHECKPOINT, [], |_| Ok(())) {
+            // Nothing is lost: the next opening reads the write-ahead log.
+            tracing::warn!(error = %e, "the write-ahead log was not folded in at closing");
+        }
+    }
+
+    /// Applies and answers. When the transaction is lost nobody has been answered yet,
+    /// so each change is tried again alone: one that is too large does not hurt its neighbours.
+    fn settle(&self, mut jobs: Vec<WriteJob>) {
+        match self.transact(&jobs) {
+            Ok(answers) => self.answer(jobs, answers),
+            Err(_) if jobs.len() > 1 => {
+                for job in jobs {
+                    self.settle(vec![job]);
+                }
+            }
+            // Once more: the ledger tells whether the lost transaction is there after all.
+            Err(Lost { unknown: true, .. }) => match self.transact(&jobs) {
+                Ok(answers) => self.answer(jobs, answers),
+                Err(lost) => self.refuse(jobs.pop(), lost),
+            },
+            Err(lost) => self.refuse(jobs.pop(), lost),
+        }
+    }
+
+    fn refuse(&self, job: Option<WriteJob>, Lost { error, unknown }: Lost) {
+        let fault = rows::fault(&self.path, &error);
+        tracing::error!(error = %error, unknown, "a transaction was lost");
+        if let Some(job) = job {
+            let answer = if unknown { CommitError::Unknown(fault.what) } else { fault.into() };
+            let _ = job.reply.send(Err(answer));
+        }
+    }
+
+    fn answer(&self, jobs: Vec<WriteJob>, answers: Vec<Answer>) {
+        let touched = answers.iter().flatten().filter(|done| done.now).flat_map(|done| &done.committed.scopes);
+        self.wakes.publish(touched.map(|(scope, _)| scope));
+        for (job, answer) in jobs.into_iter().zip(answers) {
+            // A caller who went away needs no answer.
+            let _ = job.reply.send(answer.map(|done| done.committed));
+        }
+    }
+
+    fn transact(&self, jobs: &[WriteJob]) -> Result<Vec<Answer>, Lost> {
+        self.run_sql(sql::BEGIN_WRITE).map_err(|error| Lost { error, unknown: false })?;
+        let mut answers = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            answers.push(self.with_savepoint(job).inspect_err(|_| self.roll_back())?);
+        }
+        if let Err(error) = self.run_sql(sql::COMMIT) {
+            self.roll_back();
+            let unknown =
+                matches!(&error, rusqlite::Error::SqliteFailure(e, _) if e.extended_code == ffi::SQLITE_IOERR_FSYNC);
+            return Err(Lost { error, unknown });
+        }
+        Ok(answers)
+    }
+
+    fn with_savepoint(&self, job: &WriteJob) -> Result<Answer, Lost> {
+        let lost = |error| Lost { error, unknown: false };
+        self.run_sql(sql::SAVEPOINT).map_err(lost)?;
+        let answer = match self.apply(job) {
+            Ok(answer) => answer,
+            // Some errors make SQLite roll the whole transaction back by itself.
+            Err(error) if self.db.is_autocommit() => return Err(lost(error)),
+            Err(error) => {
+                self.run_sql(sql::ROLLBACK_TO).map_err(lost)?;
+                tracing::error!(error = %error, "a change was refused by the database");
+                Err(rows::fault(&self.path, &error).into())
+            }
+        };
+        self.run_sql(sql::RELEASE).map_err(lost)?;
+        Ok(answer)
+    }
+
+    /// One change: its key first, then what it expects, and only then does it write.
+    fn apply(&self, job: &WriteJob) -> rusqlite::Result<Answer> {
+        let known: Option<String> =
+            self.db.prepare_cached(sql::KNOWN)?.query_row([&job.key.0], |row| row.get(0)).optional()?;
+        if let Some(known) = known {
+            let committed = serde_json::from_str(&known)
+                .map_err(|e| rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, e.into()))?;
+            return Ok(Ok(Done { committed, now: false }));
+        }
+        for expect in &job.expects {
+            let (found, wanted) = match expect {
+                Expect::Doc(key, rev) => (doc_rev(&self.db, key)?, *rev),
+                Expect::Scope(scope, rev) => (scope_rev(&self.db, *scope)?, *rev),
+            };
+            if found != wanted {
+                return Ok(Err(CommitError::Conflict(conflict(expect, found))));
+            }
+        }
+        for key in &job.deletes {
+            self.db.prepare_cached(sql::DELETE)?.execute([key.kind.word(), &key.id])?;
+        }
+        for row in &job.puts {
+            row.write(&self.db)?;
+        }
+        let mut committed = Committed { scopes: Vec::with_capacity(job.touches.len()) };
+        for scope in &job.touches {
+            let raised = self.db.prepare_cached(sql::TOUCH)?.query_row([scope.word()], |row| row.get(0))?;
+            committed.scopes.push((*scope, rev(raised)));
+        }
+        let result =
+            serde_json::to_string(&committed).map_err(|e| rusqlite::Error::ToSqlConversionFailure(e.into()))?;
+        self.db.prepare_cached(sql::REMEMBER)?.execute(params![job.key.0, now().0, result])?;
+        Ok(Ok(Done { committed, now: true }))
+    }
+
+    /// Forgets old keys. A failure is no harm: the next cleaning removes them.
+    fn clean(&self) {
+        let kept = i64::try_from(self.ledger_kept.as_millis()).unwrap_or(i64::MAX);
+        let removed = self
+            .db
+            .prepare_cached(sql::FORGET)
+            .and_then(|mut forget| forget.execute(params![now().0.saturating_sub(kept), CLEAN_MOST]));
+        match removed {
+            Ok(0) => {}
+            Ok(removed) => tracing::debug!(removed, "old idempotency keys removed"),
+            Err(e) => tracing::warn!(error = %e, "old idempotency keys were not removed"),
+        }
+    }
+
+    fn run_sql(&self, sql: &str) -> rusqlite::Result<()> {
+        self.db.prepare_cached(sql)?.execute([]).map(drop)
+    }
+
+    fn roll_back(&self) {
+        if !self.db.is_autocommit()
+            && let Err(e) = self.run_sql(sql::ROLLBACK)
+        {
+            tracing::error!(error = %e, "a transaction could not be rolled back");
+        }
+    }
+}
