@@ -6,6 +6,9 @@ say() { printf '%s\n' "$*"; }
 # Status of a shell or subshell that has already said what is wrong. run.sh itself turns it into 1.
 readonly EXPLAINED=113
 
+# "yes" while a failing subshell is an answer, not the end (a red test stage).
+errors_expected=no
+
 # Ends the run with a sentence that tells what to do.
 die() {
   printf '\n%s\n' "$*" >&2
@@ -14,9 +17,12 @@ die() {
 
 # The ERR trap: whatever fails without having said why lands here, so nothing ends silently.
 on_error() { # EXIT-CODE LINE FILE COMMAND
-  [ "$1" != "$EXPLAINED" ] || return 0
-  printf '\nrun.sh stopped: "%s" ended with %s (%s, line %s). The lines above say why; put that right and run the same command again.\n' \
-    "$4" "$1" "$3" "$2" >&2
+  [ "$1" != "$EXPLAINED" ] && [ "$errors_expected" = no ] || return 0
+  case $4 in
+    return*) printf '\nrun.sh stopped: the lines above say why. Put that right and run the same command again.\n' >&2 ;;
+    *) printf '\nrun.sh stopped: "%s" ended with %s (%s, line %s). The lines above say why; put that right and run the same command again.\n' \
+      "$4" "$1" "$3" "$2" >&2 ;;
+  esac
   exit "$EXPLAINED"
 }
 
@@ -28,10 +34,12 @@ on_exit() {
 
 # stage TITLE COMMAND...: says what it does, does it, says how long it took.
 stage() {
-  local title=$1 started=$SECONDS
+  local title=$1 started=$SECONDS code
   shift
   say "==> $title"
   "$@"
+  code=$? # reached with a failure only where the caller asks for one: errexit is off in a condition
+  [ $code = 0 ] || return $code
   say "    $title: $((SECONDS - started)) s"
 }
 

@@ -81,7 +81,8 @@ demo_port() {
 }
 
 demo_sample_repository() {
-  [ -e "$demo/sample/.git" ] || stage "Making the sample repository" end2end/gateway/sample-repo.sh "$demo/sample" >/dev/null ||
+  [ ! -e "$demo/sample/.git" ] || return 0
+  stage "Making the sample repository" end2end/gateway/sample-repo.sh "$demo/sample" ||
     die "The sample repository could not be made in $demo/sample: remove that folder, then run ./run.sh demo again."
 }
 

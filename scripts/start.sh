@@ -142,7 +142,7 @@ command_logs() {
   elif ! pid_of "$start_run/server.pid" >/dev/null && [ "$demo_logs" -nt "$start_logs" ]; then
     folder=$demo_logs
   fi
-  mapfile -t files < <(find "$folder" -maxdepth 1 -type f \( -name "${name:-*}.log" -o -name "${name:-*}.out" \) -size +0 2>/dev/null | sort)
+  [ ! -d "$folder" ] || mapfile -t files < <(find "$folder" -maxdepth 1 -type f \( -name "${name:-*}.log" -o -name "${name:-*}.out" \) -size +0 2>/dev/null | sort)
   [ ${#files[@]} -gt 0 ] || die "No log ${name:+called \"$name\" }in $folder: names are server, loop, bridge, and in a demo gateway, model."
   if [ "$follow" = yes ]; then exec tail -n 40 -F "${files[@]}"; fi
   tail -n 200 "${files[@]}"

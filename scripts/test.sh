@@ -73,11 +73,14 @@ test_stage() {
   mkdir -p "$run_logs"
   say "==> ${STAGE_TITLES[$name]}"
   set +e
+  errors_expected=yes
   (
     set -e
+    errors_expected=no
     "stage_$name"
   ) >"$log" 2>&1
   code=$?
+  errors_expected=no
   set -e
   count_tests "$log"
   grep -h '^measured: ' "$log" | sort -u || true
@@ -168,8 +171,7 @@ stage_browser() {
 
 # A fresh home and data folder; tool cache, cargo's own folders and the build are shared.
 stage_demo() {
-  local fresh
-  fresh=$(mktemp -d "${TMPDIR:-/tmp}/openclutch-round-XXXXXX")
+  fresh=$(mktemp -d "${TMPDIR:-/tmp}/openclutch-round-XXXXXX") # not local: the trap needs it
   trap 'fresh_run "$fresh" stop >/dev/null 2>&1; rm -rf "$fresh"' EXIT
   demo_round "$fresh"
 }
