@@ -88,6 +88,8 @@ refusals! {
     DependencyNotFound => NotFound, "dependency_not_found", "Dependency not found";
     /// No such chat.
     ChatNotFound => NotFound, "chat_not_found", "Chat not found";
+    /// No such notification.
+    NotificationNotFound => NotFound, "notification_not_found", "Notification not found";
     /// No such message.
     MessageNotFound => NotFound, "message_not_found", "Message not found";
     /// No such run.

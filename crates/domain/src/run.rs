@@ -133,11 +133,19 @@ pub struct LoopState {
     pub updated_at: Millis,
 }
 
-/// Who leads the work loop when several servers share a store.
+/// Name of the [`Counter`](crate::doc::Counter) that the lease's holder raises every few seconds.
+///
+/// It is a document of its own, so that a claim can expect the lease's revision
+/// without meeting every beat.
+pub const BEAT: &str = "loop-beat";
+
+/// Name of the [`Counter`](crate::doc::Counter) that every claim raises: two claims
+/// that were planned from one look at the limits cannot both succeed.
+pub const CLAIMS: &str = "loop-claims";
+
+/// Who leads the work loop when several servers share a store. Written only when the holder changes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lease {
     /// The server that leads.
     pub holder: String,
-    /// Raised by the holder every few seconds.
-    pub beat: u64,
 }

@@ -1,3 +1,5 @@
 //! Use-cases, ports, the live hub and the work loop of OpenClutch.
+pub mod live;
+pub mod office;
 pub mod runtime;
 pub mod store;

@@ -1,0 +1,416 @@
+//! Everything that a person, an agent, a program or the loop may ask for.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    chat::DeliveryStatus,
+    id::{ChatId, DependencyId, NotificationId, ProjectId, RunId, SignalId, TaskId},
+    project::ChatLayout,
+    run::Outcome,
+    talk::{AuthorType, CommentType, SignalKind, SignalSeverity},
+    task::{Priority, Resolution, Role, Status},
+    text::{Body, Name, Slug, Title},
+};
+
+/// A command. Each has one public function in [`crate::rule`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    /// Makes a project with a chat "General".
+    CreateProject(NewProject),
+    /// Changes fields of a project.
+    UpdateProject(ProjectId, ProjectPatch),
+    /// Removes a project; with `force` its tasks too.
+    DeleteProject(ProjectId, Force),
+    /// Makes a task.
+    CreateTask(NewTask),
+    /// Changes fields of a task, and its column when asked.
+    UpdateTask(TaskId, TaskPatch),
+    /// Moves a task across or within columns.
+    MoveTask(MoveTask),
+    /// Removes a task, its edges and comments.
+    DeleteTask(TaskId),
+    /// `task` waits for `depends_on` from now on.
+    AddDependency(TaskId, TaskId),
+    /// It does not wait any more.
+    RemoveDependency(EdgeRef),
+    /// Writes a comment.
+    AddComment(NewComment),
+    /// An agent signals.
+    RaiseSignal(NewSignal),
+    /// A person answers a signal.
+    AnswerSignal(SignalId, Body),
+    /// The answer was taken by the gateway under `run_id`, or refused with a reason.
+    SettleAnswer(SignalId, Result<String, String>),
+    /// An agent reports its work as complete.
+    CompleteTask(Completion),
+    /// Makes a chat.
+    CreateChat(NewChat),
+    /// Renames a chat or ties it to a session.
+    UpdateChat(ChatId, ChatPatch),
+    /// Removes a chat and its messages.
+    DeleteChat(ChatId),
+    /// Writes a message.
+    PostMessage(NewMessage),
+    /// Marks a notification as read or unread.
+    MarkNotification(NotificationId, bool),
+    /// The loop takes a ready task for an agent.
+    ClaimRun(ClaimRun),
+    /// The runtime took the run.
+    RunStarted(RunId),
+    /// The runtime goes on with the run under another id.
+    RunContinued(RunId, String),
+    /// The run is over.
+    RunEnded(EndRun),
+    /// The loop's notes about a project changed.
+    NoteProject(ProjectId, BTreeMap<TaskId, String>, Option<String>),
+    /// A person pauses or resumes the loop in a project.
+    PauseLoop(ProjectId, bool),
+    /// A server takes or keeps the lease of the loop.
+    HoldLease(HoldLease),
+}
+
+/// Whether to remove what hangs on the thing too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Force {
+    /// Refuse when something hangs on it.
+    No,
+    /// Remove it too.
+    Yes,
+}
+
+/// A new project.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewProject {
+    /// Name.
+    pub name: Name,
+    /// `Some`: exactly this slug, or a refusal. `None`: made from the name, numbered when taken.
+    pub slug: Option<Slug>,
+    /// Description.
+    pub description: Option<String>,
+    /// `#rrggbb`.
+    pub color: Option<String>,
+    /// Legacy.
+    pub repo_url: Option<String>,
+    /// Absolute path of the repository.
+    pub local_path: Option<String>,
+    /// `owner/repo`.
+    pub github_repo: Option<String>,
+    /// Chat layout.
+    pub chat_layout: ChatLayout,
+    /// The loop's switch.
+    pub work_loop_enabled: bool,
+    /// Most agents.
+    pub work_loop_max_agents: Option<u32>,
+}
+
+/// Fields to change; the outer `None` keeps, the inner `None` clears.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ProjectPatch {
+    /// Name.
+    pub name: Option<Name>,
+    /// Slug.
+    pub slug: Option<Slug>,
+    /// Description.
+    pub description: Option<Option<String>>,
+    /// Colour.
+    pub color: Option<String>,
+    /// Legacy.
+    pub repo_url: Option<Option<String>>,
+    /// Legacy.
+    pub context_path: Option<Option<String>>,
+    /// Repository.
+    pub local_path: Option<Option<String>>,
+    /// `owner/repo`.
+    pub github_repo: Option<Option<String>>,
+    /// Chat layout.
+    pub chat_layout: Option<ChatLayout>,
+    /// The loop's switch.
+    pub work_loop_enabled: Option<bool>,
+    /// Most agents.
+    pub work_loop_max_agents: Option<Option<u32>>,
+    /// Model per role.
+    pub role_model_overrides: Option<BTreeMap<String, String>>,
+}
+
+/// Which way a dependency of a new task points.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// The new task waits for the other.
+    DependsOn,
+    /// The other waits for the new task.
+    Blocks,
+}
+
+/// A new task.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewTask {
+    /// Project.
+    pub project: ProjectId,
+    /// Title.
+    pub title: Title,
+    /// Markdown.
+    pub description: Option<Body>,
+    /// Column.
+    pub status: Status,
+    /// Priority.
+    pub priority: Priority,
+    /// Kind of agent.
+    pub role: Option<Role>,
+    /// Assignee.
+    pub assignee: Option<String>,
+    /// A person must look.
+    pub requires_human_review: bool,
+    /// Tags.
+    pub tags: Vec<String>,
+    /// Edges to existing tasks.
+    pub dependencies: Vec<(TaskId, Direction)>,
+}
+
+/// Fields to change; the outer `None` keeps, the inner `None` clears.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TaskPatch {
+    /// Title.
+    pub title: Option<Title>,
+    /// Markdown.
+    pub description: Option<Option<Body>>,
+    /// Priority.
+    pub priority: Option<Priority>,
+    /// Kind of agent.
+    pub role: Option<Option<Role>>,
+    /// Assignee.
+    pub assignee: Option<Option<String>>,
+    /// A person must look.
+    pub requires_human_review: Option<bool>,
+    /// Tags.
+    pub tags: Option<Vec<String>>,
+    /// Last session.
+    pub session_id: Option<Option<String>>,
+    /// Prompt version.
+    pub prompt_version_id: Option<Option<String>>,
+    /// Branch.
+    pub branch: Option<Option<String>>,
+    /// Pull request.
+    pub pr_number: Option<Option<u64>>,
+    /// Session that works on it.
+    pub agent_session_key: Option<Option<String>>,
+    /// Commands after the merge.
+    pub post_merge_steps: Option<Option<String>>,
+    /// Column, with the reason that the log keeps.
+    pub status: Option<(Status, Option<String>)>,
+    /// Leaving `done` is meant.
+    pub reopen: bool,
+}
+
+/// Where a moved card goes within its column.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Place {
+    /// Below all others.
+    End,
+    /// Above all others.
+    Top,
+    /// Right above this card.
+    Before(TaskId),
+    /// Right below this card.
+    After(TaskId),
+    /// At this place, counted from 0 without the moved card.
+    Index(u32),
+}
+
+/// A move.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MoveTask {
+    /// Which.
+    pub task: TaskId,
+    /// Column; its own column reorders.
+    pub to: Status,
+    /// Place in it; `done` is always newest first.
+    pub place: Place,
+    /// Reason for the log.
+    pub reason: Option<String>,
+    /// How it ended, for `done`.
+    pub resolution: Option<Resolution>,
+    /// Leaving `done` is meant.
+    pub reopen: bool,
+}
+
+/// An edge, named by its own id or by its ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EdgeRef {
+    /// By id.
+    Id(DependencyId),
+    /// The first waits for the second.
+    Ends(TaskId, TaskId),
+}
+
+/// A new comment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewComment {
+    /// On which task.
+    pub task: TaskId,
+    /// Author, as given.
+    pub author: String,
+    /// Kind of author, as given.
+    pub author_type: AuthorType,
+    /// Markdown.
+    pub content: Body,
+    /// What it is for.
+    pub kind: CommentType,
+}
+
+/// A new signal (facts §2.9).
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewSignal {
+    /// About which task.
+    pub task: TaskId,
+    /// Session, as given.
+    pub session_key: String,
+    /// Agent, as given.
+    pub agent_id: String,
+    /// Run id of the gateway, where the plugin knows it.
+    pub run_id: Option<String>,
+    /// Kind.
+    pub kind: SignalKind,
+    /// Severity.
+    pub severity: SignalSeverity,
+    /// Words.
+    pub message: Body,
+}
+
+/// What `mark_complete` reports (facts §2.6).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Completion {
+    /// Which task.
+    pub task: TaskId,
+    /// What was done.
+    pub summary: Body,
+    /// Pull request.
+    pub pr_url: Option<String>,
+    /// More.
+    pub notes: Option<String>,
+    /// Agent, as given.
+    pub agent: Option<String>,
+    /// Session, where the plugin gives it.
+    pub session_key: Option<String>,
+    /// Run id of the gateway, where the plugin gives it.
+    pub run_id: Option<String>,
+}
+
+/// A new chat.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewChat {
+    /// Project.
+    pub project: ProjectId,
+    /// Title; the edge gives a default.
+    pub title: String,
+    /// Participants.
+    pub participants: Vec<String>,
+}
+
+/// Fields of a chat to change.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ChatPatch {
+    /// Title.
+    pub title: Option<String>,
+    /// Session.
+    pub session_key: Option<String>,
+}
+
+/// A new message (facts §2.3).
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewMessage {
+    /// Chat.
+    pub chat: ChatId,
+    /// Author, as given.
+    pub author: String,
+    /// Markdown.
+    pub content: Body,
+    /// The run that it answers.
+    pub run_id: Option<String>,
+    /// Session.
+    pub session_key: Option<String>,
+    /// Made by a machine.
+    pub is_automated: bool,
+    /// Delivery, for a person's words.
+    pub delivery_status: Option<DeliveryStatus>,
+    /// As given.
+    pub retry_count: Option<u32>,
+    /// As given.
+    pub cooldown_until: Option<i64>,
+    /// As given.
+    pub failure_reason: Option<String>,
+}
+
+/// The loop takes a task.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClaimRun {
+    /// Which.
+    pub task: TaskId,
+    /// The agent's role.
+    pub role: Role,
+    /// The ordinal that the plan saw.
+    pub attempt: u32,
+    /// Model.
+    pub model: Option<String>,
+    /// Version of the role's prompt.
+    pub prompt_version: String,
+    /// The lease under which this happens: holder, and the lease document's holder must still be it.
+    pub holder: String,
+}
+
+/// A run is over.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EndRun {
+    /// Which.
+    pub run: RunId,
+    /// The runtime's id under which it ended. A run that goes on under another id by now
+    /// has not ended: then nothing is written. `None` ends it whatever its id.
+    pub as_id: Option<String>,
+    /// How; `Completed` and `Silent` are told apart by the rule, from what was reported.
+    pub how: Ended,
+    /// Last words, whole; the rule cuts them.
+    pub last_words: String,
+    /// When another attempt may begin after a failure, and how many failures in a row are the cap.
+    pub retry: Retry,
+}
+
+/// How the runtime says that a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// The agent finished its turn.
+    Finished,
+    /// It failed.
+    Failed,
+    /// It was stopped.
+    Aborted,
+}
+
+/// What happens after a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retry {
+    /// Milliseconds to wait after the first failure; doubled for each further one.
+    pub wait_ms: i64,
+    /// Failures in a row after which the task is blocked.
+    pub cap: u32,
+}
+
+/// A server takes or keeps the lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HoldLease {
+    /// Who.
+    pub holder: String,
+    /// Take it from another holder whose beat ([`crate::run::BEAT`]) was this, and did not change while we watched.
+    pub take_over_beat: Option<u64>,
+    /// No other process can write: take it at once.
+    pub sole_writer: bool,
+}
+
+impl Outcome {
+    /// The stable word that activity lines use.
+    #[must_use]
+    pub const fn activity(self) -> &'static str {
+        match self {
+            Self::Completed | Self::Silent => "agent_completed",
+            Self::Failed | Self::Aborted => "agent_reaped",
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Chats and messages, as far as webhooks and REST need them.
+
+use crate::{
+    change::Change,
+    chat::{Chat, DeliveryStatus, LastMessage, Message},
+    command::{ChatPatch, NewChat, NewMessage},
+    ctx::Ctx,
+    doc::{DocKey, Kind, Scope, message_run_name},
+    id::{ChatId, MessageId},
+    project::Project,
+    range::Range,
+    refusal::Refusal,
+    rule::{Decided, line},
+    text::preview,
+    time::Millis,
+    view::{Stop, View},
+};
+
+/// Most messages that go with a chat in one step.
+const DELETE_MAX: u32 = 5_000;
+
+/// Makes a chat.
+pub fn create(view: &View, new: &NewChat, ctx: &mut Ctx<'_>) -> Decided {
+    view.must::<Project>(new.project, Refusal::ProjectNotFound)?;
+    let id = ChatId(ctx.ids.fresh());
+    let mut change = Change::default();
+    change.put(
+        0,
+        Chat {
+            id,
+            project: new.project,
+            title: new.title.trim().to_owned(),
+            participants: new.participants.clone(),
+            session_key: None,
+            last: None,
+            created_at: ctx.now,
+            updated_at: ctx.now,
+        },
+    );
+    change.touch(Scope::Project(new.project));
+    let log = line(ctx, Some(new.project), None, "chat_created", &[("title", new.title.clone())]);
+    change.activity.push(log);
+    Ok(change)
+}
+
+/// Renames a chat or ties it to a session.
+pub fn update(view: &View, id: ChatId, patch: &ChatPatch, ctx: &mut Ctx<'_>) -> Decided {
+    let title = patch.title.as_deref().map(str::trim).filter(|t| !t.is_empty());
+    if title.is_none() && patch.session_key.is_none() {
+        return Err(Refusal::NothingToChange.into());
+    }
+    let old = view.must::<Chat>(id, Refusal::ChatNotFound)?;
+    let mut is = old.is;
+    if let Some(title) = title {
+        is.title = title.to_owned();
+    }
+    if let Some(key) = &patch.session_key {
+        is.session_key = Some(key.clone());
+    }
+    is.updated_at = ctx.now;
+    let project = is.project;
+    let said = is.title.clone();
+    let mut change = Change::default();
+    change.put(old.rev, is).touch(Scope::Project(project)).touch(Scope::Chat(id));
+    let log = line(ctx, Some(project), None, "chat_changed", &[("title", said)]);
+    change.activity.push(log);
+    Ok(change)
+}
+
+/// Removes a chat and its messages.
+pub fn delete(view: &View, id: ChatId, ctx: &mut Ctx<'_>) -> Decided {
+    let old = view.must::<Chat>(id, Refusal::ChatNotFound)?;
+    let mut change = Change::default();
+    remove_messages(view, &mut change, id)?;
+    change.delete(&old.doc).touch(Scope::Project(old.is.project)).touch(Scope::Chat(id));
+    let log = line(ctx, Some(old.is.project), None, "chat_deleted", &[("title", old.is.title.clone())]);
+    change.activity.push(log);
+    Ok(change)
+}
+
+pub(crate) fn remove_messages(view: &View, change: &mut Change, chat: ChatId) -> Result<(), Stop> {
+    let messages = view.list::<Message>(Range::children(Kind::Message, chat, DELETE_MAX))?;
+    if messages.len() as u32 == DELETE_MAX {
+        return Err(Refusal::TooMuchAtOnce.into());
+    }
+    for message in messages {
+        if let Some(run) = &message.is.run_id {
+            change.release(message_run_name(run));
+        }
+        change.delete(&message.doc);
+    }
+    Ok(())
+}
+
+/// Writes a message. One that answers a run exists once, whoever brings it.
+pub fn post(view: &View, new: &NewMessage, ctx: &mut Ctx<'_>) -> Decided {
+    let chat = view.must::<Chat>(new.chat, Refusal::ChatNotFound)?;
+    let id = MessageId(ctx.ids.fresh());
+    let mut change = Change::default();
+    if let Some(run) = &new.run_id {
+        if view.taken(&message_run_name(run))? {
+            return Err(Refusal::MessageExists.into());
+        }
+        change.claim(message_run_name(run), DocKey::new(Kind::Message, id));
+    }
+    let person = new.author != crate::actor::COORDINATOR;
+    // Lists sort by time: two messages of one chat never share a millisecond.
+    let at = chat.is.last.as_ref().map_or(ctx.now, |last| ctx.now.max(last.created_at.plus(1)));
+    change.put(
+        0,
+        Message {
+            id,
+            chat: new.chat,
+            author: new.author.clone(),
+            content: new.content.clone(),
+            run_id: new.run_id.clone(),
+            session_key: new.session_key.clone(),
+            is_automated: new.is_automated,
+            delivery_status: new.delivery_status.or((person && new.author != "system").then_some(DeliveryStatus::Sent)),
+            retry_count: new.retry_count,
+            cooldown_until: new.cooldown_until.map(Millis),
+            failure_reason: new.failure_reason.clone(),
+            created_at: at,
+        },
+    );
+    let project = chat.is.project;
+    let mut is = chat.is;
+    is.updated_at = at;
+    is.last =
+        Some(LastMessage { content: preview(new.content.as_str(), 200), author: new.author.clone(), created_at: at });
+    change.put(chat.rev, is);
+    change.touch(Scope::Chat(new.chat)).touch(Scope::Project(project));
+    let log = line(ctx, Some(project), None, "message_sent", &[("author", new.author.clone())]);
+    change.activity.push(log);
+    Ok(change)
+}

@@ -1,0 +1,79 @@
+//! Rules: one public function per command. A rule sees only what the view holds
+//! and stops where it needs more ([`crate::view::Stop::Need`]).
+
+pub mod chat;
+pub mod dependency;
+pub mod placing;
+pub mod project;
+pub mod talk;
+pub mod task;
+pub mod work;
+
+use std::collections::BTreeMap;
+
+use crate::{
+    activity::Activity,
+    change::Change,
+    command::Command,
+    ctx::Ctx,
+    id::{ActivityId, ProjectId, TaskId},
+    view::{Stop, View},
+};
+
+/// What a rule gives.
+pub type Decided = Result<Change, Stop>;
+
+/// Sends a command to its rule.
+pub fn handle(view: &View, command: &Command, ctx: &mut Ctx<'_>) -> Decided {
+    match command {
+        Command::CreateProject(new) => project::create(view, new, ctx),
+        Command::UpdateProject(id, patch) => project::update(view, *id, patch, ctx),
+        Command::DeleteProject(id, force) => project::delete(view, *id, *force, ctx),
+        Command::CreateTask(new) => task::create(view, new, ctx),
+        Command::UpdateTask(id, patch) => task::update(view, *id, patch, ctx),
+        Command::MoveTask(to) => task::relocate(view, to, ctx),
+        Command::DeleteTask(id) => task::delete(view, *id, ctx),
+        Command::AddDependency(task, on) => dependency::add(view, *task, *on, ctx),
+        Command::RemoveDependency(edge) => dependency::remove(view, *edge, ctx),
+        Command::AddComment(new) => talk::comment(view, new, ctx),
+        Command::RaiseSignal(new) => talk::raise(view, new, ctx),
+        Command::AnswerSignal(id, answer) => talk::answer(view, *id, answer, ctx),
+        Command::SettleAnswer(id, settled) => talk::settle(view, *id, settled, ctx),
+        Command::CompleteTask(report) => talk::complete(view, report, ctx),
+        Command::MarkNotification(id, read) => talk::mark(view, *id, *read, ctx),
+        Command::CreateChat(new) => chat::create(view, new, ctx),
+        Command::UpdateChat(id, patch) => chat::update(view, *id, patch, ctx),
+        Command::DeleteChat(id) => chat::delete(view, *id, ctx),
+        Command::PostMessage(new) => chat::post(view, new, ctx),
+        Command::ClaimRun(claim) => work::claim(view, claim, ctx),
+        Command::RunStarted(run) => work::started(view, *run, ctx),
+        Command::RunContinued(run, as_id) => work::continued(view, *run, as_id, ctx),
+        Command::RunEnded(end) => work::ended(view, end, ctx),
+        Command::NoteProject(project, notes, notice) => work::note(view, *project, notes, notice.as_deref(), ctx),
+        Command::PauseLoop(project, paused) => work::pause(view, *project, *paused, ctx),
+        Command::HoldLease(hold) => work::hold(view, hold, ctx),
+    }
+}
+
+/// A line for the log.
+pub(crate) fn line(
+    ctx: &mut Ctx<'_>,
+    project: Option<ProjectId>,
+    task: Option<TaskId>,
+    what: &str,
+    data: &[(&str, String)],
+) -> Activity {
+    Activity {
+        id: ActivityId(ctx.ids.fresh()),
+        project,
+        task,
+        what: what.to_owned(),
+        actor: ctx.actor.clone(),
+        data: data
+            .iter()
+            .filter(|(_, v)| !v.is_empty())
+            .map(|(k, v)| ((*k).to_owned(), v.clone()))
+            .collect::<BTreeMap<_, _>>(),
+        at: ctx.now,
+    }
+}

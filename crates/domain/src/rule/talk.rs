@@ -1,0 +1,283 @@
+//! Comments, signals and their answers, completions.
+
+use crate::{
+    change::Change,
+    command::{Completion, NewComment, NewSignal, Place},
+    ctx::Ctx,
+    doc::{Kind, Scope, session_name},
+    id::{CommentId, NotificationId, SignalId},
+    range::Range,
+    refusal::Refusal,
+    rule::{Decided, line},
+    run::{Run, RunState},
+    talk::{
+        AuthorType, Comment, CommentType, Delivery, Notification, NotificationSeverity, NotificationType, Signal,
+        SignalKind, SignalSeverity,
+    },
+    task::{Status, Task},
+    text::{Body, preview},
+    view::{Seen, Stop, View},
+};
+
+/// Writes a comment.
+pub fn comment(view: &View, new: &NewComment, ctx: &mut Ctx<'_>) -> Decided {
+    let task = view.must::<Task>(new.task, Refusal::TaskNotFound)?;
+    let project = task.is.project;
+    let mut change = Change::default();
+    change.put(
+        0,
+        Comment {
+            id: CommentId(ctx.ids.fresh()),
+            task: new.task,
+            project,
+            author: new.author.clone(),
+            author_type: new.author_type,
+            content: new.content.clone(),
+            kind: new.kind,
+            responded_at: None,
+            created_at: ctx.now,
+        },
+    );
+    change.touch(Scope::Project(project));
+    let said = [("author", new.author.clone()), ("preview", new.content.preview(200))];
+    let log = line(ctx, Some(project), Some(new.task), "comment_added", &said);
+    change.activity.push(log);
+    Ok(change)
+}
+
+/// An agent signals. A blocking one also tells a person.
+pub fn raise(view: &View, new: &NewSignal, ctx: &mut Ctx<'_>) -> Decided {
+    let task = view.must::<Task>(new.task, Refusal::TaskNotFound)?;
+    let run = reporting_run(view, &task.is, new.run_id.as_deref(), Some(&new.session_key))?;
+    let project = task.is.project;
+    let signal = Signal {
+        id: SignalId(ctx.ids.fresh()),
+        task: new.task,
+        project,
+        run: run.map(|r| r.is.id),
+        session_key: new.session_key.clone(),
+        agent_id: new.agent_id.clone(),
+        kind: new.kind,
+        severity: new.severity,
+        message: new.message.clone(),
+        responded_at: None,
+        response: None,
+        delivered_at: None,
+        delivery: None,
+        delivery_error: None,
+        created_at: ctx.now,
+    };
+    let mut change = Change::default();
+    if signal.blocking() {
+        let severity = match (new.kind, new.severity) {
+            (_, SignalSeverity::Critical) => NotificationSeverity::Critical,
+            (SignalKind::Question, _) => NotificationSeverity::Info,
+            _ => NotificationSeverity::Warning,
+        };
+        change.put(
+            0,
+            Notification {
+                id: NotificationId(ctx.ids.fresh()),
+                task: Some(new.task),
+                project: Some(project),
+                kind: NotificationType::RequestInput,
+                severity,
+                title: format!("{} in {}: {}", new.kind.label(), task.is.short(), task.is.title),
+                message: new.message.to_string(),
+                agent: Some(new.agent_id.clone()),
+                read: false,
+                created_at: ctx.now,
+            },
+        );
+    }
+    change.put(0, signal);
+    change.touch(Scope::Project(project)).touch(Scope::Installation);
+    let said = [
+        ("kind", new.kind.word().to_owned()),
+        ("severity", new.severity.word().into()),
+        ("preview", new.message.preview(200)),
+    ];
+    let log = line(ctx, Some(project), Some(new.task), "signal_raised", &said);
+    change.activity.push(log);
+    Ok(change)
+}
+
+/// A person answers. The answer is on its way from now on, whatever dies.
+pub fn answer(view: &View, id: SignalId, answer: &Body, ctx: &mut Ctx<'_>) -> Decided {
+    let old = view.must::<Signal>(id, Refusal::SignalNotFound)?;
+    if old.is.responded_at.is_some() {
+        return Err(Refusal::SignalAnswered.into());
+    }
+    let mut is = old.is;
+    is.responded_at = Some(ctx.now);
+    is.response = Some(answer.clone());
+    is.delivery = Some(Delivery::Pending);
+    let (project, task) = (is.project, is.task);
+    let mut change = Change::default();
+    change.put(old.rev, is).touch(Scope::Project(project)).touch(Scope::Installation);
+    let log = line(ctx, Some(project), Some(task), "signal_answered", &[("preview", answer.preview(200))]);
+    change.activity.push(log);
+    Ok(change)
+}
+
+/// The gateway took the answer under a run id, or refused it. A run that waited for it goes on.
+pub fn settle(view: &View, id: SignalId, settled: &Result<String, String>, ctx: &mut Ctx<'_>) -> Decided {
+    let old = view.must::<Signal>(id, Refusal::SignalNotFound)?;
+    if old.is.delivery != Some(Delivery::Pending) {
+        return Ok(Change::default());
+    }
+    let mut change = Change::default();
+    let mut is = old.is;
+    let said = match settled {
+        Ok(run_id) => {
+            is.delivery = Some(Delivery::Sent);
+            is.delivered_at = Some(ctx.now);
+            if let Some(run_id_of) = is.run
+                && let Some(run) = view.find::<Run>(run_id_of)?
+                && run.is.open()
+            {
+                let mut now = run.is;
+                if now.state == RunState::Waiting {
+                    now.state = RunState::Started;
+                    now.waits_for = None;
+                }
+                if !now.is_known_as(run_id) {
+                    now.successors.push(run_id.clone());
+                }
+                change.put(run.rev, now);
+            }
+            ("delivered", "yes".to_owned())
+        }
+        Err(reason) => {
+            is.delivery = Some(Delivery::Failed);
+            is.delivery_error = Some(reason.clone());
+            ("reason", reason.clone())
+        }
+    };
+    let (project, task) = (is.project, is.task);
+    change.put(old.rev, is).touch(Scope::Project(project)).touch(Scope::Installation);
+    let log = line(ctx, Some(project), Some(task), "answer_delivered", &[said]);
+    change.activity.push(log);
+    Ok(change)
+}
+
+/// An agent reports its work as complete (facts §2.6): a comment, and the task goes to review.
+///
+/// The report of an older attempt is recorded, not obeyed; so is one for a task that is done.
+pub fn complete(view: &View, report: &Completion, ctx: &mut Ctx<'_>) -> Decided {
+    let old = view.must::<Task>(report.task, Refusal::TaskNotFound)?;
+    let mut is = old.is.clone();
+    let project = is.project;
+    let from = is.status;
+    let run = reporting_run(view, &is, report.run_id.as_deref(), report.session_key.as_deref())?;
+    let stale = match &run {
+        Some(run) => !run.is.open(),
+        None => false,
+    };
+    let author = report.agent.clone().or_else(|| is.assignee.clone()).unwrap_or_else(|| "agent".into());
+    let mut words = format!("## Task Completed\n\n{}", report.summary);
+    if let Some(url) = report.pr_url.as_deref().map(str::trim).filter(|u| !u.is_empty()) {
+        words.push_str(&format!("\n\n**Pull Request:** {url}"));
+    }
+    if let Some(notes) = report.notes.as_deref().map(str::trim).filter(|n| !n.is_empty()) {
+        words.push_str(&format!("\n\n**Notes:** {notes}"));
+    }
+    let mut change = Change::default();
+    change.put(
+        0,
+        Comment {
+            id: CommentId(ctx.ids.fresh()),
+            task: report.task,
+            project,
+            author,
+            author_type: AuthorType::Agent,
+            content: Body::parse(&words)?.ok_or(Refusal::SummaryMissing)?,
+            kind: CommentType::Completion,
+            responded_at: None,
+            created_at: ctx.now,
+        },
+    );
+    let obeyed = !stale && from != Status::Done;
+    if obeyed {
+        if is.pr_number.is_none() {
+            is.pr_number = report.pr_url.as_deref().and_then(pull_request_number);
+        }
+        if let Some(Seen { rev, is: mut run, .. }) = run {
+            is.reported_run = Some(run.id);
+            run.reported = true;
+            change.put(rev, run);
+        }
+        if from != Status::InReview {
+            super::task::enter(view, &mut change, &mut is, Status::InReview, Place::End, None, false, ctx)?;
+        }
+        is.failures = 0;
+        is.updated_at = ctx.now;
+        change.put(old.rev, is.clone());
+    }
+    change.touch(Scope::Project(project));
+    let said = [
+        ("from_status", from.word().to_owned()),
+        ("to_status", is.status.word().to_owned()),
+        ("pr_url", report.pr_url.clone().unwrap_or_default()),
+        ("preview", preview(report.summary.as_str(), 200)),
+        ("recorded_only", if obeyed { "" } else { "yes" }.to_owned()),
+    ];
+    let log = line(ctx, Some(project), Some(report.task), "task_completed", &said);
+    change.activity.push(log);
+    Ok(change)
+}
+
+/// Marks a notification.
+pub fn mark(view: &View, id: NotificationId, read: bool, ctx: &mut Ctx<'_>) -> Decided {
+    let old = view.must::<Notification>(id, Refusal::NotificationNotFound)?;
+    if old.is.read == read {
+        return Ok(Change::default());
+    }
+    let mut is = old.is;
+    is.read = read;
+    let (project, task) = (is.project, is.task);
+    let mut change = Change::default();
+    change.put(old.rev, is).touch(Scope::Installation);
+    let log = line(ctx, project, task, if read { "notification_read" } else { "notification_unread" }, &[]);
+    change.activity.push(log);
+    Ok(change)
+}
+
+/// Which run a report belongs to: named by session or run id, else the one that is open now.
+fn reporting_run(
+    view: &View,
+    task: &Task,
+    run_id: Option<&str>,
+    session: Option<&str>,
+) -> Result<Option<Seen<Run>>, Stop> {
+    if let Some(session) = session.filter(|s| !s.is_empty()) {
+        let full = if session.starts_with("agent:") { session.to_owned() } else { format!("agent:main:{session}") };
+        if let Some(run) = view.one::<Run>(Range::unique(session_name(&full)))?
+            && run.is.task == task.id
+        {
+            return Ok(Some(run));
+        }
+    }
+    if let Some(run_id) = run_id {
+        let runs = view.list::<Run>(Range::NewestChildren {
+            kind: Kind::Run,
+            parent: task.id.to_string(),
+            before: None,
+            limit: 50,
+        })?;
+        if let Some(run) = runs.into_iter().find(|r| r.is.is_known_as(run_id)) {
+            return Ok(Some(run));
+        }
+    }
+    match task.open_run {
+        Some(id) => view.find::<Run>(id),
+        None => Ok(None),
+    }
+}
+
+/// `…/pull/12` → 12.
+fn pull_request_number(url: &str) -> Option<u64> {
+    let tail = url.rsplit_once("/pull/")?.1;
+    let digits: String = tail.chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().ok()
+}

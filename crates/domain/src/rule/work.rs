@@ -1,0 +1,459 @@
+//! What the work loop writes: a claim, its life, its end; notes, pause and lease.
+//!
+//! A claim *is* the run document. It is written before anything is asked of the
+//! runtime, so whatever happens later, there is a record to go on from. The
+//! names `action:<task>:<role>:<ordinal>` and `session:<key>` are unique: an
+//! action is claimed once, whoever plans it.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    change::{Change, Expect},
+    command::{ClaimRun, EndRun, Ended, HoldLease, Retry},
+    ctx::Ctx,
+    doc::{Counter, DocKey, Kind, Rev, Scope, action_name, session_name},
+    id::{NotificationId, ProjectId, RunId, TaskId},
+    project::{Counts, Project},
+    query::{COLUMN_MAX, SIGNALS_MAX},
+    range::{Order, Range},
+    refusal::Refusal,
+    run::{BEAT, CLAIMS, Lease, LoopState, Outcome, Run, RunState},
+    talk::{Delivery, Notification, NotificationSeverity, NotificationType, Signal},
+    task::{Role, Status, Task},
+    view::{Seen, Stop, View},
+};
+
+use super::{Decided, line};
+
+/// Longest last words that a run keeps, in characters.
+pub const LAST_WORDS_MAX: usize = 4_000;
+/// Longest preview of last words in a line of the log, in characters.
+pub const PREVIEW_MAX: usize = 500;
+/// Longest wait between two attempts, in milliseconds: one hour.
+pub const RETRY_WAIT_MAX_MS: i64 = 3_600_000;
+
+/// `<task>:<role>:<ordinal>`.
+#[must_use]
+pub fn action_id(task: TaskId, role: Role, attempt: u32) -> String {
+    format!("{task}:{}:{attempt}", role.word())
+}
+
+/// `agent:main:<slug>:<role>:<id8>:r<n>`.
+#[must_use]
+pub fn session_key(slug: &str, role: Role, task: TaskId, attempt: u32) -> String {
+    format!("agent:main:{slug}:{}:{}:r{attempt}", role.word(), task.id8())
+}
+
+/// The ordinal of the next attempt of `role` at `task`.
+#[must_use]
+pub fn next_attempt(task: &Task, role: Role) -> u32 {
+    task.ended_runs.get(&role).copied().unwrap_or(0) + 1
+}
+
+/// Takes a ready task for an agent.
+pub fn claim(view: &View, claim: &ClaimRun, ctx: &mut Ctx<'_>) -> Decided {
+    let lease = view.must::<Lease>("loop", Refusal::LeaseLost)?;
+    if lease.is.holder != claim.holder {
+        return Err(Refusal::LeaseLost.into());
+    }
+    let task = view.must::<Task>(claim.task, Refusal::TaskNotFound)?;
+    if task.is.open_run.is_some() {
+        return Err(Refusal::RunOpen.into());
+    }
+    let waits = task.is.retry_at.is_some_and(|at| ctx.now < at);
+    if task.is.status != Status::Ready || waits || claim.attempt != next_attempt(&task.is, claim.role) {
+        return Err(Refusal::NotReady.into());
+    }
+    if task.is.open_dependencies > 0 {
+        return Err(Refusal::DependenciesOpen(task.is.open_dependencies).into());
+    }
+    let project = view.must::<Project>(task.is.project, Refusal::ProjectNotFound)?;
+    let state = view.find::<LoopState>(task.is.project)?;
+    let paused = state.as_ref().is_some_and(|s| s.is.paused);
+    if !project.is.work_loop_enabled || paused || project.is.local_path.is_none() {
+        return Err(Refusal::NotReady.into());
+    }
+
+    let mut change = Change::default();
+    change.expects.push(Expect::Doc(DocKey::new(Kind::Lease, "loop"), lease.rev));
+    change.expects.push(Expect::Doc(DocKey::new(Kind::Project, project.is.id), project.rev));
+    change.expects.push(Expect::Doc(DocKey::new(Kind::LoopState, project.is.id), state.map_or(0, |s| s.rev)));
+    let claims = view.find::<Counter>(CLAIMS)?;
+    let (rev, last) = claims.map_or((0, 0), |c| (c.rev, c.is.last));
+    change.put(rev, Counter { name: CLAIMS.into(), last: last + 1 });
+
+    let id = RunId(ctx.ids.fresh());
+    let session = session_key(project.is.slug.as_str(), claim.role, claim.task, claim.attempt);
+    let run = Run {
+        id,
+        task: claim.task,
+        project: project.is.id,
+        role: claim.role,
+        attempt: claim.attempt,
+        action_id: action_id(claim.task, claim.role, claim.attempt),
+        key: format!("clutch-{id}"),
+        session_key: session.clone(),
+        model: claim.model.clone(),
+        prompt_version: claim.prompt_version.clone(),
+        state: RunState::Claimed,
+        successors: Vec::new(),
+        waits_for: None,
+        reported: false,
+        claimed_at: ctx.now,
+        started_at: None,
+        ended_at: None,
+        outcome: None,
+        last_words: None,
+    };
+    change.claim(action_name(&run.action_id), DocKey::new(Kind::Run, id));
+    change.claim(session_name(&session), DocKey::new(Kind::Run, id));
+
+    let mut after = task.is.clone();
+    after.open_run = Some(id);
+    after.agent_session_key = Some(session.clone());
+    after.session_id = Some(session.clone());
+    after.agent_spawned_at = Some(ctx.now);
+    after.retry_at = None;
+    go(view, &mut change, &mut after, Status::InProgress, ctx)?;
+    change.activity.push(line(
+        ctx,
+        Some(project.is.id),
+        Some(claim.task),
+        "agent_assigned",
+        &[
+            ("session_key", session),
+            ("model", claim.model.clone().unwrap_or_default()),
+            ("role", claim.role.word().into()),
+            ("attempt", claim.attempt.to_string()),
+            ("from_status", Status::Ready.word().into()),
+            ("to_status", Status::InProgress.word().into()),
+        ],
+    ));
+    change.put(0, run);
+    change.put(task.rev, after);
+    touch(&mut change, project.is.id);
+    Ok(change)
+}
+
+/// The runtime took the run. Said twice it changes nothing.
+pub fn started(view: &View, run: RunId, ctx: &mut Ctx<'_>) -> Decided {
+    let mut run = open_run(view, run)?;
+    let mut change = Change::default();
+    if run.is.state == RunState::Claimed {
+        run.is.state = RunState::Started;
+        run.is.started_at = Some(ctx.now);
+        touch(&mut change, run.is.project);
+        change.put(run.rev, run.is);
+    }
+    Ok(change)
+}
+
+/// The runtime goes on with the run under another id: its own restart, or a message that began a new turn.
+pub fn continued(view: &View, run: RunId, as_id: &str, ctx: &mut Ctx<'_>) -> Decided {
+    let mut run = open_run(view, run)?;
+    let mut change = Change::default();
+    if run.is.is_known_as(as_id) && run.is.state == RunState::Started {
+        return Ok(change);
+    }
+    if !run.is.is_known_as(as_id) {
+        run.is.successors.push(as_id.to_owned());
+    }
+    run.is.state = RunState::Started;
+    run.is.waits_for = None;
+    run.is.started_at.get_or_insert(ctx.now);
+    change.activity.push(line(
+        ctx,
+        Some(run.is.project),
+        Some(run.is.task),
+        "agent_continued",
+        &[("session_key", run.is.session_key.clone()), ("run_id", as_id.to_owned())],
+    ));
+    touch(&mut change, run.is.project);
+    change.put(run.rev, run.is);
+    Ok(change)
+}
+
+/// The run is over, or its turn ended with an open question.
+///
+/// What becomes of the task: a report or a pull request brings it to review; an end
+/// without either blocks it with the agent's last words; a failure brings it back to
+/// ready after a wait, and blocks it at the cap. A task that somebody moved away in
+/// the meantime stays where it is.
+pub fn ended(view: &View, end: &EndRun, ctx: &mut Ctx<'_>) -> Decided {
+    let mut run = open_run(view, end.run)?;
+    if end.as_id.as_deref().is_some_and(|id| id != run.is.current_id()) {
+        return Ok(Change::default());
+    }
+    let task = view.find::<Task>(run.is.task)?;
+    let on_it = task.as_ref().is_some_and(|t| t.is.status == Status::InProgress && t.is.open_run == Some(run.is.id));
+    let reported =
+        run.is.reported || (end.how == Ended::Finished && task.as_ref().is_some_and(|t| t.is.pr_number.is_some()));
+    let words = cut(end.last_words.trim(), LAST_WORDS_MAX);
+
+    if end.how == Ended::Finished
+        && on_it
+        && !reported
+        && let Some(question) = open_question(view, &run.is)?
+    {
+        return wait_for(run, &question, words, ctx);
+    }
+
+    let outcome = match end.how {
+        Ended::Aborted => Outcome::Aborted,
+        _ if reported => Outcome::Completed,
+        Ended::Failed => Outcome::Failed,
+        Ended::Finished => Outcome::Silent,
+    };
+    run.is.state = RunState::Ended;
+    run.is.outcome = Some(outcome);
+    run.is.ended_at = Some(ctx.now);
+    run.is.waits_for = None;
+    run.is.last_words = (!words.is_empty()).then(|| words.clone());
+
+    let mut change = Change::default();
+    let mut data = vec![
+        ("session_key", run.is.session_key.clone()),
+        ("role", run.is.role.word().to_owned()),
+        ("attempt", run.is.attempt.to_string()),
+        ("outcome", outcome.word().to_owned()),
+        ("output_preview", cut(&words, PREVIEW_MAX)),
+        ("duration_ms", ctx.now.since(run.is.started_at.unwrap_or(run.is.claimed_at)).to_string()),
+    ];
+    if let Some(seen) = task {
+        let mut after = seen.is.clone();
+        *after.ended_runs.entry(run.is.role).or_insert(0) += 1;
+        if after.open_run == Some(run.is.id) {
+            after.open_run = None;
+            after.agent_session_key = None;
+        }
+        after.updated_at = ctx.now;
+        if outcome == Outcome::Completed {
+            calm(&mut after);
+        }
+        if on_it {
+            let to = fate(&mut after, outcome, &words, end.retry, ctx);
+            go(view, &mut change, &mut after, to, ctx)?;
+            data.push(("from_status", Status::InProgress.word().into()));
+            data.push(("to_status", to.word().into()));
+            data.push(("reason", after.trouble.clone().unwrap_or_default()));
+            tell(&mut change, &after, &run.is, ctx);
+        }
+        change.put(seen.rev, after);
+    }
+    change.activity.push(line(ctx, Some(run.is.project), Some(run.is.task), outcome.activity(), &data));
+    touch(&mut change, run.is.project);
+    change.put(run.rev, run.is);
+    Ok(change)
+}
+
+/// The loop's notes about a project changed. Equal notes write nothing.
+pub fn note(
+    view: &View,
+    project: ProjectId,
+    notes: &BTreeMap<TaskId, String>,
+    notice: Option<&str>,
+    ctx: &mut Ctx<'_>,
+) -> Decided {
+    let (rev, mut state) = loop_state(view, project, ctx)?;
+    let mut change = Change::default();
+    if state.notes != *notes || state.notice.as_deref() != notice {
+        state.notes.clone_from(notes);
+        state.notice = notice.map(str::to_owned);
+        state.updated_at = ctx.now;
+        change.touch(Scope::Project(project)).put(rev, state);
+    }
+    Ok(change)
+}
+
+/// A person pauses or resumes the loop in a project.
+pub fn pause(view: &View, project: ProjectId, paused: bool, ctx: &mut Ctx<'_>) -> Decided {
+    let (rev, mut state) = loop_state(view, project, ctx)?;
+    let mut change = Change::default();
+    if state.paused != paused {
+        state.paused = paused;
+        state.updated_at = ctx.now;
+        change.activity.push(line(ctx, Some(project), None, if paused { "loop_paused" } else { "loop_resumed" }, &[]));
+        touch(&mut change, project);
+        change.put(rev, state);
+    }
+    Ok(change)
+}
+
+/// A server takes or keeps the lease of the loop.
+pub fn hold(view: &View, hold: &HoldLease, _ctx: &mut Ctx<'_>) -> Decided {
+    let mut change = Change::default();
+    let lease = view.find::<Lease>("loop")?;
+    let beat = view.find::<Counter>(BEAT)?;
+    let (beat_rev, last) = beat.map_or((0, 0), |b| (b.rev, b.is.last));
+    let (rev, ours) = lease.as_ref().map_or((0, false), |l| (l.rev, l.is.holder == hold.holder));
+    if !ours {
+        let free = lease.is_none() || hold.sole_writer || hold.take_over_beat == Some(last);
+        if !free {
+            return Err(Refusal::LeaseLost.into());
+        }
+        change.put(rev, Lease { holder: hold.holder.clone() });
+        change.touch(Scope::Loop);
+    }
+    if !hold.sole_writer {
+        if ours {
+            change.expects.push(Expect::Doc(DocKey::new(Kind::Lease, "loop"), rev));
+        }
+        change.put(beat_rev, Counter { name: BEAT.into(), last: last + 1 });
+    }
+    Ok(change)
+}
+
+fn open_run(view: &View, run: RunId) -> Result<Seen<Run>, Stop> {
+    let run = view.must::<Run>(run, Refusal::RunNotFound)?;
+    if run.is.open() { Ok(run) } else { Err(Refusal::RunEnded.into()) }
+}
+
+fn loop_state(view: &View, project: ProjectId, ctx: &Ctx<'_>) -> Result<(Rev, LoopState), Stop> {
+    view.must::<Project>(project, Refusal::ProjectNotFound)?;
+    Ok(view.find::<LoopState>(project)?.map_or_else(
+        || (0, LoopState { project, paused: false, notes: BTreeMap::new(), notice: None, updated_at: ctx.now }),
+        |seen| (seen.rev, seen.is),
+    ))
+}
+
+/// The oldest signal of the run that still keeps it open: not answered, or answered and not yet delivered.
+fn open_question(view: &View, run: &Run) -> Result<Option<Signal>, Stop> {
+    let ours = |s: &Signal| s.run == Some(run.id) || s.session_key.eq_ignore_ascii_case(&run.session_key);
+    let open = |s: &Signal| s.waits() || s.delivery == Some(Delivery::Pending);
+    let signals = view.list::<Signal>(Range::children(Kind::Signal, run.task, SIGNALS_MAX))?;
+    Ok(signals.into_iter().map(|s| s.is).find(|s| ours(s) && open(s)))
+}
+
+fn wait_for(mut run: Seen<Run>, question: &Signal, words: String, ctx: &mut Ctx<'_>) -> Decided {
+    run.is.state = RunState::Waiting;
+    run.is.waits_for = Some(question.id);
+    run.is.last_words = (!words.is_empty()).then_some(words);
+    let mut change = Change::default();
+    change.activity.push(line(
+        ctx,
+        Some(run.is.project),
+        Some(run.is.task),
+        "agent_waiting",
+        &[("session_key", run.is.session_key.clone()), ("signal_id", question.id.to_string())],
+    ));
+    touch(&mut change, run.is.project);
+    change.put(run.rev, run.is);
+    Ok(change)
+}
+
+fn calm(task: &mut Task) {
+    task.failures = 0;
+    task.retry_at = None;
+    task.trouble = None;
+}
+
+/// Where an ended run brings its task, and what the task remembers of it.
+fn fate(task: &mut Task, outcome: Outcome, words: &str, retry: Retry, ctx: &Ctx<'_>) -> Status {
+    let said = if words.is_empty() { "(nothing)".to_owned() } else { cut(words, PREVIEW_MAX) };
+    match outcome {
+        Outcome::Completed => Status::InReview,
+        Outcome::Silent => {
+            task.trouble = Some(format!("The agent ended without reporting. Its last words: {said}"));
+            Status::Blocked
+        }
+        Outcome::Aborted => {
+            task.trouble =
+                Some("The agent was stopped outside the board. Move the task to Ready to start another.".into());
+            Status::Blocked
+        }
+        Outcome::Failed => {
+            task.failures += 1;
+            if task.failures >= retry.cap {
+                task.retry_at = None;
+                let times =
+                    if task.failures == 1 { "once".to_owned() } else { format!("{} times in a row", task.failures) };
+                task.trouble = Some(format!("The agent failed {times}. The last reason: {said}"));
+                Status::Blocked
+            } else {
+                let doubled = retry.wait_ms.max(0).saturating_mul(1_i64 << (task.failures - 1).min(32));
+                task.retry_at = Some(ctx.now.plus(doubled.min(RETRY_WAIT_MAX_MS)));
+                task.trouble = Some(said);
+                Status::Ready
+            }
+        }
+    }
+}
+
+/// Moves a task to the end of a column, with the counts (facts §1.2.1).
+fn go(view: &View, change: &mut Change, task: &mut Task, to: Status, ctx: &Ctx<'_>) -> Result<(), Stop> {
+    let column = Range::ByStatus {
+        kind: Kind::Task,
+        scope: Some(Scope::Project(task.project)),
+        status: to.word().into(),
+        order: Order::Ordered,
+        limit: COLUMN_MAX,
+    };
+    let last = view.list::<Task>(column)?.iter().map(|t| t.is.position).fold(0.0_f64, f64::max);
+    let counts = view.find::<Counts>(task.project)?;
+    let (rev, mut counts) = counts.map_or_else(|| (0, Counts::none(task.project)), |c| (c.rev, c.is));
+    counts.shift(Some(task.status), Some(to));
+    change.put(rev, counts);
+    task.status = to;
+    task.position = last + 1.0;
+    task.status_changed_at = ctx.now;
+    task.updated_at = ctx.now;
+    match to {
+        Status::InReview => task.reviewer_rejection_count = 0,
+        Status::Ready => {
+            task.triage_sent_at = None;
+            task.triage_acked_at = None;
+            task.auto_triage_count = 0;
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Tells people that work came to rest.
+fn tell(change: &mut Change, task: &Task, run: &Run, ctx: &mut Ctx<'_>) {
+    let (kind, severity, title, message) = match task.status {
+        Status::Blocked => (
+            NotificationType::Escalation,
+            NotificationSeverity::Warning,
+            format!("{} is blocked", task.short()),
+            task.trouble.clone().unwrap_or_default(),
+        ),
+        Status::InReview => (
+            NotificationType::Completion,
+            NotificationSeverity::Info,
+            format!("{} waits for a review", task.short()),
+            task.title.to_string(),
+        ),
+        _ => return,
+    };
+    let id = NotificationId(ctx.ids.fresh());
+    change.put(
+        0,
+        Notification {
+            id,
+            task: Some(task.id),
+            project: Some(task.project),
+            kind,
+            severity,
+            title,
+            message,
+            agent: Some(run.session_key.clone()),
+            read: false,
+            created_at: ctx.now,
+        },
+    );
+}
+
+fn touch(change: &mut Change, project: ProjectId) {
+    change.touch(Scope::Project(project)).touch(Scope::Installation);
+}
+
+/// The first `most` characters; where something was cut off, the last of them is an ellipsis.
+fn cut(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    let mut short: String = text.chars().take(most.saturating_sub(1)).collect();
+    short.push('…');
+    short
+}

@@ -1,0 +1,226 @@
+//! The live hub: one shared live query per distinct [`Query`], however many people watch it.
+//!
+//! A snapshot is turned into named parts once, the parts are compared once, and the
+//! difference is serialised once for all viewers. Viewers pull: each remembers the version
+//! that it has sent, is woken when there is a newer one, and asks what happened since. So a
+//! slow viewer costs nothing and skips states by itself, but never the last one.
+
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    sync::{Arc, Mutex, PoisonError, Weak},
+};
+
+use async_trait::async_trait;
+use clutch_domain::{query::Query, range::Docs};
+use futures_util::{FutureExt, StreamExt, future::BoxFuture};
+use serde_json::value::RawValue;
+use tokio::sync::{oneshot, watch};
+
+use crate::store::{Fault, Store};
+
+/// Parts of a page by name, each as JSON text.
+pub type Parts = BTreeMap<String, Box<RawValue>>;
+
+/// How many differences a topic keeps for viewers that come back.
+pub const DELTAS_KEPT: usize = 64;
+/// How many bytes of differences a topic keeps.
+pub const DELTA_BYTES_KEPT: usize = 256 * 1024;
+
+/// Turns documents into a page; may read a little more (titles of neighbours).
+#[async_trait]
+pub trait Pages: Send + Sync + 'static {
+    /// The page's parts.
+    async fn parts(&self, query: &Query, docs: &Docs) -> Result<Parts, Fault>;
+}
+
+/// Starts a task that runs until it ends by itself.
+pub type Spawn = Arc<dyn Fn(BoxFuture<'static, ()>) + Send + Sync>;
+
+/// What a viewer should send. The texts are the inner fields of a JSON object, without braces.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Update {
+    /// Nothing: the viewer has the newest version.
+    Current(u64),
+    /// The whole page at this version.
+    Snapshot(u64, Arc<str>),
+    /// Differences in order, up to this version.
+    Deltas(u64, Vec<Arc<str>>),
+    /// The store does not answer for now.
+    Away(String),
+    /// Not read yet.
+    NotYet,
+}
+
+struct Delta {
+    from: u64,
+    to: u64,
+    text: Arc<str>,
+}
+
+#[derive(Default)]
+struct State {
+    version: u64,
+    parts: Option<Parts>,
+    snapshot: Option<Arc<str>>,
+    deltas: VecDeque<Delta>,
+    away: Option<String>,
+}
+
+/// One live query.
+pub struct Topic {
+    state: Mutex<State>,
+    wake: watch::Sender<u64>,
+    // Dropped with the topic, which ends its live read.
+    _watched: oneshot::Sender<()>,
+}
+
+impl Topic {
+    /// Wakes when [`Topic::since`] may have something new.
+    #[must_use]
+    pub fn subscribe(&self) -> watch::Receiver<u64> {
+        self.wake.subscribe()
+    }
+
+    /// What happened since `version`; `None` asks for everything.
+    #[must_use]
+    pub fn since(&self, version: Option<u64>) -> Update {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(why) = &state.away {
+            return Update::Away(why.clone());
+        }
+        let Some(parts) = &state.parts else { return Update::NotYet };
+        if let Some(from) = version {
+            if from == state.version {
+                return Update::Current(from);
+            }
+            if let Some(first) = state.deltas.iter().position(|d| d.from == from) {
+                let texts = state.deltas.iter().skip(first).map(|d| d.text.clone()).collect();
+                return Update::Deltas(state.version, texts);
+            }
+        }
+        let text = match &state.snapshot {
+            Some(text) => text.clone(),
+            None => {
+                let text: Arc<str> = format!("\"version\":{},\"parts\":{}", state.version, json(parts)).into();
+                state.snapshot = Some(text.clone());
+                text
+            }
+        };
+        Update::Snapshot(state.version, text)
+    }
+
+    fn set(&self, version: u64, parts: Parts) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.away = None;
+        match &state.parts {
+            // The same page at a higher version: viewers keep theirs.
+            Some(old) if same(old, &parts) => {}
+            Some(old) => {
+                let text: Arc<str> = difference(old, &parts, state.version, version).into();
+                let from = state.version;
+                state.deltas.push_back(Delta { from, to: version, text });
+                while state.deltas.len() > DELTAS_KEPT || bytes(&state.deltas) > DELTA_BYTES_KEPT {
+                    state.deltas.pop_front();
+                }
+                debug_assert!(state.deltas.back().is_none_or(|d| d.to == version));
+                state.version = version;
+                state.parts = Some(parts);
+                state.snapshot = None;
+            }
+            None => {
+                state.version = version;
+                state.parts = Some(parts);
+            }
+        }
+        drop(state);
+        self.wake.send_modify(|n| *n += 1);
+    }
+
+    fn set_away(&self, why: String) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).away = Some(why);
+        self.wake.send_modify(|n| *n += 1);
+    }
+}
+
+fn bytes(deltas: &VecDeque<Delta>) -> usize {
+    deltas.iter().map(|d| d.text.len()).sum()
+}
+
+fn same(a: &Parts, b: &Parts) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|((ka, va), (kb, vb))| ka == kb && va.get() == vb.get())
+}
+
+fn json<T: serde::Serialize>(value: &T) -> String {
+    // Maps with text keys and raw JSON values cannot fail to serialise.
+    serde_json::to_string(value).unwrap_or_else(|_| "{}".into())
+}
+
+fn difference(old: &Parts, new: &Parts, from: u64, to: u64) -> String {
+    let put: BTreeMap<&String, &Box<RawValue>> =
+        new.iter().filter(|(k, v)| old.get(*k).is_none_or(|o| o.get() != v.get())).collect();
+    let del: Vec<&String> = old.keys().filter(|k| !new.contains_key(*k)).collect();
+    format!("\"from\":{from},\"to\":{to},\"put\":{},\"del\":{}", json(&put), json(&del))
+}
+
+/// The hub.
+pub struct Hub {
+    store: Arc<dyn Store>,
+    pages: Arc<dyn Pages>,
+    spawn: Spawn,
+    topics: Mutex<HashMap<Query, Weak<Topic>>>,
+}
+
+impl Hub {
+    /// A hub over these ports.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, pages: Arc<dyn Pages>, spawn: Spawn) -> Arc<Self> {
+        Arc::new(Self { store, pages, spawn, topics: Mutex::default() })
+    }
+
+    /// The topic of a query; its live read runs while somebody holds it.
+    #[must_use]
+    pub fn open(&self, query: Query) -> Arc<Topic> {
+        let mut topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(topic) = topics.get(&query).and_then(Weak::upgrade) {
+            return topic;
+        }
+        topics.retain(|_, topic| topic.strong_count() > 0);
+        let (watched, unwatched) = oneshot::channel();
+        let topic = Arc::new(Topic { state: Mutex::default(), wake: watch::Sender::new(0), _watched: watched });
+        topics.insert(query, Arc::downgrade(&topic));
+        let follow = follow(self.store.clone(), self.pages.clone(), query, Arc::downgrade(&topic), unwatched);
+        (self.spawn)(Box::pin(follow));
+        topic
+    }
+
+    /// How many queries are live.
+    #[must_use]
+    pub fn live(&self) -> usize {
+        self.topics.lock().unwrap_or_else(PoisonError::into_inner).values().filter(|t| t.strong_count() > 0).count()
+    }
+}
+
+async fn follow(
+    store: Arc<dyn Store>,
+    pages: Arc<dyn Pages>,
+    query: Query,
+    topic: Weak<Topic>,
+    unwatched: oneshot::Receiver<()>,
+) {
+    let mut docs = store.watch(query.fetch());
+    let mut unwatched = unwatched.fuse();
+    loop {
+        let next = futures_util::select_biased! {
+            _ = unwatched => return,
+            next = docs.next().fuse() => next,
+        };
+        let (Some(next), Some(topic)) = (next, topic.upgrade()) else { return };
+        match next {
+            Ok(read) => match pages.parts(&query, &read.value).await {
+                Ok(parts) => topic.set(read.version, parts),
+                Err(fault) => topic.set_away(fault.what),
+            },
+            Err(away) => topic.set_away(away.why),
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! `Office`: the use-cases. Every edge makes one call here, with an [`Actor`].
+
+use std::sync::Arc;
+
+use clutch_domain::{
+    actor::Actor,
+    command::Command,
+    ctx::{Ctx, Ids},
+    range::{Docs, Fetch, Versioned},
+    refusal::Refusal,
+    rule,
+    time::Millis,
+    view::{Stop, View},
+};
+use futures_util::lock::Mutex;
+use uuid::Uuid;
+
+use crate::store::{CommitError, Committed, Fault, IdempotencyKey, Store};
+
+/// How often a command is decided again after somebody else was faster.
+pub const DECIDE_AT_MOST: u32 = 3;
+/// How often a rule may ask for more within one decision; the deepest rule walks a dependency graph.
+const LOOKS_AT_MOST: u32 = 1_100;
+
+/// Tells the time.
+pub trait Clock: Send + Sync + 'static {
+    /// Now.
+    fn now(&self) -> Millis;
+}
+
+/// Gives random ids.
+pub trait IdSource: Send + Sync + 'static {
+    /// A fresh UUID, version 4.
+    fn fresh(&self) -> Uuid;
+}
+
+/// Why a use-case gave no answer.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Error {
+    /// The user may not or cannot.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// Too many people changed the same thing at once; nothing was lost, trying again helps.
+    #[error("Somebody else changed this at the same moment. Try again.")]
+    Busy,
+    /// Ours.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// What an accepted command did.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Done {
+    /// What was written.
+    pub change: clutch_domain::change::Change,
+    /// The scopes' new revisions.
+    pub committed: Committed,
+}
+
+impl Done {
+    /// The document of this kind that the command wrote first.
+    #[must_use]
+    pub fn written<T: clutch_domain::doc::Inside>(&self) -> Option<&T> {
+        self.change.puts.iter().find_map(T::of)
+    }
+}
+
+/// The use-cases.
+pub struct Office {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdSource>,
+    // Commands of one process are decided one after another: they would only
+    // meet each other's revisions, and deciding costs less than a conflict.
+    turn: Mutex<()>,
+}
+
+struct Fresh<'a>(&'a dyn IdSource);
+
+impl Ids for Fresh<'_> {
+    fn fresh(&mut self) -> Uuid {
+        self.0.fresh()
+    }
+}
+
+impl Office {
+    /// An office over these ports.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, ids: Arc<dyn IdSource>) -> Self {
+        Self { store, clock, ids, turn: Mutex::new(()) }
+    }
+
+    /// The store, for watches.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// The time.
+    #[must_use]
+    pub fn now(&self) -> Millis {
+        self.clock.now()
+    }
+
+    /// A fresh id.
+    #[must_use]
+    pub fn fresh_id(&self) -> Uuid {
+        self.ids.fresh()
+    }
+
+    /// Reads.
+    pub async fn read(&self, fetch: &Fetch) -> Result<Versioned<Docs>, Fault> {
+        self.store.read(fetch).await
+    }
+
+    /// Decides a command and commits it under a fresh key.
+    pub async fn run(&self, actor: &Actor, command: &Command) -> Result<Done, Error> {
+        let key = IdempotencyKey(self.ids.fresh().to_string());
+        self.run_as(actor, command, &key).await
+    }
+
+    /// Decides a command and commits it under a key of the caller's: the same key does it once.
+    ///
+    /// On a conflict everything is read and decided anew, at most [`DECIDE_AT_MOST`] times.
+    pub async fn run_as(&self, actor: &Actor, command: &Command, key: &IdempotencyKey) -> Result<Done, Error> {
+        let _turn = self.turn.lock().await;
+        for _ in 0..DECIDE_AT_MOST {
+            let change = self.decide(actor, command).await?;
+            if change.is_empty() {
+                return Ok(Done { change, committed: Committed::default() });
+            }
+            match self.store.commit(change.clone(), key.clone()).await {
+                Ok(committed) => return Ok(Done { change, committed }),
+                Err(CommitError::Conflict(what)) => tracing::debug!(%what, "decided again"),
+                Err(CommitError::Unknown(what)) => return Err(Error::Fault(Fault::new(what))),
+                Err(CommitError::Fault(fault)) => return Err(Error::Fault(fault)),
+            }
+        }
+        Err(Error::Busy)
+    }
+
+    async fn decide(&self, actor: &Actor, command: &Command) -> Result<clutch_domain::change::Change, Error> {
+        let mut view = View::default();
+        for _ in 0..LOOKS_AT_MOST {
+            let stop = {
+                let mut ids = Fresh(&*self.ids);
+                let mut ctx = Ctx { actor: actor.clone(), now: self.clock.now(), ids: &mut ids };
+                match rule::handle(&view, command, &mut ctx) {
+                    Ok(change) => return Ok(change),
+                    Err(stop) => stop,
+                }
+            };
+            let fetch = match stop {
+                Stop::Refuse(refusal) => return Err(refusal.into()),
+                Stop::Need(ranges) => Fetch { scopes: Vec::new(), ranges },
+                Stop::NeedScope(scope) => Fetch { scopes: vec![scope], ranges: Vec::new() },
+            };
+            let read = self.store.read(&fetch).await?;
+            view.docs.merge(read.value);
+            for (scope, rev) in read.scopes {
+                if !view.scopes.iter().any(|(s, _)| *s == scope) {
+                    view.scopes.push((scope, rev));
+                }
+            }
+        }
+        Err(Error::Fault(Fault::new("a rule asked for more again and again")))
+    }
+}
