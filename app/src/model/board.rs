@@ -1,0 +1,115 @@
+//! The board.
+//!
+//! Parts: `"head"` ([`BoardHead`]), `"t:<task id>"` ([`Card`]).
+
+use clutch_domain::{
+    id::{ProjectId, SignalId, TaskId},
+    task::{Priority, Role, Status},
+    time::Millis,
+};
+use serde::{Deserialize, Serialize};
+
+/// The page.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BoardPage {
+    /// Version of the live query.
+    pub version: u64,
+    /// Everything but the cards.
+    pub head: BoardHead,
+    /// Cards, in no order: a column sorts by `position`, then id; done by `since`, newest first.
+    pub cards: Vec<Card>,
+}
+
+/// Everything but the cards.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BoardHead {
+    /// Project.
+    pub project: ProjectId,
+    /// Address.
+    pub slug: String,
+    /// Name.
+    pub name: String,
+    /// `#rrggbb`.
+    pub color: String,
+    /// `owner/repo`.
+    pub github_repo: Option<String>,
+    /// Path of the repository.
+    pub local_path: Option<String>,
+    /// Tasks per status, also those not shown.
+    pub counts: [u32; 6],
+    /// The project's switch.
+    pub loop_on: bool,
+    /// A person paused it.
+    pub paused: bool,
+    /// A sentence about the whole project, for example that the gateway does not answer.
+    pub notice: Option<String>,
+    /// Agents at work.
+    pub running: u32,
+    /// Questions that wait for an answer.
+    pub waiting: u32,
+}
+
+/// One card.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Card {
+    /// Id.
+    pub id: TaskId,
+    /// Number; people see `T-<number>`.
+    pub number: u64,
+    /// Title.
+    pub title: String,
+    /// Column.
+    pub status: Status,
+    /// Order in the column.
+    pub position: f64,
+    /// Priority.
+    pub priority: Priority,
+    /// Kind of agent.
+    pub role: Option<Role>,
+    /// In this column since.
+    pub since: Millis,
+    /// Tasks that it waits for and that are not done.
+    pub open_dependencies: u32,
+    /// Tasks that it waits for.
+    pub dependencies: u32,
+    /// Tasks that wait for it.
+    pub dependents: u32,
+    /// Why it does not start, or why it is blocked.
+    pub why: Option<String>,
+    /// The question that waits for an answer.
+    pub ask: Option<Ask>,
+    /// The agent at work.
+    pub agent: Option<CardAgent>,
+    /// Pull request.
+    pub pr_number: Option<u64>,
+    /// Tags.
+    pub tags: Vec<String>,
+    /// Assignee.
+    pub assignee: Option<String>,
+    /// A person must look.
+    pub needs_review: bool,
+}
+
+/// A question.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ask {
+    /// Signal to answer.
+    pub signal: SignalId,
+    /// The words, cut for a card.
+    pub text: String,
+}
+
+/// The agent at work.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CardAgent {
+    /// Its role.
+    pub role: Role,
+    /// Model, if one was asked for.
+    pub model: Option<String>,
+    /// Attempt, from 1.
+    pub attempt: u32,
+    /// "Starting", "Working", "Waits for an answer".
+    pub state: String,
+    /// At work since.
+    pub since: Millis,
+}

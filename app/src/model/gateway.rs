@@ -1,0 +1,199 @@
+//! The gateway's connection and our plugin's state in words, each with what to copy.
+
+use clutch_orchestrator::runtime::{DownReason, PluginTrouble, RuntimeState};
+
+use super::home::{Check, CheckState, Gateway};
+use crate::site::SiteSettings;
+
+/// The gateway's state as pages show it: a word for the chip, sentences, and what to copy
+/// so that somebody who follows only the page gets from red to green.
+#[must_use]
+pub fn gateway_model(state: &RuntimeState, settings: &SiteSettings) -> Gateway {
+    match state {
+        RuntimeState::Connecting { address, attempt } => {
+            let sentence = if *attempt > 1 {
+                format!("Trying {address} again (try {attempt}).")
+            } else {
+                format!("Connecting to {address}.")
+            };
+            Gateway {
+                state: CheckState::Wait,
+                word: "Connecting".into(),
+                checks: vec![connection(CheckState::Wait, sentence.clone(), None), plugin_later()],
+                sentence,
+            }
+        }
+        RuntimeState::Down { why, sentence, .. } => {
+            let command = command_in(sentence).or_else(|| match why {
+                DownReason::TokenRefused => Some("OPENCLAW_TOKEN=<the value of gateway.auth.token> ./run.sh start".into()),
+                DownReason::NothingAnswers => Some("openclaw gateway run".into()),
+                _ => None,
+            });
+            Gateway {
+                state: CheckState::Bad,
+                word: word(*why).into(),
+                checks: vec![connection(CheckState::Bad, sentence.clone(), command), plugin_later()],
+                sentence: sentence.clone(),
+            }
+        }
+        RuntimeState::Connected { address, version, plugin, .. } => {
+            let sentence = format!("Connected to OpenClaw {version} at {address}.");
+            let mut checks = vec![connection(CheckState::Ok, sentence.clone(), None)];
+            if plugin.is_empty() {
+                checks.push(Check {
+                    id: "plugin".into(),
+                    state: CheckState::Ok,
+                    title: "OpenClutch plugin".into(),
+                    sentence: "Loaded: agents can ask you questions and report their work.".into(),
+                    command: None,
+                });
+                return Gateway { state: CheckState::Ok, word: "Connected".into(), sentence, checks };
+            }
+            checks.extend(plugin.iter().map(|trouble| plugin_check(trouble, settings)));
+            let sentence = plugin.first().map_or(sentence, |t| t.sentence.clone());
+            Gateway { state: CheckState::Bad, word: "Plugin needs you".into(), sentence, checks }
+        }
+    }
+}
+
+const fn word(why: DownReason) -> &'static str {
+    match why {
+        DownReason::NothingAnswers => "No gateway",
+        DownReason::TokenRefused => "Token refused",
+        DownReason::PairingNeeded => "Pairing needed",
+        DownReason::Version => "Wrong version",
+        DownReason::Lost => "Connection lost",
+        DownReason::Other => "Not connected",
+    }
+}
+
+fn connection(state: CheckState, sentence: String, command: Option<String>) -> Check {
+    Check { id: "gateway".into(), state, title: "OpenClaw gateway".into(), sentence, command }
+}
+
+fn plugin_later() -> Check {
+    Check {
+        id: "plugin".into(),
+        state: CheckState::Later,
+        title: "OpenClutch plugin".into(),
+        sentence: "Looked at as soon as the gateway is connected.".into(),
+        command: None,
+    }
+}
+
+fn plugin_check(trouble: &PluginTrouble, settings: &SiteSettings) -> Check {
+    Check {
+        id: "plugin".into(),
+        state: CheckState::Bad,
+        title: "OpenClutch plugin".into(),
+        sentence: match trouble.code.as_str() {
+            "not_loaded" => format!("{} Merge these lines into openclaw.json, then restart the gateway.", stop(&trouble.sentence)),
+            "not_allowed_to_hear" | "tools_hidden" => {
+                format!("{} The lines below belong into openclaw.json; the gateway reads them at its next start.", stop(&trouble.sentence))
+            }
+            _ => trouble.sentence.clone(),
+        },
+        command: snippet(&trouble.code, settings),
+    }
+}
+
+/// The sentence with a full stop.
+fn stop(sentence: &str) -> String {
+    let sentence = sentence.trim_end();
+    if sentence.ends_with(['.', '!', '?']) { sentence.to_owned() } else { format!("{sentence}.") }
+}
+
+/// Lines for `openclaw.json`.
+fn snippet(code: &str, settings: &SiteSettings) -> Option<String> {
+    let folder = quoted(&settings.plugin_dir);
+    let url = quoted(&settings.public_url);
+    match code {
+        "not_loaded" => Some(format!(
+            r#"{{
+  "plugins": {{
+    "load": {{ "paths": [{folder}] }},
+    "entries": {{
+      "openclutch": {{
+        "enabled": true,
+        "config": {{ "url": {url} }},
+        "hooks": {{ "allowConversationAccess": true }}
+      }}
+    }}
+  }},
+  "tools": {{ "toolSearch": false, "alsoAllow": ["signal", "mark_complete"] }}
+}}"#
+        )),
+        "not_allowed_to_hear" => Some(
+            r#"{
+  "plugins": {
+    "entries": {
+      "openclutch": { "hooks": { "allowConversationAccess": true } }
+    }
+  }
+}"#
+            .into(),
+        ),
+        "tools_hidden" => Some(
+            r#"{
+  "tools": { "toolSearch": false, "alsoAllow": ["signal", "mark_complete"] }
+}"#
+            .into(),
+        ),
+        _ => None,
+    }
+}
+
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// The first command that a sentence names between backticks.
+fn command_in(sentence: &str) -> Option<String> {
+    sentence.split('`').skip(1).step_by(2).find(|part| part.starts_with("openclaw ")).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use clutch_domain::time::Millis;
+
+    use super::*;
+
+    fn settings() -> SiteSettings {
+        SiteSettings { plugin_dir: "/opt/open clutch/plugins/openclutch".into(), public_url: "http://127.0.0.1:3002".into(), ..Default::default() }
+    }
+
+    #[test]
+    fn pairing_gives_the_command_of_its_sentence() {
+        let state = RuntimeState::Down {
+            address: "ws://box:18789".into(),
+            since: Millis(0),
+            why: DownReason::PairingNeeded,
+            sentence: "The gateway does not know this device yet. On the gateway's machine run `openclaw devices approve 904c-1`.".into(),
+            retry_at: Millis(0),
+        };
+        let model = gateway_model(&state, &settings());
+        assert_eq!(model.word, "Pairing needed");
+        assert_eq!(model.checks[0].command.as_deref(), Some("openclaw devices approve 904c-1"));
+        assert_eq!(model.checks[1].state, CheckState::Later);
+    }
+
+    #[test]
+    fn each_plugin_trouble_brings_lines_that_are_json() {
+        for code in ["not_loaded", "not_allowed_to_hear", "tools_hidden"] {
+            let state = RuntimeState::Connected {
+                address: "ws://127.0.0.1:18789".into(),
+                since: Millis(0),
+                version: "2026.9.6".into(),
+                plugin: vec![PluginTrouble { code: code.into(), sentence: "It is not well".into() }],
+            };
+            let model = gateway_model(&state, &settings());
+            assert_eq!(model.state, CheckState::Bad, "{code}");
+            let lines = model.checks[1].command.as_deref().unwrap();
+            let json: serde_json::Value = serde_json::from_str(lines).unwrap();
+            assert!(json.is_object(), "{code}");
+        }
+        let all: serde_json::Value = serde_json::from_str(&snippet("not_loaded", &settings()).unwrap()).unwrap();
+        assert_eq!(all["plugins"]["load"]["paths"][0], "/opt/open clutch/plugins/openclutch");
+        assert_eq!(all["plugins"]["entries"]["openclutch"]["config"]["url"], "http://127.0.0.1:3002");
+    }
+}

@@ -1,0 +1,319 @@
+//! Snapshots of the domain become page models.
+
+use std::collections::BTreeMap;
+
+use clutch_domain::{
+    activity::Activity,
+    actor::{Actor, OWNER},
+    id::TaskId,
+    project::Project,
+    query::{Board, Home, Query, Snapshot, TaskView},
+    run::{Run, RunState},
+    talk::Signal,
+    task::{Status, Task},
+    text::preview,
+};
+use serde::Serialize;
+
+use super::{
+    board::{Ask, BoardHead, BoardPage, Card, CardAgent},
+    home::{HomeHead, HomePage, ProjectRow},
+    task::{ActivityItem, CommentItem, EdgeItem, RunItem, SignalItem, TaskHead, TaskPage},
+    wire::Parts,
+};
+
+/// Longest question on a card, in characters; the panel shows all of it.
+const ASK_ON_CARD: usize = 220;
+
+/// What a page shows that its query does not hold.
+#[derive(Clone, Debug, Default)]
+pub struct Extra {
+    /// The tasks at the other end of the edges.
+    pub others: Vec<Task>,
+}
+
+/// Tasks to read for [`Extra`].
+#[must_use]
+pub fn other_tasks(snapshot: &Snapshot) -> Vec<TaskId> {
+    match snapshot {
+        Snapshot::Task(view) => view.waits_for.iter().map(|e| e.depends_on).chain(view.blocks.iter().map(|e| e.task)).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The page as named parts; a thing that is gone has none.
+#[must_use]
+pub fn parts(_query: &Query, snapshot: &Snapshot, extra: &Extra) -> Parts {
+    let mut parts = Parts::new();
+    match snapshot {
+        Snapshot::Home(home) => {
+            let page = home_page(home, 0);
+            put(&mut parts, "head".into(), &page.head);
+            for row in &page.projects {
+                put(&mut parts, format!("p:{}", row.id), row);
+            }
+        }
+        Snapshot::Board(board) => {
+            let page = board_page(board, 0);
+            put(&mut parts, "head".into(), &page.head);
+            for card in &page.cards {
+                put(&mut parts, format!("t:{}", card.id), card);
+            }
+        }
+        Snapshot::Task(view) => {
+            let page = task_page(view, extra, 0);
+            put(&mut parts, "task".into(), &page.task);
+            page.comments.iter().for_each(|i| put(&mut parts, format!("c:{}", i.id), i));
+            page.signals.iter().for_each(|i| put(&mut parts, format!("s:{}", i.id), i));
+            page.runs.iter().for_each(|i| put(&mut parts, format!("r:{}", i.id), i));
+            page.activity.iter().for_each(|i| put(&mut parts, format!("a:{}", i.id), i));
+            page.edges.iter().for_each(|i| put(&mut parts, format!("d:{}", i.id), i));
+        }
+        Snapshot::Gone => {}
+    }
+    parts
+}
+
+fn put(parts: &mut Parts, name: String, part: &impl Serialize) {
+    // A page model is plain data: maps with string keys, no floats that JSON cannot hold.
+    match serde_json::value::to_raw_value(part) {
+        Ok(raw) => drop(parts.insert(name, raw)),
+        Err(error) => tracing::error!(%name, %error, "a part of a page could not be written"),
+    }
+}
+
+/// The home page.
+#[must_use]
+pub fn home_page(home: &Home, version: u64) -> HomePage {
+    let row = |p: &Project| ProjectRow {
+        id: p.id,
+        slug: p.slug.to_string(),
+        name: p.name.to_string(),
+        description: p.description.clone(),
+        color: p.color.clone(),
+        counts: home.counts.iter().find(|c| c.project == p.id).map_or([0; 6], |c| c.by_status),
+        running: home.runs.iter().filter(|r| r.project == p.id && r.takes_a_place()).count() as u32,
+        waiting: home.waiting.iter().filter(|s| s.project == p.id).count() as u32,
+        loop_on: p.work_loop_enabled,
+        max_agents: p.work_loop_max_agents,
+        local_path: p.local_path.clone(),
+        github_repo: p.github_repo.clone(),
+        updated_at: p.updated_at,
+    };
+    HomePage {
+        version,
+        head: HomeHead { waiting: home.waiting.len() as u32 },
+        projects: home.projects.iter().map(row).collect(),
+    }
+}
+
+/// The board.
+#[must_use]
+pub fn board_page(board: &Board, version: u64) -> BoardPage {
+    let runs: BTreeMap<TaskId, &Run> = board.runs.iter().map(|r| (r.task, r)).collect();
+    // Signals come oldest first: the oldest question is the one to answer first.
+    let asks: BTreeMap<TaskId, &Signal> = board.waiting.iter().rev().map(|s| (s.task, s)).collect();
+    let state = board.loop_state.as_ref();
+    let project = &board.project;
+    BoardPage {
+        version,
+        head: BoardHead {
+            project: project.id,
+            slug: project.slug.to_string(),
+            name: project.name.to_string(),
+            color: project.color.clone(),
+            github_repo: project.github_repo.clone(),
+            local_path: project.local_path.clone(),
+            counts: board.counts.by_status,
+            loop_on: project.work_loop_enabled,
+            paused: state.is_some_and(|s| s.paused),
+            notice: state.and_then(|s| s.notice.clone()),
+            running: board.runs.iter().filter(|r| r.takes_a_place()).count() as u32,
+            waiting: board.waiting.len() as u32,
+        },
+        cards: board
+            .tasks
+            .iter()
+            .map(|t| card(t, runs.get(&t.id).copied(), asks.get(&t.id).copied(), state.and_then(|s| s.notes.get(&t.id))))
+            .collect(),
+    }
+}
+
+fn card(task: &Task, run: Option<&Run>, ask: Option<&Signal>, note: Option<&String>) -> Card {
+    Card {
+        id: task.id,
+        number: task.number,
+        title: task.title.to_string(),
+        status: task.status,
+        position: task.position,
+        priority: task.priority,
+        role: task.role,
+        since: task.status_changed_at,
+        open_dependencies: task.open_dependencies,
+        dependencies: task.dependencies,
+        dependents: task.dependents,
+        why: why(task, note),
+        ask: ask.map(|s| Ask { signal: s.id, text: preview(s.message.as_str(), ASK_ON_CARD) }),
+        agent: run.map(|r| CardAgent {
+            role: r.role,
+            model: r.model.clone(),
+            attempt: r.attempt,
+            state: r.state.label().to_owned(),
+            since: r.started_at.unwrap_or(r.claimed_at),
+        }),
+        pr_number: task.pr_number,
+        tags: task.tags.clone(),
+        assignee: task.assignee.clone(),
+        needs_review: task.requires_human_review,
+    }
+}
+
+/// Why a task does not go on: the loop's note where it is ready, its trouble where it is stuck.
+fn why(task: &Task, note: Option<&String>) -> Option<String> {
+    match task.status {
+        Status::Ready => note.cloned(),
+        Status::Blocked => task.trouble.clone(),
+        _ => None,
+    }
+}
+
+/// The task panel.
+#[must_use]
+pub fn task_page(view: &TaskView, extra: &Extra, version: u64) -> TaskPage {
+    let task = &view.task;
+    let edge = |id, other: TaskId, waits| {
+        let found = extra.others.iter().find(|t| t.id == other);
+        EdgeItem {
+            id,
+            other,
+            waits,
+            number: found.map_or(0, |t| t.number),
+            title: found.map_or_else(String::new, |t| t.title.to_string()),
+            status: found.map_or(Status::Backlog, |t| t.status),
+        }
+    };
+    TaskPage {
+        version,
+        task: TaskHead {
+            id: task.id,
+            project: task.project,
+            slug: view.project.slug.to_string(),
+            number: task.number,
+            title: task.title.to_string(),
+            description: task.description.as_ref().map(|d| d.as_str().to_owned()),
+            status: task.status,
+            priority: task.priority,
+            role: task.role,
+            assignee: task.assignee.clone(),
+            tags: task.tags.clone(),
+            needs_review: task.requires_human_review,
+            branch: task.branch.clone(),
+            pr_number: task.pr_number,
+            github_repo: view.project.github_repo.clone(),
+            resolution: task.resolution,
+            why: why(task, view.note.as_ref()),
+            failures: task.failures,
+            created_at: task.created_at,
+            since: task.status_changed_at,
+            completed_at: task.completed_at,
+        },
+        comments: view
+            .comments
+            .iter()
+            .map(|c| CommentItem {
+                id: c.id,
+                author: c.author.clone(),
+                author_type: c.author_type,
+                kind: c.kind,
+                content: c.content.as_str().to_owned(),
+                at: c.created_at,
+            })
+            .collect(),
+        signals: view.signals.iter().map(signal).collect(),
+        runs: view.runs.iter().map(run).collect(),
+        activity: view.activity.iter().map(activity).collect(),
+        edges: view
+            .waits_for
+            .iter()
+            .map(|e| edge(e.id, e.depends_on, true))
+            .chain(view.blocks.iter().map(|e| edge(e.id, e.task, false)))
+            .collect(),
+    }
+}
+
+fn signal(signal: &Signal) -> SignalItem {
+    SignalItem {
+        id: signal.id,
+        agent: signal.agent_id.clone(),
+        kind: signal.kind,
+        severity: signal.severity,
+        message: signal.message.as_str().to_owned(),
+        waits: signal.waits(),
+        response: signal.response.as_ref().map(|r| r.as_str().to_owned()),
+        delivery: signal.delivery,
+        delivery_error: signal.delivery_error.clone(),
+        at: signal.created_at,
+    }
+}
+
+fn run(run: &Run) -> RunItem {
+    RunItem {
+        id: run.id,
+        role: run.role,
+        attempt: run.attempt,
+        state: run.state,
+        model: run.model.clone(),
+        prompt_version: run.prompt_version.clone(),
+        session_key: run.session_key.clone(),
+        started_at: run.started_at.unwrap_or(run.claimed_at),
+        ended_at: if run.state == RunState::Ended { run.ended_at } else { None },
+        outcome: run.outcome,
+        last_words: run.last_words.clone(),
+    }
+}
+
+fn activity(line: &Activity) -> ActivityItem {
+    let (who, who_kind) = match &line.actor {
+        Actor::Human { name } if name == OWNER => ("You".to_owned(), "human"),
+        Actor::Human { name } => (name.clone(), "human"),
+        Actor::Agent { name } => (name.clone(), "agent"),
+        Actor::Loop => ("Work loop".to_owned(), "loop"),
+        Actor::Program { claim: Some(claim) } => (format!("A program as \u{201c}{claim}\u{201d}"), "program"),
+        Actor::Program { claim: None } => ("A program".to_owned(), "program"),
+    };
+    ActivityItem {
+        id: line.id,
+        who,
+        who_kind: who_kind.to_owned(),
+        text: said(line),
+        reason: line.data.get("reason").cloned(),
+        at: line.at,
+    }
+}
+
+/// What happened, as the second half of a sentence that begins with who.
+fn said(line: &Activity) -> String {
+    let of = |key: &str| line.data.get(key).map_or("", String::as_str);
+    let column = |key: &str| of(key).parse::<Status>().map_or_else(|()| of(key).to_owned(), |s| s.label().to_owned());
+    let role = || if of("role").is_empty() { String::new() } else { format!(" ({})", of("role")) };
+    match line.what.as_str() {
+        "task_created" => format!("made this ticket in {}", column("status")),
+        "status_changed" => format!("moved it from {} to {}", column("from_status"), column("to_status")),
+        "reordered" => format!("reordered it in {}", column("status")),
+        "task_changed" => format!("changed {}", of("fields").replace("requires_human_review", "needs review").replace('_', " ")),
+        "pr_opened" => format!("opened pull request #{}", of("pr_number")),
+        "comment_added" => "commented".into(),
+        "signal_raised" => format!("raised a {}", of("kind")),
+        "signal_answered" => "answered".into(),
+        "answer_delivered" if of("reason").is_empty() => "delivered the answer".into(),
+        "answer_delivered" => "could not deliver the answer".into(),
+        "task_completed" if of("recorded_only").is_empty() => "reported the work as complete".into(),
+        "task_completed" => "reported again after the run was over; it was only recorded".into(),
+        "dependency_added" => format!("made it wait for {}", of("depends_on")),
+        "dependency_removed" => format!("took away that it waits for {}", of("depends_on")),
+        "agent_assigned" => format!("started an agent{}", role()),
+        "agent_completed" => format!("saw the agent finish{}", role()),
+        "agent_reaped" => format!("saw the agent stop{}", role()),
+        other => other.replace('_', " "),
+    }
+}

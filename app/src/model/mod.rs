@@ -1,0 +1,20 @@
+//! Page models: what a page shows, as it crosses the wire.
+//!
+//! A page is a set of **parts**, each with a name ("head", "t:<id>", …). The live
+//! feed sends whole parts that changed and names those that went; so a delta is
+//! made and applied without knowing the page. Server functions return the same
+//! structs for the first paint.
+
+pub mod board;
+#[cfg(feature = "ssr")]
+mod gateway;
+pub mod home;
+#[cfg(feature = "ssr")]
+mod make;
+pub mod task;
+pub mod wire;
+
+#[cfg(feature = "ssr")]
+pub use gateway::gateway_model;
+#[cfg(feature = "ssr")]
+pub use make::{Extra, board_page, home_page, other_tasks, parts, task_page};

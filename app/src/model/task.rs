@@ -1,0 +1,182 @@
+//! The task panel.
+//!
+//! Parts: `"task"` ([`TaskHead`]), `"c:<id>"` ([`CommentItem`]), `"s:<id>"` ([`SignalItem`]),
+//! `"r:<id>"` ([`RunItem`]), `"a:<id>"` ([`ActivityItem`]), `"d:<id>"` ([`EdgeItem`]).
+
+use clutch_domain::{
+    id::{ActivityId, CommentId, DependencyId, ProjectId, RunId, SignalId, TaskId},
+    run::{Outcome, RunState},
+    talk::{AuthorType, CommentType, Delivery, SignalKind, SignalSeverity},
+    task::{Priority, Resolution, Role, Status},
+    time::Millis,
+};
+use serde::{Deserialize, Serialize};
+
+/// The page.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TaskPage {
+    /// Version of the live query.
+    pub version: u64,
+    /// The task itself.
+    pub task: TaskHead,
+    /// Comments, oldest first.
+    pub comments: Vec<CommentItem>,
+    /// Signals, oldest first.
+    pub signals: Vec<SignalItem>,
+    /// Runs, newest first.
+    pub runs: Vec<RunItem>,
+    /// Activity, newest first.
+    pub activity: Vec<ActivityItem>,
+    /// Edges in both directions.
+    pub edges: Vec<EdgeItem>,
+}
+
+/// The task itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TaskHead {
+    /// Id.
+    pub id: TaskId,
+    /// Project.
+    pub project: ProjectId,
+    /// Project's address.
+    pub slug: String,
+    /// Number.
+    pub number: u64,
+    /// Title.
+    pub title: String,
+    /// Markdown as it was typed.
+    pub description: Option<String>,
+    /// Column.
+    pub status: Status,
+    /// Priority.
+    pub priority: Priority,
+    /// Kind of agent.
+    pub role: Option<Role>,
+    /// Assignee.
+    pub assignee: Option<String>,
+    /// Tags.
+    pub tags: Vec<String>,
+    /// A person must look.
+    pub needs_review: bool,
+    /// Branch.
+    pub branch: Option<String>,
+    /// Pull request.
+    pub pr_number: Option<u64>,
+    /// `owner/repo`, for links.
+    pub github_repo: Option<String>,
+    /// How it ended.
+    pub resolution: Option<Resolution>,
+    /// Why it does not start, or why it is blocked.
+    pub why: Option<String>,
+    /// Failures in a row.
+    pub failures: u32,
+    /// Made at.
+    pub created_at: Millis,
+    /// In this column since.
+    pub since: Millis,
+    /// Done at.
+    pub completed_at: Option<Millis>,
+}
+
+/// A comment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CommentItem {
+    /// Id.
+    pub id: CommentId,
+    /// Author.
+    pub author: String,
+    /// Kind of author.
+    pub author_type: AuthorType,
+    /// What it is for.
+    pub kind: CommentType,
+    /// Markdown as it was written.
+    pub content: String,
+    /// When.
+    pub at: Millis,
+}
+
+/// A signal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SignalItem {
+    /// Id.
+    pub id: SignalId,
+    /// Agent.
+    pub agent: String,
+    /// Kind.
+    pub kind: SignalKind,
+    /// Severity.
+    pub severity: SignalSeverity,
+    /// Words.
+    pub message: String,
+    /// It waits for an answer.
+    pub waits: bool,
+    /// The answer.
+    pub response: Option<String>,
+    /// The answer's way to the agent.
+    pub delivery: Option<Delivery>,
+    /// Why the delivery failed.
+    pub delivery_error: Option<String>,
+    /// When.
+    pub at: Millis,
+}
+
+/// A run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunItem {
+    /// Id.
+    pub id: RunId,
+    /// Role.
+    pub role: Role,
+    /// Attempt.
+    pub attempt: u32,
+    /// State.
+    pub state: RunState,
+    /// Model.
+    pub model: Option<String>,
+    /// Prompt version.
+    pub prompt_version: String,
+    /// Session.
+    pub session_key: String,
+    /// Begun at.
+    pub started_at: Millis,
+    /// Over at.
+    pub ended_at: Option<Millis>,
+    /// How it ended.
+    pub outcome: Option<Outcome>,
+    /// Last words or the reason.
+    pub last_words: Option<String>,
+}
+
+/// A line of the log, in words.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ActivityItem {
+    /// Id.
+    pub id: ActivityId,
+    /// Who.
+    pub who: String,
+    /// `human`, `agent`, `loop`, `program`.
+    pub who_kind: String,
+    /// What, in words: "moved it from Ready to In progress".
+    pub text: String,
+    /// Why, if it was said.
+    pub reason: Option<String>,
+    /// When.
+    pub at: Millis,
+}
+
+/// An edge.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EdgeItem {
+    /// Id.
+    pub id: DependencyId,
+    /// The other task.
+    pub other: TaskId,
+    /// `true`: this task waits for the other; `false`: the other waits for this one.
+    pub waits: bool,
+    /// The other's number; 0 when it is not known yet.
+    pub number: u64,
+    /// The other's title.
+    pub title: String,
+    /// The other's status.
+    pub status: Status,
+}
