@@ -13,6 +13,8 @@ pub mod command;
 pub mod ctx;
 pub mod doc;
 pub mod id;
+pub mod invariant;
+pub mod plan;
 pub mod project;
 pub mod query;
 pub mod range;

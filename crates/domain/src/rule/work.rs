@@ -9,13 +9,13 @@ use std::collections::BTreeMap;
 
 use crate::{
     change::{Change, Expect},
-    command::{ClaimRun, EndRun, Ended, HoldLease, Retry},
+    command::{ClaimRun, EndRun, Ended, HoldLease, Place, Retry},
     ctx::Ctx,
     doc::{Counter, DocKey, Kind, Rev, Scope, action_name, session_name},
     id::{NotificationId, ProjectId, RunId, TaskId},
-    project::{Counts, Project},
-    query::{COLUMN_MAX, SIGNALS_MAX},
-    range::{Order, Range},
+    project::Project,
+    query::SIGNALS_MAX,
+    range::Range,
     refusal::Refusal,
     run::{BEAT, CLAIMS, Lease, LoopState, Outcome, Run, RunState},
     talk::{Delivery, Notification, NotificationSeverity, NotificationType, Signal},
@@ -114,7 +114,8 @@ pub fn claim(view: &View, claim: &ClaimRun, ctx: &mut Ctx<'_>) -> Decided {
     after.session_id = Some(session.clone());
     after.agent_spawned_at = Some(ctx.now);
     after.retry_at = None;
-    go(view, &mut change, &mut after, Status::InProgress, ctx)?;
+    super::task::enter(view, &mut change, &mut after, Status::InProgress, Place::End, None, false, ctx)?;
+    after.updated_at = ctx.now;
     change.activity.push(line(
         ctx,
         Some(project.is.id),
@@ -232,7 +233,9 @@ pub fn ended(view: &View, end: &EndRun, ctx: &mut Ctx<'_>) -> Decided {
         }
         if on_it {
             let to = fate(&mut after, outcome, &words, end.retry, ctx);
-            go(view, &mut change, &mut after, to, ctx)?;
+            let trouble = after.trouble.take();
+            super::task::enter(view, &mut change, &mut after, to, Place::End, None, false, ctx)?;
+            after.trouble = trouble;
             data.push(("from_status", Status::InProgress.word().into()));
             data.push(("to_status", to.word().into()));
             data.push(("reason", after.trouble.clone().unwrap_or_default()));
@@ -377,36 +380,6 @@ fn fate(task: &mut Task, outcome: Outcome, words: &str, retry: Retry, ctx: &Ctx<
             }
         }
     }
-}
-
-/// Moves a task to the end of a column, with the counts (facts §1.2.1).
-fn go(view: &View, change: &mut Change, task: &mut Task, to: Status, ctx: &Ctx<'_>) -> Result<(), Stop> {
-    let column = Range::ByStatus {
-        kind: Kind::Task,
-        scope: Some(Scope::Project(task.project)),
-        status: to.word().into(),
-        order: Order::Ordered,
-        limit: COLUMN_MAX,
-    };
-    let last = view.list::<Task>(column)?.iter().map(|t| t.is.position).fold(0.0_f64, f64::max);
-    let counts = view.find::<Counts>(task.project)?;
-    let (rev, mut counts) = counts.map_or_else(|| (0, Counts::none(task.project)), |c| (c.rev, c.is));
-    counts.shift(Some(task.status), Some(to));
-    change.put(rev, counts);
-    task.status = to;
-    task.position = last + 1.0;
-    task.status_changed_at = ctx.now;
-    task.updated_at = ctx.now;
-    match to {
-        Status::InReview => task.reviewer_rejection_count = 0,
-        Status::Ready => {
-            task.triage_sent_at = None;
-            task.triage_acked_at = None;
-            task.auto_triage_count = 0;
-        }
-        _ => {}
-    }
-    Ok(())
 }
 
 /// Tells people that work came to rest.

@@ -1,0 +1,177 @@
+//! What is true between any two changes, checked over all documents at once.
+//! Rules keep it; the simulator and the property tests look.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    doc::{Body, Dependency, action_name, id8_name, number_name, session_name, slug_name},
+    id::{RunId, SignalId, TaskId},
+    project::{Counts, Project},
+    run::{Run, RunState},
+    talk::Signal,
+    task::{Role, Status, Task},
+};
+
+/// Documents by kind, ready to be looked at.
+#[derive(Debug, Default)]
+pub struct Everything<'a> {
+    projects: Vec<&'a Project>,
+    counts: Vec<&'a Counts>,
+    tasks: BTreeMap<TaskId, &'a Task>,
+    edges: Vec<&'a Dependency>,
+    runs: BTreeMap<RunId, &'a Run>,
+    signals: BTreeMap<SignalId, &'a Signal>,
+    names: BTreeSet<&'a str>,
+}
+
+impl<'a> Everything<'a> {
+    /// Sorts documents by kind.
+    pub fn of(bodies: impl IntoIterator<Item = &'a Body>) -> Self {
+        let mut all = Self::default();
+        for body in bodies {
+            match body {
+                Body::Project(p) => all.projects.push(p),
+                Body::Counts(c) => all.counts.push(c),
+                Body::Task(t) => drop(all.tasks.insert(t.id, t)),
+                Body::Dependency(d) => all.edges.push(d),
+                Body::Run(r) => drop(all.runs.insert(r.id, r)),
+                Body::Signal(s) => drop(all.signals.insert(s.id, s)),
+                Body::Unique(u) => drop(all.names.insert(&u.key)),
+                _ => {}
+            }
+        }
+        all
+    }
+
+    /// Everything that is wrong, each a sentence; empty when all is well.
+    #[must_use]
+    pub fn broken(&self) -> Vec<String> {
+        let mut wrong = Vec::new();
+        self.check_counts(&mut wrong);
+        self.check_edges(&mut wrong);
+        self.check_runs(&mut wrong);
+        self.check_names(&mut wrong);
+        wrong
+    }
+
+    fn check_counts(&self, wrong: &mut Vec<String>) {
+        for project in &self.projects {
+            let mut real = Counts::none(project.id);
+            for task in self.tasks.values().filter(|t| t.project == project.id) {
+                real.shift(None, Some(task.status));
+            }
+            match self.counts.iter().find(|c| c.project == project.id) {
+                None => wrong.push(format!("project {} has no counts", project.slug)),
+                Some(kept) if **kept != real => {
+                    wrong.push(format!("project {} counts {:?}, there are {:?}", project.slug, kept.by_status, real.by_status));
+                }
+                Some(_) => {}
+            }
+        }
+    }
+
+    fn check_edges(&self, wrong: &mut Vec<String>) {
+        for task in self.tasks.values() {
+            let waits = self.edges.iter().filter(|e| e.task == task.id);
+            let open = waits
+                .clone()
+                .filter(|e| self.tasks.get(&e.depends_on).is_some_and(|t| t.status != Status::Done))
+                .count();
+            if (task.dependencies as usize, task.open_dependencies as usize) != (waits.count(), open) {
+                wrong.push(format!("{} miscounts what it waits for", task.short()));
+            }
+            if task.dependents as usize != self.edges.iter().filter(|e| e.depends_on == task.id).count() {
+                wrong.push(format!("{} miscounts what waits for it", task.short()));
+            }
+        }
+    }
+
+    fn check_runs(&self, wrong: &mut Vec<String>) {
+        let mut actions = BTreeSet::new();
+        let mut ended: BTreeMap<(TaskId, Role), u32> = BTreeMap::new();
+        let mut open: BTreeMap<TaskId, RunId> = BTreeMap::new();
+        for run in self.runs.values() {
+            if !actions.insert(&run.action_id) {
+                wrong.push(format!("action {} was claimed twice", run.action_id));
+            }
+            if run.open() {
+                if open.insert(run.task, run.id).is_some() {
+                    wrong.push(format!("task {} has two open runs", run.task));
+                }
+            } else {
+                *ended.entry((run.task, run.role)).or_insert(0) += 1;
+                if run.outcome.is_none() || run.ended_at.is_none() {
+                    wrong.push(format!("run {} ended without an outcome", run.id));
+                }
+            }
+            if (run.state == RunState::Waiting) != run.waits_for.is_some() {
+                wrong.push(format!("run {} waits without a question, or has one and does not wait", run.id));
+            }
+        }
+        for task in self.tasks.values() {
+            if task.open_run != open.get(&task.id).copied() {
+                wrong.push(format!("{} says that {:?} is open, but it is {:?}", task.short(), task.open_run, open.get(&task.id)));
+            }
+            for (role, kept) in &task.ended_runs {
+                let real = ended.get(&(task.id, *role)).copied().unwrap_or(0);
+                if *kept != real {
+                    wrong.push(format!("{} counts {kept} ended runs of {}, there are {real}", task.short(), role.word()));
+                }
+            }
+        }
+    }
+
+    fn check_names(&self, wrong: &mut Vec<String>) {
+        let mut must = |name: String| {
+            if !self.names.contains(name.as_str()) {
+                wrong.push(format!("the unique name {name} is free though it is used"));
+            }
+        };
+        for project in &self.projects {
+            must(slug_name(project.slug.as_str()));
+        }
+        for task in self.tasks.values() {
+            must(number_name(task.number));
+            must(id8_name(task.project, task.id));
+        }
+        for run in self.runs.values() {
+            must(action_name(&run.action_id));
+            must(session_name(&run.session_key));
+        }
+    }
+
+    /// Tasks that failed more often in a row than they may.
+    #[must_use]
+    pub fn over_cap(&self, cap: u32) -> Vec<String> {
+        self.tasks
+            .values()
+            .filter(|t| t.failures > cap)
+            .map(|t| format!("{} failed {} times in a row, the cap is {cap}", t.short(), t.failures))
+            .collect()
+    }
+
+    /// Tasks that are not at rest: neither parked, done, in review nor blocked with a reason,
+    /// and not waiting for a person's answer either. Ready is no rest where an agent could start.
+    #[must_use]
+    pub fn restless(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        for task in self.tasks.values() {
+            let run = task.open_run.and_then(|id| self.runs.get(&id));
+            let asks = run.is_some_and(|r| {
+                r.state == RunState::Waiting
+                    && r.waits_for.and_then(|q| self.signals.get(&q)).is_some_and(|q| q.waits())
+            });
+            let rests = match task.status {
+                Status::Backlog | Status::Done | Status::InReview => run.is_none(),
+                Status::Blocked => run.is_none() && task.trouble.is_some(),
+                Status::InProgress => asks,
+                Status::Ready => run.is_none() && task.open_dependencies > 0,
+            };
+            if !rests {
+                let state = run.map_or("none", |r| r.state.word());
+                found.push(format!("{} is {} with its run {state}", task.short(), task.status.word()));
+            }
+        }
+        found
+    }
+}

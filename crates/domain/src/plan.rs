@@ -1,0 +1,279 @@
+//! What the work loop does next: a pure function from what is there to what should be done.
+//!
+//! Nothing is remembered between two calls. A restart of the server is an ordinary
+//! call: open runs are documents, so they are attended again; answers that were not
+//! delivered are documents, so they are delivered. The order of the documents in a
+//! [`World`] does not matter.
+
+pub mod why;
+pub mod world;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::{
+    command::Retry,
+    id::{ProjectId, RunId, SignalId, TaskId},
+    project::Project,
+    rule::work::next_attempt,
+    run::RunState,
+    talk::Delivery,
+    task::{Role, Status, Task},
+    time::Millis,
+};
+use why::Why;
+use world::{OpenRun, OwnWorld, World};
+
+/// How many agents may work, and how long things may take (facts §5.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// `WORK_LOOP_ENABLED`: off starts no agent anywhere; what runs is still looked after.
+    pub enabled: bool,
+    /// `WORK_LOOP_CYCLE_MS`: the loop looks again after this long even if nothing changed.
+    pub cycle_ms: i64,
+    /// `WORK_LOOP_MAX_AGENTS`: most agents at work in the whole installation.
+    pub max_agents: u32,
+    /// `WORK_LOOP_MAX_AGENTS_PER_PROJECT`: most in one project that names no limit of its own.
+    pub max_agents_per_project: u32,
+    /// `WORK_LOOP_MAX_DEV_AGENTS`: most dev agents in one project.
+    pub max_dev_agents: u32,
+    /// `WORK_LOOP_MAX_REVIEWER_AGENTS`: most reviewers in one project.
+    pub max_reviewer_agents: u32,
+    /// `WORK_LOOP_MAX_CONFLICT_RESOLVER_AGENTS`: most of them in one project.
+    pub max_conflict_resolver_agents: u32,
+    /// `WORK_LOOP_STALE_TASK_MINUTES`, in milliseconds: an agent that gives no sign for so long is stopped.
+    pub stale_ms: i64,
+    /// `WORK_LOOP_STALE_REVIEW_MINUTES`, in milliseconds: the same for reviewers.
+    pub stale_review_ms: i64,
+    /// Most seconds that one turn of an agent may take; the runtime sees to it.
+    pub turn_seconds: u32,
+    /// What happens after a failure.
+    pub retry: Retry,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            cycle_ms: 30_000,
+            max_agents: 10,
+            max_agents_per_project: 3,
+            max_dev_agents: 2,
+            max_reviewer_agents: 1,
+            max_conflict_resolver_agents: 1,
+            stale_ms: 15 * 60_000,
+            stale_review_ms: 30 * 60_000,
+            turn_seconds: 3_600,
+            retry: Retry { wait_ms: 30_000, cap: 3 },
+        }
+    }
+}
+
+impl Policy {
+    /// Most agents of a role in one project, where there is a limit.
+    #[must_use]
+    pub const fn most_of(&self, role: Role) -> Option<u32> {
+        match role {
+            Role::Dev => Some(self.max_dev_agents),
+            Role::Reviewer => Some(self.max_reviewer_agents),
+            Role::ConflictResolver => Some(self.max_conflict_resolver_agents),
+            Role::Pm | Role::Research => None,
+        }
+    }
+
+    /// How long an agent of a role may give no sign, in milliseconds.
+    #[must_use]
+    pub const fn stale_after(&self, role: Role) -> i64 {
+        if matches!(role, Role::Reviewer) { self.stale_review_ms } else { self.stale_ms }
+    }
+}
+
+/// Something to do.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Action {
+    /// The run's task went elsewhere: stop its agent and close the run.
+    Stop(RunId),
+    /// The run waits for an answer that cannot reach it: end it, with this reason.
+    Strand(RunId, String),
+    /// A person's answer is on its way to the agent's session.
+    Deliver(SignalId),
+    /// Bring the run to the runtime, or follow it there.
+    Attend(RunId),
+    /// Take a ready task for an agent.
+    Claim(Start),
+}
+
+/// An attempt that may begin.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Start {
+    /// Task.
+    pub task: TaskId,
+    /// The agent's role.
+    pub role: Role,
+    /// Ordinal of the attempt.
+    pub attempt: u32,
+    /// Model; `None` leaves the runtime's default.
+    pub model: Option<String>,
+}
+
+/// What the loop says about a project.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Notes {
+    /// Why each ready task does not start.
+    pub tasks: BTreeMap<TaskId, String>,
+    /// Why nothing starts in the whole project.
+    pub notice: Option<String>,
+}
+
+/// What to do now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// In this order.
+    pub actions: Vec<Action>,
+    /// Look again at this moment at the latest, even if nothing changes.
+    pub wake_at: Option<Millis>,
+    /// What to say about projects; only those whose words changed.
+    pub notes: BTreeMap<ProjectId, Notes>,
+}
+
+/// Decides what to do.
+#[must_use]
+pub fn decide(world: &World, now: Millis, policy: &Policy) -> Plan {
+    let mut plan = Plan::default();
+    for seen in &world.runs {
+        plan.actions.extend(tend(seen));
+    }
+    if world.trouble.is_none() {
+        plan.actions.extend(world.answers.iter().map(|s| Action::Deliver(s.id)));
+    }
+    plan.actions.sort();
+
+    let mut queues = Queues::of(world, now, policy);
+    while let Some(start) = queues.next(policy) {
+        plan.actions.push(Action::Claim(start));
+    }
+    plan.wake_at = queues.wake_at;
+    for own in &world.projects {
+        let said = queues.said.remove(&own.project.id).unwrap_or_default();
+        let before = own.state.as_ref();
+        let same = before.map_or(said == Notes::default(), |s| s.notes == said.tasks && s.notice == said.notice);
+        if !same {
+            plan.notes.insert(own.project.id, said);
+        }
+    }
+    plan
+}
+
+/// What an open run needs.
+fn tend(seen: &OpenRun) -> Option<Action> {
+    let run = &seen.run;
+    let kept = seen
+        .task
+        .as_ref()
+        .is_some_and(|t| matches!(t.status, Status::InProgress | Status::InReview) && t.open_run == Some(run.id));
+    if !kept {
+        return Some(Action::Stop(run.id));
+    }
+    match run.state {
+        RunState::Claimed | RunState::Started => Some(Action::Attend(run.id)),
+        RunState::Ended => None,
+        RunState::Waiting => match &seen.question {
+            Some(q) if q.waits() || q.delivery == Some(Delivery::Pending) => None,
+            Some(q) => {
+                let why = q.delivery_error.as_deref().unwrap_or("its session is gone");
+                Some(Action::Strand(run.id, format!("The answer could not be delivered to the agent: {why}")))
+            }
+            None => Some(Action::Strand(run.id, "The question that the agent waited for was removed.".into())),
+        },
+    }
+}
+
+/// Ready tasks of each project in their order, and what is taken of the limits.
+struct Queues<'a> {
+    lanes: BTreeMap<ProjectId, Lane<'a>>,
+    said: BTreeMap<ProjectId, Notes>,
+    at_work: u32,
+    wake_at: Option<Millis>,
+}
+
+struct Lane<'a> {
+    project: &'a Project,
+    tasks: VecDeque<&'a Task>,
+    at_work: u32,
+    by_role: BTreeMap<Role, u32>,
+}
+
+impl<'a> Queues<'a> {
+    fn of(world: &'a World, now: Millis, policy: &Policy) -> Self {
+        let mut queues = Self { lanes: BTreeMap::new(), said: BTreeMap::new(), at_work: 0, wake_at: None };
+        for own in &world.projects {
+            queues.open_lane(own, world, now, policy);
+        }
+        for run in world.runs.iter().map(|r| &r.run).filter(|r| r.takes_a_place()) {
+            queues.at_work += 1;
+            if let Some(lane) = queues.lanes.get_mut(&run.project) {
+                lane.at_work += 1;
+                *lane.by_role.entry(run.role).or_insert(0) += 1;
+            }
+        }
+        queues
+    }
+
+    fn open_lane(&mut self, own: &'a OwnWorld, world: &World, now: Millis, policy: &Policy) {
+        let id = own.project.id;
+        let hindered = Why::project(own, world, policy);
+        if let Some(why) = hindered {
+            let notice = why.to_string();
+            let tasks = own.ready.iter().map(|t| (t.id, notice.clone())).collect();
+            self.said.insert(id, Notes { tasks, notice: Some(notice) });
+            return;
+        }
+        let mut tasks: Vec<&Task> = own.ready.iter().filter(|t| t.status == Status::Ready).collect();
+        tasks.sort_by(|a, b| {
+            b.priority.cmp(&a.priority).then(a.position.total_cmp(&b.position)).then(a.id.cmp(&b.id))
+        });
+        let mut startable = VecDeque::new();
+        for task in tasks {
+            if let Some(at) = task.retry_at.filter(|at| now < *at) {
+                self.wake_at = Some(self.wake_at.map_or(at, |w| w.min(at)));
+            }
+            match Why::task(task, now) {
+                Some(why) => self.say(id, task.id, &why),
+                None => startable.push_back(task),
+            }
+        }
+        self.lanes.insert(id, Lane { project: &own.project, tasks: startable, at_work: 0, by_role: BTreeMap::new() });
+    }
+
+    fn say(&mut self, project: ProjectId, task: TaskId, why: &Why) {
+        self.said.entry(project).or_default().tasks.insert(task, why.to_string());
+    }
+
+    /// The next task to take: from the project with the fewest agents at work, so that
+    /// one long column does not keep the others waiting.
+    fn next(&mut self, policy: &Policy) -> Option<Start> {
+        loop {
+            let id = *self.lanes.iter().filter(|(_, l)| !l.tasks.is_empty()).min_by_key(|(id, l)| (l.at_work, **id))?.0;
+            let lane = self.lanes.get_mut(&id)?;
+            let task = lane.tasks.pop_front()?;
+            let role = task.acting_role();
+            let of_role = lane.by_role.get(&role).copied().unwrap_or(0);
+            let most = lane.project.work_loop_max_agents.unwrap_or(policy.max_agents_per_project);
+            let why = if self.at_work >= policy.max_agents {
+                Some(Why::AllAgents(self.at_work, policy.max_agents))
+            } else if lane.at_work >= most {
+                Some(Why::ProjectAgents(lane.at_work, most))
+            } else {
+                policy.most_of(role).filter(|m| of_role >= *m).map(|m| Why::RoleAgents(role, of_role, m))
+            };
+            if let Some(why) = why {
+                self.say(id, task.id, &why);
+                continue;
+            }
+            lane.at_work += 1;
+            *lane.by_role.entry(role).or_insert(0) += 1;
+            self.at_work += 1;
+            let model = lane.project.role_model_overrides.get(role.word()).filter(|m| !m.is_empty()).cloned();
+            return Some(Start { task: task.id, role, attempt: next_attempt(task, role), model });
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Why a ready task does not start, in words. Notes are stored only when they change,
+//! so they name moments, not distances: "retries at 14:05:30 UTC" stays true while it waits.
+
+use std::fmt;
+
+use crate::{
+    plan::{Policy, world::{OwnWorld, World}},
+    task::{Role, Task},
+    time::Millis,
+};
+
+/// A reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// The switch of the whole installation.
+    LoopOff,
+    /// The project's own switch.
+    ProjectOff,
+    /// A person paused it.
+    Paused,
+    /// No repository.
+    NoPath,
+    /// The runtime cannot be reached; the sentence says why.
+    Gateway(String),
+    /// It waits for this many other tasks.
+    Dependencies(u32),
+    /// It failed, and is tried again at this moment.
+    RetriesAt(Millis),
+    /// An older run of it is not over yet.
+    OldRun,
+    /// The installation's limit: at work, most.
+    AllAgents(u32, u32),
+    /// The project's limit: at work, most.
+    ProjectAgents(u32, u32),
+    /// The limit of a role in the project: at work, most.
+    RoleAgents(Role, u32, u32),
+}
+
+impl Why {
+    /// What keeps a whole project from starting anything.
+    #[must_use]
+    pub fn project(own: &OwnWorld, world: &World, policy: &Policy) -> Option<Self> {
+        if !policy.enabled {
+            Some(Self::LoopOff)
+        } else if !own.project.work_loop_enabled {
+            Some(Self::ProjectOff)
+        } else if own.state.as_ref().is_some_and(|s| s.paused) {
+            Some(Self::Paused)
+        } else if own.project.local_path.is_none() {
+            Some(Self::NoPath)
+        } else {
+            world.trouble.clone().map(Self::Gateway)
+        }
+    }
+
+    /// What keeps one task from starting, apart from limits.
+    #[must_use]
+    pub fn task(task: &Task, now: Millis) -> Option<Self> {
+        if task.open_dependencies > 0 {
+            Some(Self::Dependencies(task.open_dependencies))
+        } else if task.open_run.is_some() {
+            Some(Self::OldRun)
+        } else {
+            task.retry_at.filter(|at| now < *at).map(Self::RetriesAt)
+        }
+    }
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::LoopOff => f.write_str("The work loop is switched off for this server (WORK_LOOP_ENABLED)."),
+            Self::ProjectOff => f.write_str("The work loop is off in this project."),
+            Self::Paused => f.write_str("The loop is paused in this project."),
+            Self::NoPath => f.write_str("The project has no repository path; set it in Settings."),
+            Self::Gateway(sentence) => write!(f, "The gateway does not answer: {sentence}"),
+            Self::Dependencies(1) => f.write_str("Waits for 1 task"),
+            Self::Dependencies(n) => write!(f, "Waits for {n} tasks"),
+            Self::OldRun => f.write_str("The agent of the last attempt is being stopped"),
+            Self::RetriesAt(at) => {
+                let seconds = at.0.div_euclid(1000).rem_euclid(86_400);
+                write!(f, "Retries at {:02}:{:02}:{:02} UTC", seconds / 3600, seconds / 60 % 60, seconds % 60)
+            }
+            Self::AllAgents(n, most) => write!(f, "Agents at work in all projects: {n} of {most}"),
+            Self::ProjectAgents(n, most) => write!(f, "Agents at work in this project: {n} of {most}"),
+            Self::RoleAgents(role, n, most) => write!(f, "{} agents at work: {n} of {most}", role.label()),
+        }
+    }
+}
