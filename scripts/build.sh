@@ -120,12 +120,13 @@ save_dependencies() {
   forget_old "$cache/dependencies-*[0-9a-f]" "$KEEP_DEPENDENCIES"
 }
 
-# Everything but our own crates and the programs linked from them. Programs have no suffix or .wasm.
+# Everything but our own crates and the programs linked from them, which have no suffix. Some crates
+# (wasm-streams) leave a .wasm beside their library, and cargo misses it when it is gone.
 save_folder() {
   local from=$1 to=$2 building=$2.building
   rm -rf "$building"
   mkdir -p "$building/deps" "$building/build" "$building/.fingerprint"
-  find "$from/deps" -maxdepth 1 -type f \( -name '*.rlib' -o -name '*.rmeta' -o -name '*.so' -o -name '*.d' \) \
+  find "$from/deps" -maxdepth 1 -type f \( -name '*.rlib' -o -name '*.rmeta' -o -name '*.so' -o -name '*.wasm' -o -name '*.d' \) \
     -not -name 'clutch*' -not -name 'libclutch*' -exec cp -a -t "$building/deps" {} +
   find "$from/.fingerprint" -mindepth 1 -maxdepth 1 -not -name 'clutch*' -exec cp -a -t "$building/.fingerprint" {} +
   if [ -d "$from/build" ]; then
