@@ -1,1 +1,28 @@
-//! gateway of OpenClutch.
+//! The OpenClaw gateway client: one WebSocket connection, kept for ever, that
+//! implements the loop's [`AgentRuntime`](clutch_orchestrator::runtime::AgentRuntime).
+//!
+//! - [`wire`]: the frames as they travel.
+//! - [`session`]: the protocol without any I/O: frames, commands and the time go in,
+//!   effects come out. Everything that can go wrong is tested here.
+//! - [`actor`], [`transport`]: the one task that owns the socket and performs the effects.
+//! - [`runtime`]: [`OpenClaw`], what the rest of the program holds.
+//! - [`signs`], [`sight`], [`plugin`]: pure readers of events, of a session's traces and
+//!   of the gateway's plugin settings.
+//! - [`identity`], [`keys`], [`words`]: the device key, session keys, sentences for people.
+//!
+//! Contract: protocol 3 and 4 (OpenClaw 2026.1 and later), tried against 2026.2.17 and 2026.9.6.
+
+mod actor;
+mod care;
+pub mod identity;
+pub mod keys;
+pub mod plugin;
+pub mod runtime;
+pub mod session;
+pub mod sight;
+pub mod signs;
+mod transport;
+pub mod wire;
+pub mod words;
+
+pub use runtime::{Config, GatewayTask, OpenClaw, Secret, status_word};
