@@ -1,0 +1,185 @@
+//! What each range finds, in which order, and where it stops.
+
+use clutch_domain::{
+    doc::{Kind, Scope},
+    range::{After, Order, Range},
+    time::Millis,
+};
+use clutch_orchestrator::store::Store;
+
+use super::{
+    Place,
+    docs::{comment, counter, dependency, id, line, project, run, task},
+    ids, must, puts,
+};
+
+fn names(numbers: impl IntoIterator<Item = u64>) -> Vec<String> {
+    numbers.into_iter().map(|n| id(n).to_string()).collect()
+}
+
+async fn finds(store: &dyn Store, range: Range, numbers: impl IntoIterator<Item = u64>) {
+    assert_eq!(ids(store, &range).await, names(numbers), "{range:?}");
+}
+
+pub async fn children_come_in_order_and_in_pages(place: &impl Place) {
+    let store = &*place.open().await;
+    // Ties in pairs, written in no order; others that must not be found.
+    let order = |n: u64| (n / 2) as f64 - 3.25;
+    must(store, puts([8, 3, 5, 0, 9, 1, 7, 2, 6, 4].map(|n| task(n, 1, "ready", order(n), 1)))).await;
+    must(store, puts([task(20, 2, "ready", -9.0, 1), comment(21, 1, 1), counter("x", 1)])).await;
+    finds(store, Range::children(Kind::Task, id(1), 100), 0..10).await;
+    finds(store, Range::children(Kind::Task, id(1), 4), 0..4).await;
+    finds(store, Range::children(Kind::Comment, id(1), 4), [21]).await;
+    finds(store, Range::children(Kind::Task, id(3), 4), []).await;
+
+    for limit in 1..=11 {
+        let (mut seen, mut after) = (Vec::new(), None);
+        loop {
+            let range = Range::Children { kind: Kind::Task, parent: id(1).to_string(), after, limit };
+            let page = ids(store, &range).await;
+            assert!(page.len() <= limit as usize);
+            let Some(last) = page.last().cloned() else { break };
+            seen.extend(page);
+            let n = seen.len() as u64 - 1;
+            after = Some(After { order: order(n), id: last });
+        }
+        assert_eq!(seen, names(0..10), "in pages of {limit}");
+    }
+    // A page may begin behind something that is no longer there.
+    let gone = Some(After { order: order(3), id: format!("{}x", id(3)) });
+    finds(store, Range::Children { kind: Kind::Task, parent: id(1).to_string(), after: gone, limit: 2 }, [4, 5]).await;
+}
+
+pub async fn newest_children_come_in_pages(place: &impl Place) {
+    let store = &*place.open().await;
+    must(store, puts([4, 1, 3, 0, 5, 2].map(|n| comment(n, 7, 100 + n as i64 / 2)))).await;
+    must(store, puts([comment(9, 8, 999)])).await;
+    let page = |before: Option<i64>, limit| Range::NewestChildren {
+        kind: Kind::Comment,
+        parent: id(7).to_string(),
+        before: before.map(Millis),
+        limit,
+    };
+    finds(store, page(None, 10), [5, 4, 3, 2, 1, 0]).await;
+    finds(store, page(None, 3), [5, 4, 3]).await;
+    finds(store, page(Some(102), 10), [3, 2, 1, 0]).await;
+    finds(store, page(Some(102), 1), [3]).await;
+    finds(store, page(Some(100), 10), []).await;
+    finds(store, page(Some(i64::MIN), 10), []).await;
+}
+
+pub async fn linked_documents_come_in_order(place: &impl Place) {
+    let store = &*place.open().await;
+    must(
+        store,
+        puts([
+            dependency(1, 10, 50, 30),
+            dependency(2, 11, 50, 10),
+            dependency(3, 12, 50, 10),
+            dependency(4, 50, 51, 5),
+            run(5, 1, "Agent:Main:SITE", "started", 1),
+        ]),
+    )
+    .await;
+    let linked = |kind, link: String, limit| Range::Linked { kind, link, limit };
+    finds(store, linked(Kind::Dependency, id(50).to_string(), 10), [2, 3, 1]).await;
+    finds(store, linked(Kind::Dependency, id(50).to_string(), 2), [2, 3]).await;
+    finds(store, linked(Kind::Dependency, id(10).to_string(), 2), []).await;
+    finds(store, linked(Kind::Run, "agent:main:site".into(), 2), [5]).await;
+}
+
+async fn board(store: &dyn Store) {
+    let cards = [(1, "ready", 3.5), (2, "ready", 1.0), (3, "ready", 3.5), (4, "done", 0.0), (5, "backlog", 2.0)];
+    must(store, puts(cards.map(|(n, status, position)| task(n, 1, status, position, 100 - n as i64)))).await;
+    must(store, puts([task(6, 2, "ready", 2.0, 500), run(7, 1, "s", "started", 1), run(8, 2, "s", "ended", 2)])).await;
+}
+
+fn status(kind: Kind, scope: Option<Scope>, status: &str, order: Order, limit: u32) -> Range {
+    Range::ByStatus { kind, scope, status: status.into(), order, limit }
+}
+
+pub async fn one_status_of_one_scope(place: &impl Place) {
+    let store = &*place.open().await;
+    board(store).await;
+    let here = Some(project(1));
+    finds(store, status(Kind::Task, here, "ready", Order::Ordered, 10), [2, 1, 3]).await;
+    finds(store, status(Kind::Task, here, "ready", Order::Ordered, 2), [2, 1]).await;
+    finds(store, status(Kind::Task, here, "ready", Order::Newest, 10), [1, 2, 3]).await;
+    finds(store, status(Kind::Task, here, "ready", Order::Newest, 1), [1]).await;
+    finds(store, status(Kind::Task, here, "done", Order::Newest, 10), [4]).await;
+    finds(store, status(Kind::Task, here, "blocked", Order::Ordered, 10), []).await;
+    finds(store, status(Kind::Run, here, "open", Order::Ordered, 10), [7]).await;
+}
+
+pub async fn one_status_everywhere(place: &impl Place) {
+    let store = &*place.open().await;
+    board(store).await;
+    finds(store, status(Kind::Task, None, "ready", Order::Ordered, 10), [2, 6, 1, 3]).await;
+    finds(store, status(Kind::Task, None, "ready", Order::Newest, 10), [6, 1, 2, 3]).await;
+    finds(store, status(Kind::Task, None, "ready", Order::Newest, 2), [6, 1]).await;
+    finds(store, status(Kind::Run, None, "ended", Order::Ordered, 10), [8]).await;
+}
+
+pub async fn the_newest_of_a_scope(place: &impl Place) {
+    let store = &*place.open().await;
+    for n in [3, 1, 2, 5, 4] {
+        let log = clutch_domain::change::Change { activity: vec![line(n, Some(1), n as i64 / 2)], ..puts([]) };
+        must(store, log).await;
+    }
+    let other = clutch_domain::change::Change { activity: vec![line(9, None, 9)], ..puts([]) };
+    must(store, other).await;
+    let newest = |scope, before: Option<i64>, limit| Range::Newest {
+        kind: Kind::Activity,
+        scope,
+        before: before.map(Millis),
+        limit,
+    };
+    finds(store, newest(project(1), None, 10), [5, 4, 3, 2, 1]).await;
+    finds(store, newest(project(1), None, 2), [5, 4]).await;
+    finds(store, newest(project(1), Some(2), 10), [3, 2, 1]).await;
+    finds(store, newest(project(1), Some(0), 10), []).await;
+    finds(store, newest(Scope::Installation, None, 10), [9]).await;
+}
+
+pub async fn a_moved_document_is_found_at_its_new_place_only(place: &impl Place) {
+    let store = &*place.open().await;
+    must(store, puts([task(1, 1, "backlog", 1.0, 10), task(2, 1, "ready", 2.0, 20), run(3, 1, "one", "started", 5)]))
+        .await;
+    // Once within its scope, once across, each index column in turn.
+    must(store, puts([task(1, 1, "ready", 3.0, 10)])).await;
+    let ready = |scope, order| status(Kind::Task, scope, "ready", order, 10);
+    finds(store, status(Kind::Task, Some(project(1)), "backlog", Order::Ordered, 10), []).await;
+    finds(store, ready(Some(project(1)), Order::Ordered), [2, 1]).await;
+    finds(store, Range::children(Kind::Task, id(1), 10), [2, 1]).await;
+    must(store, puts([task(1, 1, "ready", 1.0, 30)])).await;
+    finds(store, ready(Some(project(1)), Order::Ordered), [1, 2]).await;
+    finds(store, ready(Some(project(1)), Order::Newest), [1, 2]).await;
+    must(store, puts([task(1, 2, "ready", 1.0, 30), run(3, 1, "two", "ended", 5)])).await;
+    finds(store, ready(Some(project(1)), Order::Ordered), [2]).await;
+    finds(store, ready(Some(project(2)), Order::Newest), [1]).await;
+    finds(store, ready(None, Order::Ordered), [1, 2]).await;
+    finds(store, Range::children(Kind::Task, id(1), 10), [2]).await;
+    finds(store, Range::children(Kind::Task, id(2), 10), [1]).await;
+    finds(store, Range::Linked { kind: Kind::Run, link: "one".into(), limit: 9 }, []).await;
+    finds(store, Range::Linked { kind: Kind::Run, link: "two".into(), limit: 9 }, [3]).await;
+    finds(store, status(Kind::Run, None, "open", Order::Newest, 9), []).await;
+}
+
+pub async fn empty_names_find_nothing(place: &impl Place) {
+    let store = &*place.open().await;
+    must(store, puts([counter("a", 1), task(1, 1, "ready", 1.0, 1)])).await;
+    finds(store, Range::children(Kind::Counter, "", 10), []).await;
+    let newest = Range::NewestChildren { kind: Kind::Counter, parent: String::new(), before: None, limit: 10 };
+    finds(store, newest, []).await;
+    finds(store, Range::Linked { kind: Kind::Task, link: String::new(), limit: 10 }, []).await;
+    finds(store, status(Kind::Counter, None, "", Order::Ordered, 10), []).await;
+    finds(store, status(Kind::Counter, Some(Scope::Installation), "", Order::Newest, 10), []).await;
+}
+
+pub async fn a_limit_of_none_finds_none(place: &impl Place) {
+    let store = &*place.open().await;
+    must(store, puts([task(1, 1, "ready", 1.0, 1)])).await;
+    finds(store, Range::children(Kind::Task, id(1), 0), []).await;
+    finds(store, Range::children(Kind::Task, id(1), u32::MAX), [1]).await;
+    finds(store, status(Kind::Task, None, "ready", Order::Newest, 0), []).await;
+}
