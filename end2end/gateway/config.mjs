@@ -41,6 +41,7 @@ export function gatewayConfig({ version, port, token, state, logs, workspace, mo
     delete config.telemetry;
     delete config.models.catalogRefresh;
     delete config.tools.toolSearch;
+    delete config.channels; // it would look for a plugin with the channel's name; channels run without
     for (const entry of Object.values(config.plugins?.entries ?? {})) delete entry.hooks;
   }
   return extra ? merge(config, extra) : config;
