@@ -201,7 +201,9 @@ impl Actor {
             Some(Ok(Message::Close(frame))) => {
                 let what = frame.map_or_else(
                     || "it closed the connection".to_owned(),
-                    |frame| format!("closed with code {} {}", u16::from(frame.code), frame.reason).trim_end().to_owned(),
+                    |frame| {
+                        format!("closed with code {} {}", u16::from(frame.code), frame.reason).trim_end().to_owned()
+                    },
                 );
                 self.ended(Ending::Closed(what))
             }
@@ -222,7 +224,8 @@ impl Actor {
         for effect in effects {
             match effect {
                 Effect::Dial(generation) => {
-                    self.line = Line { dialing: Some((generation, Box::pin(dial(self.url.clone())))), ..Line::default() };
+                    self.line =
+                        Line { dialing: Some((generation, Box::pin(dial(self.url.clone())))), ..Line::default() };
                 }
                 Effect::Send(text) => self.line.waiting.push_back(Message::text(text)),
                 Effect::Hangup => self.line = Line::default(),
@@ -282,7 +285,9 @@ fn log_state(state: &RuntimeState) {
     match state {
         RuntimeState::Connecting { address, attempt } => tracing::debug!(address, attempt, "dialling the gateway"),
         RuntimeState::Down { why, sentence, .. } => tracing::warn!(?why, "{sentence}"),
-        RuntimeState::Connected { address, version, .. } => tracing::info!(address, version, "connected to the gateway"),
+        RuntimeState::Connected { address, version, .. } => {
+            tracing::info!(address, version, "connected to the gateway")
+        }
     }
 }
 

@@ -117,7 +117,8 @@ fn tools_hidden(answers: &Answers) -> Option<String> {
     let hidden: Vec<&str> = TOOLS
         .into_iter()
         .filter(|name| {
-            let optional = offered.iter().any(|tool| text(tool, "id") == *name && tool["optional"] == Value::Bool(true));
+            let optional =
+                offered.iter().any(|tool| text(tool, "id") == *name && tool["optional"] == Value::Bool(true));
             !allowed(tools, name, optional)
         })
         .collect();

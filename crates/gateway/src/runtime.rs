@@ -159,8 +159,7 @@ impl OpenClaw {
         let (state_in, state) = watch::channel(first);
         let (subscriptions, subscribed) = watch::channel(Vec::new());
         let kick = Arc::new(Notify::new());
-        let care =
-            Care { client: client.clone(), state: state_in, kick: Arc::clone(&kick), subscriptions: subscribed };
+        let care = Care { client: client.clone(), state: state_in, kick: Arc::clone(&kick), subscriptions: subscribed };
         let actor = tokio::spawn(Actor::new(session, url, asks, shared).run());
         let care = tokio::spawn(care.run());
         (Arc::new(Self { client, state, kick, subscriptions }), GatewayTask { inbox, actor, care })
@@ -346,9 +345,9 @@ pub fn status_word(state: &RuntimeState) -> &'static str {
         RuntimeState::Connecting { attempt: 0 | 1, .. } => "connecting",
         RuntimeState::Connected { .. } => "connected",
         // Only a person can help; until then there is nothing to wait for.
-        RuntimeState::Down { why: DownReason::TokenRefused | DownReason::PairingNeeded | DownReason::Version, .. } => {
-            "disconnected"
-        }
+        RuntimeState::Down {
+            why: DownReason::TokenRefused | DownReason::PairingNeeded | DownReason::Version, ..
+        } => "disconnected",
         RuntimeState::Connecting { .. } | RuntimeState::Down { .. } => "reconnecting",
     }
 }

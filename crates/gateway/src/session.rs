@@ -15,8 +15,8 @@ use clutch_domain::time::Millis;
 use clutch_orchestrator::runtime::{RuntimeError, RuntimeState};
 use serde_json::Value;
 
-pub use self::calls::IN_FLIGHT_MAX;
 use self::calls::Calls;
+pub use self::calls::IN_FLIGHT_MAX;
 pub use self::handshake::{CAPS, CLIENT_ID, CLIENT_MODE, ROLE, SCOPES};
 pub use self::retry::Jitter;
 use crate::identity::Identity;
@@ -427,8 +427,7 @@ impl Session {
         }
         let hello = Arc::new(hello);
         self.down_since = None;
-        self.phase =
-            Phase::Up { since: now.mono, heard: now.mono, seq: 0, hello: Arc::clone(&hello), leaving: false };
+        self.phase = Phase::Up { since: now.mono, heard: now.mono, seq: 0, hello: Arc::clone(&hello), leaving: false };
         self.out.push(Effect::Welcome(Arc::clone(&hello)));
         self.show(RuntimeState::Connected {
             address: self.settings.address.clone(),

@@ -198,6 +198,3 @@ fn settle(run: Seen, active: Option<bool>, runs_now: bool, goes_on: bool) -> See
     let end = end.map(|end| RunEnd { last_words: run.words, ..end });
     SeenRun { run_id: run.id, end, resumed: run.resumed }
 }
-
-#[cfg(test)]
-mod tests;

@@ -81,7 +81,12 @@ impl Signs {
         }
         let said = || {
             let parts = payload["result"]["payloads"].as_array().map(Vec::as_slice).unwrap_or_default();
-            parts.iter().map(|part| text(part, "text")).filter(|words| !words.is_empty()).collect::<Vec<_>>().join("\n\n")
+            parts
+                .iter()
+                .map(|part| text(part, "text"))
+                .filter(|words| !words.is_empty())
+                .collect::<Vec<_>>()
+                .join("\n\n")
         };
         let end = if !answer.ok {
             let reason = answer.error.as_ref().map(|fault| fault.message.clone()).unwrap_or_default();
@@ -239,6 +244,3 @@ pub fn end_of_wait(payload: &Value) -> Option<RunEnd> {
         _ => None,
     }
 }
-
-#[cfg(test)]
-mod tests;

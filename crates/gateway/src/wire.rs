@@ -225,7 +225,8 @@ mod tests {
         let frame: Frame = serde_json::from_str(r#"{"type":"novel","x":1}"#).unwrap();
         assert_eq!(frame, Frame::Other);
         let frame: Frame =
-            serde_json::from_str(r#"{"type":"event","event":"tick","payload":{"ts":1},"seq":null,"new":true}"#).unwrap();
+            serde_json::from_str(r#"{"type":"event","event":"tick","payload":{"ts":1},"seq":null,"new":true}"#)
+                .unwrap();
         let Frame::Event(event) = frame else { panic!("an event") };
         assert_eq!((event.event.as_str(), event.seq), ("tick", None));
     }

@@ -195,7 +195,8 @@ fn pairing(address: &str, fault: &Fault) -> Trouble {
     let how = if safe {
         format!("On the gateway's machine run `openclaw devices approve {request}`")
     } else {
-        "On the gateway's machine run `openclaw devices list`, then `openclaw devices approve <id>` for OpenClutch".to_owned()
+        "On the gateway's machine run `openclaw devices list`, then `openclaw devices approve <id>` for OpenClutch"
+            .to_owned()
     };
     let what = match text(&fault.details, "reason") {
         "scope-upgrade" | "role-upgrade" | "metadata-upgrade" => "wants the wider rights of this device approved",
@@ -228,19 +229,42 @@ mod tests {
     fn each_refusal_says_what_to_do() {
         // Shapes from 2026.9.6 and, without details, from 2026.2.17.
         let cases = [
-            (json!({"code":"INVALID_REQUEST","message":"unauthorized: gateway token mismatch (provide gateway auth token)",
-                "details":{"code":"AUTH_TOKEN_MISMATCH"}}), DownReason::TokenRefused, "does not accept OPENCLAW_TOKEN"),
-            (json!({"code":"INVALID_REQUEST","message":"unauthorized: device token mismatch (rotate/reissue device token)"}),
-                DownReason::TokenRefused, "OPENCLAW_TOKEN"),
-            (json!({"code":"NOT_PAIRED","message":"pairing required","details":{"code":"PAIRING_REQUIRED","requestId":"904c-1"}}),
-                DownReason::PairingNeeded, "`openclaw devices approve 904c-1`"),
-            (json!({"code":"NOT_PAIRED","message":"pairing required","details":{"requestId":"x; rm -rf"}}),
-                DownReason::PairingNeeded, "`openclaw devices list`"),
-            (json!({"code":"INVALID_REQUEST","message":"protocol mismatch","details":{"expectedProtocol":9}}),
-                DownReason::Version, "too new"),
-            (json!({"code":"INVALID_REQUEST","message":"protocol mismatch","details":{"code":"PROTOCOL_MISMATCH","expectedProtocol":2}}),
-                DownReason::Version, "too old"),
-            (json!({"code":"UNAVAILABLE","message":"starting","retryAfterMs":700}), DownReason::Other, "still starting"),
+            (
+                json!({"code":"INVALID_REQUEST","message":"unauthorized: gateway token mismatch (provide gateway auth token)",
+                "details":{"code":"AUTH_TOKEN_MISMATCH"}}),
+                DownReason::TokenRefused,
+                "does not accept OPENCLAW_TOKEN",
+            ),
+            (
+                json!({"code":"INVALID_REQUEST","message":"unauthorized: device token mismatch (rotate/reissue device token)"}),
+                DownReason::TokenRefused,
+                "OPENCLAW_TOKEN",
+            ),
+            (
+                json!({"code":"NOT_PAIRED","message":"pairing required","details":{"code":"PAIRING_REQUIRED","requestId":"904c-1"}}),
+                DownReason::PairingNeeded,
+                "`openclaw devices approve 904c-1`",
+            ),
+            (
+                json!({"code":"NOT_PAIRED","message":"pairing required","details":{"requestId":"x; rm -rf"}}),
+                DownReason::PairingNeeded,
+                "`openclaw devices list`",
+            ),
+            (
+                json!({"code":"INVALID_REQUEST","message":"protocol mismatch","details":{"expectedProtocol":9}}),
+                DownReason::Version,
+                "too new",
+            ),
+            (
+                json!({"code":"INVALID_REQUEST","message":"protocol mismatch","details":{"code":"PROTOCOL_MISMATCH","expectedProtocol":2}}),
+                DownReason::Version,
+                "too old",
+            ),
+            (
+                json!({"code":"UNAVAILABLE","message":"starting","retryAfterMs":700}),
+                DownReason::Other,
+                "still starting",
+            ),
             (json!({"code":"WEIRD","message":"no"}), DownReason::Other, "no"),
         ];
         for (value, why, words) in cases {

@@ -72,8 +72,13 @@ fn a_damaged_file_is_reported_and_not_replaced() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(FILE_NAME);
     let swapped = FROM_NODE.replace("56475aa7", "66475aa7");
-    for damaged in ["", "{}", &FROM_NODE.replace("MC4CAQ", "AAAAAA"), &FROM_NODE.replace(r#""version":1"#, r#""version":2"#), &swapped]
-    {
+    for damaged in [
+        "",
+        "{}",
+        &FROM_NODE.replace("MC4CAQ", "AAAAAA"),
+        &FROM_NODE.replace(r#""version":1"#, r#""version":2"#),
+        &swapped,
+    ] {
         fs::write(&path, damaged).unwrap();
         let error = Identity::open(folder.path(), None, Millis(0)).unwrap_err();
         assert!(error.to_string().contains("Move it away"), "{error}");

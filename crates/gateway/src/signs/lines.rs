@@ -7,8 +7,20 @@ pub const LINE_CHARS: usize = 120;
 
 /// Arguments that say most about a call, best first.
 const TELLING: [&str; 14] = [
-    "command", "cmd", "path", "file_path", "filePath", "file", "url", "query", "pattern", "message", "question", "text",
-    "task", "name",
+    "command",
+    "cmd",
+    "path",
+    "file_path",
+    "filePath",
+    "file",
+    "url",
+    "query",
+    "pattern",
+    "message",
+    "question",
+    "text",
+    "task",
+    "name",
 ];
 
 /// A tool call: `read src/main.rs`, `exec git commit -m fix`.
