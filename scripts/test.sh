@@ -33,11 +33,18 @@ command_test() {
     *) die "\"test $1\" is unknown: it is ./run.sh test [--only STAGE | --list]." ;;
   esac
   local started=$SECONDS total=0 passed=0 failed=0 code=0
-  test_tools
+  test_tools "$only"
   for name in "${STAGES[@]}"; do
     if [ -n "$only" ] && [ "$only" != "$name" ]; then continue; fi
     case $name in plugin | gateway | browser | demo) join_openclaw "$OPENCLAW" "$OPENCLAW_OLD" ;; esac
     test_stage "$name" # not in a condition: that would switch errexit off in all it calls
+    case $name in
+      format | lints | compile | docs | build) ;;
+      *) if [ "$code" = 0 ] && [ "$passed" = 0 ]; then
+        say "Not one test ran, and this stage has some."
+        code=1
+      fi ;;
+    esac
     if [ "$code" != 0 ] && [ "$failed" = 0 ]; then failed=1; fi
     total=$((total + passed))
     summary+=("$(printf '%-8s %5d passed' "$name" "$passed")")
@@ -54,15 +61,16 @@ command_test() {
   say "$total passed, 0 failed"
 }
 
-test_tools() {
+# Downloads run while cargo builds; one stage alone gets only what it needs.
+test_tools() { # STAGE, or nothing for all
   need_machine
   need_rust
   start_npm_dependencies
-  start_openclaw "$OPENCLAW" "$OPENCLAW_OLD"
-  need_chromium
+  case $1 in '' | plugin | gateway | browser | demo) start_openclaw "$OPENCLAW" "$OPENCLAW_OLD" ;; esac
+  case $1 in '' | browser) need_chromium ;; esac
   need_wasm_target
   need_rust_components
-  need_leptos_tools
+  case $1 in '' | build | browser | demo) need_leptos_tools ;; esac
   join_background npm
   with_lock "$target/.openclutch-build.lock" "building" seed_dependencies
 }
