@@ -2,7 +2,7 @@
 # Builds the program, and keeps compiled registry dependencies for the next clone.
 #
 # What is run is never the build folder itself but a copy of one build, $target/app/<profile>-<hash of
-# the sources>: clutch, hash.txt beside it, site/. So a later build cannot pull the pages away from
+# the sources>: clutch, beside it hash.txt and roles/, and site/. So a later build cannot pull the pages away from
 # under a running server, and nothing is built twice for the same sources.
 
 # Keep that many copies of each profile, and that many sets of dependencies.
@@ -52,6 +52,7 @@ pack_app() {
   rm -rf "$app.building"
   mkdir -p "$app.building"
   cp "$target/$profile/clutch" "$target/$profile/hash.txt" "$app.building/"
+  cp -R roles "$app.building/roles"
   cp -R "$site" "$app.building/site"
   rm -rf "$app"
   mv -T "$app.building" "$app"

@@ -161,8 +161,10 @@ run_crates() {
 }
 
 stage_plugin() {
+  PATH=$cache/openclaw-$OPENCLAW/node/bin:$PATH
+  end2end/node_modules/.bin/tsc -p plugins/openclutch
   cd plugins/openclutch
-  PATH=$cache/openclaw-$OPENCLAW/node/bin:$PATH node --test --test-reporter=tap
+  node --test --test-reporter=tap
 }
 
 stage_browser() {
