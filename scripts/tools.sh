@@ -146,12 +146,13 @@ start_npm_dependencies() {
 }
 
 # The private Node and one OpenClaw version, or two (the old one is for one test of the gateway client).
+# install.sh decides by itself; the look at its stamp only saves the announcement.
 start_openclaw() { # VERSIONS...
-  local version prefix
+  local version prefix source
   need_npm
   for version; do
-    prefix=$cache/openclaw-$version
-    [ "$(cat "$prefix/gw/.complete" 2>/dev/null)" = "$(sha256sum "end2end/gateway/openclaw/$version/package-lock.json" | cut -d' ' -f1)" ] &&
+    prefix=$cache/openclaw-$version source=end2end/gateway/openclaw/$version
+    [ "$(cat "$prefix/gw/.complete" 2>/dev/null)" = "$(cat "$source/package-lock.json" "$source/.npmrc" | sha256sum | cut -d' ' -f1)" ] &&
       [ -x "$prefix/node/bin/node" ] && continue
     # One after the other: they share the private Node.
     in_background "openclaw-$version" "Downloading Node and OpenClaw $version with npm" \
