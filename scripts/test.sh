@@ -36,6 +36,8 @@ command_test() {
   test_tools "$only"
   for name in "${STAGES[@]}"; do
     if [ -n "$only" ] && [ "$only" != "$name" ]; then continue; fi
+    # Minutes of installing on a new machine, so not before a stage that could be red needs it.
+    case $name in build | browser | demo) need_leptos_tools ;; esac
     case $name in plugin | gateway | browser | demo) join_openclaw "$OPENCLAW" "$OPENCLAW_OLD" ;; esac
     test_stage "$name" # not in a condition: that would switch errexit off in all it calls
     case $name in
@@ -70,7 +72,6 @@ test_tools() { # STAGE, or nothing for all
   case $1 in '' | browser) need_chromium ;; esac
   need_wasm_target
   need_rust_components
-  case $1 in '' | build | browser | demo) need_leptos_tools ;; esac
   join_background npm
   with_lock "$target/.openclutch-build.lock" "building" seed_dependencies
 }
@@ -129,7 +130,8 @@ readonly TEST_FEATURES=clutch-gateway/real-gateway
 # All tests are compiled in one go and run crate by crate: asked for one crate at a time, cargo would
 # compile shared dependencies again for each choice of features.
 stage_compile() {
-  cargo test --locked --no-run --features "$TEST_FEATURES" --message-format=json-render-diagnostics >"$run_logs/tests.json"
+  cargo test --locked --no-run --features "$TEST_FEATURES" --message-format=json-render-diagnostics >"$run_logs/tests.json.part"
+  mv "$run_logs/tests.json.part" "$run_logs/tests.json"
   save_dependencies
 }
 
