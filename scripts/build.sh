@@ -36,24 +36,28 @@ build_app_now() {
   stage "$words" leptos_build "$profile" ||
     die "The build failed; the compiler's words are above. If you changed nothing, run \"git status\" and \"rustup update stable\", then the same command again."
   pack_app "$profile" "$app"
-  stage "Keeping the compiled dependencies for the next clone" save_dependencies
+  save_dependencies
   print_site_size "$app"
 }
 
+# File names carry a hash of the content, so browsers may keep them for ever. Not so in Cargo.toml:
+# cargo-leptos hashes only in a first build, and `watch` would go on showing the old page. Names of our
+# own for site and hash list, so that a build by hand (target/site) and this one do not mix.
 leptos_build() {
-  local flags=() site=$target/site-fast
-  if [ "$1" = release ]; then flags=(--release --precompress) site=$target/site; fi
-  LEPTOS_SITE_ROOT=$site LEPTOS_HASH_FILES=true cargo leptos build --cargo-locked "${flags[@]}"
+  local flags=()
+  if [ "$1" = release ]; then flags=(--release --precompress); fi
+  LEPTOS_SITE_ROOT=$target/site-$1 LEPTOS_HASH_FILES=true LEPTOS_HASH_FILE_NAME=hash-$1.txt \
+    cargo leptos build --cargo-locked "${flags[@]}"
 }
 
 pack_app() {
-  local profile=$1 app=$2 site=$target/site-fast
-  if [ "$profile" = release ]; then site=$target/site; fi
+  local profile=$1 app=$2
   rm -rf "$app.building"
   mkdir -p "$app.building"
-  cp "$target/$profile/clutch" "$target/$profile/hash.txt" "$app.building/"
+  cp "$target/$profile/clutch" "$app.building/clutch"
+  cp "$target/$profile/hash-$profile.txt" "$app.building/hash.txt"
   cp -R roles "$app.building/roles"
-  cp -R "$site" "$app.building/site"
+  cp -R "$target/site-$profile" "$app.building/site"
   rm -rf "$app"
   mv -T "$app.building" "$app"
   forget_old "$target/app/$profile-*" "$KEEP_APPS"
@@ -115,6 +119,7 @@ save_dependencies() {
   mkdir -p "$set"
   while IFS= read -r folder; do
     [ "$(count_dependencies "$target/$folder")" -gt "$(count_dependencies "$set/$folder")" ] || continue
+    say "    keeping compiled dependencies in the tool cache: $folder"
     with_lock "$set.lock" "keeping compiled dependencies" save_folder "$target/$folder" "$set/$folder"
   done < <(build_folders "$target")
   touch "$set"
