@@ -1,5 +1,7 @@
 //! Use-cases, ports, the live hub and the work loop of OpenClutch.
 pub mod live;
 pub mod office;
+pub mod prompt;
 pub mod runtime;
 pub mod store;
+pub mod work;

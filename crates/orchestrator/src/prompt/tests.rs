@@ -1,0 +1,241 @@
+use clutch_domain::{
+    id::{CommentId, ProjectId, RunId, SignalId, TaskId},
+    project::ChatLayout,
+    run::RunState,
+    talk::{AuthorType, CommentType, SignalKind, SignalSeverity},
+    task::{Priority, Status},
+    text::{Body, Name, Slug, Title},
+};
+use uuid::Uuid;
+
+use super::*;
+
+const TEMPLATE: &str = "You are {{ role }} of {{project}}.\n{{ticket}}\n{{description}}\n{{comments}}\n{{reporting}}\n";
+
+fn body(text: &str) -> Body {
+    Body::parse(text).unwrap().unwrap()
+}
+
+fn project() -> Project {
+    Project {
+        id: ProjectId(Uuid::from_u128(1)),
+        slug: Slug::parse("site").unwrap(),
+        name: Name::parse("Site").unwrap(),
+        description: None,
+        color: "#112233".into(),
+        repo_url: None,
+        context_path: None,
+        local_path: Some("/srv/site".into()),
+        github_repo: None,
+        chat_layout: ChatLayout::Slack,
+        work_loop_enabled: true,
+        work_loop_max_agents: None,
+        role_model_overrides: BTreeMap::new(),
+        created_at: Millis(0),
+        updated_at: Millis(0),
+    }
+}
+
+fn task() -> Task {
+    Task {
+        id: TaskId(Uuid::from_u128(0x1234)),
+        project: ProjectId(Uuid::from_u128(1)),
+        number: 12,
+        title: Title::parse("Say \"hello\" & <b>wave</b>").unwrap(),
+        description: Some(body("It's about {{title}}.\nTwo lines.")),
+        status: Status::InProgress,
+        priority: Priority::Medium,
+        role: None,
+        assignee: None,
+        requires_human_review: false,
+        tags: Vec::new(),
+        session_id: None,
+        prompt_version_id: None,
+        dispatch_status: None,
+        dispatch_requested_at: None,
+        dispatch_requested_by: None,
+        agent_session_key: None,
+        agent_spawned_at: None,
+        open_run: None,
+        ended_runs: BTreeMap::new(),
+        failures: 0,
+        retry_at: None,
+        trouble: Some("The disk was full.".into()),
+        reported_run: None,
+        reviewer_rejection_count: 0,
+        triage_sent_at: None,
+        triage_acked_at: None,
+        auto_triage_count: 0,
+        escalated: false,
+        escalated_at: None,
+        branch: None,
+        pr_number: None,
+        review_comments: None,
+        review_count: 0,
+        post_merge_steps: None,
+        verification_status: None,
+        verification_output: None,
+        resolution: None,
+        position: 1.0,
+        open_dependencies: 0,
+        dependencies: 0,
+        dependents: 0,
+        created_at: Millis(0),
+        updated_at: Millis(0),
+        status_changed_at: Millis(0),
+        completed_at: None,
+    }
+}
+
+fn run(attempt: u32) -> Run {
+    Run {
+        id: RunId(Uuid::from_u128(5)),
+        task: TaskId(Uuid::from_u128(0x1234)),
+        project: ProjectId(Uuid::from_u128(1)),
+        role: Role::Dev,
+        attempt,
+        action_id: "a".into(),
+        key: "clutch-5".into(),
+        session_key: "agent:main:site:dev:00000000:r1".into(),
+        model: None,
+        prompt_version: "p".into(),
+        state: RunState::Claimed,
+        successors: Vec::new(),
+        waits_for: None,
+        reported: false,
+        claimed_at: Millis(0),
+        started_at: None,
+        ended_at: None,
+        outcome: None,
+        last_words: None,
+    }
+}
+
+fn all(text: &str) -> impl Iterator<Item = (Role, &str)> {
+    Role::ALL.iter().map(move |role| (*role, text))
+}
+
+fn rendered(attempt: u32, comments: Vec<&Comment>, signals: Vec<&Signal>) -> String {
+    let (task, project, run) = (task(), project(), run(attempt));
+    let ticket = Ticket { task: &task, project: &project, run: &run, comments, signals, board: "http://127.0.0.1:3002" };
+    Roles::load(all(TEMPLATE)).unwrap().render(&ticket)
+}
+
+#[test]
+fn programs_find_the_ticket_on_lines_of_its_own() {
+    let text = rendered(1, Vec::new(), Vec::new());
+    for line in [
+        "You are dev of Site.",
+        "Ticket: 00000000-0000-0000-0000-000000001234",
+        "Number: T-12",
+        "Title: Say \"hello\" & <b>wave</b>",
+        "Attempt: 1",
+        "Role: dev",
+        "Repository: /srv/site",
+        "Board: http://127.0.0.1:3002",
+        "(no comments)",
+    ] {
+        assert!(text.lines().any(|l| l == line), "no line {line:?} in\n{text}");
+    }
+    assert!(!text.contains("did not succeed"), "a first attempt has no past");
+}
+
+#[test]
+fn what_is_filled_in_is_not_filled_again() {
+    let text = rendered(1, Vec::new(), Vec::new());
+    assert!(text.contains("It's about {{title}}.\nTwo lines."), "{text}");
+}
+
+#[test]
+fn reporting_names_the_ticket_and_is_valid_json() {
+    let text = rendered(1, Vec::new(), Vec::new());
+    let line = text.lines().find(|l| l.starts_with("curl")).unwrap();
+    assert!(line.contains("http://127.0.0.1:3002/api/tasks/00000000-0000-0000-0000-000000001234/comments"));
+    let json = line.split("-d '").nth(1).unwrap().trim_end_matches('\'');
+    let body: serde_json::Value = serde_json::from_str(json).unwrap();
+    assert_eq!(body["author"], "dev agent");
+    assert_eq!(body["author_type"], "agent");
+}
+
+#[test]
+fn a_later_attempt_hears_what_was_said_and_why_the_last_one_failed() {
+    let comment = Comment {
+        id: CommentId(Uuid::from_u128(1)),
+        task: TaskId(Uuid::from_u128(0x1234)),
+        project: ProjectId(Uuid::from_u128(1)),
+        author: "dan".into(),
+        author_type: AuthorType::Human,
+        content: body("First\nsecond"),
+        kind: CommentType::Message,
+        responded_at: None,
+        created_at: Millis(1_767_362_700_000),
+    };
+    let signal = Signal {
+        id: SignalId(Uuid::from_u128(1)),
+        task: TaskId(Uuid::from_u128(0x1234)),
+        project: ProjectId(Uuid::from_u128(1)),
+        run: None,
+        session_key: "s".into(),
+        agent_id: "main".into(),
+        kind: SignalKind::Question,
+        severity: SignalSeverity::Normal,
+        message: body("Red or green?"),
+        responded_at: Some(Millis(1)),
+        response: Some(body("Green.")),
+        delivered_at: None,
+        delivery: None,
+        delivery_error: None,
+        created_at: Millis(1),
+    };
+    let text = rendered(2, vec![&comment], vec![&signal]);
+    assert!(text.contains("- 2026-01-02 14:05 UTC dan (human): First\n  second\n"), "{text}");
+    assert!(text.contains("- Question: Red or green?\n  Answer: Green."), "{text}");
+    assert!(text.contains("The last attempt did not succeed: The disk was full."), "{text}");
+}
+
+#[test]
+fn dates_are_right() {
+    for (ms, text) in [
+        (0, "1970-01-01 00:00 UTC"),
+        (951_782_400_000, "2000-02-29 00:00 UTC"),
+        (1_709_164_800_000, "2024-02-29 00:00 UTC"),
+        (4_107_542_399_000, "2100-02-28 23:59 UTC"),
+        (-1, "1969-12-31 23:59 UTC"),
+    ] {
+        assert_eq!(utc(Millis(ms)), text);
+    }
+}
+
+#[test]
+fn templates_are_checked_when_they_are_loaded() {
+    let unknown = Roles::load(all("{{ticket}}{{description}}{{comments}}{{reporting}}{{nonsense}}")).unwrap_err();
+    assert!(matches!(unknown, PromptError::Unknown { ref name, .. } if name == "nonsense"), "{unknown}");
+    let needed = Roles::load(all("{{ticket}}{{description}}{{comments}}")).unwrap_err();
+    assert_eq!(needed, PromptError::Needed { role: "pm", name: "reporting" });
+    let open = Roles::load(all("one\n{{ticket")).unwrap_err();
+    assert_eq!(open, PromptError::Open { role: "pm", line: 2 });
+    let missing = Roles::load([(Role::Dev, TEMPLATE)]).unwrap_err();
+    assert_eq!(missing, PromptError::Missing { role: "pm" });
+}
+
+#[test]
+fn a_version_is_the_texts_and_stays() {
+    let roles = Roles::load(all(TEMPLATE)).unwrap();
+    let again = Roles::load(all(TEMPLATE)).unwrap();
+    let other_text = format!("{TEMPLATE} ");
+    let other = Roles::load(all(&other_text)).unwrap();
+    assert_eq!(roles.version(Role::Dev), again.version(Role::Dev));
+    assert_ne!(roles.version(Role::Dev), other.version(Role::Dev));
+    assert_eq!(format!("{:016x}", fnv1a(b"foobar")), "85944171f73967e8", "the published test vector");
+    assert_eq!(roles.version(Role::Dev).len(), 12);
+}
+
+#[test]
+fn the_prompts_that_come_with_the_program_can_be_used() {
+    let texts = Role::ALL.iter().map(|role| {
+        let path = format!("{}/../../roles/{}.md", env!("CARGO_MANIFEST_DIR"), role.word());
+        (*role, std::fs::read_to_string(path).unwrap())
+    });
+    let texts: Vec<(Role, String)> = texts.collect();
+    Roles::load(texts.iter().map(|(r, t)| (*r, t.as_str()))).unwrap();
+}

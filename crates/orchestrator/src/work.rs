@@ -1,0 +1,76 @@
+//! The work loop's driver: looks at the world, lets [`clutch_domain::plan::decide`] say what
+//! to do, claims it in the store, does it through ports, and writes down what came of it.
+//!
+//! Nothing is remembered here but who attends what in this process. Each open run has one
+//! attendant ([`attend`]); each answer on its way has one courier ([`deliver`]). Both begin
+//! by asking the store and the runtime what has happened so far, so a restart of either
+//! side needs no special case.
+//!
+//! Time, spawning and waiting come from [`Reactor`]; the simulator (`crates/sim`) runs this
+//! very code on one thread in virtual time.
+
+mod attend;
+mod deliver;
+mod desk;
+mod drive;
+pub mod judge;
+mod lease;
+
+use std::sync::Arc;
+
+use clutch_domain::{plan::Policy, time::Millis};
+use futures_util::future::BoxFuture;
+
+use crate::{office::Office, prompt::Roles, runtime::AgentRuntime};
+use desk::Desk;
+
+/// Starts tasks, waits, and tells steady time. The server gives tokio's, the simulator its own.
+pub trait Reactor: Send + Sync + 'static {
+    /// Runs a task beside the caller. It ends by itself; nobody waits for it.
+    fn spawn(&self, name: &'static str, task: BoxFuture<'static, ()>);
+    /// Milliseconds on a clock that never jumps; its zero means nothing.
+    fn steady(&self) -> Millis;
+    /// Ready at this moment of [`Reactor::steady`], at once when it is past.
+    fn sleep_until(&self, steady: Millis) -> BoxFuture<'static, ()>;
+}
+
+/// What the loop is made of.
+pub struct Parts {
+    /// The use-cases.
+    pub office: Arc<Office>,
+    /// What runs agents.
+    pub runtime: Arc<dyn AgentRuntime>,
+    /// Time, spawning, waiting.
+    pub reactor: Arc<dyn Reactor>,
+    /// Prompts.
+    pub roles: Arc<Roles>,
+    /// Limits and times.
+    pub policy: Policy,
+    /// Address of the board as agents reach it, without a slash at its end.
+    pub board: String,
+}
+
+/// The work loop.
+pub struct WorkLoop {
+    desk: Arc<Desk>,
+}
+
+impl WorkLoop {
+    /// A loop over these parts. It holds the lease under a name of its own, so two
+    /// loops never take each other for themselves.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        Self { desk: Arc::new(Desk::new(parts)) }
+    }
+
+    /// Works for ever. Dropping the future stops the planning; attendants end when
+    /// the reactor that runs them does.
+    pub async fn run(self) {
+        loop {
+            lease::win(&self.desk).await;
+            drive::lead(&self.desk).await;
+            self.desk.lead.lose();
+            tracing::warn!("another server leads the work loop now");
+        }
+    }
+}

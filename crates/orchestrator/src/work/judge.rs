@@ -1,0 +1,117 @@
+//! What a look into a session means for a run: the five rules, as a pure function.
+//!
+//! 1. Same connection, lately: the same key may be sent again. (The loop looks even then;
+//!    a look is cheaper than a wrong guess.)
+//! 2. Otherwise look first.
+//! 3. A runtime that was restarted goes on by itself under a new run id: the run continued.
+//! 4. A runtime that shows nothing of this: what began and gives no sign is given up.
+//! 5. Nothing found: send, with the same key.
+//!
+//! A time-out is never an answer.
+
+use std::collections::BTreeMap;
+
+use clutch_domain::run::{Run, RunState};
+
+use crate::runtime::{RunEnd, RunEndKind, Sighting};
+
+/// After so long without any sign an end that is not known for certain is believed, in
+/// milliseconds. A runtime that was restarted needs some of it to go on with its sessions.
+pub const LOST_AFTER_MS: i64 = 60_000;
+
+/// What is known about a run.
+#[derive(Clone, Debug)]
+pub struct Clues<'a> {
+    /// The run as stored.
+    pub run: &'a Run,
+    /// What its session shows.
+    pub sighting: &'a Sighting,
+    /// Ends that were heard, by the runtime's run id.
+    pub heard: &'a BTreeMap<String, RunEnd>,
+    /// The connection is older than the run, so the runtime was not restarted in between.
+    pub unbroken: bool,
+    /// Milliseconds since the last sign of the run, or since we began to listen.
+    pub quiet_ms: i64,
+}
+
+/// What to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing of it is there: send the prompt, with the same key.
+    Send,
+    /// The runtime has it: write that down.
+    Taken,
+    /// It goes on under this id: write that down.
+    Continued(String),
+    /// It is at work: wait for news.
+    Working,
+    /// It cannot be told yet: look again soon.
+    Unsure,
+    /// It is over.
+    Over(RunEnd),
+    /// It is over, and nobody knows how: stop what may be left, and count a failure.
+    Lost(String),
+}
+
+/// Judges.
+#[must_use]
+pub fn judge(clues: &Clues<'_>) -> Verdict {
+    let Clues { run, sighting, .. } = clues;
+    let something = sighting.begun || !sighting.runs.is_empty() || sighting.active == Some(true);
+    if run.state == RunState::Claimed {
+        return if something { Verdict::Taken } else { Verdict::Send };
+    }
+    if let Some(new) = sighting.runs.iter().find(|r| !run.is_known_as(&r.run_id)) {
+        return Verdict::Continued(new.run_id.clone());
+    }
+    if sighting.active == Some(true) {
+        // A session may be shown as active for a moment after its run has ended; it may
+        // also be at work on what was said to it in the middle of a turn.
+        return if end_of(clues).is_some() { Verdict::Unsure } else { Verdict::Working };
+    }
+    let late = clues.quiet_ms >= LOST_AFTER_MS;
+    match end_of(clues) {
+        Some(end) if end.how == RunEndKind::Finished => {
+            // A runtime that cannot tell whether something runs: words said in the middle of a
+            // turn end at once and without words, while the turn itself goes on.
+            let doubtful = sighting.active.is_none() && !run.successors.is_empty() && end.last_words.is_empty();
+            if doubtful && !late { Verdict::Unsure } else { Verdict::Over(with_words(end, sighting)) }
+        }
+        // Cut off by the runtime's own restart looks like a failure until it goes on.
+        Some(end) if clues.unbroken || late => Verdict::Over(with_words(end, sighting)),
+        Some(_) => Verdict::Unsure,
+        None if sighting.active.is_none() && clues.unbroken => Verdict::Working,
+        None if !late => Verdict::Unsure,
+        None => match finished_before(sighting) {
+            Some(end) => Verdict::Over(with_words(end, sighting)),
+            None => Verdict::Lost("The gateway lost this run: nothing runs in its session, and no end is known.".into()),
+        },
+    }
+}
+
+/// The end of the id that is followed now.
+fn end_of(clues: &Clues<'_>) -> Option<RunEnd> {
+    let id = clues.run.current_id();
+    let seen = clues.sighting.runs.iter().find(|r| r.run_id == id).and_then(|r| r.end.as_ref());
+    // What was heard is the better witness: it has the words and the reason.
+    clues.heard.get(id).or(seen).cloned()
+}
+
+/// A finish of any run of a session that is at rest, when the id that was followed left no trace:
+/// words said in the middle of a turn are answered under that turn's id.
+fn finished_before(sighting: &Sighting) -> Option<RunEnd> {
+    sighting.last_words.as_ref()?;
+    sighting.runs.iter().rev().filter_map(|r| r.end.as_ref()).find(|e| e.how == RunEndKind::Finished).cloned()
+}
+
+fn with_words(mut end: RunEnd, sighting: &Sighting) -> RunEnd {
+    if end.last_words.is_empty()
+        && let Some(words) = &sighting.last_words
+    {
+        end.last_words.clone_from(words);
+    }
+    end
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,144 @@
+//! The five rules as a table.
+
+use clutch_domain::{
+    id::{ProjectId, RunId, TaskId},
+    task::Role,
+    time::Millis,
+};
+use uuid::Uuid;
+
+use super::*;
+use crate::runtime::SeenRun;
+
+const SOON: i64 = 1_000;
+const LATE: i64 = LOST_AFTER_MS;
+
+fn run(state: RunState, successors: &[&str]) -> Run {
+    Run {
+        id: RunId(Uuid::from_u128(5)),
+        task: TaskId(Uuid::from_u128(1)),
+        project: ProjectId(Uuid::from_u128(1)),
+        role: Role::Dev,
+        attempt: 1,
+        action_id: "a".into(),
+        key: "key".into(),
+        session_key: "s".into(),
+        model: None,
+        prompt_version: "p".into(),
+        state,
+        successors: successors.iter().map(ToString::to_string).collect(),
+        waits_for: None,
+        reported: false,
+        claimed_at: Millis(0),
+        started_at: None,
+        ended_at: None,
+        outcome: None,
+        last_words: None,
+    }
+}
+
+fn end(how: RunEndKind, words: &str) -> RunEnd {
+    RunEnd { how, last_words: words.into(), reason: None }
+}
+
+fn seen(id: &str, end: Option<RunEnd>) -> SeenRun {
+    SeenRun { run_id: id.into(), end, resumed: false }
+}
+
+fn sighting(begun: bool, active: Option<bool>, runs: Vec<SeenRun>) -> Sighting {
+    Sighting { begun, active, runs, last_words: Some("said last".into()) }
+}
+
+fn verdict(run: &Run, sighting: &Sighting, heard: &[(&str, RunEnd)], unbroken: bool, quiet_ms: i64) -> Verdict {
+    let heard = heard.iter().map(|(id, end)| ((*id).to_owned(), end.clone())).collect();
+    judge(&Clues { run, sighting, heard: &heard, unbroken, quiet_ms })
+}
+
+#[test]
+fn a_claim_is_sent_only_when_nothing_of_it_is_there() {
+    let claimed = run(RunState::Claimed, &[]);
+    let table = [
+        (Sighting::default(), Verdict::Send),
+        (Sighting { active: Some(false), ..Sighting::default() }, Verdict::Send),
+        (sighting(true, None, vec![]), Verdict::Taken),
+        (sighting(true, Some(false), vec![]), Verdict::Taken),
+        (sighting(false, Some(true), vec![]), Verdict::Taken),
+        (sighting(false, Some(false), vec![seen("other", None)]), Verdict::Taken),
+        (sighting(true, Some(false), vec![seen("key", Some(end(RunEndKind::Finished, "x")))]), Verdict::Taken),
+    ];
+    for (sighting, expected) in table {
+        assert_eq!(verdict(&claimed, &sighting, &[], false, LATE), expected, "{sighting:?}");
+    }
+}
+
+#[test]
+fn another_id_in_the_session_is_the_attempt_continued() {
+    let started = run(RunState::Started, &[]);
+    let cut = seen("key", Some(end(RunEndKind::Failed, "")));
+    let look = sighting(true, Some(true), vec![cut, SeenRun { run_id: "new".into(), end: None, resumed: true }]);
+    assert_eq!(verdict(&started, &look, &[], false, SOON), Verdict::Continued("new".into()));
+    let known = run(RunState::Started, &["new"]);
+    assert_eq!(verdict(&known, &look, &[], false, SOON), Verdict::Working);
+}
+
+#[test]
+fn a_finish_is_believed_at_once_unless_something_still_runs() {
+    let started = run(RunState::Started, &[]);
+    let finish = end(RunEndKind::Finished, "done");
+    let over = Verdict::Over(finish.clone());
+    let by_look = vec![seen("key", Some(finish.clone()))];
+    assert_eq!(verdict(&started, &sighting(true, Some(false), by_look.clone()), &[], false, SOON), over);
+    assert_eq!(verdict(&started, &sighting(true, None, vec![]), &[("key", finish.clone())], true, SOON), over);
+    assert_eq!(verdict(&started, &sighting(true, Some(true), by_look), &[], true, LATE), Verdict::Unsure);
+}
+
+#[test]
+fn words_in_the_middle_of_a_turn_end_at_once_and_the_turn_goes_on() {
+    let steered = run(RunState::Started, &["signal-1"]);
+    let empty = ("signal-1", end(RunEndKind::Finished, ""));
+    let busy = sighting(true, Some(true), vec![seen("key", None)]);
+    assert_eq!(verdict(&steered, &busy, std::slice::from_ref(&empty), true, SOON), Verdict::Unsure);
+    let rest = sighting(true, Some(false), vec![seen("key", Some(end(RunEndKind::Finished, "said last")))]);
+    let over = Verdict::Over(end(RunEndKind::Finished, "said last"));
+    assert_eq!(verdict(&steered, &rest, std::slice::from_ref(&empty), true, SOON), over);
+    // After a restart of ours nothing was heard: the finish of the turn stands for it, but not at once.
+    assert_eq!(verdict(&steered, &rest, &[], true, SOON), Verdict::Unsure);
+    assert_eq!(verdict(&steered, &rest, &[], true, LATE), over);
+    // Where the runtime cannot tell, an empty finish waits.
+    let blind = sighting(true, None, vec![]);
+    assert_eq!(verdict(&steered, &blind, std::slice::from_ref(&empty), true, SOON), Verdict::Unsure);
+}
+
+#[test]
+fn a_failure_is_believed_once_a_resumption_is_out_of_the_question() {
+    let started = run(RunState::Started, &[]);
+    for how in [RunEndKind::Failed, RunEndKind::Aborted] {
+        let look = sighting(true, Some(false), vec![seen("key", Some(end(how, "x")))]);
+        assert_eq!(verdict(&started, &look, &[], true, SOON), Verdict::Over(end(how, "x")));
+        assert_eq!(verdict(&started, &look, &[], false, SOON), Verdict::Unsure);
+        assert_eq!(verdict(&started, &look, &[], false, LATE), Verdict::Over(end(how, "x")));
+    }
+}
+
+#[test]
+fn silence_is_patience_first_and_loss_at_last() {
+    let started = run(RunState::Started, &[]);
+    let at_rest = sighting(true, Some(false), vec![seen("key", None)]);
+    assert_eq!(verdict(&started, &at_rest, &[], true, SOON), Verdict::Unsure);
+    assert!(matches!(verdict(&started, &at_rest, &[], true, LATE), Verdict::Lost(_)));
+    // A runtime that cannot tell is trusted to speak over the connection on which it took the run.
+    let blind = sighting(true, None, vec![]);
+    assert_eq!(verdict(&started, &blind, &[], true, LATE), Verdict::Working);
+    assert_eq!(verdict(&started, &blind, &[], false, SOON), Verdict::Unsure);
+    assert!(matches!(verdict(&started, &blind, &[], false, LATE), Verdict::Lost(_)));
+    let nothing = Sighting::default();
+    assert!(matches!(verdict(&started, &nothing, &[], false, LATE), Verdict::Lost(_)));
+}
+
+#[test]
+fn what_was_heard_is_better_than_what_is_seen() {
+    let started = run(RunState::Started, &[]);
+    let look = sighting(true, Some(false), vec![seen("key", Some(end(RunEndKind::Finished, "")))]);
+    let heard = ("key", end(RunEndKind::Finished, "heard"));
+    assert_eq!(verdict(&started, &look, &[heard], true, SOON), Verdict::Over(end(RunEndKind::Finished, "heard")));
+}
