@@ -1,0 +1,174 @@
+//! The composition root: the only place that picks adapters and puts them together.
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::SystemTime};
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, Request, State},
+    http::{HeaderValue, header},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use clutch_app::{
+    App, shell,
+    site::{Site, SiteSettings},
+};
+use clutch_domain::time::Millis;
+use clutch_gateway::{Config, GatewayTask, OpenClaw, Secret};
+use clutch_orchestrator::{
+    live::Hub,
+    office::{Clock, IdSource, Office},
+    runtime::AgentRuntime,
+    store::Store,
+    work::Parts,
+};
+use clutch_store::SqliteStore;
+use leptos::prelude::provide_context;
+use leptos_axum::{LeptosRoutes, generate_route_list};
+use tokio::sync::watch;
+use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
+use uuid::Uuid;
+
+use crate::{
+    assets, bridge,
+    door::{self, Door},
+    ephemeral::Ephemeral,
+    lines::Lines,
+    live,
+    pages::AppPages,
+    rest,
+    session::{self, Sessions},
+    settings::Settings,
+    state::AppState,
+    webhooks, worker,
+};
+
+/// Everything that serves.
+pub struct House {
+    /// All routes with their layers.
+    pub router: Router,
+    /// The gateway's tasks, to be ended in order.
+    pub gateway_task: GatewayTask,
+}
+
+struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Millis {
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    }
+}
+
+struct RandomIds;
+
+impl IdSource for RandomIds {
+    fn fresh(&self) -> Uuid {
+        Uuid::new_v4()
+    }
+}
+
+/// Puts the house together. Must run within tokio. The error is a sentence.
+pub fn house(settings: &Settings, address: SocketAddr, stop: watch::Receiver<bool>) -> Result<House, String> {
+    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&settings.data_dir).map_err(|e| e.to_string())?);
+    let sessions = Sessions::open(&settings.data_dir).map_err(|e| format!("The session key cannot be kept: {e}."))?;
+    let office = Arc::new(Office::new(store.clone(), Arc::new(SystemClock), Arc::new(RandomIds)));
+    let (gateway, gateway_task) = OpenClaw::connect(Config {
+        url: settings.gateway_url.clone(),
+        token: settings.gateway_token.as_ref().and_then(|t| Secret::new(t.reveal())),
+        identity_dir: settings.data_dir.join("identity"),
+        legacy_identity: std::env::home_dir().map(|h| h.join(".openclutch/identity/device.json")),
+        version: env!("CARGO_PKG_VERSION").into(),
+    });
+    let runtime: Arc<dyn AgentRuntime> = gateway.clone();
+    let lines = Arc::new(Lines::default());
+    tokio::spawn(lines.clone().follow(office.clone(), runtime.clone()));
+    tokio::spawn(bridge::follow(office.clone(), runtime.clone()));
+    let public_url = settings.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+    worker::start(Parts {
+        office: office.clone(),
+        runtime: runtime.clone(),
+        reactor: Arc::new(worker::Tokio::default()),
+        roles: worker::roles(worker::roles_dir(settings.roles_dir.as_deref()).as_deref())?,
+        policy: settings.policy.clone(),
+        board: public_url.clone(),
+    });
+    let hub = Hub::new(store.clone(), Arc::new(AppPages { store: store.clone() }), Arc::new(|task| drop(tokio::spawn(task))));
+    let site = Site {
+        office: office.clone(),
+        runtime: runtime.state(),
+        settings: Arc::new(SiteSettings {
+            store: store.describe(),
+            gateway_url: settings.gateway_url.clone(),
+            loop_enabled: settings.policy.enabled,
+            public_url,
+            plugin_dir: plugin_dir().display().to_string(),
+            data_dir: settings.data_dir.display().to_string(),
+            version: env!("CARGO_PKG_VERSION").into(),
+        }),
+    };
+    let state = AppState {
+        office,
+        hub,
+        gateway,
+        lines,
+        ephemeral: Arc::new(Ephemeral::default()),
+        sessions: Arc::new(sessions),
+        site,
+        stop,
+        leptos: assets::leptos_options(address),
+    };
+    Ok(House { router: router(state, Door::new(address.port())), gateway_task })
+}
+
+/// The folder of our plugin: beside the program's repository or the current folder.
+fn plugin_dir() -> PathBuf {
+    let relative = PathBuf::from("plugins/openclutch");
+    std::path::absolute(&relative).unwrap_or(relative)
+}
+
+fn router(state: AppState, door: Door) -> Router {
+    let site = state.site.clone();
+    let context = move || provide_context(site.clone());
+    let options = state.leptos.clone();
+    let pages = generate_route_list(App);
+    let app = Router::<AppState>::new()
+        .leptos_routes_with_context(&state, pages, context, move || shell(options.clone()))
+        .merge(rest::routes())
+        .merge(webhooks::routes())
+        .route("/live", get(live::upgrade))
+        .route("/health", get(health))
+        .fallback(assets::serve);
+    // Outermost last: the door is passed first.
+    app.layer(CompressionLayer::new())
+        .layer(DefaultBodyLimit::max(rest::body::BODY_BYTES_MAX))
+        .layer(middleware::from_fn(headers))
+        .layer(middleware::from_fn_with_state(state.sessions.clone(), session::sessions))
+        .layer(middleware::from_fn_with_state(door, door::closed))
+        .layer(CatchPanicLayer::custom(panicked))
+        .with_state(state)
+}
+
+/// 200 while the store answers.
+async fn health(State(state): State<AppState>) -> Response {
+    match state.office.read(&Default::default()).await {
+        Ok(_) => axum::Json(serde_json::json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") })).into_response(),
+        Err(fault) => rest::error::Failure::from(fault).into_response(),
+    }
+}
+
+/// What every answer says to the browser about safety.
+async fn headers(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    response
+}
+
+fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
+    tracing::error!("a request ended in a panic");
+    rest::error::Failure::from(clutch_orchestrator::store::Fault::new("panic")).into_response()
+}

@@ -1,0 +1,217 @@
+//! `/live`: one WebSocket per tab. Frames are those of [`clutch_app::model::wire`].
+//!
+//! The socket pulls: it remembers per subscription which version it has sent, and asks
+//! the topic what happened since when it is woken. A tab that reads slowly therefore
+//! skips states by itself and never holds anybody up.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::{
+    extract::{
+        State, WebSocketUpgrade,
+        ws::{CloseFrame, Message, WebSocket},
+    },
+    response::Response,
+};
+use clutch_app::model::{
+    gateway_model,
+    wire::{Down, Up},
+};
+use clutch_domain::{
+    id::{ProjectId, TaskId},
+    query::Query,
+};
+use clutch_orchestrator::live::{Topic, Update};
+use futures_util::{
+    SinkExt, StreamExt,
+    stream::{FuturesUnordered, SplitSink},
+};
+use tokio::{
+    sync::watch,
+    time::{MissedTickBehavior, interval},
+};
+
+use crate::state::AppState;
+
+/// Most subscriptions of one tab.
+pub const SUBSCRIPTIONS_MAX: usize = 32;
+/// Largest frame that a tab may send, in bytes.
+pub const FRAME_MAX: usize = 16 * 1024;
+/// How often a tab is asked for a sign of life.
+const PING_EVERY: Duration = Duration::from_secs(20);
+/// A tab that has shown none for this long is gone.
+const SILENCE_MAX: Duration = Duration::from_secs(60);
+/// Lines of agents are sent at most this often.
+const LINES_EVERY: Duration = Duration::from_millis(200);
+
+/// The upgrade. The door has checked Host and Origin already.
+pub async fn upgrade(State(state): State<AppState>, socket: WebSocketUpgrade) -> Response {
+    socket.max_message_size(FRAME_MAX).max_frame_size(FRAME_MAX).on_upgrade(move |socket| serve(socket, state))
+}
+
+struct Sub {
+    topic: Arc<Topic>,
+    query: Query,
+    sent: Option<u64>,
+    away: bool,
+}
+
+type Out = SplitSink<WebSocket, Message>;
+
+/// Waits until a topic may have news, and gives its receiver back.
+async fn news(sub: u32, mut wake: watch::Receiver<u64>) -> (u32, watch::Receiver<u64>, bool) {
+    let alive = wake.changed().await.is_ok();
+    (sub, wake, alive)
+}
+
+async fn serve(socket: WebSocket, state: AppState) {
+    let (mut out, mut input) = socket.split();
+    let mut subs: HashMap<u32, Sub> = HashMap::new();
+    let mut wakes = FuturesUnordered::new();
+    let mut gateway = state.site.runtime.clone();
+    gateway.mark_changed();
+    let mut lines = state.lines.subscribe();
+    let mut shown: BTreeMap<ProjectId, BTreeMap<TaskId, String>> = BTreeMap::new();
+    let mut ping = interval(PING_EVERY);
+    let mut calm = interval(LINES_EVERY);
+    calm.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut lines_due = true;
+    let mut heard = tokio::time::Instant::now();
+    let mut stop = state.stop.clone();
+    let ended = loop {
+        let sent = tokio::select! {
+            biased;
+            _ = stop.wait_for(|stop| *stop) => {
+                let _ = send(&mut out, &Down::Bye).await;
+                break Some(CloseFrame { code: axum::extract::ws::close_code::RESTART, reason: "".into() });
+            }
+            frame = input.next() => {
+                heard = tokio::time::Instant::now();
+                match frame {
+                    Some(Ok(Message::Text(text))) => match serde_json::from_str::<Up>(&text) {
+                        Ok(Up::Open { sub, query, version }) => {
+                            if subs.len() >= SUBSCRIPTIONS_MAX && !subs.contains_key(&sub) {
+                                break Some(CloseFrame { code: 4400, reason: "too many subscriptions".into() });
+                            }
+                            let topic = state.hub.open(query);
+                            if !subs.contains_key(&sub) {
+                                wakes.push(news(sub, topic.subscribe()));
+                            }
+                            lines_due = true;
+                            let entry = Sub { topic, query, sent: version, away: false };
+                            if let Some(old) = subs.insert(sub, entry) && old.query != query {
+                                wakes.push(news(sub, subs[&sub].topic.subscribe()));
+                            }
+                            push(&mut out, sub, &mut subs, true).await
+                        }
+                        Ok(Up::Close { sub }) => { subs.remove(&sub); Ok(()) }
+                        Err(error) => break Some(CloseFrame { code: 4400, reason: error.to_string().chars().take(100).collect::<String>().into() }),
+                    },
+                    Some(Ok(Message::Close(_)) | Err(_)) | None => break None,
+                    Some(Ok(_)) => Ok(()),
+                }
+            }
+            Some((sub, wake, alive)) = wakes.next(), if !wakes.is_empty() => {
+                // A subscription that was closed, or opened anew on another topic, lets its old wake go.
+                let current = subs.get(&sub).is_some_and(|s| s.topic.subscribe().same_channel(&wake));
+                if alive && current {
+                    wakes.push(news(sub, wake));
+                    push(&mut out, sub, &mut subs, false).await
+                } else {
+                    Ok(())
+                }
+            }
+            Ok(()) = gateway.changed() => {
+                let model = gateway_model(&gateway.borrow_and_update().clone(), &state.site.settings);
+                send(&mut out, &Down::Gateway { gateway: model }).await
+            }
+            Ok(()) = lines.changed(), if !lines_due => { lines_due = true; Ok(()) }
+            _ = calm.tick(), if lines_due => {
+                lines_due = false;
+                lines.mark_unchanged();
+                send_lines(&mut out, &state, &subs, &mut shown).await
+            }
+            _ = ping.tick() => {
+                if heard.elapsed() > SILENCE_MAX { break None; }
+                out.send(Message::Ping(Default::default())).await
+            }
+        };
+        if sent.is_err() {
+            break None;
+        }
+    };
+    let _ = out.send(Message::Close(ended)).await;
+}
+
+type Sent = Result<(), axum::Error>;
+
+async fn send(out: &mut Out, frame: &Down) -> Sent {
+    // Frames are plain data and cannot fail to serialise.
+    let text = serde_json::to_string(frame).unwrap_or_default();
+    out.send(Message::Text(text.into())).await
+}
+
+/// Sends what a subscription has not seen. `opening`: the tab waits for a word even when nothing changed.
+async fn push(out: &mut Out, sub: u32, subs: &mut HashMap<u32, Sub>, opening: bool) -> Sent {
+    let Some(entry) = subs.get_mut(&sub) else { return Ok(()) };
+    match entry.topic.since(entry.sent) {
+        Update::NotYet => Ok(()),
+        Update::Current(version) => {
+            if opening || entry.away {
+                entry.away = false;
+                send(out, &Down::Current { sub, version }).await?;
+            }
+            Ok(())
+        }
+        Update::Snapshot(version, inner) => {
+            (entry.sent, entry.away) = (Some(version), false);
+            out.send(Message::Text(format!("{{\"t\":\"snapshot\",\"sub\":{sub},{inner}}}").into())).await
+        }
+        Update::Deltas(version, inners) => {
+            (entry.sent, entry.away) = (Some(version), false);
+            for inner in inners {
+                out.feed(Message::Text(format!("{{\"t\":\"delta\",\"sub\":{sub},{inner}}}").into())).await?;
+            }
+            out.flush().await
+        }
+        Update::Away(why) => {
+            entry.away = true;
+            send(out, &Down::Away { sub, why }).await
+        }
+    }
+}
+
+/// Sends the lines of the open boards' projects that changed.
+async fn send_lines(
+    out: &mut Out,
+    state: &AppState,
+    subs: &HashMap<u32, Sub>,
+    shown: &mut BTreeMap<ProjectId, BTreeMap<TaskId, String>>,
+) -> Sent {
+    let mut projects: Vec<ProjectId> = subs
+        .values()
+        .filter_map(|s| match s.query {
+            Query::Board { project } | Query::Task { project, .. } => Some(project),
+            Query::Home => None,
+        })
+        .collect();
+    projects.sort();
+    projects.dedup();
+    shown.retain(|project, _| projects.contains(project));
+    for project in projects {
+        let now = state.lines.of(project);
+        let before = shown.entry(project).or_default();
+        let mut lines: BTreeMap<TaskId, Option<String>> =
+            now.iter().filter(|(task, line)| before.get(*task) != Some(*line)).map(|(t, l)| (*t, Some(l.clone()))).collect();
+        lines.extend(before.keys().filter(|task| !now.contains_key(*task)).map(|task| (*task, None)));
+        if !lines.is_empty() {
+            *before = now;
+            send(out, &Down::Lines { project, lines }).await?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,128 @@
+//! Reading JSON bodies field by field, so that each mistake gets its own sentence.
+
+use std::str::FromStr;
+
+use axum::{
+    body::Bytes,
+    extract::{FromRequest, Request},
+};
+use clutch_domain::{refusal::Refusal, text};
+use http::StatusCode;
+use serde_json::{Map, Value};
+
+use super::error::Failure;
+
+/// Largest body that is read, in bytes.
+pub const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// A JSON object.
+#[derive(Debug, Default)]
+pub struct Body(pub Map<String, Value>);
+
+impl<S: Send + Sync> FromRequest<S> for Body {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        let bytes = Bytes::from_request(request, state).await.map_err(|error| {
+            if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
+                Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "The body is larger than four megabytes.")
+            } else {
+                Failure::invalid("body_unreadable", "The body could not be read.")
+            }
+        })?;
+        match serde_json::from_slice(&bytes) {
+            Ok(Value::Object(map)) => Ok(Self(map)),
+            Ok(_) => Err(Failure::invalid("invalid_json", "The body must be a JSON object.")),
+            Err(error) => Err(Failure::invalid("invalid_json", format!("The body is not valid JSON: {error}."))),
+        }
+    }
+}
+
+impl Body {
+    /// A field that is there, `null` included.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    /// A field that is there and not `null`.
+    pub fn some(&self, name: &str) -> Option<&Value> {
+        self.0.get(name).filter(|v| !v.is_null())
+    }
+
+    /// Text; absent and `null` are `None`, other kinds are refused.
+    pub fn text(&self, name: &'static str) -> Result<Option<&str>, Failure> {
+        match self.some(name) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(_) => Err(Failure::invalid("invalid_field", format!("{name} must be a string"))),
+        }
+    }
+
+    /// Text with something in it, else `sentence` and 400.
+    pub fn needed(&self, name: &'static str, code: &'static str, sentence: &str) -> Result<&str, Failure> {
+        self.text(name)?.filter(|t| !t.trim().is_empty()).ok_or_else(|| Failure::invalid(code, sentence))
+    }
+
+    /// `None`: absent. `Some(None)`: `null` or empty, which clears. `Some(Some)`: the text.
+    pub fn patch(&self, name: &'static str) -> Result<Option<Option<String>>, Failure> {
+        if !self.has(name) {
+            return Ok(None);
+        }
+        Ok(Some(self.text(name)?.filter(|t| !t.trim().is_empty()).map(str::to_owned)))
+    }
+
+    /// A word of a closed list.
+    pub fn word<T: FromStr>(&self, name: &'static str, all: &[&str]) -> Result<Option<T>, Failure> {
+        let Some(text) = self.text(name)?.filter(|t| !t.is_empty()) else { return Ok(None) };
+        let wrong = || Failure::invalid("invalid_field", format!("Invalid {name}. Must be one of: {}", all.join(", ")));
+        text.parse().map(Some).map_err(|_| wrong())
+    }
+
+    /// A truth; numbers count as JavaScript counts them.
+    pub fn truthy(&self, name: &str) -> Option<bool> {
+        self.0.get(name).map(|v| match v {
+            Value::Null => false,
+            Value::Bool(b) => *b,
+            Value::Number(n) => n.as_f64() != Some(0.0),
+            Value::String(s) => !s.is_empty(),
+            Value::Array(_) | Value::Object(_) => true,
+        })
+    }
+
+    /// A whole number from 0; absent and `null` are `None`.
+    pub fn number(&self, name: &'static str) -> Result<Option<u64>, Failure> {
+        match self.some(name) {
+            None => Ok(None),
+            Some(value) => whole(value)
+                .map(Some)
+                .ok_or_else(|| Failure::invalid("invalid_field", format!("{name} must be a whole number"))),
+        }
+    }
+
+    /// An id.
+    pub fn id<T: FromStr>(&self, name: &'static str, sentence: &str, missing: Refusal) -> Result<T, Failure> {
+        self.needed(name, "field_missing", sentence)?.parse().map_err(|_| missing.into())
+    }
+
+    /// Markdown that may be absent or empty.
+    pub fn markdown(&self, name: &'static str) -> Result<Option<text::Body>, Failure> {
+        match self.text(name)? {
+            None => Ok(None),
+            Some(text) => Ok(text::Body::parse(text)?),
+        }
+    }
+}
+
+/// A whole number, also one that came as a float or as text.
+pub fn whole(value: &Value) -> Option<u64> {
+    match value {
+        Value::Number(n) => n.as_u64().or_else(|| n.as_f64().filter(|f| f.fract() == 0.0 && *f >= 0.0 && *f < 9e15).map(|f| f as u64)),
+        Value::String(s) => s.trim().parse().ok(),
+        _ => None,
+    }
+}
+
+/// Parses an id of a path; what is no id is not there.
+pub fn path_id<T: FromStr>(text: &str, missing: Refusal) -> Result<T, Failure> {
+    text.parse().map_err(|_| missing.into())
+}

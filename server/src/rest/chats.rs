@@ -1,0 +1,191 @@
+//! Chats and reading messages (facts §2.3). Writing messages is a webhook.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::{Path, Query, State},
+    http::StatusCode,
+};
+use clutch_domain::{
+    chat::{Chat, Message},
+    command::{ChatPatch, Command, NewChat},
+    doc::Kind,
+    id::{ChatId, MessageId, ProjectId},
+    range::{Fetch, Range},
+    refusal::Refusal,
+    time::Millis,
+};
+use clutch_orchestrator::office::Office;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{
+    body::{Body, path_id},
+    error::Failure,
+    shapes,
+    tasks::program,
+};
+
+type Answer = Result<Json<Value>, Failure>;
+/// Newest chats that a list names.
+const CHATS_MAX: u32 = 100;
+/// Most messages of one page.
+const MESSAGES_MAX: u32 = 100;
+
+/// A chat by id.
+pub async fn find(office: &Office, id: &str) -> Result<Chat, Failure> {
+    let id: ChatId = path_id(id, Refusal::ChatNotFound)?;
+    let range = Range::doc(Kind::Chat, id);
+    let docs = office.read(&Fetch { scopes: Vec::new(), ranges: vec![range.clone()] }).await?.value;
+    docs.first::<Chat>(&range).cloned().ok_or_else(|| Refusal::ChatNotFound.into())
+}
+
+/// Query of the list.
+#[derive(Deserialize)]
+pub struct ListQuery {
+    #[serde(rename = "projectId")]
+    project_id: Option<String>,
+}
+
+/// `GET /api/chats?projectId=`.
+pub async fn list(State(office): State<Arc<Office>>, Query(query): Query<ListQuery>) -> Answer {
+    let project = query.project_id.filter(|p| !p.is_empty());
+    let project = project.ok_or_else(|| Failure::invalid("field_missing", "projectId is required"))?;
+    let project: ProjectId = path_id(&project, Refusal::ProjectNotFound)?;
+    let range = Range::NewestChildren { kind: Kind::Chat, parent: project.to_string(), before: None, limit: CHATS_MAX };
+    let docs = office.read(&Fetch { scopes: Vec::new(), ranges: vec![range.clone()] }).await?.value;
+    let chats: Vec<Value> = docs.all::<Chat>(&range).map(with_last).collect();
+    Ok(Json(json!({ "chats": chats })))
+}
+
+fn with_last(chat: &Chat) -> Value {
+    let mut shape = shapes::chat(chat);
+    let last = chat.last.as_ref().map_or(Value::Null, |l| json!({ "content": l.content, "author": l.author, "created_at": l.created_at }));
+    shape.insert("lastMessage".into(), last);
+    Value::Object(shape)
+}
+
+/// `POST /api/chats`.
+pub async fn create(State(office): State<Arc<Office>>, body: Body) -> Result<(StatusCode, Json<Value>), Failure> {
+    let project: ProjectId = body.id("project_id", "project_id is required", Refusal::ProjectNotFound)?;
+    let participants = match body.some("participants") {
+        None => vec![clutch_domain::actor::COORDINATOR.to_owned()],
+        Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        Some(Value::String(text)) => serde_json::from_str(text).unwrap_or_else(|_| vec![text.clone()]),
+        Some(_) => return Err(Failure::invalid("invalid_field", "participants must be an array of names")),
+    };
+    let title = match body.text("title")?.map(str::trim).filter(|t| !t.is_empty()) {
+        Some(title) => title.to_owned(),
+        None => default_title(office.now()),
+    };
+    let done = office.run(&program(None), &Command::CreateChat(NewChat { project, title, participants })).await?;
+    let chat = done.written::<Chat>().ok_or(Refusal::ChatNotFound)?;
+    Ok((StatusCode::CREATED, Json(json!({ "chat": shapes::chat(chat) }))))
+}
+
+/// `Chat 2026-11-22 9:05`, in UTC.
+fn default_title(now: Millis) -> String {
+    let minutes = now.0.div_euclid(60_000);
+    let (days, minute) = (minutes.div_euclid(1_440), minutes.rem_euclid(1_440));
+    // Days to a date in the proleptic Gregorian calendar, counted from 0000-03-01.
+    let z = days + 719_468;
+    let era = z.div_euclid(146_097);
+    let doe = z.rem_euclid(146_097);
+    let yoe = (doe - doe / 1_460 + doe / 36_524 - doe / 146_096) / 365;
+    let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+    let mp = (5 * doy + 2) / 153;
+    let day = doy - (153 * mp + 2) / 5 + 1;
+    let month = if mp < 10 { mp + 3 } else { mp - 9 };
+    let year = yoe + era * 400 + i64::from(month <= 2);
+    format!("Chat {year}-{month:02}-{day:02} {}:{:02}", minute / 60, minute % 60)
+}
+
+/// `PATCH /api/chats`, with the id in the body.
+pub async fn update_by_body(State(office): State<Arc<Office>>, body: Body) -> Answer {
+    let id: ChatId = body.id("id", "id is required", Refusal::ChatNotFound)?;
+    let patch = patch_of(&body)?;
+    if patch.title.is_none() && patch.session_key.is_none() {
+        return Err(Failure::invalid("nothing_to_change", "title or session_key is required"));
+    }
+    change(&office, id, patch).await
+}
+
+/// `PATCH /api/chats/:id`.
+pub async fn update(State(office): State<Arc<Office>>, Path(id): Path<String>, body: Body) -> Answer {
+    let id: ChatId = path_id(&id, Refusal::ChatNotFound)?;
+    let patch = patch_of(&body)?;
+    change(&office, id, patch).await
+}
+
+fn patch_of(body: &Body) -> Result<ChatPatch, Failure> {
+    let text = |name| Ok::<_, Failure>(body.text(name)?.filter(|t| !t.trim().is_empty()).map(str::to_owned));
+    Ok(ChatPatch { title: text("title")?, session_key: text("session_key")? })
+}
+
+async fn change(office: &Office, id: ChatId, patch: ChatPatch) -> Answer {
+    let done = office.run(&program(None), &Command::UpdateChat(id, patch)).await?;
+    let chat = done.written::<Chat>().ok_or(Refusal::ChatNotFound)?;
+    Ok(Json(json!({ "chat": shapes::chat(chat) })))
+}
+
+/// `GET /api/chats/:id`.
+pub async fn show(State(office): State<Arc<Office>>, Path(id): Path<String>) -> Answer {
+    Ok(Json(json!({ "chat": shapes::chat(&find(&office, &id).await?) })))
+}
+
+/// `DELETE /api/chats/:id`.
+pub async fn remove(State(office): State<Arc<Office>>, Path(id): Path<String>) -> Answer {
+    let id: ChatId = path_id(&id, Refusal::ChatNotFound)?;
+    office.run(&program(None), &Command::DeleteChat(id)).await?;
+    Ok(Json(json!({ "success": true })))
+}
+
+/// Query of a page of messages.
+#[derive(Deserialize)]
+pub struct PageQuery {
+    limit: Option<String>,
+    before: Option<String>,
+}
+
+/// `GET /api/chats/:id/messages`, oldest first.
+pub async fn messages(State(office): State<Arc<Office>>, Path(id): Path<String>, Query(query): Query<PageQuery>) -> Answer {
+    let chat = find(&office, &id).await?;
+    let limit = query.limit.as_deref().filter(|l| !l.is_empty()).map_or(Ok(50), str::parse::<u32>);
+    let limit = limit.map_err(|_| Failure::invalid("invalid_field", "limit must be a whole number"))?.clamp(1, MESSAGES_MAX);
+    let before = match query.before.as_deref().filter(|b| !b.is_empty()) {
+        None => None,
+        Some(id) => {
+            let id: MessageId = path_id(id, Refusal::MessageNotFound)?;
+            let range = Range::doc(Kind::Message, id);
+            let docs = office.read(&Fetch { scopes: Vec::new(), ranges: vec![range.clone()] }).await?.value;
+            let message = docs.first::<Message>(&range).filter(|m| m.chat == chat.id).ok_or(Refusal::MessageNotFound)?;
+            Some(message.created_at)
+        }
+    };
+    let range = Range::NewestChildren { kind: Kind::Message, parent: chat.id.to_string(), before, limit: limit + 1 };
+    let docs = office.read(&Fetch { scopes: Vec::new(), ranges: vec![range.clone()] }).await?.value;
+    let mut page: Vec<&Message> = docs.all(&range).collect();
+    let more = page.len() > limit as usize;
+    page.truncate(limit as usize);
+    page.reverse();
+    let cursor = page.first().map(|m| m.id);
+    let shown: Vec<Value> = page.into_iter().map(shapes::message).collect();
+    Ok(Json(json!({ "messages": shown, "hasMore": more, "cursor": cursor })))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn default_titles_carry_the_date() {
+        for (ms, want) in [
+            (0, "Chat 1970-01-01 0:00"),
+            (951_827_700_000, "Chat 2000-02-29 12:35"),
+            (1_795_330_629_421, "Chat 2026-11-22 6:57"),
+        ] {
+            assert_eq!(default_title(Millis(ms)), want);
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Errors as programs see them: `{"error": "<sentence>", "code": "<stable code>"}`.
+
+use axum::{
+    Json,
+    response::{IntoResponse, Response},
+};
+use clutch_domain::refusal::{Refusal, RefusalClass};
+use clutch_orchestrator::{office, store::Fault};
+use http::StatusCode;
+use serde_json::json;
+
+/// An answer that is not a success.
+#[derive(Debug)]
+pub struct Failure {
+    status: StatusCode,
+    code: &'static str,
+    sentence: String,
+}
+
+impl Failure {
+    /// A failure.
+    pub fn new(status: StatusCode, code: &'static str, sentence: impl Into<String>) -> Self {
+        Self { status, code, sentence: sentence.into() }
+    }
+
+    /// 400.
+    pub fn invalid(code: &'static str, sentence: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code, sentence)
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        let status = match refusal.class() {
+            RefusalClass::Invalid => StatusCode::BAD_REQUEST,
+            RefusalClass::NotFound => StatusCode::NOT_FOUND,
+            RefusalClass::Conflict => StatusCode::CONFLICT,
+            RefusalClass::Forbidden => StatusCode::FORBIDDEN,
+        };
+        Self::new(status, refusal.code(), refusal.to_string())
+    }
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        tracing::error!(what = %fault, "a request failed");
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong on the server; its log says what.")
+    }
+}
+
+impl From<office::Error> for Failure {
+    fn from(error: office::Error) -> Self {
+        match error {
+            office::Error::Refused(refusal) => refusal.into(),
+            office::Error::Busy => Self::new(StatusCode::CONFLICT, "busy", office::Error::Busy.to_string()),
+            office::Error::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        (self.status, Json(json!({ "error": self.sentence, "code": self.code }))).into_response()
+    }
+}

@@ -1,0 +1,47 @@
+//! REST for programs, with exactly the shapes that they know (facts §2, ★).
+//!
+//! Thin: parse, one call of the office, a shape. Pages never come here.
+
+pub mod body;
+pub mod chats;
+pub mod dependencies;
+pub mod error;
+pub mod openclaw;
+pub mod projects;
+pub mod shapes;
+pub mod signals;
+pub mod tasks;
+
+use axum::{
+    Router,
+    routing::{delete, get, patch, post},
+};
+
+use crate::state::AppState;
+
+/// All REST routes; those that plugins call are in [`crate::webhooks`].
+pub fn routes() -> Router<AppState> {
+    Router::new()
+        .route("/api/projects", get(projects::list).post(projects::create))
+        .route("/api/projects/{id}", get(projects::show).patch(projects::update).delete(projects::remove))
+        .route("/api/tasks", get(tasks::list).post(tasks::create))
+        .route("/api/tasks/reorder", post(tasks::reorder))
+        .route("/api/tasks/{id}", get(tasks::show).patch(tasks::update).delete(tasks::remove))
+        .route("/api/tasks/{id}/comments", get(tasks::comments).post(tasks::comment))
+        .route(
+            "/api/tasks/{id}/dependencies",
+            get(dependencies::list).post(dependencies::add).delete(dependencies::remove_by_ends),
+        )
+        .route("/api/tasks/{id}/dependencies/{edge}", delete(dependencies::remove))
+        .route("/api/signal", get(signals::list))
+        .route("/api/signal/{id}/respond", post(signals::respond))
+        .route("/api/chats", get(chats::list).post(chats::create).patch(chats::update_by_body))
+        .route("/api/chats/{id}", get(chats::show).patch(chats::update).delete(chats::remove))
+        .route("/api/chats/{id}/messages", get(chats::messages))
+        .route("/api/openclaw/status", get(openclaw::status).post(openclaw::reconnect))
+        .route("/api/{*rest}", patch(unknown).get(unknown).post(unknown).put(unknown).delete(unknown))
+}
+
+async fn unknown() -> error::Failure {
+    error::Failure::new(http::StatusCode::NOT_FOUND, "route_not_found", "There is no such route.")
+}

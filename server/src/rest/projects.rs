@@ -1,0 +1,166 @@
+//! Projects (facts §2.5).
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::StatusCode,
+};
+use clutch_domain::{
+    actor::Actor,
+    command::{Command, Force, NewProject, ProjectPatch},
+    doc::{Kind, slug_name},
+    id::ProjectId,
+    project::{ChatLayout, Counts, Project},
+    query::PROJECTS_MAX,
+    range::{Fetch, Range},
+    refusal::Refusal,
+    text::{Name, Slug},
+};
+use clutch_orchestrator::office::Office;
+use serde_json::{Value, json};
+
+use super::{
+    body::{Body, whole},
+    error::Failure,
+    shapes,
+};
+
+type Answer = Result<Json<Value>, Failure>;
+const PROGRAM: Actor = Actor::Program { claim: None };
+
+/// `GET /api/projects`.
+pub async fn list(State(office): State<Arc<Office>>) -> Answer {
+    let ranges = vec![
+        Range::children(Kind::Project, "installation", PROJECTS_MAX),
+        Range::children(Kind::Counts, "installation", PROJECTS_MAX),
+    ];
+    let docs = office.read(&Fetch { scopes: Vec::new(), ranges: ranges.clone() }).await?.value;
+    let counts: BTreeMap<ProjectId, u32> = docs.all::<Counts>(&ranges[1]).map(|c| (c.project, c.total())).collect();
+    let mut projects: Vec<&Project> = docs.all(&ranges[0]).collect();
+    projects.sort_by_key(|p| (p.name.as_str().to_lowercase(), p.id));
+    let projects: Vec<Value> = projects.into_iter().map(|p| with_count(p, counts.get(&p.id).copied().unwrap_or(0))).collect();
+    Ok(Json(json!({ "projects": projects })))
+}
+
+fn with_count(project: &Project, count: u32) -> Value {
+    let mut shape = shapes::project(project);
+    shape["task_count"] = json!(count);
+    shape
+}
+
+/// A project by id or slug.
+pub async fn find(office: &Office, id_or_slug: &str) -> Result<Project, Failure> {
+    let range = match id_or_slug.parse::<ProjectId>() {
+        Ok(id) => Range::doc(Kind::Project, id),
+        Err(_) => Range::unique(slug_name(&id_or_slug.to_lowercase())),
+    };
+    let docs = office.read(&Fetch { scopes: Vec::new(), ranges: vec![range.clone()] }).await?.value;
+    docs.first::<Project>(&range).cloned().ok_or_else(|| Refusal::ProjectNotFound.into())
+}
+
+/// `POST /api/projects`.
+pub async fn create(State(office): State<Arc<Office>>, body: Body) -> Result<(StatusCode, Json<Value>), Failure> {
+    let needed = "Name and slug are required";
+    let new = NewProject {
+        name: Name::parse(body.needed("name", "field_missing", needed)?)?,
+        slug: Some(Slug::parse(body.needed("slug", "field_missing", needed)?)?),
+        description: body.text("description")?.map(str::to_owned),
+        color: body.text("color")?.filter(|c| !c.is_empty()).map(str::to_owned),
+        repo_url: body.text("repo_url")?.map(str::to_owned),
+        local_path: body.text("local_path")?.map(str::to_owned),
+        github_repo: body.text("github_repo")?.filter(|r| !r.is_empty()).map(str::to_owned),
+        chat_layout: layout(&body)?.unwrap_or_default(),
+        work_loop_enabled: switch(&body)?.unwrap_or(false),
+        work_loop_max_agents: max_agents(&body)?.flatten(),
+    };
+    let done = office.run(&PROGRAM, &Command::CreateProject(new)).await?;
+    let project = done.written::<Project>().ok_or(Refusal::ProjectNotFound)?;
+    Ok((StatusCode::CREATED, Json(json!({ "project": shapes::project(project) }))))
+}
+
+/// `GET /api/projects/:id`, by id or slug.
+pub async fn show(State(office): State<Arc<Office>>, Path(id): Path<String>) -> Answer {
+    let project = find(&office, &id).await?;
+    let range = Range::doc(Kind::Counts, project.id);
+    let docs = office.read(&Fetch { scopes: Vec::new(), ranges: vec![range.clone()] }).await?.value;
+    let count = docs.first::<Counts>(&range).map_or(0, Counts::total);
+    Ok(Json(json!({ "project": with_count(&project, count) })))
+}
+
+/// `PATCH /api/projects/:id`. `null` clears.
+pub async fn update(State(office): State<Arc<Office>>, Path(id): Path<String>, body: Body) -> Answer {
+    let project = find(&office, &id).await?;
+    let patch = ProjectPatch {
+        name: body.text("name")?.map(Name::parse).transpose()?,
+        slug: body.text("slug")?.map(Slug::parse).transpose()?,
+        description: body.patch("description")?,
+        color: body.text("color")?.filter(|c| !c.is_empty()).map(str::to_owned),
+        repo_url: body.patch("repo_url")?,
+        context_path: body.patch("context_path")?,
+        local_path: body.patch("local_path")?,
+        github_repo: body.patch("github_repo")?,
+        chat_layout: layout(&body)?,
+        work_loop_enabled: switch(&body)?,
+        work_loop_max_agents: max_agents(&body)?,
+        role_model_overrides: overrides(&body)?,
+    };
+    let done = office.run(&PROGRAM, &Command::UpdateProject(project.id, patch)).await?;
+    Ok(Json(json!({ "project": shapes::project(done.written::<Project>().unwrap_or(&project)) })))
+}
+
+/// `DELETE /api/projects/:id`, always with its tasks.
+pub async fn remove(State(office): State<Arc<Office>>, Path(id): Path<String>) -> Answer {
+    let project = find(&office, &id).await?;
+    office.run(&PROGRAM, &Command::DeleteProject(project.id, Force::Yes)).await?;
+    Ok(Json(json!({ "success": true })))
+}
+
+fn layout(body: &Body) -> Result<Option<ChatLayout>, Failure> {
+    match body.text("chat_layout")? {
+        None => Ok(None),
+        Some("slack") => Ok(Some(ChatLayout::Slack)),
+        Some("imessage") => Ok(Some(ChatLayout::Imessage)),
+        Some(_) => Err(Failure::invalid("invalid_field", "chat_layout must be slack or imessage")),
+    }
+}
+
+fn switch(body: &Body) -> Result<Option<bool>, Failure> {
+    match body.some("work_loop_enabled") {
+        None => Ok(None),
+        Some(Value::Bool(on)) => Ok(Some(*on)),
+        // What our own read model says may be written back.
+        Some(Value::Number(n)) if n.as_u64() == Some(0) => Ok(Some(false)),
+        Some(Value::Number(n)) if n.as_u64() == Some(1) => Ok(Some(true)),
+        Some(_) => Err(Failure::invalid("invalid_field", "work_loop_enabled must be a boolean")),
+    }
+}
+
+fn max_agents(body: &Body) -> Result<Option<Option<u32>>, Failure> {
+    match body.0.get("work_loop_max_agents") {
+        None => Ok(None),
+        Some(Value::Null) => Ok(Some(None)),
+        Some(value @ Value::Number(_)) => match whole(value).and_then(|n| u32::try_from(n).ok()) {
+            Some(n) if n > 0 => Ok(Some(Some(n))),
+            _ => Err(Refusal::MaxAgentsInvalid.into()),
+        },
+        Some(_) => Err(Refusal::MaxAgentsInvalid.into()),
+    }
+}
+
+fn overrides(body: &Body) -> Result<Option<BTreeMap<String, String>>, Failure> {
+    match body.0.get("role_model_overrides") {
+        None => Ok(None),
+        Some(Value::Null) => Ok(Some(BTreeMap::new())),
+        Some(Value::Object(map)) => map
+            .iter()
+            .map(|(role, model)| match model.as_str() {
+                Some(model) => Ok((role.clone(), model.to_owned())),
+                None => Err(Failure::invalid("invalid_field", format!("role_model_overrides.{role} must be a string"))),
+            })
+            .collect::<Result<_, _>>()
+            .map(Some),
+        Some(_) => Err(Failure::invalid("invalid_field", "role_model_overrides must be an object mapping roles to model strings")),
+    }
+}

@@ -1,0 +1,125 @@
+//! Read models of facts §2: numbers for booleans where programs expect them, `null` for what is absent.
+
+use clutch_domain::{
+    chat::{Chat, Message},
+    doc::Dependency,
+    project::{ChatLayout, Project},
+    talk::{Comment, Signal},
+    task::Task,
+    time::Millis,
+};
+use serde_json::{Map, Value, json};
+
+fn at(moment: Option<Millis>) -> Value {
+    moment.map_or(Value::Null, |m| json!(m.0))
+}
+
+fn count(n: u32) -> Value {
+    if n == 0 { Value::Null } else { json!(n) }
+}
+
+/// Tags as programs keep them: a JSON array in a string.
+fn tags(task: &Task) -> Value {
+    if task.tags.is_empty() { Value::Null } else { json!(json!(task.tags).to_string()) }
+}
+
+/// A task. `number` is ours, added.
+pub fn task(t: &Task) -> Value {
+    json!({
+        "id": t.id, "project_id": t.project, "number": t.number, "title": t.title, "description": t.description,
+        "status": t.status, "priority": t.priority, "role": t.role, "assignee": t.assignee,
+        "requires_human_review": u8::from(t.requires_human_review), "tags": tags(t),
+        "session_id": t.session_id, "prompt_version_id": t.prompt_version_id,
+        "dispatch_status": t.dispatch_status, "dispatch_requested_at": at(t.dispatch_requested_at),
+        "dispatch_requested_by": t.dispatch_requested_by,
+        "agent_session_key": t.agent_session_key, "agent_spawned_at": at(t.agent_spawned_at),
+        "agent_retry_count": count(t.failures), "reviewer_rejection_count": count(t.reviewer_rejection_count),
+        "triage_sent_at": at(t.triage_sent_at), "triage_acked_at": at(t.triage_acked_at),
+        "auto_triage_count": count(t.auto_triage_count),
+        "escalated": u8::from(t.escalated), "escalated_at": at(t.escalated_at),
+        "cost_total": null, "branch": t.branch, "pr_number": t.pr_number,
+        "review_comments": t.review_comments, "review_count": count(t.review_count),
+        "post_merge_steps": t.post_merge_steps, "verification_status": t.verification_status,
+        "verification_output": t.verification_output, "resolution": t.resolution,
+        "position": t.position, "created_at": t.created_at, "updated_at": t.updated_at,
+        "completed_at": at(t.completed_at),
+    })
+}
+
+/// A task in a few words.
+pub fn task_summary(t: &Task) -> Value {
+    json!({ "id": t.id, "title": t.title, "status": t.status })
+}
+
+/// A comment.
+pub fn comment(c: &Comment) -> Value {
+    json!({
+        "id": c.id, "task_id": c.task, "author": c.author, "author_type": c.author_type, "content": c.content,
+        "type": c.kind, "responded_at": at(c.responded_at), "created_at": c.created_at,
+    })
+}
+
+/// A project.
+pub fn project(p: &Project) -> Value {
+    json!({
+        "id": p.id, "slug": p.slug, "name": p.name, "description": p.description, "color": p.color,
+        "repo_url": p.repo_url, "context_path": p.context_path, "local_path": p.local_path,
+        "github_repo": p.github_repo,
+        "chat_layout": match p.chat_layout { ChatLayout::Slack => "slack", ChatLayout::Imessage => "imessage" },
+        "work_loop_enabled": u8::from(p.work_loop_enabled), "work_loop_max_agents": p.work_loop_max_agents,
+        "role_model_overrides": if p.role_model_overrides.is_empty() { Value::Null } else { json!(p.role_model_overrides) },
+        "created_at": p.created_at, "updated_at": p.updated_at,
+    })
+}
+
+/// A dependency.
+pub fn dependency(d: &Dependency) -> Value {
+    json!({ "id": d.id, "task_id": d.task, "depends_on_id": d.depends_on, "created_at": d.created_at })
+}
+
+/// A signal.
+pub fn signal(s: &Signal) -> Value {
+    json!({
+        "id": s.id, "task_id": s.task, "session_key": s.session_key, "agent_id": s.agent_id, "kind": s.kind,
+        "severity": s.severity, "message": s.message, "blocking": u8::from(s.blocking()),
+        "responded_at": at(s.responded_at), "response": s.response, "delivered_at": at(s.delivered_at),
+        "notification_status": s.delivery, "notification_error": s.delivery_error, "created_at": s.created_at,
+    })
+}
+
+fn with(map: &mut Map<String, Value>, name: &str, value: Option<Value>) {
+    if let Some(value) = value {
+        map.insert(name.to_owned(), value);
+    }
+}
+
+/// A chat: absent fields stay absent.
+pub fn chat(c: &Chat) -> Map<String, Value> {
+    let mut map = Map::new();
+    map.insert("id".into(), json!(c.id));
+    map.insert("project_id".into(), json!(c.project));
+    map.insert("title".into(), json!(c.title));
+    map.insert("participants".into(), json!(json!(c.participants).to_string()));
+    with(&mut map, "session_key", c.session_key.as_ref().map(|k| json!(k)));
+    map.insert("created_at".into(), json!(c.created_at));
+    map.insert("updated_at".into(), json!(c.updated_at));
+    map
+}
+
+/// A message: absent fields stay absent.
+pub fn message(m: &Message) -> Value {
+    let mut map = Map::new();
+    map.insert("id".into(), json!(m.id));
+    map.insert("chat_id".into(), json!(m.chat));
+    map.insert("author".into(), json!(m.author));
+    map.insert("content".into(), json!(m.content));
+    with(&mut map, "run_id", m.run_id.as_ref().map(|v| json!(v)));
+    with(&mut map, "session_key", m.session_key.as_ref().map(|v| json!(v)));
+    map.insert("is_automated".into(), json!(u8::from(m.is_automated)));
+    with(&mut map, "delivery_status", m.delivery_status.map(|v| json!(v)));
+    with(&mut map, "retry_count", m.retry_count.map(|v| json!(v)));
+    with(&mut map, "cooldown_until", m.cooldown_until.map(|v| json!(v)));
+    with(&mut map, "failure_reason", m.failure_reason.as_ref().map(|v| json!(v)));
+    map.insert("created_at".into(), json!(m.created_at));
+    Value::Object(map)
+}

@@ -1,0 +1,277 @@
+//! Tasks and their comments (facts §2.6).
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::{Path, Query, State},
+    http::StatusCode,
+};
+use clutch_domain::{
+    actor::Actor,
+    command::{Command, Direction, MoveTask, NewComment, NewTask, Place, TaskPatch},
+    doc::{Kind, number_name},
+    id::{ProjectId, TaskId},
+    range::{After, Fetch, Range},
+    refusal::Refusal,
+    talk::{AuthorType, Comment, CommentType},
+    task::{Priority, Role, Status, Task},
+    text::Title,
+};
+use clutch_orchestrator::office::Office;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{
+    body::{Body, path_id, whole},
+    error::Failure,
+    shapes,
+};
+
+type Answer = Result<Json<Value>, Failure>;
+type Created = Result<(StatusCode, Json<Value>), Failure>;
+
+/// Documents read at once while a whole list is put together.
+const PAGE: u32 = 500;
+
+const STATUSES: &[&str] = &["backlog", "ready", "in_progress", "in_review", "blocked", "done"];
+const PRIORITIES: &[&str] = &["low", "medium", "high", "urgent"];
+const ROLES: &[&str] = &["pm", "dev", "research", "reviewer", "conflict_resolver"];
+
+/// The actor of a request without a session: a program, whatever name its body gives.
+pub fn program(claim: Option<&str>) -> Actor {
+    Actor::Program { claim: claim.map(str::trim).filter(|c| !c.is_empty()).map(str::to_owned) }
+}
+
+/// A task by UUID or `T-12`.
+pub async fn find(office: &Office, id: &str) -> Result<Task, Failure> {
+    let number = id.strip_prefix("T-").or_else(|| id.strip_prefix("t-")).and_then(|n| n.parse::<u64>().ok());
+    let range = match (number, id.parse::<TaskId>()) {
+        (Some(number), _) => Range::unique(number_name(number)),
+        (None, Ok(id)) => Range::doc(Kind::Task, id),
+        (None, Err(_)) => return Err(Refusal::TaskNotFound.into()),
+    };
+    let docs = office.read(&Fetch { scopes: Vec::new(), ranges: vec![range.clone()] }).await?.value;
+    docs.first::<Task>(&range).cloned().ok_or_else(|| Refusal::TaskNotFound.into())
+}
+
+/// All comments of a task, oldest first.
+pub async fn all_comments(office: &Office, task: TaskId) -> Result<Vec<Comment>, Failure> {
+    all(office, Kind::Comment, task, |c: &Comment| After { order: c.created_at.0 as f64, id: c.id.to_string() }).await
+}
+
+/// Everything that hangs on a parent, page by page.
+pub async fn all<T: clutch_domain::doc::Inside + Clone>(
+    office: &Office,
+    kind: Kind,
+    parent: impl ToString,
+    after: impl Fn(&T) -> After,
+) -> Result<Vec<T>, Failure> {
+    let mut found: Vec<T> = Vec::new();
+    loop {
+        let range = Range::Children { kind, parent: parent.to_string(), after: found.last().map(&after), limit: PAGE };
+        let docs = office.read(&Fetch { scopes: Vec::new(), ranges: vec![range.clone()] }).await?.value;
+        let before = found.len();
+        found.extend(docs.all::<T>(&range).cloned());
+        if found.len() - before < PAGE as usize {
+            return Ok(found);
+        }
+    }
+}
+
+/// Query of the list.
+#[derive(Deserialize)]
+pub struct ListQuery {
+    #[serde(rename = "projectId", alias = "project_id")]
+    project_id: Option<String>,
+    status: Option<String>,
+    limit: Option<String>,
+}
+
+/// `GET /api/tasks?projectId=`.
+pub async fn list(State(office): State<Arc<Office>>, Query(query): Query<ListQuery>) -> Answer {
+    let project = query.project_id.filter(|p| !p.is_empty());
+    let project = project.ok_or_else(|| Failure::invalid("field_missing", "projectId is required"))?;
+    let status = query.status.filter(|s| !s.is_empty()).map(|s| status_word(&s)).transpose()?;
+    let limit = query.limit.as_deref().filter(|l| !l.is_empty()).map(|l| {
+        l.parse::<usize>().map_err(|_| Failure::invalid("invalid_field", "limit must be a whole number"))
+    });
+    let limit = limit.transpose()?.unwrap_or(usize::MAX);
+    let project: ProjectId = path_id(&project, Refusal::ProjectNotFound)?;
+    let after = |t: &Task| After { order: t.position, id: t.id.to_string() };
+    let mut tasks: Vec<Task> = all(&office, Kind::Task, project, after).await?;
+    tasks.retain(|t| status.is_none_or(|s| t.status == s));
+    tasks.sort_by(|a, b| {
+        let done = |t: &Task| std::cmp::Reverse(t.completed_at.unwrap_or(t.updated_at));
+        let column = a.status.cmp(&b.status);
+        if a.status == Status::Done && b.status == Status::Done {
+            column.then(done(a).cmp(&done(b)))
+        } else {
+            column.then(a.position.total_cmp(&b.position)).then(a.id.cmp(&b.id))
+        }
+    });
+    let tasks: Vec<Value> = tasks.iter().take(limit).map(shapes::task).collect();
+    Ok(Json(json!({ "tasks": tasks })))
+}
+
+/// `POST /api/tasks`.
+pub async fn create(State(office): State<Arc<Office>>, body: Body) -> Created {
+    let needed = "project_id and title are required";
+    let new = NewTask {
+        project: body.id("project_id", needed, Refusal::ProjectNotFound)?,
+        title: Title::parse(body.needed("title", "field_missing", needed)?)?,
+        description: body.markdown("description")?,
+        status: body.text("status")?.filter(|s| !s.is_empty()).map(status_word).transpose()?.unwrap_or(Status::Backlog),
+        priority: body.word::<Priority>("priority", PRIORITIES)?.unwrap_or(Priority::Medium),
+        role: body.word::<Role>("role", ROLES)?,
+        assignee: body.text("assignee")?.map(str::to_owned),
+        requires_human_review: body.truthy("requires_human_review").unwrap_or(false),
+        tags: tags(&body)?.unwrap_or_default(),
+        dependencies: dependencies(&body)?,
+    };
+    let done = office.run(&program(None), &Command::CreateTask(new)).await?;
+    let id = done.change.activity.first().and_then(|a| a.task).ok_or(Refusal::TaskNotFound)?;
+    let task = done.change.puts.iter().find_map(|b| <Task as clutch_domain::doc::Inside>::of(b).filter(|t| t.id == id));
+    let task = task.ok_or(Refusal::TaskNotFound)?;
+    Ok((StatusCode::CREATED, Json(json!({ "task": shapes::task(task) }))))
+}
+
+/// `GET /api/tasks/:id`.
+pub async fn show(State(office): State<Arc<Office>>, Path(id): Path<String>) -> Answer {
+    let task = find(&office, &id).await?;
+    let comments: Vec<Value> = all_comments(&office, task.id).await?.iter().map(shapes::comment).collect();
+    Ok(Json(json!({ "task": shapes::task(&task), "comments": comments })))
+}
+
+/// `PATCH /api/tasks/:id`. `null` and empty text clear; absent fields stay.
+pub async fn update(State(office): State<Arc<Office>>, Path(id): Path<String>, body: Body) -> Answer {
+    let task = find(&office, &id).await?;
+    let description = if body.has("description") { Some(body.markdown("description")?) } else { None };
+    let role = match body.has("role") {
+        true => Some(body.word::<Role>("role", ROLES)?),
+        false => None,
+    };
+    let pr_number = match body.0.get("pr_number") {
+        None => None,
+        Some(Value::Null) => Some(None),
+        Some(value) => match whole(value) {
+            Some(0) => Some(None),
+            Some(n) => Some(Some(n)),
+            None => return Err(Failure::invalid("invalid_field", "pr_number must be a whole number")),
+        },
+    };
+    let status = body.text("status")?.filter(|s| !s.is_empty()).map(status_word).transpose()?;
+    let patch = TaskPatch {
+        title: body.text("title")?.map(Title::parse).transpose()?,
+        description,
+        priority: body.word("priority", PRIORITIES)?,
+        role,
+        assignee: body.patch("assignee")?,
+        requires_human_review: body.truthy("requires_human_review"),
+        tags: tags(&body)?,
+        session_id: body.patch("session_id")?,
+        prompt_version_id: body.patch("prompt_version_id")?,
+        branch: body.patch("branch")?,
+        pr_number,
+        agent_session_key: body.patch("agent_session_key")?,
+        post_merge_steps: body.patch("post_merge_steps")?,
+        status: status.map(|s| (s, Some(format!("Status changed via HTTP API to {}", s.word())))),
+        reopen: body.truthy("reopen").unwrap_or(false) || body.truthy("force").unwrap_or(false),
+    };
+    let done = office.run(&program(None), &Command::UpdateTask(task.id, patch)).await?;
+    let now = done.change.puts.iter().find_map(|b| <Task as clutch_domain::doc::Inside>::of(b).filter(|t| t.id == task.id));
+    Ok(Json(json!({ "task": shapes::task(now.unwrap_or(&task)) })))
+}
+
+/// `DELETE /api/tasks/:id`.
+pub async fn remove(State(office): State<Arc<Office>>, Path(id): Path<String>) -> Answer {
+    let task = find(&office, &id).await?;
+    office.run(&program(None), &Command::DeleteTask(task.id)).await?;
+    Ok(Json(json!({ "success": true })))
+}
+
+/// `POST /api/tasks/reorder`: `new_index` counts the column without the moved task.
+pub async fn reorder(State(office): State<Arc<Office>>, body: Body) -> Answer {
+    let needed = "project_id, status, task_id and new_index are required";
+    let project: ProjectId = body.id("project_id", needed, Refusal::ProjectNotFound)?;
+    let id: TaskId = body.id("task_id", needed, Refusal::TaskNotFound)?;
+    let status = status_word(body.needed("status", "field_missing", needed)?)?;
+    let index = body.number("new_index")?.ok_or_else(|| Failure::invalid("field_missing", needed))?;
+    let task = find(&office, &id.to_string()).await?;
+    if task.project != project {
+        return Err(Refusal::TaskNotFound.into());
+    }
+    let place = Place::Index(u32::try_from(index).unwrap_or(u32::MAX));
+    let to = MoveTask { task: id, to: status, place, reason: None, resolution: None, reopen: false };
+    office.run(&program(None), &Command::MoveTask(to)).await?;
+    let task = find(&office, &id.to_string()).await?;
+    Ok(Json(json!({ "success": true, "task": shapes::task(&task) })))
+}
+
+/// `GET /api/tasks/:id/comments`.
+pub async fn comments(State(office): State<Arc<Office>>, Path(id): Path<String>) -> Answer {
+    let task = find(&office, &id).await?;
+    let comments: Vec<Value> = all_comments(&office, task.id).await?.iter().map(shapes::comment).collect();
+    Ok(Json(json!({ "comments": comments })))
+}
+
+/// `POST /api/tasks/:id/comments`.
+pub async fn comment(State(office): State<Arc<Office>>, Path(id): Path<String>, body: Body) -> Created {
+    let task = find(&office, &id).await?;
+    let author = body.text("author")?.map(str::trim).filter(|a| !a.is_empty()).unwrap_or("unknown").to_owned();
+    let new = NewComment {
+        task: task.id,
+        author_type: body.word("author_type", &["coordinator", "agent", "human"])?.unwrap_or(AuthorType::Human),
+        content: body.markdown("content")?.ok_or(Refusal::ContentMissing)?,
+        kind: body.word("type", &["message", "status_change", "request_input", "completion"])?.unwrap_or(CommentType::Message),
+        author: author.clone(),
+    };
+    let done = office.run(&program(Some(&author)), &Command::AddComment(new)).await?;
+    let comment = done.written::<Comment>().ok_or(Refusal::CommentNotFound)?;
+    Ok((StatusCode::CREATED, Json(json!({ "comment": shapes::comment(comment) }))))
+}
+
+/// A status, with the aliases that programs use.
+pub fn status_word(text: &str) -> Result<Status, Failure> {
+    let word = match text.trim().to_lowercase().as_str() {
+        "review" | "in-review" => "in_review".to_owned(),
+        "in-progress" | "progress" => "in_progress".to_owned(),
+        other => other.to_owned(),
+    };
+    word.parse().map_err(|()| Failure::invalid("invalid_field", format!("Invalid status. Must be one of: {}", STATUSES.join(", "))))
+}
+
+/// Tags: an array, a JSON array in a string, or a comma list in a string.
+fn tags(body: &Body) -> Result<Option<Vec<String>>, Failure> {
+    let words = |items: &[Value]| -> Vec<String> {
+        items.iter().map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned)).filter(|t| !t.trim().is_empty()).collect()
+    };
+    Ok(match body.0.get("tags") {
+        None => None,
+        Some(Value::Null) => Some(Vec::new()),
+        Some(Value::Array(items)) => Some(words(items)),
+        Some(Value::String(text)) => Some(match serde_json::from_str::<Value>(text) {
+            Ok(Value::Array(items)) => words(&items),
+            _ => text.split(',').map(str::trim).filter(|t| !t.is_empty()).map(str::to_owned).collect(),
+        }),
+        Some(_) => return Err(Failure::invalid("invalid_field", "tags must be an array of strings")),
+    })
+}
+
+fn dependencies(body: &Body) -> Result<Vec<(TaskId, Direction)>, Failure> {
+    let Some(list) = body.some("dependencies") else { return Ok(Vec::new()) };
+    let shape = || Failure::invalid("invalid_field", "Each dependency must have task_id and direction");
+    let list = list.as_array().ok_or_else(shape)?;
+    list.iter()
+        .map(|item| {
+            let id = item.get("task_id").and_then(Value::as_str).ok_or_else(shape)?;
+            let direction = match item.get("direction").and_then(Value::as_str) {
+                Some("depends_on") => Direction::DependsOn,
+                Some("blocks") => Direction::Blocks,
+                Some(_) => return Err(Failure::invalid("invalid_field", "direction must be 'depends_on' or 'blocks'")),
+                None => return Err(shape()),
+            };
+            Ok((path_id(id, Refusal::TaskNotFound)?, direction))
+        })
+        .collect()
+}

@@ -1,0 +1,36 @@
+//! What handlers share.
+
+use std::sync::Arc;
+
+use axum::extract::FromRef;
+use clutch_app::site::Site;
+use clutch_gateway::OpenClaw;
+use clutch_orchestrator::{live::Hub, office::Office};
+use leptos::config::LeptosOptions;
+use tokio::sync::watch;
+
+use crate::{ephemeral::Ephemeral, lines::Lines, session::Sessions};
+
+/// Shared state of the web server.
+#[derive(Clone, FromRef)]
+pub struct AppState {
+    /// Use-cases.
+    pub office: Arc<Office>,
+    /// Live queries.
+    pub hub: Arc<Hub>,
+    /// The gateway.
+    pub gateway: Arc<OpenClaw>,
+    /// What agents do right now.
+    pub lines: Arc<Lines>,
+    /// Who is typing.
+    pub ephemeral: Arc<Ephemeral>,
+    /// Browser sessions.
+    pub sessions: Arc<Sessions>,
+    /// What pages may know.
+    pub site: Site,
+    /// True once the server is going.
+    #[from_ref(skip)]
+    pub stop: watch::Receiver<bool>,
+    /// Leptos' own settings.
+    pub leptos: LeptosOptions,
+}

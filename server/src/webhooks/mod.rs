@@ -1,0 +1,176 @@
+//! The routes that plugins inside the gateway call back on (facts §4).
+//!
+//! | Route | Who calls | What it does |
+//! |---|---|---|
+//! | `POST /api/signal` | tool `signal` | an agent asks, warns or tells |
+//! | `POST /api/tasks/:id/complete` | tool `mark_complete` | an agent reports its work as complete |
+//! | `POST /api/chats/:id/messages` | channel plugin, scripts | an answer, or a person's words |
+//! | `POST /api/chats/:id/typing` | channel plugin | somebody is thinking or typing |
+//!
+//! They stay open without a token from this machine when log-in comes, with the
+//! scope *agent*; everything else of `/api` will need a token then.
+//!
+//! A tool call may be repeated by the plugin when the answer was lost: the header
+//! `idempotency-key` names the call, and the same call is done once.
+
+use std::sync::Arc;
+
+use axum::{
+    Json, Router,
+    extract::{Path, State},
+    http::{HeaderMap, StatusCode},
+    routing::post,
+};
+use clutch_domain::{
+    actor::{Actor, COORDINATOR, OWNER},
+    chat::{DeliveryStatus, Message},
+    command::{Command, Completion, NewMessage, NewSignal},
+    id::ChatId,
+    refusal::Refusal,
+    talk::{Comment, Signal, SignalSeverity},
+    task::Task,
+};
+use clutch_orchestrator::{office::Office, store::IdempotencyKey};
+use serde_json::{Value, json};
+
+use crate::{
+    ephemeral::{Ephemeral, TypingState},
+    rest::{
+        body::{Body, path_id},
+        chats,
+        error::Failure,
+        shapes, signals,
+        tasks::{find, program},
+    },
+    state::AppState,
+};
+
+/// Longest idempotency key that is taken, in bytes.
+const KEY_MAX: usize = 200;
+
+/// All webhook routes.
+pub fn routes() -> Router<AppState> {
+    Router::new()
+        .route("/api/signal", post(signal))
+        .route("/api/tasks/{id}/complete", post(complete))
+        .route("/api/chats/{id}/messages", post(message))
+        .route("/api/chats/{id}/typing", post(typing))
+}
+
+fn agent(name: &str) -> Actor {
+    Actor::Agent { name: name.to_owned() }
+}
+
+/// The caller's key for this call, or a fresh one.
+fn key(office: &Office, headers: &HeaderMap, route: &str) -> Result<IdempotencyKey, Failure> {
+    match headers.get("idempotency-key").map(|v| v.to_str().unwrap_or("")) {
+        None => Ok(IdempotencyKey(office.fresh_id().to_string())),
+        Some(key) if !key.is_empty() && key.len() <= KEY_MAX => Ok(IdempotencyKey(format!("{route}:{key}"))),
+        Some(_) => Err(Failure::invalid("invalid_idempotency_key", "idempotency-key must have 1 to 200 visible characters")),
+    }
+}
+
+/// `POST /api/signal` (facts §2.9).
+async fn signal(State(office): State<Arc<Office>>, headers: HeaderMap, body: Body) -> Result<(StatusCode, Json<Value>), Failure> {
+    let needed = "taskId, sessionKey, agentId, kind, and message are required";
+    let get = |name| body.needed(name, "field_missing", needed);
+    let (task, session, agent_id, kind) = (get("taskId")?, get("sessionKey")?, get("agentId")?, get("kind")?);
+    get("message")?;
+    let severity = match body.text("severity")?.filter(|s| !s.is_empty()) {
+        None => SignalSeverity::Normal,
+        // The plugin's tool offers "urgent"; people see it as high.
+        Some("urgent") => SignalSeverity::High,
+        Some(word) => word
+            .parse()
+            .map_err(|()| Failure::invalid("invalid_field", "Invalid severity. Must be one of: normal, high, critical"))?,
+    };
+    let new = NewSignal {
+        kind: kind.parse().map_err(|()| signals::kind_wrong())?,
+        task: find(&office, task).await?.id,
+        session_key: session.to_owned(),
+        agent_id: agent_id.to_owned(),
+        run_id: body.text("run_id")?.or(body.text("runId")?).map(str::to_owned),
+        severity,
+        message: body.markdown("message")?.ok_or(Refusal::ContentMissing)?,
+    };
+    let key = key(&office, &headers, "signal")?;
+    let done = office.run_as(&agent(agent_id), &Command::RaiseSignal(new), &key).await?;
+    let signal = done.written::<Signal>().ok_or(Refusal::SignalNotFound)?;
+    Ok((
+        StatusCode::CREATED,
+        Json(json!({ "signalId": signal.id, "blocking": signal.blocking(), "signal": shapes::signal(signal) })),
+    ))
+}
+
+/// `POST /api/tasks/:id/complete` (facts §2.6).
+async fn complete(
+    State(office): State<Arc<Office>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Value>, Failure> {
+    let before = find(&office, &id).await?;
+    let text = |name| Ok::<_, Failure>(body.text(name)?.map(str::to_owned));
+    let report = Completion {
+        task: before.id,
+        summary: body.markdown("summary")?.ok_or(Refusal::SummaryMissing)?,
+        pr_url: text("prUrl")?,
+        notes: text("notes")?,
+        agent: text("agent")?.filter(|a| !a.trim().is_empty()),
+        session_key: text("sessionKey")?,
+        run_id: text("run_id")?.or(text("runId")?),
+    };
+    let key = key(&office, &headers, "complete")?;
+    let who = agent(report.agent.as_deref().unwrap_or("agent"));
+    let done = office.run_as(&who, &Command::CompleteTask(report), &key).await?;
+    let comment = done.written::<Comment>().ok_or(Refusal::CommentNotFound)?;
+    let after = done.change.puts.iter().find_map(|b| <Task as clutch_domain::doc::Inside>::of(b).filter(|t| t.id == before.id));
+    let task = after.unwrap_or(&before);
+    Ok(Json(json!({
+        "success": true,
+        "task": { "id": task.id, "status": task.status, "completed_at": task.completed_at },
+        "comment": { "id": comment.id, "type": comment.kind },
+    })))
+}
+
+/// `POST /api/chats/:id/messages` (facts §2.3). Stores only; sending is the caller's, as before.
+async fn message(State(office): State<Arc<Office>>, Path(id): Path<String>, body: Body) -> Result<(StatusCode, Json<Value>), Failure> {
+    let chat: ChatId = path_id(&id, Refusal::ChatNotFound)?;
+    let author = body.text("author")?.map(str::trim).filter(|a| !a.is_empty()).unwrap_or(OWNER).to_owned();
+    let content = body.markdown("content")?.ok_or(Refusal::ContentMissing)?;
+    let retries = body.number("retry_count")?.map(|n| u32::try_from(n).unwrap_or(u32::MAX));
+    let new = NewMessage {
+        chat,
+        author: author.clone(),
+        content,
+        run_id: body.text("run_id")?.filter(|r| !r.is_empty()).map(str::to_owned),
+        session_key: body.text("session_key")?.map(str::to_owned),
+        is_automated: body.truthy("is_automated").unwrap_or(false),
+        delivery_status: body
+            .word::<DeliveryStatus>("delivery_status", &["sent", "delivered", "processing", "responded", "failed"])?,
+        retry_count: retries,
+        cooldown_until: body.number("cooldown_until")?.and_then(|n| i64::try_from(n).ok()),
+        failure_reason: body.text("failure_reason")?.map(str::to_owned),
+    };
+    let who = if author == COORDINATOR { agent(COORDINATOR) } else { program(Some(&author)) };
+    let done = office.run(&who, &Command::PostMessage(new)).await?;
+    let message = done.written::<Message>().ok_or(Refusal::MessageNotFound)?;
+    Ok((StatusCode::CREATED, Json(json!({ "message": shapes::message(message) }))))
+}
+
+/// `POST /api/chats/:id/typing` (facts §2.3). Kept in memory for a few seconds, never stored.
+async fn typing(
+    State(office): State<Arc<Office>>,
+    State(ephemeral): State<Arc<Ephemeral>>,
+    Path(id): Path<String>,
+    body: Body,
+) -> Result<Json<Value>, Failure> {
+    let Some(Value::Bool(on)) = body.0.get("typing") else {
+        return Err(Failure::invalid("field_missing", "typing (boolean) is required"));
+    };
+    let chat = chats::find(&office, &id).await?;
+    let author = body.text("author")?.map(str::trim).filter(|a| !a.is_empty()).unwrap_or(COORDINATOR);
+    let state = if body.text("state")? == Some("typing") { TypingState::Typing } else { TypingState::Thinking };
+    ephemeral.set(chat.id, author, on.then_some(state), office.now());
+    Ok(Json(json!({ "ok": true })))
+}
