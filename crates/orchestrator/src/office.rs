@@ -75,11 +75,18 @@ pub struct Office {
     turn: Mutex<()>,
 }
 
-struct Fresh<'a>(&'a dyn IdSource);
+/// Ids made from the caller's key: whoever decides the same call again names the same documents,
+/// so the answer to a repeated call tells the truth about what the first one wrote.
+struct Derived<'a> {
+    key: &'a str,
+    given: u32,
+}
 
-impl Ids for Fresh<'_> {
+impl Ids for Derived<'_> {
     fn fresh(&mut self) -> Uuid {
-        self.0.fresh()
+        self.given += 1;
+        let hash = Uuid::new_v5(&Uuid::NAMESPACE_OID, format!("{}#{}", self.key, self.given).as_bytes());
+        uuid::Builder::from_random_bytes(hash.into_bytes()).into_uuid()
     }
 }
 
@@ -125,7 +132,7 @@ impl Office {
     pub async fn run_as(&self, actor: &Actor, command: &Command, key: &IdempotencyKey) -> Result<Done, Error> {
         let _turn = self.turn.lock().await;
         for _ in 0..DECIDE_AT_MOST {
-            let change = self.decide(actor, command).await?;
+            let change = self.decide(actor, command, key).await?;
             if change.is_empty() {
                 return Ok(Done { change, committed: Committed::default() });
             }
@@ -139,11 +146,11 @@ impl Office {
         Err(Error::Busy)
     }
 
-    async fn decide(&self, actor: &Actor, command: &Command) -> Result<clutch_domain::change::Change, Error> {
+    async fn decide(&self, actor: &Actor, command: &Command, key: &IdempotencyKey) -> Result<clutch_domain::change::Change, Error> {
         let mut view = View::default();
         for _ in 0..LOOKS_AT_MOST {
             let stop = {
-                let mut ids = Fresh(&*self.ids);
+                let mut ids = Derived { key: &key.0, given: 0 };
                 let mut ctx = Ctx { actor: actor.clone(), now: self.clock.now(), ids: &mut ids };
                 match rule::handle(&view, command, &mut ctx) {
                     Ok(change) => return Ok(change),

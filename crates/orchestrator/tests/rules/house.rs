@@ -1,0 +1,192 @@
+//! A small house to try rules in, and what must always be true in it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+};
+
+use clutch_domain::{
+    activity::Activity,
+    actor::Actor,
+    command::{Command, Direction, MoveTask, NewProject, NewTask, Place},
+    doc::{Dependency, Inside, Kind, Scope},
+    id::{ProjectId, TaskId},
+    project::{ChatLayout, Counts, Project},
+    range::{Fetch, Range},
+    refusal::Refusal,
+    task::{Priority, Status, Task},
+    text::{Name, Title},
+    time::Millis,
+};
+use clutch_orchestrator::{
+    office::{Clock, Done, Error, IdSource, Office},
+    store::Store,
+};
+use clutch_store::MemoryStore;
+use uuid::Uuid;
+
+/// A clock that goes one second further at each look.
+#[derive(Default)]
+pub struct Ticking(AtomicI64);
+
+impl Clock for Ticking {
+    fn now(&self) -> Millis {
+        Millis(1_000_000 + self.0.fetch_add(1_000, Ordering::Relaxed))
+    }
+}
+
+/// Ids that count.
+#[derive(Default)]
+pub struct Counting(AtomicU64);
+
+impl Counting {
+    /// Begins where no other source of the test has been: keys must never meet.
+    pub fn starting_at(n: u64) -> Self {
+        Self(AtomicU64::new(n))
+    }
+}
+
+impl IdSource for Counting {
+    fn fresh(&self) -> Uuid {
+        Uuid::from_u128(0x4000_8000_0000_0000_0000 | u128::from(self.0.fetch_add(1, Ordering::Relaxed)))
+    }
+}
+
+pub fn me() -> Actor {
+    Actor::Human { name: "dan".into() }
+}
+
+pub struct House {
+    pub office: Office,
+    pub store: Arc<dyn Store>,
+    pub project: ProjectId,
+}
+
+impl House {
+    pub async fn new() -> Self {
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+        let office = Office::new(store.clone(), Arc::new(Ticking::default()), Arc::new(Counting::default()));
+        let mut house = Self { office, store, project: ProjectId(Uuid::nil()) };
+        house.project = house.run(Command::CreateProject(new_project("Birds"))).await.unwrap().written::<Project>().unwrap().id;
+        house
+    }
+
+    pub async fn run(&self, command: Command) -> Result<Done, Error> {
+        self.office.run(&me(), &command).await
+    }
+
+    pub async fn refuses(&self, command: Command, refusal: Refusal) {
+        assert_eq!(self.run(command.clone()).await.err(), Some(Error::Refused(refusal)), "{command:?}");
+    }
+
+    pub async fn task(&self, title: &str, status: Status) -> TaskId {
+        self.make(new_task(self.project, title, status)).await
+    }
+
+    pub async fn make(&self, new: NewTask) -> TaskId {
+        self.run(Command::CreateTask(new)).await.unwrap().change.activity[0].task.unwrap()
+    }
+
+    pub async fn list<T: Inside + Clone>(&self, range: Range) -> Vec<T> {
+        let read = self.store.read(&Fetch { scopes: vec![], ranges: vec![range.clone()] }).await.unwrap();
+        read.value.all::<T>(&range).cloned().collect()
+    }
+
+    pub async fn get(&self, id: TaskId) -> Task {
+        self.list(Range::doc(Kind::Task, id)).await.remove(0)
+    }
+
+    pub async fn tasks(&self) -> Vec<Task> {
+        self.list(Range::children(Kind::Task, self.project, 1_000)).await
+    }
+
+    pub async fn log(&self) -> Vec<Activity> {
+        self.list(Range::Newest { kind: Kind::Activity, scope: Scope::Project(self.project), before: None, limit: 1_000 }).await
+    }
+
+    /// What must be true after every command, whatever it was.
+    pub async fn check(&self) {
+        let tasks = self.tasks().await;
+        let by_id: BTreeMap<TaskId, &Task> = tasks.iter().map(|t| (t.id, t)).collect();
+        let counts: Counts = self.list(Range::doc(Kind::Counts, self.project)).await.remove(0);
+        for status in Status::ALL {
+            assert_eq!(counts.of(*status), tasks.iter().filter(|t| t.status == *status).count() as u32, "{status:?}");
+        }
+        assert_eq!(by_id.len(), tasks.iter().map(|t| t.number).collect::<BTreeSet<_>>().len(), "numbers are unique");
+        let mut edges: Vec<(TaskId, TaskId)> = Vec::new();
+        for task in &tasks {
+            for edge in self.list::<Dependency>(Range::children(Kind::Dependency, task.id, 1_000)).await {
+                assert!(by_id.contains_key(&edge.depends_on), "an edge into nothing");
+                edges.push((edge.task, edge.depends_on));
+            }
+        }
+        for task in &tasks {
+            let down: Vec<&Task> = edges.iter().filter(|(t, _)| *t == task.id).map(|(_, on)| by_id[on]).collect();
+            let open = down.iter().filter(|t| t.status != Status::Done).count() as u32;
+            let up = edges.iter().filter(|(_, on)| *on == task.id).count() as u32;
+            let seen = (task.dependencies, task.open_dependencies, task.dependents);
+            assert_eq!(seen, (down.len() as u32, open, up), "{}", task.title);
+        }
+        // No circle: taking away whatever waits for nothing, again and again, leaves nothing.
+        let mut left: BTreeSet<TaskId> = by_id.keys().copied().collect();
+        loop {
+            let free: Vec<TaskId> =
+                left.iter().copied().filter(|t| !edges.iter().any(|(a, b)| a == t && left.contains(b))).collect();
+            if free.is_empty() {
+                break;
+            }
+            left.retain(|t| !free.contains(t));
+        }
+        assert!(left.is_empty(), "a circle among {left:?}");
+    }
+}
+
+pub fn new_project(name: &str) -> NewProject {
+    NewProject {
+        name: Name::parse(name).unwrap(),
+        slug: None,
+        description: None,
+        color: None,
+        repo_url: None,
+        local_path: None,
+        github_repo: None,
+        chat_layout: ChatLayout::Slack,
+        work_loop_enabled: false,
+        work_loop_max_agents: None,
+    }
+}
+
+pub fn new_task(project: ProjectId, title: &str, status: Status) -> NewTask {
+    NewTask {
+        project,
+        title: Title::parse(title).unwrap(),
+        description: None,
+        status,
+        priority: Priority::Medium,
+        role: None,
+        assignee: None,
+        requires_human_review: false,
+        tags: vec![],
+        dependencies: vec![],
+    }
+}
+
+pub fn waiting_for(mut new: NewTask, others: &[(TaskId, Direction)]) -> NewTask {
+    new.dependencies = others.to_vec();
+    new
+}
+
+pub fn to(task: TaskId, to: Status) -> Command {
+    at(task, to, Place::End)
+}
+
+pub fn at(task: TaskId, to: Status, place: Place) -> Command {
+    Command::MoveTask(MoveTask { task, to, place, reason: None, resolution: None, reopen: false })
+}
+
+pub fn reopen(task: TaskId, to: Status) -> Command {
+    Command::MoveTask(MoveTask { task, to, place: Place::End, reason: None, resolution: None, reopen: true })
+}

@@ -1,0 +1,102 @@
+//! Projects and chats.
+
+use clutch_domain::{
+    chat::{Chat, Message},
+    command::{Command, Force, NewChat, NewMessage, ProjectPatch},
+    doc::{Kind, Scope},
+    id::ChatId,
+    project::Project,
+    range::Range,
+    refusal::Refusal,
+    task::Status,
+    text::{Body, Slug},
+};
+
+use crate::house::{House, new_project};
+
+#[tokio::test]
+async fn slugs_are_unique_and_made_from_names() {
+    let house = House::new().await;
+    for (name, want) in [("Birds", "birds-1"), ("Birds!", "birds-2"), ("Ünï cödé 9", "n-c-d-9")] {
+        let done = house.run(Command::CreateProject(new_project(name))).await.unwrap();
+        assert_eq!(done.written::<Project>().unwrap().slug.as_str(), want);
+    }
+    house.refuses(Command::CreateProject(new_project("日本")), Refusal::SlugInvalid).await;
+    let mut taken = new_project("Other");
+    taken.slug = Some(Slug::parse("birds").unwrap());
+    house.refuses(Command::CreateProject(taken), Refusal::SlugTaken).await;
+    let rename = ProjectPatch { slug: Some(Slug::parse("birds-1").unwrap()), ..ProjectPatch::default() };
+    house.refuses(Command::UpdateProject(house.project, rename), Refusal::SlugTaken).await;
+    let rename = ProjectPatch { slug: Some(Slug::parse("fowl").unwrap()), ..ProjectPatch::default() };
+    house.run(Command::UpdateProject(house.project, rename)).await.unwrap();
+    let done = house.run(Command::CreateProject(new_project("Birds"))).await.unwrap();
+    assert_eq!(done.written::<Project>().unwrap().slug.as_str(), "birds", "the old slug is free again");
+}
+
+#[tokio::test]
+async fn fields_are_checked() {
+    let house = House::new().await;
+    type Spoil = fn(&mut clutch_domain::command::NewProject);
+    let cases: [(Spoil, Refusal); 5] = [
+        (|p| p.color = Some("red".into()), Refusal::ColorInvalid),
+        (|p| p.local_path = Some("src/x".into()), Refusal::PathNotAbsolute),
+        (|p| p.github_repo = Some("owner".into()), Refusal::GithubRepoInvalid),
+        (|p| p.github_repo = Some("a/b/c".into()), Refusal::GithubRepoInvalid),
+        (|p| p.work_loop_max_agents = Some(0), Refusal::MaxAgentsInvalid),
+    ];
+    for (spoil, refusal) in cases {
+        let mut new = new_project("X");
+        spoil(&mut new);
+        house.refuses(Command::CreateProject(new), refusal).await;
+    }
+}
+
+#[tokio::test]
+async fn deleting_takes_everything_along_or_is_refused() {
+    let house = House::new().await;
+    house.task("One", Status::Ready).await;
+    house.refuses(Command::DeleteProject(house.project, Force::No), Refusal::ProjectHasTasks).await;
+    house.run(Command::DeleteProject(house.project, Force::Yes)).await.unwrap();
+    assert!(house.tasks().await.is_empty());
+    assert!(house.list::<Chat>(Range::children(Kind::Chat, house.project, 10)).await.is_empty());
+    house.refuses(Command::DeleteProject(house.project, Force::Yes), Refusal::ProjectNotFound).await;
+}
+
+fn answer(chat: ChatId, words: &str, run: Option<&str>) -> Command {
+    Command::PostMessage(NewMessage {
+        chat,
+        author: "ada".into(),
+        content: Body::parse(words).unwrap().unwrap(),
+        run_id: run.map(str::to_owned),
+        session_key: None,
+        is_automated: false,
+        delivery_status: None,
+        retry_count: None,
+        cooldown_until: None,
+        failure_reason: None,
+    })
+}
+
+/// One answer per run, whoever brings it and in whatever order.
+#[tokio::test]
+async fn an_answer_is_kept_once() {
+    let cases: [&[(&str, Option<&str>, bool)]; 5] = [
+        &[("Hello there", Some("r1"), true), ("Hello there", Some("r1"), false)],
+        &[("Hello there", Some("r1"), true), ("Hello   there\n", None, false)],
+        &[("Hello there", None, true), ("Hello there", Some("r1"), true), ("Hello there", Some("r1"), false)],
+        &[("ok", None, true), ("ok", Some("r1"), true), ("ok", None, false), ("ok", Some("r2"), true)],
+        &[("one", None, true), ("two", None, true), ("two", Some("r1"), true)],
+    ];
+    let kept = [1, 1, 1, 2, 2];
+    for (posts, kept) in cases.iter().zip(kept) {
+        let house = House::new().await;
+        let new = NewChat { project: house.project, title: "Talk".into(), participants: vec![] };
+        let chat = house.run(Command::CreateChat(new)).await.unwrap().written::<Chat>().unwrap().id;
+        for (words, run, accepted) in *posts {
+            let done = house.run(answer(chat, words, *run)).await;
+            assert_eq!(done.is_ok(), *accepted, "{posts:?} at {words} {run:?}: {done:?}");
+        }
+        let messages: Vec<Message> = house.list(Range::Newest { kind: Kind::Message, scope: Scope::Chat(chat), before: None, limit: 10 }).await;
+        assert_eq!(messages.len(), kept, "{posts:?}");
+    }
+}

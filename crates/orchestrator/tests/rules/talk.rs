@@ -1,0 +1,86 @@
+//! Comments, signals and completions.
+
+use clutch_domain::{
+    command::{Command, Completion, NewSignal},
+    doc::Kind,
+    range::Range,
+    refusal::Refusal,
+    talk::{Comment, Delivery, Notification, Signal, SignalKind, SignalSeverity},
+    task::{Status, Status::*},
+    text::Body,
+};
+
+use crate::house::{House, at};
+
+fn body(words: &str) -> Body {
+    Body::parse(words).unwrap().unwrap()
+}
+
+fn report(task: clutch_domain::id::TaskId, url: Option<&str>) -> Command {
+    Command::CompleteTask(Completion {
+        task,
+        summary: body("It is done."),
+        pr_url: url.map(str::to_owned),
+        notes: None,
+        agent: Some("dev".into()),
+        session_key: None,
+        run_id: None,
+    })
+}
+
+#[tokio::test]
+async fn a_report_moves_to_review_and_reads_the_pull_request() {
+    for (from, want) in [(Backlog, InReview), (Ready, InReview), (InProgress, InReview), (Blocked, InReview), (InReview, InReview), (Done, Done)] {
+        let house = House::new().await;
+        let task = house.task("One", from).await;
+        house.run(report(task, Some("https://github.com/o/r/pull/12"))).await.unwrap();
+        let is = house.get(task).await;
+        let pr = if from == Done { None } else { Some(12) };
+        assert_eq!((is.status, is.pr_number), (want, pr), "from {from:?}");
+        let comments: Vec<Comment> = house.list(Range::children(Kind::Comment, task, 10)).await;
+        assert!(comments[0].content.as_str().contains("**Pull Request:** https://github.com/o/r/pull/12"));
+        house.check().await;
+    }
+}
+
+#[tokio::test]
+async fn a_signal_is_answered_once_and_the_answer_is_on_its_way() {
+    let house = House::new().await;
+    let task = house.task("One", InProgress).await;
+    let raise = |kind| {
+        Command::RaiseSignal(NewSignal {
+            task,
+            session_key: "agent:main:birds:dev:x:r1".into(),
+            agent_id: "main".into(),
+            run_id: None,
+            kind,
+            severity: SignalSeverity::Normal,
+            message: body("Which seed?"),
+        })
+    };
+    let signal = house.run(raise(SignalKind::Question)).await.unwrap().written::<Signal>().unwrap().clone();
+    assert!(signal.waits());
+    let told: Vec<Notification> = house.list(Range::children(Kind::Notification, "installation", 10)).await;
+    assert_eq!((told.len(), told[0].title.as_str()), (1, "Question in T-1: One"));
+    house.run(raise(SignalKind::Fyi)).await.unwrap();
+    let told: Vec<Notification> = house.list(Range::children(Kind::Notification, "installation", 10)).await;
+    assert_eq!(told.len(), 1, "a note asks for nobody");
+    let answer = |words: &str| Command::AnswerSignal(signal.id, body(words));
+    house.run(answer("Sunflower")).await.unwrap();
+    house.refuses(answer("Millet"), Refusal::SignalAnswered).await;
+    let is: Signal = house.list(Range::doc(Kind::Signal, signal.id)).await.remove(0);
+    assert_eq!((is.delivery, is.response.unwrap().as_str()), (Some(Delivery::Pending), "Sunflower"));
+    house.run(Command::SettleAnswer(signal.id, Ok("run-2".into()))).await.unwrap();
+    let is: Signal = house.list(Range::doc(Kind::Signal, signal.id)).await.remove(0);
+    assert_eq!(is.delivery, Some(Delivery::Sent));
+    assert!(house.run(Command::SettleAnswer(signal.id, Err("late".into()))).await.unwrap().change.is_empty());
+}
+
+#[tokio::test]
+async fn unknown_tasks_are_refused_everywhere() {
+    let house = House::new().await;
+    let nobody = clutch_domain::id::TaskId(uuid::Uuid::from_u128(9));
+    for command in [report(nobody, None), at(nobody, Status::Ready, clutch_domain::command::Place::End), Command::DeleteTask(nobody)] {
+        house.refuses(command, Refusal::TaskNotFound).await;
+    }
+}
