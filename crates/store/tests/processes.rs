@@ -4,7 +4,7 @@
 //! The second process is this test binary itself, started with the one ignored test below.
 
 #![cfg(unix)]
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod contract;
 
@@ -247,7 +247,10 @@ fn as_plain_user(dir: &Path) -> String {
     fs::set_permissions(program.path(), fs::Permissions::from_mode(0o755)).unwrap();
     // The build folder may be closed to others.
     let copy = program.path().join("second");
-    fs::copy(std::env::current_exe().unwrap(), &copy).unwrap();
+    // Copied by another process: a program that we hold open for writing, even for a moment, can be
+    // held by a process that another test forks just then, and would be "busy".
+    let copied = Command::new("cp").arg(std::env::current_exe().unwrap()).arg(&copy).status().unwrap();
+    assert!(copied.success());
     fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).unwrap();
     let mut command = Command::new(copy);
     command.current_dir(program.path());

@@ -147,7 +147,13 @@ async fn a_full_disk_is_reported_and_loses_nothing() {
     let crowd = (0..80_u64).map(|n| {
         let store = store.clone();
         tokio::spawn(async move {
-            let change = if n % 40 == 39 { large(1_000 + n) } else { puts([counter("small", n)]) };
+            let mut change = puts([counter("small", n)]);
+            if n % 40 == 39 {
+                // What was written before the part that does not fit must go with it.
+                change.puts.insert(0, counter("half", n));
+                change.puts.extend(large(1_000 + n).puts);
+                change.touches.push(Scope::Loop);
+            }
             commit(&*store, change).await.is_ok()
         })
     });
@@ -155,6 +161,8 @@ async fn a_full_disk_is_reported_and_loses_nothing() {
     for (n, saved) in answers.into_iter().enumerate() {
         assert_eq!(saved, n % 40 != 39, "commit {n}");
     }
+    assert_eq!(doc(&*store, &DocKey::new(Kind::Counter, "half")).await, None);
+    assert_eq!(scope(&*store, Scope::Loop).await, 0);
     let tasks = Range::children(Kind::Task, id(1), 50);
     assert_eq!(ids(&*store, &tasks).await, confirmed);
     assert_eq!(soon("the watch goes on", live.next()).await.unwrap().unwrap().value.len(), confirmed.len());
@@ -238,4 +246,57 @@ async fn it_says_what_it_is() {
     assert!(store.sole_writer());
     assert_eq!(store.describe(), format!("SQLite, {}", dir.path().join("deep/data/clutch.db").display()));
     assert_eq!(store.path(), dir.path().join("deep/data/clutch.db"));
+}
+
+/// The log starts again from its beginning only when no reader needs what is in it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_log_stays_small_while_somebody_always_reads() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Arc::new(SqliteStore::open(dir.path()).unwrap());
+    must(&*store, puts((0..300).map(|n| task(n, 1, "ready", n as f64, 1)))).await;
+    let readers: Vec<_> = (0..8)
+        .map(|_| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                let column = fetch([Range::children(Kind::Task, id(1), 300)]);
+                loop {
+                    store.read(&column).await.unwrap();
+                }
+            })
+        })
+        .collect();
+    let mut most = 0;
+    for n in 0..200 {
+        must(&*store, large(n % 4)).await;
+        most = most.max(std::fs::metadata(dir.path().join("clutch.db-wal")).unwrap().len());
+    }
+    readers.iter().for_each(tokio::task::JoinHandle::abort);
+    // 40 MB were written.
+    assert!(most < 20 << 20, "the log grew to {} MB", most >> 20);
+}
+
+#[tokio::test]
+async fn a_change_that_the_database_refuses_leaves_nothing_and_hurts_nobody() {
+    let place = Folder::new();
+    let store = place.open().await;
+    let outside = rusqlite::Connection::open(place.0.path().join("clutch.db")).unwrap();
+    let refuse =
+        "CREATE TRIGGER refuse BEFORE INSERT ON docs WHEN new.id = 'bad' BEGIN SELECT RAISE(ABORT, 'not this'); END";
+    outside.execute_batch(refuse).unwrap();
+    let crowd = (0..64_u64).map(|n| {
+        let store = store.clone();
+        async move {
+            let bad = n % 8 == 7;
+            let second = if bad { counter("bad", n) } else { counter("good", n) };
+            (bad, commit(&*store, puts([counter(&format!("first-{n}"), n), second])).await)
+        }
+    });
+    for (n, (bad, answer)) in join_all(crowd).await.into_iter().enumerate() {
+        let first = doc(&*store, &DocKey::new(Kind::Counter, format!("first-{n}"))).await;
+        assert_eq!((answer.is_err(), first.is_none()), (bad, bad), "commit {n}: {answer:?}");
+        if let Err(refused) = answer {
+            assert!(matches!(&refused, CommitError::Fault(fault) if fault.what.contains("not this")), "{refused:?}");
+        }
+    }
+    assert_eq!(scope(&*store, Scope::Installation).await, 56);
 }

@@ -1,6 +1,6 @@
 //! `SqliteStore`: one file in the data folder, no service to run.
 //!
-//! One [writer] thread, a few [reader] threads, live reads woken by the writer after COMMIT.
+//! One writer thread, a few reader threads, live reads woken by the writer after COMMIT.
 //! Write-ahead log, `synchronous=FULL`: what was answered survives a crash and a power cut.
 
 mod lock;
@@ -60,6 +60,12 @@ impl Default for Options {
 }
 
 /// Keeps documents in SQLite.
+///
+/// Reads and commits need no particular runtime; a watch paces itself with tokio's timer. When reading
+/// fails, a watch says `Away` once, tries again by itself, and then repeats its answer even if it is
+/// equal: that is how its owner learns that the engine is back.
+///
+/// A commit is applied once it was handed over, also when the caller stops waiting for its answer.
 ///
 /// Dropping it ends its threads after everything that waits is written and answered, folds the
 /// write-ahead log into the file and gives the folder free. That takes some milliseconds.

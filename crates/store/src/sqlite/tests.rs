@@ -42,3 +42,12 @@ fn no_statement_scans_or_sorts() {
     }
     assert!(looked >= 15, "{looked} plans were looked at");
 }
+
+/// A killed process cannot show this: the system still has what was never flushed.
+#[test]
+fn a_commit_is_flushed_before_it_is_answered() {
+    let (_dir, db) = database();
+    let number = |pragma: &str| db.query_row(pragma, [], |row| row.get::<_, i64>(0)).expect(pragma);
+    let mode: String = db.query_row("PRAGMA journal_mode", [], |row| row.get(0)).expect("a word");
+    assert_eq!((mode.as_str(), number("PRAGMA synchronous")), ("wal", 2));
+}
