@@ -19,7 +19,7 @@ const FIRST_LOOK: Duration = Duration::from_secs(5);
 /// How often to look again while something is wrong: people repair it with the page open.
 const LOOK_WHILE_WRONG: Duration = Duration::from_secs(5);
 /// How often to look again while all is well.
-const LOOK_WHILE_WELL: Duration = Duration::from_secs(300);
+const LOOK_WHILE_WELL: Duration = Duration::from_secs(60);
 /// Time-out of one question, in milliseconds.
 const QUESTION_MS: u64 = 20_000;
 

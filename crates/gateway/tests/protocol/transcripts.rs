@@ -209,8 +209,7 @@ fn after_a_restart_the_new_run_is_this_attempt_continued() {
     let runs: Vec<_> = second.runs.iter().map(|run| (run.run_id.as_str(), run.end.is_some(), run.resumed)).collect();
     assert_eq!(runs, [("run-k", true, false), (NEW, false, true)]);
 
-    let last =
-        sighting("run-k", Some(tasks[2]), *history.last().unwrap(), Some(replay.answers("sessions.describe")[0]));
+    let last = sighting("run-k", Some(tasks[2]), history.last().unwrap(), Some(replay.answers("sessions.describe")[0]));
     assert_eq!(last.active, Some(false));
     assert!(last.runs[1].resumed);
     assert_eq!(last.runs[1].end.as_ref().unwrap().how, RunEndKind::Finished);
