@@ -24,7 +24,7 @@ export function readPrompt(text) {
 /** The answer in a message that the board sends to an asking agent. */
 export function readAnswer(text) {
   if (!/\[(Question|Blocker|Alert|Fyi) Response from Human\]/i.test(text)) return undefined;
-  return /^Response: *([\s\S]*)$/m.exec(text)?.[1].trim();
+  return /\bResponse:\s*([\s\S]*)$/.exec(text)?.[1].trim(); // old gateways fold the lines of a message into one
 }
 
 /**

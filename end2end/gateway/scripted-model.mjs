@@ -20,7 +20,7 @@ import { chatSentence, nextStep, readSession } from "./script.mjs";
 const PACE = Number(process.env.SCRIPT_PACE || 1);
 const MODELS = (process.env.SCRIPT_MODELS || "lively-1").split(",");
 const LOG = process.env.SCRIPT_LOG || "";
-const THINK_MS = 700, WORD_MS = 70; // before the first word, and between words, at pace 1
+const THINK_MS = 600, WORD_MS = 60; // before the first word, and between words, at pace 1
 let made = 0;
 
 const textOf = (content) => typeof content === "string" ? content

@@ -7,7 +7,7 @@ import { createRequire } from "node:module";
 import { setTimeout as sleep } from "node:timers/promises";
 import { gatewayConfig } from "./config.mjs";
 
-const { MARK, marked, startTime, endMarked } = createRequire(import.meta.url)("./processes.cjs");
+const { MARK, startTime, endMarked } = createRequire(import.meta.url)("./processes.cjs");
 const here = import.meta.dirname;
 const env = process.env;
 const list = (text, separator) => text.split(separator).map((part) => part.trim()).filter(Boolean);
@@ -40,11 +40,11 @@ async function main() {
 
 /** Refuses a state folder in use, ends what an earlier gateway left behind, empties the folder if asked. */
 function prepareState() {
-  const [pid, started] = fs.existsSync(pidFile) ? fs.readFileSync(pidFile, "utf8").trim().split(" ") : [];
-  if (pid && started && startTime(pid) === started) {
-    throw new Error(`A gateway (process ${pid}) still uses ${state}: end it, or choose another OC_STATE.`);
+  const [, starter, started] = fs.existsSync(pidFile) ? fs.readFileSync(pidFile, "utf8").trim().split(" ") : [];
+  if (started && startTime(starter) === started) {
+    throw new Error(`A gateway (started by process ${starter}) still uses ${state}: end that process, or choose another OC_STATE.`);
   }
-  endMarked(state);
+  endMarked(state); // of a starter that was killed
   if (env.OC_FRESH === "1" && fs.existsSync(state)) {
     if (!fs.existsSync(`${state}/openclaw.json`) && fs.readdirSync(state).length) {
       throw new Error(`OC_FRESH would empty ${state}, which is not a gateway's state folder.`);
@@ -101,7 +101,7 @@ function startGateway() {
     OPENCLAW_NO_RESPAWN: "1", OPENCLAW_EXEC_SHELL_SNAPSHOT: "0", OPENCLAW_ALLOW_MULTI_GATEWAY: "1",
     OC_GUARD_LOG: `${logs}/refused-hosts.log`,
   }, "file");
-  fs.writeFileSync(pidFile, `${gateway.pid} ${startTime(gateway.pid)}\n`);
+  fs.writeFileSync(pidFile, `${gateway.pid} ${process.pid} ${startTime(process.pid)}\n`);
   gateway.on("exit", (code, signal) => {
     if (stopping) return;
     console.error(`The gateway ended by itself (${signal ?? `exit code ${code}`}); see ${logs}/gateway.log.`);
@@ -150,8 +150,10 @@ async function stop(code) {
     child.kill("SIGTERM");
     if (await Promise.race([gone, grace.then(() => "late")]) === "late") { child.kill("SIGKILL"); await gone; }
   }));
-  if (marked(state).length) endMarked(state);
-  fs.rmSync(pidFile, { force: true });
+  if (children.length) { // else the folder was refused, and what runs there is somebody else's
+    endMarked(state);
+    fs.rmSync(pidFile, { force: true });
+  }
   process.exit(code);
 }
 

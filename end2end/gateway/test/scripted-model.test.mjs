@@ -80,6 +80,14 @@ for (const version of ["2026.9.6", "2026.2.17"]) {
       assert.match(textOf(end.message), /Done: /);
     });
 
+    test("two agents in one repository both commit", async () => {
+      const tickets = [crypto.randomUUID(), crypto.randomUUID()];
+      const runs = await Promise.all(tickets.map((ticket) => work(ticket, "Share the feeder")));
+      for (const { end } of runs) assert.match(textOf(end.message), /Done: /);
+      for (const ticket of tickets) assert.equal(scene.git("log", "--oneline", "--grep", ticket).split("\n").filter(Boolean).length, 1);
+      assert.equal(scene.git("status", "--short", "src"), "");
+    });
+
     test("plain chat gets a sentence, and another one the next time", async () => {
       const say = async (message) => textOf((await scene.client.run("chat.send", { sessionKey: "clutch:feeder:c-2", message })).end.message);
       const first = await say("Hello!");

@@ -41,7 +41,7 @@ for (const { version, namesRuns } of VERSIONS) {
     }
 
     test("the log names no trouble with the plugin", () => {
-      const trouble = host.log().split("\n").filter((line) => /openclutch/.test(line) && /error|fail|invalid|not found|unknown|ignored/i.test(line));
+      const trouble = host.log().split("\n").filter((line) => /clutch|signal|mark_complete/.test(line) && /error|fail|invalid|not found|unknown|ignored|missing/i.test(line));
       assert.deepEqual(trouble, []);
     });
 
