@@ -90,7 +90,7 @@ pub fn house(settings: &Settings, address: SocketAddr, stop: watch::Receiver<boo
         office: office.clone(),
         runtime: runtime.clone(),
         reactor: Arc::new(worker::Tokio::default()),
-        roles: worker::roles(worker::roles_dir(settings.roles_dir.as_deref()).as_deref())?,
+        roles: worker::roles(settings.roles_dir.as_deref())?,
         policy: settings.policy.clone(),
         board: public_url.clone(),
     });

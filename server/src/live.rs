@@ -68,6 +68,11 @@ async fn news(sub: u32, mut wake: watch::Receiver<u64>) -> (u32, watch::Receiver
     (sub, wake, alive)
 }
 
+/// Ready when the server is going.
+async fn gone(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
 async fn serve(socket: WebSocket, state: AppState) {
     let (mut out, mut input) = socket.split();
     let mut subs: HashMap<u32, Sub> = HashMap::new();
@@ -85,7 +90,7 @@ async fn serve(socket: WebSocket, state: AppState) {
     let ended = loop {
         let sent = tokio::select! {
             biased;
-            _ = stop.wait_for(|stop| *stop) => {
+            () = gone(&mut stop) => {
                 let _ = send(&mut out, &Down::Bye).await;
                 break Some(CloseFrame { code: axum::extract::ws::close_code::RESTART, reason: "".into() });
             }

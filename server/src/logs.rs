@@ -79,22 +79,20 @@ fn role(target: &str) -> &'static str {
 /// The folder or a file in it cannot be written.
 pub fn start(dir: &Path) -> io::Result<()> {
     fs::create_dir_all(dir)?;
-    let filter = || EnvFilter::try_from_env("CLUTCH_LOG").unwrap_or_else(|_| EnvFilter::new("info,clutch=debug"));
-    let file = |name: &'static str| -> io::Result<_> {
+    let filter = EnvFilter::try_from_env("CLUTCH_LOG").unwrap_or_else(|_| EnvFilter::new("info,clutch=debug"));
+    let mut layers = vec![
+        fmt::layer()
+            .with_writer(io::stderr)
+            .with_target(false)
+            .with_filter(tracing_subscriber::filter::LevelFilter::WARN)
+            .boxed(),
+    ];
+    for name in ["server", "loop", "bridge"] {
         let out = Rotating::open(dir, name)?;
-        Ok(fmt::layer()
-            .with_ansi(false)
-            .with_writer(move || out.clone())
-            .with_filter(filter_fn(move |meta| role(meta.target()) == name)))
-    };
-    tracing_subscriber::registry()
-        .with(filter())
-        .with(file("server")?)
-        .with(file("loop")?)
-        .with(file("bridge")?)
-        .with(fmt::layer().with_writer(io::stderr).with_target(false).with_filter(tracing_subscriber::filter::LevelFilter::WARN))
-        .try_init()
-        .map_err(io::Error::other)
+        let file = fmt::layer().with_ansi(false).with_writer(move || out.clone());
+        layers.push(file.with_filter(filter_fn(move |meta| role(meta.target()) == name)).boxed());
+    }
+    tracing_subscriber::registry().with(layers).with(filter).try_init().map_err(io::Error::other)
 }
 
 #[cfg(test)]

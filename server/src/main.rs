@@ -32,6 +32,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Role {
     /// Serve the board, its webhooks and the work loop
+    #[command(after_long_help = settings::table())]
     Serve(ServeArgs),
 }
 

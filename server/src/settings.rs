@@ -70,8 +70,22 @@ pub const SETTINGS: &[Setting] = &[
     row("CLUTCH_PASSWORD", "Access", "Reserved for log-in, which is not in this build: other addresses are refused"),
     row("CLUTCH_ALLOWED_HOSTS", "Access", "Other host names, comma separated; needs log-in"),
     row("CLUTCH_URL", "Programs", "Where agents and programs reach this server; http://127.0.0.1:PORT"),
-    row("CLUTCH_ROLES_DIR", "Loop", "Folder of role prompts; roles beside the program or in the current folder"),
+    row("CLUTCH_ROLES_DIR", "Loop", "Folder with your own `<role>.md` prompts, over the built-in ones"),
 ];
+
+/// All settings as a text, for `clutch serve --help`.
+pub fn table() -> String {
+    let mut text = String::from("Settings, from the environment or .env.local:\n");
+    let mut group = "";
+    for setting in SETTINGS {
+        if setting.group != group {
+            group = setting.group;
+            text.push_str(&format!("\n  {group}\n"));
+        }
+        text.push_str(&format!("    {:34} {}\n", setting.name, setting.about));
+    }
+    text
+}
 
 /// What the flags of `clutch serve` say.
 #[derive(Clone, Debug, Default)]

@@ -4,12 +4,13 @@
 //! in reach: the simulator runs the very same code.
 
 use std::{
-    path::{Path, PathBuf},
+    collections::BTreeMap,
+    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use clutch_domain::time::Millis;
+use clutch_domain::{task::Role, time::Millis};
 use clutch_orchestrator::{
     prompt::Roles,
     work::{Parts, Reactor, WorkLoop},
@@ -53,17 +54,47 @@ pub fn start(parts: Parts) {
     tokio::spawn(WorkLoop::new(parts).run());
 }
 
-/// Finds the folder of role prompts: as set, beside the program, or in the current folder.
-pub fn roles_dir(set: Option<&Path>) -> Option<PathBuf> {
-    if let Some(dir) = set {
-        return Some(dir.to_owned());
+/// The prompts that the program brings along.
+const BUILT_IN: [(Role, &str); 5] = [
+    (Role::Pm, include_str!("../../../roles/pm.md")),
+    (Role::Dev, include_str!("../../../roles/dev.md")),
+    (Role::Research, include_str!("../../../roles/research.md")),
+    (Role::Reviewer, include_str!("../../../roles/reviewer.md")),
+    (Role::ConflictResolver, include_str!("../../../roles/conflict_resolver.md")),
+];
+
+/// The built-in prompts, and over them the `<role>.md` files of a folder.
+pub fn roles(dir: Option<&Path>) -> Result<Arc<Roles>, String> {
+    let mut texts: BTreeMap<Role, String> = BUILT_IN.iter().map(|(role, text)| (*role, (*text).to_owned())).collect();
+    if let Some(dir) = dir {
+        for (role, text) in &mut texts {
+            let file = dir.join(format!("{}.md", role.word()));
+            match std::fs::read_to_string(&file) {
+                Ok(own) => *text = own,
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound && dir.is_dir() => {}
+                Err(error) => return Err(format!("CLUTCH_ROLES_DIR: {} cannot be read: {error}.", file.display())),
+            }
+        }
     }
-    let here = PathBuf::from("roles");
-    let beside = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.join("roles")));
-    [Some(here), beside].into_iter().flatten().find(|dir| dir.is_dir())
+    let roles = Roles::load(texts.iter().map(|(role, text)| (*role, text.as_str()))).map_err(|e| e.to_string())?;
+    Ok(Arc::new(roles))
 }
 
-/// The prompts in a folder, over those that are built in.
-pub fn roles(dir: Option<&Path>) -> Result<Arc<Roles>, String> {
-    Roles::load(dir).map(Arc::new)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn own_prompts_lie_over_the_built_in_ones() {
+        let built_in = roles(None).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let own = "{{ticket}} {{description}} {{comments}} {{reporting}} be brief";
+        std::fs::write(dir.path().join("dev.md"), own).unwrap();
+        let mixed = roles(Some(dir.path())).unwrap();
+        assert_ne!(mixed.version(Role::Dev), built_in.version(Role::Dev));
+        assert_eq!(mixed.version(Role::Pm), built_in.version(Role::Pm));
+        std::fs::write(dir.path().join("dev.md"), "{{nonsense}}").unwrap();
+        assert!(roles(Some(dir.path())).unwrap_err().contains("nonsense"));
+        assert!(roles(Some(Path::new("/nowhere/at/all"))).is_err());
+    }
 }
