@@ -1,6 +1,6 @@
 //! `Store`: the port behind which documents are kept.
 //!
-//! Rules that every adapter proves in the one contract suite (`clutch_store::contract`):
+//! Rules that every adapter proves in the one contract suite (`crates/store/tests/contract`):
 //! the first item of a watch arrives without a write; after a commit every watch whose
 //! answer changed yields a version at or above it; versions never go back; states may be
 //! skipped but never the last; a change is applied whole or not at all, only if all that it
