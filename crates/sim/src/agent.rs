@@ -1,0 +1,221 @@
+//! Agents: what they do with a ticket, and how they report.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use clutch_domain::{
+    actor::Actor,
+    command::{Command, Completion, NewSignal, TaskPatch},
+    id::TaskId,
+    run::Run,
+    talk::{SignalKind, SignalSeverity},
+    text::Body,
+};
+use clutch_orchestrator::{
+    office::{Error, Office},
+    runtime::{RunEnd, RunEndKind, RunSign},
+};
+
+use crate::{exec::Exec, gateway::Gateway, store::SimStore};
+
+/// What an agent does with a ticket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Script {
+    /// Works and reports.
+    Complete,
+    /// Opens a pull request instead of reporting.
+    PullRequest,
+    /// Asks, ends its turn, and reports once it has the answer.
+    Ask,
+    /// Asks in the middle of its work and goes on meanwhile.
+    AskAndGoOn,
+    /// Ends without reporting.
+    Forget,
+    /// Fails so many times, then reports.
+    Fail(u32),
+    /// Works for ten minutes.
+    Slow,
+    /// Gives no sign until it is given up, at the first attempt.
+    Mute,
+}
+
+/// What agents know about the board.
+pub struct Board {
+    /// What is truly kept.
+    pub store: Arc<SimStore>,
+    /// Where webhooks arrive.
+    pub office: Arc<Office>,
+    scripts: Mutex<BTreeMap<TaskId, Script>>,
+    reported: Mutex<Vec<TaskId>>,
+    open: Mutex<bool>,
+}
+
+impl Board {
+    /// A board that can be reached.
+    #[must_use]
+    pub fn new(store: Arc<SimStore>, office: Arc<Office>) -> Arc<Self> {
+        Arc::new(Self { store, office, scripts: Mutex::default(), reported: Mutex::default(), open: Mutex::new(true) })
+    }
+
+    /// What the agent of a task will do.
+    pub fn assign(&self, task: TaskId, script: Script) {
+        self.scripts.lock().unwrap_or_else(PoisonError::into_inner).insert(task, script);
+    }
+
+    /// Whether webhooks are answered.
+    pub fn set_open(&self, open: bool) {
+        *self.open.lock().unwrap_or_else(PoisonError::into_inner) = open;
+    }
+
+    /// Tasks whose report was accepted.
+    #[must_use]
+    pub fn reported(&self) -> Vec<TaskId> {
+        self.reported.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A dispatch must have an open claim behind it.
+    pub fn check_claim(&self, exec: &Exec, session: &str, key: &str) {
+        match self.run_of(session) {
+            Some(run) if run.key == key && run.open() => {}
+            found => exec.wrong(format!("{key} was dispatched into {session} without an open claim: {found:?}")),
+        }
+    }
+
+    fn run_of(&self, session: &str) -> Option<Run> {
+        self.store.all::<Run>().into_iter().find(|r| r.session_key == session)
+    }
+
+    /// A webhook: three tries, as the plugin does. True when it was accepted.
+    async fn post(&self, exec: &Exec, command: &Command) -> bool {
+        for _ in 0..3 {
+            let open = *self.open.lock().unwrap_or_else(PoisonError::into_inner);
+            if open {
+                match self.office.run(&Actor::Agent { name: "agent".into() }, command).await {
+                    Ok(_) => return true,
+                    Err(Error::Refused(_)) => return false,
+                    Err(_) => {}
+                }
+            }
+            exec.sleep(2_000).await;
+        }
+        false
+    }
+}
+
+/// One turn of an agent.
+pub struct Turn {
+    /// Where it runs.
+    pub gateway: Arc<Gateway>,
+    /// Its session.
+    pub session: String,
+    /// Its run id.
+    pub run: String,
+}
+
+/// Plays a turn to its end.
+pub async fn work(turn: Turn) {
+    let gateway = turn.gateway.clone();
+    let board = gateway.board.clone();
+    let exec = gateway.exec.clone();
+    let Some(run) = board.run_of(&turn.session) else { return };
+    let script = board.scripts.lock().unwrap_or_else(PoisonError::into_inner).get(&run.task).copied();
+    let script = script.unwrap_or(Script::Complete);
+    gateway.publish(&turn.session, &turn.run, RunSign::Started);
+    let seconds = match script {
+        Script::Slow => 600,
+        Script::Mute if run.attempt == 1 => 0,
+        _ => exec.rng(|r| r.between(2, 25)),
+    };
+    turn.busy(seconds).await;
+    let end = turn.play(script, &run).await;
+    gateway.finish(&turn.session, &turn.run, end);
+}
+
+fn finished(words: &str) -> RunEnd {
+    RunEnd { how: RunEndKind::Finished, last_words: words.into(), reason: None }
+}
+
+impl Turn {
+    /// Works visibly.
+    async fn busy(&self, seconds: i64) {
+        let exec = &self.gateway.exec;
+        let until = exec.now() + seconds * 1_000;
+        while exec.now() < until {
+            let step = exec.rng(|r| r.between(300, 4_000));
+            exec.sleep(step).await;
+            self.gateway.publish(&self.session, &self.run, RunSign::Line("works".into()));
+        }
+    }
+
+    async fn play(&self, script: Script, run: &Run) -> RunEnd {
+        match script {
+            Script::Complete | Script::Slow => self.report(run).await,
+            Script::Forget => finished("I think that is all."),
+            Script::Fail(times) if run.attempt <= times => {
+                RunEnd { how: RunEndKind::Failed, last_words: String::new(), reason: Some("the model failed".into()) }
+            }
+            Script::Fail(_) => self.report(run).await,
+            Script::Mute if run.attempt == 1 => {
+                self.gateway.exec.sleep(3 * 3_600_000).await;
+                finished("Here I am.")
+            }
+            Script::Mute => self.report(run).await,
+            Script::PullRequest => {
+                let patch = TaskPatch { pr_number: Some(Some(7)), ..TaskPatch::default() };
+                self.gateway.board.post(&self.gateway.exec, &Command::UpdateTask(run.task, patch)).await;
+                finished("I opened a pull request.")
+            }
+            Script::Ask | Script::AskAndGoOn => self.ask(script, run).await,
+        }
+    }
+
+    async fn ask(&self, script: Script, run: &Run) -> RunEnd {
+        let session = |with: fn(&mut crate::gateway::Session) -> bool| self.gateway.session(&self.session, with);
+        if !session(|s| s.asked) {
+            let Ok(Some(message)) = Body::parse("Red or green?") else { return finished("") };
+            let signal = Command::RaiseSignal(NewSignal {
+                task: run.task,
+                session_key: self.session.trim_start_matches("agent:main:").to_owned(),
+                agent_id: "main".into(),
+                run_id: Some(self.run.clone()),
+                kind: SignalKind::Question,
+                severity: SignalSeverity::Normal,
+                message,
+            });
+            if !self.gateway.board.post(&self.gateway.exec, &signal).await {
+                return finished("I could not ask.");
+            }
+            session(|s| std::mem::replace(&mut s.asked, true));
+            if script == Script::AskAndGoOn {
+                let seconds = self.gateway.exec.rng(|r| r.between(20, 200));
+                self.busy(seconds).await;
+            }
+        }
+        if session(|s| s.answered) { self.report(run).await } else { finished("I asked and wait.") }
+    }
+
+    async fn report(&self, run: &Run) -> RunEnd {
+        if self.gateway.session(&self.session, |s| s.reported) {
+            return finished("Already reported.");
+        }
+        let Ok(Some(summary)) = Body::parse("It is done.") else { return finished("") };
+        let report = Command::CompleteTask(Completion {
+            task: run.task,
+            summary,
+            pr_url: None,
+            notes: None,
+            agent: Some("agent".into()),
+            session_key: Some(self.session.clone()),
+            run_id: Some(self.run.clone()),
+        });
+        if self.gateway.board.post(&self.gateway.exec, &report).await {
+            self.gateway.session(&self.session, |s| s.reported = true);
+            self.gateway.board.reported.lock().unwrap_or_else(PoisonError::into_inner).push(run.task);
+            finished("Done.")
+        } else {
+            finished("I could not report.")
+        }
+    }
+}

@@ -1,0 +1,410 @@
+//! A runtime that keeps and breaks the promises of the real gateways: keys remembered in
+//! memory only, `wait` that says nothing of what it does not know, sessions resumed under a
+//! new run id after its own restart (new generation) or forgotten (old), lost answers, lost
+//! events, dropped connections.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use clutch_orchestrator::runtime::{RunEnd, RunEndKind, RunEvent, RunSign, SeenRun, Sighting};
+use futures_util::future::{AbortHandle, abortable};
+
+use crate::{
+    agent::{Turn, work},
+    client::Client,
+    exec::{Exec, Group, WORLD},
+    store::SimStore,
+};
+
+/// Which gateway is played.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Generation {
+    /// 2026.9: shows its runs, resumes after a restart.
+    New,
+    /// 2026.2: shows that there are words, nothing else, and resumes nothing.
+    Old,
+}
+
+/// A run as the gateway's ledger keeps it.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// Id.
+    pub id: String,
+    /// Its end, if it has one.
+    pub end: Option<RunEnd>,
+    /// Made by the gateway to go on after its restart.
+    pub resumed: bool,
+}
+
+/// A session as it is kept on disk.
+#[derive(Clone, Debug, Default)]
+pub struct Session {
+    /// Keys of the messages in it.
+    pub keys: Vec<String>,
+    /// Its runs.
+    pub runs: Vec<Record>,
+    /// Newest words of the agent.
+    pub words: Option<String>,
+    /// The agent asked.
+    pub asked: bool,
+    /// A person's answer is in it.
+    pub answered: bool,
+    /// The agent reported.
+    pub reported: bool,
+}
+
+struct Active {
+    run: String,
+    handle: AbortHandle,
+}
+
+struct State {
+    up: bool,
+    // Disk.
+    sessions: BTreeMap<String, Session>,
+    cut_off: Vec<String>,
+    // Memory.
+    keys: BTreeMap<String, String>,
+    active: BTreeMap<String, Active>,
+    preparing: BTreeMap<String, AbortHandle>,
+    ended: BTreeMap<String, RunEnd>,
+    process: Group,
+    // What the witness wrote down.
+    calls: BTreeMap<String, u32>,
+    resumes: u64,
+    clients: Vec<Arc<Client>>,
+}
+
+/// The gateway; one handle, shared.
+pub struct Gateway {
+    /// The executor.
+    pub exec: Exec,
+    /// What agents report to.
+    pub store: Arc<SimStore>,
+    /// Which generation.
+    pub generation: Generation,
+    /// How agents behave and report.
+    pub board: Arc<crate::agent::Board>,
+    state: Mutex<State>,
+}
+
+impl Gateway {
+    /// A gateway that runs.
+    #[must_use]
+    pub fn new(exec: Exec, store: Arc<SimStore>, board: Arc<crate::agent::Board>, generation: Generation) -> Arc<Self> {
+        let process = exec.group();
+        let state = State {
+            up: true,
+            sessions: BTreeMap::new(),
+            cut_off: Vec::new(),
+            keys: BTreeMap::new(),
+            active: BTreeMap::new(),
+            preparing: BTreeMap::new(),
+            ended: BTreeMap::new(),
+            process,
+            calls: BTreeMap::new(),
+            resumes: 0,
+            clients: Vec::new(),
+        };
+        Arc::new(Self { exec, store, generation, board, state: Mutex::new(state) })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether it runs.
+    pub fn up(&self) -> bool {
+        self.lock().up
+    }
+
+    /// Registers a client for events.
+    pub fn welcome(&self, client: Arc<Client>) {
+        let mut state = self.lock();
+        state.clients.retain(|c| !self.exec.is_dead(c.group()));
+        state.clients.push(client);
+    }
+
+    /// All clients of living servers.
+    pub fn clients(&self) -> Vec<Arc<Client>> {
+        self.lock().clients.iter().filter(|c| !self.exec.is_dead(c.group())).cloned().collect()
+    }
+
+    /// Dies at once.
+    pub fn crash(&self) {
+        let process = {
+            let mut state = self.lock();
+            if !state.up {
+                return;
+            }
+            state.up = false;
+            state.keys.clear();
+            state.preparing.clear();
+            state.ended.clear();
+            let cut: Vec<(String, String)> = state.active.iter().map(|(s, a)| (s.clone(), a.run.clone())).collect();
+            state.active.clear();
+            for (session, run) in cut {
+                if self.generation == Generation::New {
+                    let record = state.sessions.get_mut(&session).and_then(|s| s.runs.iter_mut().find(|r| r.id == run));
+                    if let Some(record) = record {
+                        record.end = Some(RunEnd {
+                            how: RunEndKind::Failed,
+                            last_words: String::new(),
+                            reason: Some("exited before restart".into()),
+                        });
+                        state.cut_off.push(session);
+                    }
+                }
+            }
+            state.process
+        };
+        self.exec.say(|| "gateway dies".into());
+        self.exec.count("gateway died");
+        self.exec.kill(process);
+        for client in self.clients() {
+            client.drop_connection("the gateway is gone");
+        }
+    }
+
+    /// Comes up again; a new gateway goes on with what was cut off after a while.
+    pub fn restart(self: &Arc<Self>) {
+        let (process, cut) = {
+            let mut state = self.lock();
+            if state.up {
+                return;
+            }
+            state.up = true;
+            state.process = self.exec.group();
+            (state.process, std::mem::take(&mut state.cut_off))
+        };
+        self.exec.say(|| "gateway is back".into());
+        for session in cut {
+            let (exec, gateway) = (self.exec.clone(), self.clone());
+            let resume = async move {
+                let wait = exec.rng(|r| r.between(200, 20_000));
+                exec.sleep(wait).await;
+                gateway.resume(&session);
+            };
+            self.exec.spawn(process, "resumption", Box::pin(resume));
+        }
+    }
+
+    fn resume(self: &Arc<Self>, session: &str) {
+        let run = {
+            let mut state = self.lock();
+            let fits = state.sessions.contains_key(session) && !state.active.contains_key(session);
+            if !fits {
+                return;
+            }
+            state.resumes += 1;
+            format!("resumed-{}", state.resumes)
+        };
+        self.exec.count("gateway resumed a run by itself");
+        self.exec.say(|| format!("gateway resumes {session} as {run}"));
+        self.begin(session, &run, None, true);
+    }
+
+    /// Begins a turn. Every turn that is no resumption is a delivery of `key`; a second one is a double.
+    fn begin(self: &Arc<Self>, session: &str, run: &str, key: Option<&str>, resumed: bool) {
+        let (turn, handle) = abortable(work(Turn { gateway: self.clone(), session: session.to_owned(), run: run.to_owned() }));
+        let (process, doubled) = {
+            let mut state = self.lock();
+            let kept = state.sessions.entry(session.to_owned()).or_default();
+            kept.runs.push(Record { id: run.to_owned(), end: None, resumed });
+            let mut doubled = false;
+            if let Some(key) = key {
+                kept.keys.push(key.to_owned());
+                let calls = state.calls.entry(key.to_owned()).or_insert(0);
+                *calls += 1;
+                doubled = *calls > 1;
+            }
+            state.active.insert(session.to_owned(), Active { run: run.to_owned(), handle });
+            (state.process, doubled)
+        };
+        // An old gateway cannot be asked whether an answer arrived; sent again after a restart it is told twice.
+        let excused = self.generation == Generation::Old && key.is_some_and(|k| k.starts_with("signal-"));
+        if doubled && !excused {
+            self.exec.wrong(format!("the model was called twice for {key:?} in {session}"));
+        }
+        self.check_alone(session);
+        self.exec.count("model called");
+        self.exec.spawn(process, "turn", Box::pin(async move { let _ = turn.await; }));
+    }
+
+    /// Two agents never work on one task at the same time.
+    fn check_alone(&self, session: &str) {
+        let Some((task, _)) = session.rsplit_once(":r") else { return };
+        let active: Vec<String> = self.lock().active.keys().filter(|s| s.starts_with(task)).cloned().collect();
+        if active.len() > 1 {
+            self.exec.wrong(format!("several agents work on one task: {active:?}"));
+        }
+    }
+
+    /// `agent`.
+    pub fn start(self: &Arc<Self>, session: &str, key: &str) -> String {
+        let known = self.lock().keys.get(key).cloned();
+        if let Some(run) = known {
+            self.exec.count("the same key was sent again");
+            return run;
+        }
+        self.lock().keys.insert(key.to_owned(), key.to_owned());
+        self.board.check_claim(&self.exec, session, key);
+        self.exec.say(|| format!("gateway takes {key} in {session}"));
+        let (gateway, session, run) = (self.clone(), session.to_owned(), key.to_owned());
+        let process = self.lock().process;
+        let to = session.clone();
+        let (prepare, handle) = abortable(async move {
+            let wait = gateway.exec.rng(|r| r.between(0, 300));
+            gateway.exec.sleep(wait).await;
+            gateway.lock().preparing.remove(&session);
+            gateway.begin(&session, &run, Some(&run), false);
+        });
+        self.lock().preparing.insert(to, handle);
+        // Between the answer and the first row nothing shows the run.
+        self.exec.spawn(process, "preparation", Box::pin(async move { let _ = prepare.await; }));
+        key.to_owned()
+    }
+
+    /// `chat.send`.
+    pub fn steer(self: &Arc<Self>, session: &str, key: &str) -> String {
+        let known = self.lock().keys.get(key).cloned();
+        if let Some(run) = known {
+            self.exec.count("the same key was sent again");
+            return run;
+        }
+        self.exec.say(|| format!("gateway is told {key} in {session}"));
+        let busy = {
+            let mut state = self.lock();
+            state.keys.insert(key.to_owned(), key.to_owned());
+            state.sessions.entry(session.to_owned()).or_default().answered = true;
+            state.active.contains_key(session)
+        };
+        if busy {
+            let end = RunEnd { how: RunEndKind::Finished, last_words: String::new(), reason: None };
+            {
+                let mut state = self.lock();
+                let kept = state.sessions.entry(session.to_owned()).or_default();
+                kept.keys.push(key.to_owned());
+                // Its own row shows no end: the turn that was at work answers it.
+                kept.runs.push(Record { id: key.to_owned(), end: None, resumed: false });
+                *state.calls.entry(key.to_owned()).or_insert(0) += 1;
+            }
+            self.exec.count("words reached a turn at work");
+            self.publish(session, key, RunSign::Ended(end));
+        } else {
+            self.begin(session, key, Some(key), false);
+        }
+        key.to_owned()
+    }
+
+    /// `agent.wait`, without the waiting.
+    pub fn ended(&self, run: &str) -> Option<RunEnd> {
+        self.lock().ended.get(run).cloned()
+    }
+
+    /// `tasks.list`, `chat.history`, `sessions.describe`.
+    pub fn sight(&self, session: &str, key: &str) -> Sighting {
+        let state = self.lock();
+        let Some(kept) = state.sessions.get(session) else {
+            let active = (self.generation == Generation::New).then_some(false);
+            return Sighting { active, ..Sighting::default() };
+        };
+        match self.generation {
+            Generation::Old => Sighting {
+                begun: !kept.runs.is_empty(),
+                active: None,
+                runs: Vec::new(),
+                last_words: kept.words.clone(),
+            },
+            Generation::New => Sighting {
+                begun: kept.keys.iter().any(|k| k == key),
+                active: Some(state.active.contains_key(session)),
+                runs: kept
+                    .runs
+                    .iter()
+                    .map(|r| SeenRun { run_id: r.id.clone(), end: r.end.clone(), resumed: r.resumed })
+                    .collect(),
+                last_words: kept.words.clone(),
+            },
+        }
+    }
+
+    /// `sessions.abort`, and `sessions.delete` with `forget`.
+    pub fn abort(&self, session: &str, forget: bool) {
+        let stopped = {
+            let mut state = self.lock();
+            if let Some(preparing) = state.preparing.remove(session) {
+                preparing.abort();
+            }
+            let stopped = state.active.remove(session);
+            if let Some(active) = &stopped {
+                active.handle.abort();
+                let end = RunEnd { how: RunEndKind::Aborted, last_words: String::new(), reason: None };
+                state.ended.insert(active.run.clone(), end.clone());
+                let record = state.sessions.get_mut(session).and_then(|s| s.runs.iter_mut().find(|r| r.id == active.run));
+                if let Some(record) = record {
+                    record.end = Some(end);
+                }
+            }
+            if forget {
+                state.sessions.remove(session);
+            }
+            stopped
+        };
+        self.exec.say(|| format!("gateway stops {session}, forget: {forget}"));
+        if let Some(active) = stopped {
+            let end = RunEnd { how: RunEndKind::Aborted, last_words: String::new(), reason: None };
+            self.publish(session, &active.run, RunSign::Ended(end));
+        }
+    }
+
+    /// A turn's own view of its session.
+    pub fn session<T>(&self, session: &str, with: impl FnOnce(&mut Session) -> T) -> T {
+        with(self.lock().sessions.entry(session.to_owned()).or_default())
+    }
+
+    /// A turn ends by itself.
+    pub fn finish(&self, session: &str, run: &str, end: RunEnd) {
+        {
+            let mut state = self.lock();
+            state.active.remove(session);
+            state.ended.insert(run.to_owned(), end.clone());
+            if let Some(kept) = state.sessions.get_mut(session) {
+                if !end.last_words.is_empty() {
+                    kept.words = Some(end.last_words.clone());
+                }
+                if let Some(record) = kept.runs.iter_mut().find(|r| r.id == run) {
+                    record.end = Some(end.clone());
+                }
+            }
+        }
+        self.exec.say(|| format!("run {run} ends: {:?} {:?}", end.how, end.last_words));
+        self.publish(session, run, RunSign::Ended(end));
+    }
+
+    /// Tells everybody who is connected; some hear nothing.
+    pub fn publish(&self, session: &str, run: &str, what: RunSign) {
+        let event = Arc::new(RunEvent { session: session.to_owned(), run_id: run.to_owned(), at: self.exec.wall(), what });
+        for client in self.clients() {
+            client.hear(&event);
+        }
+    }
+
+    /// Sessions in which something runs.
+    pub fn at_work(&self) -> Vec<String> {
+        self.lock().active.keys().cloned().collect()
+    }
+
+    /// How often a key began a turn or reached one.
+    pub fn calls(&self, key: &str) -> u32 {
+        self.lock().calls.get(key).copied().unwrap_or(0)
+    }
+
+    /// Which group its turns run in.
+    pub fn process(&self) -> Group {
+        let state = self.lock();
+        if state.up { state.process } else { WORLD }
+    }
+}
