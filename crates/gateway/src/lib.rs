@@ -4,7 +4,8 @@
 //! - [`wire`]: the frames as they travel.
 //! - [`session`]: the protocol without any I/O: frames, commands and the time go in,
 //!   effects come out. Everything that can go wrong is tested here.
-//! - [`actor`], [`transport`]: the one task that owns the socket and performs the effects.
+//! - `actor`, `transport`: the one task that owns the socket and performs the effects.
+//! - `care`: renews subscriptions, looks up what was missed, and watches our plugin.
 //! - [`runtime`]: [`OpenClaw`], what the rest of the program holds.
 //! - [`signs`], [`sight`], [`plugin`]: pure readers of events, of a session's traces and
 //!   of the gateway's plugin settings.

@@ -4,5 +4,6 @@
 
 mod cuts;
 mod session;
+mod socket;
 mod support;
 mod transcripts;

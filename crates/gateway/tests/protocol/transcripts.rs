@@ -88,6 +88,21 @@ fn a_run_is_told_in_order_and_its_end_once() {
 }
 
 #[test]
+fn the_second_answer_tells_the_end_when_no_event_did() {
+    let mut replay = Replay::new();
+    replay.open();
+    for line in crate::support::transcript("run-2026.9.6") {
+        match &line {
+            crate::support::Line::In(frame)
+                if frame["payload"]["state"] == "final" || frame["payload"]["data"]["phase"] == "end" => {}
+            _ => replay.play(line),
+        }
+    }
+    assert_eq!(ends(&replay, "run-1"), [&end(RunEndKind::Finished, "all done", None)]);
+    assert_eq!(replay.missed, 5, "the ends of lifecycle, two items, a command and the chat");
+}
+
+#[test]
 fn every_way_of_ending_is_told_apart() {
     let replay = Replay::of("ends-2026.9.6");
     assert_eq!(ends(&replay, "run-ab").len(), 1);

@@ -1,0 +1,228 @@
+//! The actor and the caretaker against a small gateway of our own on a real socket, for what
+//! a real gateway does not do on command: lose events, drop the connection, be something else.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use clutch_gateway::{Config, GatewayTask, OpenClaw, Secret};
+use clutch_orchestrator::runtime::{AgentRuntime, DownReason, RunEndKind, RunSign, RuntimeError, RuntimeState};
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
+use tokio_tungstenite::{WebSocketStream, accept_hdr_async};
+
+const LONG: Duration = Duration::from_secs(60);
+
+struct Gate {
+    listener: TcpListener,
+}
+
+struct Peer {
+    socket: WebSocketStream<TcpStream>,
+}
+
+impl Gate {
+    async fn open() -> (Self, String) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("ws://{}/", listener.local_addr().unwrap());
+        (Self { listener }, url)
+    }
+
+    /// Takes a connection and greets it as a gateway with this boot id.
+    async fn greet(&self, boot: &str) -> Peer {
+        let (stream, _) = tokio::time::timeout(LONG, self.listener.accept()).await.expect("a connection").unwrap();
+        #[expect(clippy::result_large_err, reason = "the shape is the library's")]
+        let check = |request: &Request, response: Response| -> Result<Response, ErrorResponse> {
+            assert!(request.headers().get("origin").is_none(), "gateways refuse an Origin");
+            Ok(response)
+        };
+        let mut peer = Peer { socket: accept_hdr_async(stream, check).await.unwrap() };
+        peer.event("connect.challenge", json!({"nonce": "n", "ts": 1}), None).await;
+        let (id, params) = peer.asked("connect").await;
+        assert_eq!(params["device"]["nonce"], "n");
+        let methods = ["agent.wait", "sessions.messages.subscribe"];
+        let hello =
+            json!({"protocol": 4, "server": {"version": "9", "bootId": boot}, "features": {"methods": methods}});
+        peer.answer(&id, hello).await;
+        peer
+    }
+}
+
+impl Peer {
+    async fn send(&mut self, frame: Value) {
+        self.socket.send(Message::text(frame.to_string())).await.unwrap();
+    }
+
+    async fn event(&mut self, name: &str, payload: Value, seq: Option<u64>) {
+        self.send(json!({"type": "event", "event": name, "payload": payload, "seq": seq})).await;
+    }
+
+    async fn started(&mut self, run_id: &str, seq: u64) {
+        let payload =
+            json!({"runId": run_id, "sessionKey": "agent:main:s", "stream": "lifecycle", "data": {"phase": "start"}});
+        self.event("agent", payload, Some(seq)).await;
+    }
+
+    async fn answer(&mut self, id: &str, payload: Value) {
+        self.send(json!({"type": "res", "id": id, "ok": true, "payload": payload})).await;
+    }
+
+    async fn next(&mut self) -> Message {
+        tokio::time::timeout(LONG, self.socket.next()).await.expect("a frame").unwrap().unwrap()
+    }
+
+    /// The next call, which must be of this method: its id and parameters.
+    async fn asked(&mut self, method: &str) -> (String, Value) {
+        let message = self.next().await;
+        let frame: Value = serde_json::from_str(message.to_text().unwrap()).unwrap();
+        assert_eq!(frame["method"], method, "{frame}");
+        (frame["id"].as_str().unwrap().to_owned(), frame["params"].clone())
+    }
+}
+
+fn claw(url: &str) -> (Arc<OpenClaw>, GatewayTask, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let (claw, task) = OpenClaw::connect(Config {
+        url: url.to_owned(),
+        token: Secret::new(" secret "),
+        identity_dir: folder.path().to_owned(),
+        legacy_identity: None,
+        version: "0.0.0".into(),
+    });
+    (claw, task, folder)
+}
+
+async fn until(claw: &OpenClaw, fits: impl Fn(&RuntimeState) -> bool) -> RuntimeState {
+    let mut states = claw.state();
+    let found = tokio::time::timeout(LONG, states.wait_for(|state| fits(state))).await;
+    found.unwrap_or_else(|_| panic!("now {:?}", *claw.state().borrow())).unwrap().clone()
+}
+
+fn up(state: &RuntimeState) -> bool {
+    matches!(state, RuntimeState::Connected { .. })
+}
+
+#[tokio::test]
+async fn after_missed_events_the_ends_of_runs_are_looked_up() {
+    let (gate, url) = Gate::open().await;
+    let (claw, task, _folder) = claw(&url);
+    let mut events = claw.events();
+    let mut peer = gate.greet("a").await;
+    until(&claw, up).await;
+    peer.started("run-1", 1).await;
+    peer.started("run-2", 2).await;
+    peer.event("tick", json!({}), Some(7)).await;
+    for _ in 0..2 {
+        let (id, params) = peer.asked("agent.wait").await;
+        let ended = json!({"runId": "run-1", "status": "ok", "endedAt": 5, "terminalReply": {"text": "done"}});
+        let unknown = json!({"runId": "run-2", "status": "timeout"});
+        peer.answer(&id, if params["runId"] == "run-1" { ended } else { unknown }).await;
+    }
+    let mut seen = Vec::new();
+    while seen.len() < 3 {
+        let event = tokio::time::timeout(LONG, events.recv()).await.unwrap().unwrap();
+        seen.push((event.run_id.clone(), event.what.clone()));
+    }
+    assert_eq!(seen[..2], [("run-1".into(), RunSign::Started), ("run-2".into(), RunSign::Started)]);
+    let (run, RunSign::Ended(end)) = &seen[2] else { panic!("{seen:?}") };
+    assert_eq!((run.as_str(), end.how, end.last_words.as_str()), ("run-1", RunEndKind::Finished, "done"));
+    // The event that comes late after all tells nothing new.
+    let end = json!({"runId": "run-1", "sessionKey": "agent:main:s", "stream": "lifecycle", "data": {"phase": "end"}});
+    peer.event("agent", end, Some(8)).await;
+    peer.started("run-3", 9).await;
+    let event = tokio::time::timeout(LONG, events.recv()).await.unwrap().unwrap();
+    assert_eq!(event.run_id, "run-3");
+    task.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_new_connection_renews_subscriptions_and_asks_only_about_the_same_gateways_runs() {
+    let (gate, url) = Gate::open().await;
+    let (claw, task, _folder) = claw(&url);
+    let wanted = json!({"key": "agent:main:s"});
+    claw.subscribe("sessions.messages.subscribe", wanted.clone());
+    claw.subscribe("sessions.messages.subscribe", wanted.clone());
+    claw.subscribe("not.offered", json!({}));
+
+    let mut peer = gate.greet("a").await;
+    let (id, params) = peer.asked("sessions.messages.subscribe").await;
+    assert_eq!(params, wanted);
+    peer.answer(&id, json!({"subscribed": true})).await;
+    until(&claw, up).await;
+    let mut events = claw.events();
+    peer.started("run-1", 1).await;
+    events.recv().await.unwrap();
+    let pending = tokio::spawn({
+        let claw = Arc::clone(&claw);
+        async move { claw.request("status", json!({}), LONG).await }
+    });
+    peer.asked("status").await;
+    drop(peer);
+    assert!(matches!(pending.await.unwrap(), Err(RuntimeError::Unknown(_))));
+    let RuntimeState::Down { why, .. } = until(&claw, |state| !up(state)).await else { panic!("not down") };
+    assert_eq!(why, DownReason::Lost);
+
+    // The same gateway process: subscriptions again, and the run may have ended meanwhile.
+    let mut peer = gate.greet("a").await;
+    let (id, _) = peer.asked("sessions.messages.subscribe").await;
+    peer.answer(&id, json!({})).await;
+    let (id, _) = peer.asked("agent.wait").await;
+    peer.answer(&id, json!({"runId": "run-1", "status": "timeout"})).await;
+    until(&claw, up).await;
+    drop(peer);
+
+    // Another process: it does not know the old runs.
+    let mut peer = gate.greet("b").await;
+    let (id, _) = peer.asked("sessions.messages.subscribe").await;
+    peer.answer(&id, json!({})).await;
+    until(&claw, up).await;
+    task.shutdown().await;
+    assert!(matches!(peer.next().await, Message::Close(_)), "nothing else is asked, and it says goodbye");
+    assert!(matches!(claw.models().await, Err(RuntimeError::Away(_))));
+}
+
+#[tokio::test]
+async fn another_server_at_the_address_is_told_apart() {
+    for (reply, words) in
+        [("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n", "HTTP 404"), ("SSH-2.0-x\r\n", "not like an OpenClaw")]
+    {
+        let (gate, url) = Gate::open().await;
+        let (claw, task, _folder) = claw(&url);
+        let (mut stream, _) = gate.listener.accept().await.unwrap();
+        let mut request = vec![0; 4096];
+        let read = stream.read(&mut request).await.unwrap();
+        let request = String::from_utf8_lossy(&request[..read]).to_lowercase();
+        assert!(request.starts_with("get / http/1.1") && !request.contains("secret"), "{request}");
+        stream.write_all(reply.as_bytes()).await.unwrap();
+        drop(stream);
+        let state = until(&claw, |state| matches!(state, RuntimeState::Down { .. })).await;
+        let RuntimeState::Down { why, sentence, .. } = state else { panic!("not down") };
+        assert_eq!(why, DownReason::Other, "{sentence}");
+        assert!(sentence.contains(words), "{sentence}");
+        task.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn an_address_that_is_none_is_said_so() {
+    let (claw, task, _folder) = claw("ftp://somewhere");
+    let state = until(&claw, |state| matches!(state, RuntimeState::Down { .. })).await;
+    let RuntimeState::Down { sentence, .. } = state else { panic!("not down") };
+    assert!(sentence.contains("not a usable gateway address") && sentence.contains("OPENCLAW_WS_URL"), "{sentence}");
+    task.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_secure_address_without_a_secure_server_is_said_so() {
+    let (gate, url) = Gate::open().await;
+    let (claw, task, _folder) = claw(&url.replace("ws://", "wss://"));
+    let (mut stream, _) = gate.listener.accept().await.unwrap();
+    stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
+    let state = until(&claw, |state| matches!(state, RuntimeState::Down { .. })).await;
+    let RuntimeState::Down { sentence, .. } = state else { panic!("not down") };
+    assert!(sentence.contains("No secure connection"), "{sentence}");
+    task.shutdown().await;
+}
