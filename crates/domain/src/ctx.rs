@@ -4,7 +4,8 @@ use uuid::Uuid;
 
 use crate::{actor::Actor, time::Millis};
 
-/// Gives fresh random ids. The caller brings the randomness.
+/// Gives fresh ids. The caller brings the randomness, and gives the same row of ids each
+/// time that one decision runs its rule.
 pub trait Ids: Send {
     /// A new UUID, version 4.
     fn fresh(&mut self) -> Uuid;

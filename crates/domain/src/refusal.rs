@@ -126,6 +126,8 @@ refusals! {
     RunEnded => Conflict, "run_ended", "This run has already ended.";
     /// Somebody else leads.
     LeaseLost => Conflict, "lease_lost", "Another server leads the work loop now.";
+    /// Eight ids in a row clashed.
+    IdsExhausted => Conflict, "ids_exhausted", "No free id was found for the task; try again.";
     /// Only a person may do this.
     HumansOnly => Forbidden, "humans_only", "Only a person in the browser may do this.";
 }

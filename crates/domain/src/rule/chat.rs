@@ -13,7 +13,7 @@ use crate::{
     rule::{Decided, line},
     text::preview,
     time::Millis,
-    view::{Stop, View},
+    view::{Seen, Stop, View},
 };
 
 /// Most messages that go with a chat in one step.
@@ -92,7 +92,28 @@ pub(crate) fn remove_messages(view: &View, change: &mut Change, chat: ChatId) ->
     Ok(())
 }
 
-/// Writes a message. One that answers a run exists once, whoever brings it.
+/// An answer without a run id that was posted this recently may be the one that comes now with a run id, or the other way round.
+const SAME_ANSWER_MS: i64 = 600_000;
+
+/// The message that is this answer already: the same words by the coordinator, lately, with a run id where
+/// the new one has none, or without where it has one.
+fn same_answer(view: &View, new: &NewMessage, now: Millis) -> Result<Option<Seen<Message>>, Stop> {
+    if new.author != crate::actor::COORDINATOR {
+        return Ok(None);
+    }
+    let fold = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let words = fold(new.content.as_str());
+    let newest = Range::NewestChildren { kind: Kind::Message, parent: new.chat.to_string(), before: None, limit: 20 };
+    Ok(view.list::<Message>(newest)?.into_iter().find(|m| {
+        m.is.author == new.author
+            && m.is.run_id.is_some() != new.run_id.is_some()
+            && now.since(m.is.created_at) < SAME_ANSWER_MS
+            && fold(m.is.content.as_str()) == words
+    }))
+}
+
+/// Writes a message. One that answers a run exists once, whoever brings it: the bridge with the
+/// run's id, or an older plugin that does not know the id.
 pub fn post(view: &View, new: &NewMessage, ctx: &mut Ctx<'_>) -> Decided {
     let chat = view.must::<Chat>(new.chat, Refusal::ChatNotFound)?;
     let id = MessageId(ctx.ids.fresh());
@@ -101,6 +122,18 @@ pub fn post(view: &View, new: &NewMessage, ctx: &mut Ctx<'_>) -> Decided {
         if view.taken(&message_run_name(run))? {
             return Err(Refusal::MessageExists.into());
         }
+    }
+    if let Some(same) = same_answer(view, new, ctx.now)? {
+        let Some(run) = &new.run_id else { return Err(Refusal::MessageExists.into()) };
+        let mut is = same.is;
+        is.run_id = Some(run.clone());
+        change.claim(message_run_name(run), DocKey::new(Kind::Message, is.id));
+        change.put(same.rev, is).touch(Scope::Chat(new.chat));
+        let log = line(ctx, Some(chat.is.project), None, "message_matched", &[("run", run.clone())]);
+        change.activity.push(log);
+        return Ok(change);
+    }
+    if let Some(run) = &new.run_id {
         change.claim(message_run_name(run), DocKey::new(Kind::Message, id));
     }
     let person = new.author != crate::actor::COORDINATOR;

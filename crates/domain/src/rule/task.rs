@@ -24,14 +24,15 @@ use crate::{
 const COLUMN: u32 = 500;
 /// Most comments, edges and signals that go with a task.
 const HANGING: u32 = 2_000;
+/// How many ids are tried when the first eight characters clash; one clash in four billion is usual.
+const ID_TRIES: u32 = 8;
 
 /// Makes a task at the end of its column.
 pub fn create(view: &View, new: &NewTask, ctx: &mut Ctx<'_>) -> Decided {
     view.must::<Project>(new.project, Refusal::ProjectNotFound)?;
     let counts = counts(view, new.project)?;
     let mut change = Change::default();
-    // A clash of the first eight characters fails the claim below: the use-case decides anew, with a fresh id.
-    let id = TaskId(ctx.ids.fresh());
+    let id = free_id(view, new.project, ctx)?;
     let number = next_number(view, &mut change, "task-number")?;
     let mut task = Task {
         id,
@@ -352,6 +353,19 @@ fn renumber(view: &View, change: &mut Change, placed: &Placed, ctx: &Ctx<'_>) ->
         change.put(other.rev, is);
     }
     Ok(())
+}
+
+/// An id whose first eight characters are free in the project.
+///
+/// A decision's ids are the same each time that its rule is run, so a look at one of them is found again.
+fn free_id(view: &View, project: ProjectId, ctx: &mut Ctx<'_>) -> Result<TaskId, Stop> {
+    for _ in 0..ID_TRIES {
+        let id = TaskId(ctx.ids.fresh());
+        if !view.taken(&id8_name(project, id))? {
+            return Ok(id);
+        }
+    }
+    Err(Refusal::IdsExhausted.into())
 }
 
 fn fields_changed(old: &Task, new: &Task) -> Vec<(&'static str, String)> {
