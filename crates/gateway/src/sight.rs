@@ -44,7 +44,15 @@ pub fn assemble(key: &str, traces: Traces<'_>) -> Sighting {
     let mut runs: Vec<Seen> = Vec::new();
     let rows = list(traces.history, "messages");
     let info = traces.history.map(|history| &history["sessionInfo"]).filter(|info| info.is_object());
-    let (active, active_ids) = activity(info, traces.row);
+    let (mut active, mut active_ids) = activity(info, traces.row);
+    // The history names the run that it shows in flight, also where the row does not.
+    let in_flight = traces.history.map(|history| text(&history["inFlightRun"], "runId")).unwrap_or_default();
+    if !in_flight.is_empty() {
+        active = Some(true);
+        if !active_ids.contains(&in_flight) {
+            active_ids.push(in_flight);
+        }
+    }
 
     for task in list(traces.tasks, "tasks") {
         read_ledger(&mut runs, task);
