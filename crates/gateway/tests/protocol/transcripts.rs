@@ -224,6 +224,11 @@ fn after_a_restart_the_new_run_is_this_attempt_continued() {
     let runs: Vec<_> = second.runs.iter().map(|run| (run.run_id.as_str(), run.end.is_some(), run.resumed)).collect();
     assert_eq!(runs, [("run-k", true, false), (NEW, false, true)]);
 
+    // The history alone, with its run in flight, is enough.
+    let alone = sighting("run-k", None, history[1], None);
+    assert_eq!((alone.active, alone.runs.len()), (Some(true), 2));
+    assert_eq!(alone.runs[1].end, None);
+
     let last = sighting("run-k", Some(tasks[2]), history.last().unwrap(), Some(replay.answers("sessions.describe")[0]));
     assert_eq!(last.active, Some(false));
     assert!(last.runs[1].resumed);
