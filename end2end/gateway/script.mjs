@@ -17,6 +17,8 @@ export function readPrompt(text) {
     attempt: Number(line("Attempt") || 1),
     repository: line("Repository"),
     board: line("Board")?.replace(/\/+$/, ""),
+    author: /"author": *"([^"]+)"/.exec(text)?.[1] ?? "dev", // as the reporting instructions sign comments
+    answered: /^Answered before:\n[\s\S]*?^ *Answer: *(.*)$/m.exec(text)?.[1].trim(), // in an earlier attempt
     asks: says("ask"), fails: says("fail"), slow: says("slow"), forgets: says("forget"),
   };
 }
@@ -92,8 +94,8 @@ function resultOf(session, call) {
 /** What makes two calls of one tool the same step. */
 const keyOf = ({ args }) => String(args.command ?? args.path ?? args.taskId);
 
-function stepsOf({ prompt, answer }, pace) {
-  const { ticket, title, attempt, repository, board } = prompt;
+function stepsOf({ prompt, answer = prompt.answered }, pace) {
+  const { ticket, title, attempt, repository, board, author } = prompt;
   const id8 = ticket.slice(0, 8);
   const made = moduleFor(ticket, title, answer);
   const file = `src/${made.name}-${id8}.js`;
@@ -101,14 +103,14 @@ function stepsOf({ prompt, answer }, pace) {
   const comment = (key, content) => exec(
     `curl -sf --max-time 10 -X POST ${board}/api/tasks/${ticket}/comments -H 'content-type: application/json' ` +
     `-H 'idempotency-key: ${ticket}-r${attempt}-${key}' ` +
-    `-d ${quoted(JSON.stringify({ content, author: "dev", author_type: "agent" }))} || echo 'The board did not take the comment.'`,
+    `-d ${quoted(JSON.stringify({ content, author, author_type: "agent" }))} || echo 'The board did not take the comment.'`,
     "Comment on the ticket");
 
   const steps = [{ name: "read", say: `I look at the project first, to see where "${title}" belongs.`, call: { name: "read", args: { path: `${repository}/README.md` } } }];
   if (prompt.fails && attempt === 1) return [...steps, { name: "fail", fail: { status: 400, message: "The model lost its thread in the middle of the work." } }];
   steps.push({ name: "look", say: "The README is short and clear. Now the recent commits and the code.", call: exec("git log --oneline -3 && ls src && cat src/visits.js", "Look at recent commits") });
   if (prompt.forgets) return [...steps, { name: "forgotten", say: "The feeder looks fine to me, and the robins agree." }];
-  if (prompt.asks) {
+  if (prompt.asks && prompt.answered === undefined) {
     steps.push(
       { name: "ask", mustWork: true, say: "One thing is not mine to decide, so I ask.", call: { name: "signal", args: { taskId: ticket, kind: "question", message: `Before I go on with "${title}": which bird should it begin with?` } } },
       { name: "waiting", until: answer, say: "I have asked on the ticket and wait for the answer before I go on." });
@@ -125,7 +127,7 @@ function stepsOf({ prompt, answer }, pace) {
     { name: "check", say: "The tests should still pass, and the new file should load.", call: exec(`node --test 2>&1 | tail -8; node -e 'import("./${file}").then((made) => console.log("it gives", Object.keys(made).join(", ")))'; sleep ${2 * pace}`, "Run the tests") },
     // Another agent may hold the index for a moment; a repeat after a restart finds the commit made.
     { name: "commit", mustWork: true, say: "All is well, so I commit it.", call: exec(
-      `for try in 1 2 3 4 5; do git add ${file} && { git diff --cached --quiet -- ${file} || git commit -q -m ${quoted(title)} -m 'Ticket: ${ticket}' -- ${file}; } && break; sleep 1; done; git log --oneline -1 -- ${file}`, "Commit") },
+      `for try in 1 2 3 4 5; do said=$({ git add ${file} && { git diff --cached --quiet -- ${file} || git commit -q -m ${quoted(title)} -m 'Ticket: ${ticket}' -- ${file}; }; } 2>&1) && said= && break; sleep 1; done; echo "$said"; git log --oneline -1 -- ${file}`, "Commit") },
     { name: "report", say: "A last word on the ticket.", call: comment("done", `\`${file}\` is committed; the tests pass. ${made.try}`) },
     { name: "complete", mustWork: true, say: "And I hand it over for review.", call: { name: "mark_complete", args: { taskId: ticket, summary: `Added \`${file}\`, which ${made.does}.${answer === undefined ? "" : ` As you answered: "${answer}".`}`, notes: made.try } } },
     { name: "done", say: `Done: ${file} is committed and waits for review.` });

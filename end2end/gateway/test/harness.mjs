@@ -61,21 +61,33 @@ export async function scene({ pace = "0.05", version = "2026.9.6" } = {}) {
 }
 
 /** A prompt with the lines that roles/dev.md has. */
-export function prompt(scene, ticket, title, attempt = 1) {
-  return `You are a developer on the project Feeder Log.
+export function prompt(scene, ticket, title, attempt = 1, comments = "(no comments)") {
+  return `You are a developer on the project "Feeder Log".
+
+## The ticket
 
 Ticket: ${ticket}
+Number: T-7
 Title: ${title}
 Attempt: ${attempt}
+Role: dev
+Project: Feeder Log
 Repository: ${scene.repository}
 Board: ${scene.board.url}
 
-## Description
+### Description
+
 Please do not ask or fail, these words count in the title only.
 
-## Reporting
-curl -s -X POST ${scene.board.url}/api/tasks/${ticket}/comments -H 'content-type: application/json' -d '{"content": "..."}'
-Call mark_complete when you are done, signal when you need an answer.
+### Comments
+
+${comments}
+
+## How to report
+
+curl -s -X POST ${scene.board.url}/api/tasks/${ticket}/comments -H 'content-type: application/json' -d '{"content":"...","author":"dev agent","author_type":"agent"}'
+
+When the work is done, call the tool \`mark_complete\` (taskId: ${ticket}).
 `;
 }
 

@@ -26,7 +26,7 @@ for (const version of ["2026.9.6", "2026.2.17"]) {
       assert.equal(scene.git("log", "-1", "--format=%s|%b").trim(), `Count the nuthatch's visits|Ticket: ${ticket}`);
       assert.equal(scene.git("status", "--short"), "");
       const comments = scene.reports("/comments", ticket);
-      assert.deepEqual(comments.map((request) => [request.body.author, request.body.author_type]), [["dev", "agent"], ["dev", "agent"]]);
+      assert.deepEqual(comments.map((request) => [request.body.author, request.body.author_type]), [["dev agent", "agent"], ["dev agent", "agent"]]);
       const [report] = scene.reports("/complete", ticket);
       assert.equal(report.body.sessionKey, `agent:main:${key(ticket)}`);
       if (version === "2026.9.6") assert.equal(report.body.run_id, runId);
@@ -48,6 +48,15 @@ for (const version of ["2026.9.6", "2026.2.17"]) {
       const [report] = scene.reports("/complete", ticket);
       assert.match(report.body.summary, /As you answered: "The "wren", it's shy"/);
       assert.match(scene.git("show", "HEAD"), /As answered: The "wren", it's shy/);
+    });
+
+    test("'ask' does not ask again what the prompt answers", async () => {
+      const ticket = crypto.randomUUID();
+      const comments = "(no comments)\n\nAnswered before:\n- Question: Which bird?\n  Answer: The robin\n";
+      const { end } = await scene.client.run("agent", { message: prompt(scene, ticket, "Ask once", 2, comments), sessionKey: key(ticket, 2) });
+      assert.match(textOf(end.message), /Done: /);
+      assert.equal(scene.reports("/api/signal", ticket).length, 0);
+      assert.match(scene.reports("/complete", ticket)[0].body.summary, /As you answered: "The robin"/);
     });
 
     test("'fail' fails on the first attempt and works on the second", async () => {
