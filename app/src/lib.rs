@@ -1,1 +1,19 @@
-//! What people see.
+//! What people see: pages, components and the server functions behind them.
+//!
+//! Feature `ssr` renders on the server, feature `hydrate` runs in the browser;
+//! each is turned on by one leaf crate only (`server`, `frontend`).
+
+pub mod api;
+pub mod error;
+pub mod live;
+pub mod model;
+pub mod pages;
+#[cfg(feature = "ssr")]
+mod document;
+#[cfg(feature = "ssr")]
+pub mod site;
+pub mod ui;
+
+#[cfg(feature = "ssr")]
+pub use document::shell;
+pub use pages::App;

@@ -82,19 +82,13 @@ fn plugin_later() -> Check {
 }
 
 fn plugin_check(trouble: &PluginTrouble, settings: &SiteSettings) -> Check {
-    Check {
-        id: "plugin".into(),
-        state: CheckState::Bad,
-        title: "OpenClutch plugin".into(),
-        sentence: match trouble.code.as_str() {
-            "not_loaded" => format!("{} Merge these lines into openclaw.json, then restart the gateway.", stop(&trouble.sentence)),
-            "not_allowed_to_hear" | "tools_hidden" => {
-                format!("{} The lines below belong into openclaw.json; the gateway reads them at its next start.", stop(&trouble.sentence))
-            }
-            _ => trouble.sentence.clone(),
-        },
-        command: snippet(&trouble.code, settings),
-    }
+    let (sentence, command) = match snippet(&trouble.code, settings) {
+        Some(lines) => {
+            (format!("{} Or merge the lines below into openclaw.json and restart the gateway.", stop(&trouble.sentence)), Some(lines))
+        }
+        None => (trouble.sentence.clone(), command_in(&trouble.sentence)),
+    };
+    Check { id: "plugin".into(), state: CheckState::Bad, title: "OpenClutch plugin".into(), sentence, command }
 }
 
 /// The sentence with a full stop.
@@ -120,7 +114,8 @@ fn snippet(code: &str, settings: &SiteSettings) -> Option<String> {
       }}
     }}
   }},
-  "tools": {{ "toolSearch": false, "alsoAllow": ["signal", "mark_complete"] }}
+  "channels": {{ "clutch": {{ "enabled": true }} }},
+  "tools": {{ "alsoAllow": ["openclutch"] }}
 }}"#
         )),
         "not_allowed_to_hear" => Some(
@@ -135,7 +130,7 @@ fn snippet(code: &str, settings: &SiteSettings) -> Option<String> {
         ),
         "tools_hidden" => Some(
             r#"{
-  "tools": { "toolSearch": false, "alsoAllow": ["signal", "mark_complete"] }
+  "tools": { "alsoAllow": ["openclutch"] }
 }"#
             .into(),
         ),

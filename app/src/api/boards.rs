@@ -1,0 +1,110 @@
+//! The board and its cards.
+
+use clutch_domain::{
+    id::{ProjectId, TaskId},
+    task::{Priority, Status},
+};
+use leptos::prelude::*;
+
+use super::Saved;
+use crate::{error::AppError, model::board::BoardPage};
+
+/// A project's board.
+#[server(prefix = "/fn", endpoint = "load_board")]
+pub async fn load_board(slug: String) -> Result<BoardPage, AppError> {
+    use clutch_domain::{
+        query::{Query, Snapshot, answer},
+        refusal::Refusal,
+    };
+
+    use super::edge;
+    use crate::{model::board_page, site::site};
+
+    let load = async {
+        let site = site()?;
+        let query = Query::Board { project: edge::project(&site, &slug).await?.id };
+        let read = site.office.read(&query.fetch()).await?;
+        match answer(&query, &read.value) {
+            Snapshot::Board(board) => Ok(board_page(&board, read.version)),
+            _ => Err(Refusal::ProjectNotFound.into()),
+        }
+    };
+    edge::told(load.await)
+}
+
+/// Makes a ticket and shows the board.
+#[server(prefix = "/fn", endpoint = "create_task")]
+pub async fn create_task(
+    project: ProjectId,
+    slug: String,
+    title: String,
+    #[server(default)] description: Option<String>,
+    status: Status,
+    priority: Priority,
+    #[server(default)] role: Option<String>,
+) -> Result<Saved, AppError> {
+    use clutch_domain::{
+        command::{Command, NewTask},
+        task::Role,
+        text::{Body, Slug, Title},
+    };
+
+    use super::edge::{filled, save, told};
+
+    let (new, slug) = told((|| {
+        let new = NewTask {
+            project,
+            title: Title::parse(&title)?,
+            description: Body::parse(&description.unwrap_or_default())?,
+            status,
+            priority,
+            role: filled(role).and_then(|r| r.parse::<Role>().ok()),
+            assignee: None,
+            requires_human_review: false,
+            tags: Vec::new(),
+            dependencies: Vec::new(),
+        };
+        Ok::<_, AppError>((new, Slug::parse(&slug)?))
+    })())?;
+    let saved = save(Command::CreateTask(new)).await?;
+    leptos_axum::redirect(&format!("/projects/{slug}/board"));
+    Ok(saved)
+}
+
+/// Where a moved card goes within its column.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Spot {
+    /// Below all others.
+    #[default]
+    End,
+    /// Above all others.
+    Top,
+}
+
+/// Moves a ticket across or within columns: beside a card, or to an end of the column.
+#[server(prefix = "/fn", endpoint = "move_task")]
+pub async fn move_task(
+    task: TaskId,
+    to: Status,
+    #[server(default)] before: Option<TaskId>,
+    #[server(default)] after: Option<TaskId>,
+    #[server(default)] spot: Spot,
+    #[server(default)] reopen: bool,
+) -> Result<Saved, AppError> {
+    use clutch_domain::command::{Command, MoveTask, Place};
+
+    let place = match (before, after, spot) {
+        (Some(card), _, _) => Place::Before(card),
+        (_, Some(card), _) => Place::After(card),
+        (_, _, Spot::Top) => Place::Top,
+        (_, _, Spot::End) => Place::End,
+    };
+    super::edge::save(Command::MoveTask(MoveTask { task, to, place, reason: None, resolution: None, reopen })).await
+}
+
+/// Removes a ticket, its comments and its edges.
+#[server(prefix = "/fn", endpoint = "delete_task")]
+pub async fn delete_task(task: TaskId) -> Result<Saved, AppError> {
+    super::edge::save(clutch_domain::command::Command::DeleteTask(task)).await
+}

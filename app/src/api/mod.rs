@@ -1,0 +1,106 @@
+//! Server functions: thin calls of use-cases. Always POST. Those behind a form take
+//! url-encoded fields and answer a plain form post with a redirect, so they work
+//! before the WASM is there and without JavaScript.
+
+// The macro makes a struct of each function's arguments; their names say what they are.
+#[allow(missing_docs)]
+mod boards;
+mod home;
+#[allow(missing_docs)]
+mod projects;
+#[allow(missing_docs)]
+mod tasks;
+
+pub use boards::*;
+pub use home::*;
+pub use projects::*;
+pub use tasks::*;
+
+use serde::{Deserialize, Serialize};
+
+/// A change was kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Saved {
+    /// Version of the project's live queries at which the change shows; 0 when nothing changed.
+    pub version: u64,
+}
+
+#[cfg(feature = "ssr")]
+pub(crate) mod edge {
+    //! What all server functions share on the server.
+
+    use clutch_domain::{
+        command::Command,
+        doc::{Scope, number_name, slug_name},
+        project::Project,
+        range::{Fetch, Range},
+        refusal::Refusal,
+        task::Task,
+    };
+    use clutch_orchestrator::office::Done;
+    use leptos::prelude::*;
+
+    use super::Saved;
+    use crate::{
+        error::AppError,
+        site::{Site, site, who},
+    };
+
+    /// Runs a command for the person at the page.
+    pub async fn run(command: Command) -> Result<Done, AppError> {
+        told(async { Ok(site()?.office.run(&who(), &command).await?) }.await)
+    }
+
+    /// Runs a command and answers where it shows.
+    pub async fn save(command: Command) -> Result<Saved, AppError> {
+        run(command).await.map(|done| saved(&done))
+    }
+
+    fn saved(done: &Done) -> Saved {
+        let of_project = done.committed.scopes.iter().filter(|(scope, _)| matches!(scope, Scope::Project(_)));
+        Saved { version: of_project.map(|(_, rev)| *rev).max().unwrap_or(0) }
+    }
+
+    /// Gives an error its HTTP status, where a program asks. A form's answer stays a redirect.
+    pub fn told<T>(answer: Result<T, AppError>) -> Result<T, AppError> {
+        if let Err(error) = &answer
+            && !wants_html()
+            && let Some(response) = use_context::<leptos_axum::ResponseOptions>()
+        {
+            response.set_status(error.class.status());
+        }
+        answer
+    }
+
+    /// A browser's form without our code, rather than our code.
+    fn wants_html() -> bool {
+        use_context::<http::request::Parts>().is_some_and(|parts| {
+            parts.headers.get(http::header::ACCEPT).and_then(|v| v.to_str().ok()).is_some_and(|v| v.contains("text/html"))
+        })
+    }
+
+    /// A text field: trimmed, and nothing when empty.
+    pub fn filled(text: Option<String>) -> Option<String> {
+        text.map(|t| t.trim().to_owned()).filter(|t| !t.is_empty())
+    }
+
+    /// The project with this slug.
+    pub async fn project(site: &Site, slug: &str) -> Result<Project, AppError> {
+        let range = Range::unique(slug_name(slug));
+        let read = site.office.read(&Fetch { scopes: Vec::new(), ranges: vec![range.clone()] }).await?;
+        read.value.first::<Project>(&range).cloned().ok_or_else(|| Refusal::ProjectNotFound.into())
+    }
+
+    /// The task that a person names: `T-12`, `12`, or its id.
+    pub async fn task(site: &Site, name: &str) -> Result<Task, AppError> {
+        let name = name.trim();
+        let digits = name.strip_prefix("T-").or_else(|| name.strip_prefix("t-")).unwrap_or(name);
+        let range = match (digits.parse::<u64>(), name.parse::<clutch_domain::id::TaskId>()) {
+            (Ok(number), _) => Range::unique(number_name(number)),
+            (_, Ok(id)) => Range::doc(clutch_domain::doc::Kind::Task, id),
+            _ => return Err(Refusal::TaskNotFound.into()),
+        };
+        let read = site.office.read(&Fetch { scopes: Vec::new(), ranges: vec![range.clone()] }).await?;
+        read.value.first::<Task>(&range).cloned().ok_or_else(|| Refusal::TaskNotFound.into())
+    }
+}

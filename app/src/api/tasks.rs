@@ -1,0 +1,139 @@
+//! One ticket: its panel, its fields, and what is said about it.
+
+use clutch_domain::id::{DependencyId, SignalId, TaskId};
+use leptos::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::Saved;
+use crate::{error::AppError, model::task::TaskPage};
+
+/// A ticket with all that hangs on it. `task` is `T-12`, `12` or the id.
+#[server(prefix = "/fn", endpoint = "load_task")]
+pub async fn load_task(slug: String, task: String) -> Result<TaskPage, AppError> {
+    use clutch_domain::{
+        query::{Query, Snapshot, answer},
+        range::{Fetch, Range},
+        refusal::Refusal,
+        task::Task,
+    };
+
+    use super::edge;
+    use crate::{
+        model::{Extra, other_tasks, task_page},
+        site::site,
+    };
+
+    let load = async {
+        let site = site()?;
+        let project = edge::project(&site, &slug).await?.id;
+        let task = edge::task(&site, &task).await?.id;
+        let query = Query::Task { project, task };
+        let read = site.office.read(&query.fetch()).await?;
+        let snapshot = answer(&query, &read.value);
+        let ranges: Vec<Range> = other_tasks(&snapshot).iter().map(|id| Range::doc(clutch_domain::doc::Kind::Task, id)).collect();
+        let others = site.office.read(&Fetch { scopes: Vec::new(), ranges: ranges.clone() }).await?.value;
+        let extra = Extra { others: ranges.iter().filter_map(|r| others.first::<Task>(r).cloned()).collect() };
+        match &snapshot {
+            Snapshot::Task(view) => Ok(task_page(view, &extra, read.version)),
+            _ => Err(Refusal::TaskNotFound.into()),
+        }
+    };
+    edge::told(load.await)
+}
+
+/// A field of a ticket that a person edits in place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Field {
+    /// One line.
+    Title,
+    /// Markdown; empty clears.
+    Description,
+    /// `low` to `urgent`.
+    Priority,
+    /// Kind of agent; empty clears.
+    Role,
+    /// Free text; empty clears.
+    Assignee,
+    /// Separated by commas.
+    Tags,
+    /// `true` or `false`.
+    NeedsReview,
+}
+
+/// Changes one field of a ticket.
+#[server(prefix = "/fn", endpoint = "edit_task")]
+pub async fn edit_task(task: TaskId, field: Field, #[server(default)] value: String) -> Result<Saved, AppError> {
+    use clutch_domain::{
+        command::{Command, TaskPatch},
+        task::{Priority, Role},
+        text::{Body, Title},
+    };
+
+    use super::edge::{filled, save, told};
+    use crate::error::Class;
+
+    let unknown = || AppError::new(Class::Invalid, "value_unknown", format!("\u{201c}{value}\u{201d} is not one of the choices."));
+    let patch = told((|| {
+        let mut patch = TaskPatch::default();
+        match field {
+            Field::Title => patch.title = Some(Title::parse(&value)?),
+            Field::Description => patch.description = Some(Body::parse(&value)?),
+            Field::Priority => patch.priority = Some(value.parse::<Priority>().map_err(|()| unknown())?),
+            Field::Role => {
+                patch.role = Some(filled(Some(value.clone())).map(|v| v.parse::<Role>().map_err(|()| unknown())).transpose()?);
+            }
+            Field::Assignee => patch.assignee = Some(filled(Some(value.clone()))),
+            Field::Tags => patch.tags = Some(value.split(',').filter_map(|t| filled(Some(t.to_owned()))).collect()),
+            Field::NeedsReview => patch.requires_human_review = Some(value == "true"),
+        }
+        Ok::<_, AppError>(patch)
+    })())?;
+    save(Command::UpdateTask(task, patch)).await
+}
+
+/// Writes a comment as the person at the page.
+#[server(prefix = "/fn", endpoint = "add_comment")]
+pub async fn add_comment(task: TaskId, content: String) -> Result<Saved, AppError> {
+    use clutch_domain::{
+        actor::OWNER,
+        command::{Command, NewComment},
+        refusal::Refusal,
+        talk::{AuthorType, CommentType},
+        text::Body,
+    };
+
+    use super::edge::{save, told};
+
+    let content = told(Body::parse(&content).and_then(|b| b.ok_or(Refusal::ContentMissing)).map_err(AppError::from))?;
+    let comment = NewComment { task, author: OWNER.into(), author_type: AuthorType::Human, content, kind: CommentType::Message };
+    save(Command::AddComment(comment)).await
+}
+
+/// Answers an agent's question; the loop carries the answer into its session.
+#[server(prefix = "/fn", endpoint = "answer_signal")]
+pub async fn answer_signal(signal: SignalId, response: String) -> Result<Saved, AppError> {
+    use clutch_domain::{command::Command, refusal::Refusal, text::Body};
+
+    use super::edge::{save, told};
+
+    let body = told(Body::parse(&response).and_then(|b| b.ok_or(Refusal::ResponseMissing)).map_err(AppError::from))?;
+    save(Command::AnswerSignal(signal, body)).await
+}
+
+/// `task` waits for `other` (`T-12`, `12` or an id) from now on.
+#[server(prefix = "/fn", endpoint = "add_dependency")]
+pub async fn add_dependency(task: TaskId, other: String) -> Result<Saved, AppError> {
+    use super::edge;
+
+    let other = edge::told(async { edge::task(&crate::site::site()?, &other).await }.await)?;
+    edge::save(clutch_domain::command::Command::AddDependency(task, other.id)).await
+}
+
+/// It does not wait any more.
+#[server(prefix = "/fn", endpoint = "remove_dependency")]
+pub async fn remove_dependency(edge: DependencyId) -> Result<Saved, AppError> {
+    use clutch_domain::command::{Command, EdgeRef};
+
+    super::edge::save(Command::RemoveDependency(EdgeRef::Id(edge))).await
+}

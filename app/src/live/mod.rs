@@ -1,0 +1,87 @@
+//! The live feed as pages see it. One WebSocket per tab keeps every open page true;
+//! on the server all of this stands still.
+
+#[cfg(feature = "hydrate")]
+mod socket;
+
+use std::{collections::BTreeMap, rc::Rc};
+
+use clutch_domain::{id::TaskId, query::Query};
+use leptos::prelude::*;
+use serde::de::DeserializeOwned;
+
+use crate::model::home::Gateway;
+
+/// How the feed stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Feed {
+    /// Not connected yet; the page is as the server painted it.
+    Starting,
+    /// Every change arrives by itself.
+    Live,
+    /// No connection; it is tried again by itself. Why, in a sentence.
+    Lost(String),
+}
+
+/// A page that takes parts. Parts have names and are replaced whole ([`crate::model`]).
+pub trait Sink {
+    /// A new or changed part.
+    fn put(&self, name: &str, json: &str);
+    /// A part went.
+    fn del(&self, name: &str);
+    /// Names of all parts that the page holds.
+    fn names(&self) -> Vec<String>;
+    /// A frame was taken whole; the page now holds this version.
+    fn settled(&self, version: u64);
+}
+
+/// The feed, shared through Leptos' context.
+#[derive(Clone, Copy)]
+pub struct Live {
+    /// How it stands.
+    pub feed: RwSignal<Feed>,
+    /// The gateway's state.
+    pub gateway: RwSignal<Option<Gateway>>,
+    lines: StoredValue<BTreeMap<TaskId, ArcRwSignal<Option<String>>>>,
+}
+
+impl Live {
+    /// A feed that is not connected yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { feed: RwSignal::new(Feed::Starting), gateway: RwSignal::new(None), lines: StoredValue::new(BTreeMap::new()) }
+    }
+
+    /// What the agent of a task does right now.
+    #[must_use]
+    pub fn line(&self, task: TaskId) -> ArcRwSignal<Option<String>> {
+        self.lines.try_update_value(|lines| lines.entry(task).or_default().clone()).unwrap_or_default()
+    }
+
+    /// Keeps a page true until the present owner goes. The page holds `version` already.
+    pub fn watch(&self, query: Query, version: u64, sink: Rc<dyn Sink>) {
+        #[cfg(feature = "hydrate")]
+        socket::watch(*self, query, version, sink);
+        #[cfg(not(feature = "hydrate"))]
+        let _ = (query, version, sink);
+    }
+}
+
+impl Default for Live {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The feed of this page.
+#[must_use]
+pub fn use_live() -> Live {
+    expect_context::<Live>()
+}
+
+/// A part from its JSON. A part that this build does not understand is left out; the
+/// server closes old builds' sockets, so the page reloads soon.
+#[must_use]
+pub fn read<T: DeserializeOwned>(json: &str) -> Option<T> {
+    serde_json::from_str(json).ok()
+}

@@ -1,0 +1,107 @@
+//! One card.
+
+use clutch_domain::{
+    id::TaskId,
+    task::{Role, Status},
+};
+use leptos::prelude::*;
+
+use super::state::{BoardState, needs_you};
+use crate::{
+    live::use_live,
+    model::board::Card,
+    ui::{Ago, Avatar, Icon, PriorityMark, StatusMark},
+};
+
+/// A card of the board. The whole of it leads to its panel; it is followed, so one change
+/// paints one card.
+#[component]
+pub fn CardItem(
+    /// Where it lies.
+    board: BoardState,
+    /// Which.
+    id: TaskId,
+    /// The one whose panel is open.
+    chosen: Memo<Option<u64>>,
+) -> impl IntoView {
+    let Some(card) = board.card(id) else { return ().into_any() };
+    let line = use_live().line(id);
+    let class = {
+        let card = card.clone();
+        move || {
+            let card = card.read();
+            let mut class = String::from("card");
+            if needs_you(&card) {
+                class.push_str(" need");
+            }
+            if chosen.get() == Some(card.number) {
+                class.push_str(" sel");
+            }
+            if board.lifted.get() == Some(id) {
+                class.push_str(" held");
+            }
+            class
+        }
+    };
+    view! {
+        <li class=class data-card=id.to_string() id=format!("card-{id}")>
+            {move || inside(card.get(), line.get())}
+        </li>
+    }
+    .into_any()
+}
+
+fn inside(card: Card, line: Option<String>) -> impl IntoView {
+    let asks = card.ask.as_ref().map(|ask| {
+        view! { <p class="ask"><b>"Asks you: "</b>{ask.text.clone()}</p> }
+    });
+    let review = (card.ask.is_none() && needs_you(&card)).then(|| view! { <p class="ask"><b>"Your review"</b>" is wanted"</p> });
+    let agent = card.agent.as_ref().filter(|_| card.ask.is_none()).map(|agent| {
+        view! {
+            <p class="live">
+                <Avatar role=agent.role busy=true />
+                <span class="cut">{line.unwrap_or_else(|| agent.state.clone())}</span>
+            </p>
+        }
+    });
+    let why = card.why.clone().filter(|_| card.agent.is_none()).map(|why| {
+        let icon = if card.status == Status::Blocked { "alert" } else { "clock" };
+        view! { <p class="why"><Icon name=icon /><span>{why}</span></p> }
+    });
+    let attempt = card.agent.as_ref().filter(|a| a.attempt > 1).map(|a| view! { <span>{format!("attempt {}", a.attempt)}</span> });
+    let role = card.role.map(|role| view! { <span class=role_class(role)>{role.label()}</span> });
+    let waits = (card.open_dependencies > 0).then(|| {
+        let label = format!("Waits for {} tickets", card.open_dependencies);
+        view! { <span class="mark" role="img" aria-label=label.clone() title=label><Icon name="lock" />{card.open_dependencies}</span> }
+    });
+    let linked = (card.open_dependencies == 0 && card.dependencies > 0).then(|| {
+        view! { <span class="mark" role="img" aria-label="Everything it waited for is done" title="Everything it waited for is done"><Icon name="link" />{card.dependencies}</span> }
+    });
+    let blocks = (card.dependents > 0).then(|| {
+        let label = format!("{} tickets wait for this one", card.dependents);
+        view! { <span class="mark" role="img" aria-label=label.clone() title=label><Icon name="branch" />{card.dependents}</span> }
+    });
+    let pr = card.pr_number.map(|n| view! { <span class="mark"><Icon name="pr" />{format!("#{n}")}</span> });
+    let tags = card.tags.iter().take(3).map(|t| view! { <span class="tag">{t.clone()}</span> }).collect_view();
+    view! {
+        <div class="h">
+            <StatusMark status=card.status />
+            <span class="mono">{format!("T-{}", card.number)}</span>
+            <span class="age"><Ago at=card.since /></span>
+            <button type="button" class="icon-btn more js-only" data-menu aria-haspopup="menu"
+                aria-label=format!("Actions for T-{}", card.number)>
+                <Icon name="more" />
+            </button>
+        </div>
+        <h3><a class="cover" href=format!("?task=T-{}", card.number) data-noscroll draggable="false">{card.title}</a></h3>
+        {asks}{review}{agent}{why}
+        <div class="m"><PriorityMark priority=card.priority />{role}{tags}{waits}{linked}{blocks}{pr}{attempt}
+            {card.assignee.map(|name| view! { <span class="grow"></span><span class="who">{name}</span> })}
+        </div>
+    }
+}
+
+/// A role's chip.
+fn role_class(role: Role) -> String {
+    format!("chip role-{}", role.word())
+}

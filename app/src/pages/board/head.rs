@@ -1,0 +1,240 @@
+//! The header of a project's pages: name, tabs, the loop, the gateway, and on the board
+//! the filters and the phone's column tabs.
+
+use clutch_domain::task::Status;
+use leptos::{html, prelude::*};
+
+use super::state::{BoardState, Filter};
+use crate::{
+    api::{pause_loop, set_loop},
+    live::use_live,
+    model::home::CheckState,
+    ui::{CopyBox, Dot, Icon, StatusMark},
+};
+
+/// Name and tabs.
+#[component]
+pub fn ProjectHead(
+    /// Address.
+    slug: String,
+    /// Name.
+    #[prop(into)]
+    name: Signal<String>,
+    /// `#rrggbb`.
+    #[prop(into)]
+    color: Signal<String>,
+    /// On the settings page.
+    #[prop(optional)]
+    settings: bool,
+    /// Chips at the right.
+    #[prop(optional)]
+    children: Option<Children>,
+) -> impl IntoView {
+    let here = move |on: bool| on.then_some("page");
+    view! {
+        <header class="top">
+            <h1><Dot color /><span class="cut">{move || name.get()}</span></h1>
+            <nav class="tabs" aria-label="Project">
+                <a class="tab" href=format!("/projects/{slug}/board") aria-current=here(!settings)>"Board"</a>
+                <a class="tab" href=format!("/projects/{slug}/settings") aria-current=here(settings)>"Settings"</a>
+            </nav>
+            <span class="grow"></span>
+            {children.map(|c| c())}
+        </header>
+    }
+    .into_any()
+}
+
+/// The board's header.
+#[component]
+pub fn BoardHeader(state: BoardState) -> impl IntoView {
+    let head = state.head;
+    let slug = head.with_untracked(|h| h.slug.clone());
+    view! {
+        <ProjectHead slug name=Signal::derive(move || head.with(|h| h.name.clone())) color=Signal::derive(move || head.with(|h| h.color.clone()))>
+            <LoopChip state />
+            <GatewayChip />
+            <a class="btn p new" href="?new" data-noscroll><Icon name="plus" /><span>"New Ticket"</span></a>
+        </ProjectHead>
+    }
+}
+
+/// The loop: how many agents are at work, paused, or off; with the one thing to do about it.
+#[component]
+fn LoopChip(state: BoardState) -> impl IntoView {
+    let head = state.head;
+    let enabled = super::use_frame().loop_enabled;
+    let inside = move || {
+        let (on, paused, running) = head.with(|h| (h.loop_on, h.paused, h.running));
+        let button = |icon: &'static str, label: &'static str, action: fn(BoardState)| {
+            view! {
+                <button type="button" class="btn s q js-only" disabled=move || state.act.busy.get() != 0 on:click=move |_| action(state)>
+                    <Icon name=icon />{label}
+                </button>
+            }
+        };
+        if !enabled.get() {
+            view! { <span class="pulse idle"></span><span>"Loop off for this server"</span> }.into_any()
+        } else if !on {
+            view! { <span class="pulse idle"></span><span>"Loop off"</span>{button("play", "Switch on", |s| switch(s, true))} }.into_any()
+        } else if paused {
+            view! { <span class="pulse wait"></span><span>"Paused"{(running > 0).then(|| format!(" · {running} still running"))}</span>{button("play", "Resume", |s| pause(s, false))} }.into_any()
+        } else {
+            let pulse = if running > 0 { "pulse run" } else { "pulse ok" };
+            let words = if running > 0 { view! { <span><b>{running}</b>" running"</span> }.into_any() } else { view! { <span>"Loop on"</span> }.into_any() };
+            view! { <span class=pulse></span>{words}{button("pause", "Pause", |s| pause(s, true))} }.into_any()
+        }
+    };
+    view! { <div class="loop" role="group" aria-label="Work loop">{inside}</div> }
+}
+
+fn switch(state: BoardState, on: bool) {
+    let project = state.head.with_untracked(|h| h.project);
+    state.act.run(set_loop(project, on), |_| {});
+}
+
+fn pause(state: BoardState, paused: bool) {
+    let project = state.head.with_untracked(|h| h.project);
+    state.act.run(pause_loop(project, paused), |_| {});
+}
+
+/// The gateway: a word, and behind it the sentences and what to copy.
+#[component]
+fn GatewayChip() -> impl IntoView {
+    let live = use_live();
+    let class = move || {
+        live.gateway.with(|g| match g.as_ref().map(|g| g.state) {
+            Some(CheckState::Ok) => "pulse ok",
+            Some(CheckState::Bad) => "pulse bad",
+            _ => "pulse wait",
+        })
+    };
+    let checks = move || {
+        live.gateway.get().map(|g| {
+            g.checks
+                .into_iter()
+                .map(|c| {
+                    let class = match c.state {
+                        CheckState::Ok => "pulse ok",
+                        CheckState::Bad => "pulse bad",
+                        CheckState::Wait => "pulse wait",
+                        CheckState::Later => "pulse idle",
+                    };
+                    view! {
+                        <h3><span class=class></span>{c.title}</h3>
+                        <p>{c.sentence}</p>
+                        {c.command.map(|text| view! { <CopyBox text /> })}
+                    }
+                })
+                .collect_view()
+        })
+    };
+    view! {
+        <details class="pop gateway">
+            <summary><span class=class></span><span class="cut">{move || live.gateway.with(|g| g.as_ref().map_or("Gateway".into(), |g| g.word.clone()))}</span></summary>
+            <div class="pop-body">{checks}</div>
+        </details>
+    }
+}
+
+/// Filters, and a sentence about the whole project where there is one.
+#[component]
+pub fn Filters(state: BoardState) -> impl IntoView {
+    let head = state.head;
+    let filter = state.filter;
+    let change = move |f: fn(&mut Filter)| {
+        filter.update(f);
+        state.arrange();
+    };
+    let need = move || {
+        let n = head.with(|h| h.waiting);
+        (n > 0 || filter.with(|f| f.need)).then(|| {
+            view! {
+                <button type="button" class="pill need js-only" aria-pressed=move || filter.with(|f| f.need).to_string()
+                    on:click=move |_| change(|f| f.need = !f.need)>
+                    {n}{if n == 1 { " needs you" } else { " need you" }}
+                </button>
+            }
+        })
+    };
+    let running = move || {
+        let n = head.with(|h| h.running);
+        (n > 0 || filter.with(|f| f.running)).then(|| {
+            view! {
+                <button type="button" class="pill js-only" aria-pressed=move || filter.with(|f| f.running).to_string()
+                    on:click=move |_| change(|f| f.running = !f.running)>
+                    "Running "{n}
+                </button>
+            }
+        })
+    };
+    let notice = move || {
+        head.with(|h| h.notice.clone()).map(|text| view! { <p class="notice"><Icon name="alert" /><span>{text}</span></p> })
+    };
+    let no_repository = move || {
+        head.with(|h| (h.loop_on && h.local_path.is_none()).then(|| h.slug.clone())).map(|slug| {
+            view! {
+                <p class="notice">
+                    <Icon name="alert" />
+                    <span>"No agent starts before this project knows its repository. "<a href=format!("/projects/{slug}/settings")>"Give its path"</a></span>
+                </p>
+            }
+        })
+    };
+    view! {
+        <div class="bar">
+            {need}{running}
+            <label class="find js-only">
+                <Icon name="search" />
+                <input type="search" placeholder="Filter" aria-label="Filter tickets" data-filter
+                    on:input=move |ev| { filter.update(|f| f.words = event_target_value(&ev).trim().to_lowercase()); state.arrange(); } />
+                <kbd>"/"</kbd>
+            </label>
+            {notice}{no_repository}
+        </div>
+    }
+    .into_any()
+}
+
+/// On phones: one column at a time, with tabs; the columns are swiped.
+#[component]
+pub fn ColumnTabs(state: BoardState, node: NodeRef<html::Div>) -> impl IntoView {
+    let at = RwSignal::new(0_usize);
+    #[cfg(feature = "hydrate")]
+    Effect::new(move |_| {
+        if let Some(board) = node.get() {
+            let width = move |board: &web_sys::Element| f64::from(board.client_width().max(1));
+            let follow = board.clone();
+            let on_scroll = wasm_bindgen::closure::Closure::<dyn FnMut()>::new(move || {
+                let now = (f64::from(follow.scroll_left()) / width(&follow)).round() as usize;
+                if at.try_get_untracked().is_some_and(|old| old != now) {
+                    at.set(now.min(super::state::COLUMNS - 1));
+                }
+            });
+            let _ = board.add_event_listener_with_callback("scroll", wasm_bindgen::JsCast::unchecked_ref(on_scroll.as_ref()));
+            on_scroll.forget(); // lives as long as the board's element, which holds it
+            // First the column where something happens.
+            let first = state.counts.with_untracked(|c| [2, 1, 3, 0].into_iter().find(|n| c[*n] > 0)).unwrap_or(0);
+            if width(&board) < f64::from(board.scroll_width()) && board.client_width() < 768 {
+                board.set_scroll_left((first as f64 * width(&board)) as i32);
+            }
+        }
+    });
+    let go = move |n: usize| {
+        if let Some(board) = node.get_untracked() {
+            board.set_scroll_left(board.client_width() * n as i32);
+        }
+    };
+    let tabs = Status::ALL
+        .iter()
+        .enumerate()
+        .map(|(n, status)| {
+            view! {
+                <button type="button" aria-pressed=move || (at.get() == n).to_string() data-tab=status.word() on:click=move |_| go(n)>
+                    <StatusMark status=*status /><span class="word">{status.label()}</span><span class="c">{move || state.counts.with(|c| c[n])}</span>
+                </button>
+            }
+        })
+        .collect_view();
+    view! { <div class="col-tabs js-only" role="group" aria-label="Columns">{tabs}</div> }.into_any()
+}

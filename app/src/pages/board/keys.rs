@@ -1,0 +1,147 @@
+//! The board by keyboard. Arrows walk over the cards, Enter opens one, Space lifts it; lifted,
+//! arrows move it, Space drops it, Escape puts it back. Each step is said to screen readers.
+
+use clutch_domain::{command::Place, id::TaskId, task::Status};
+use leptos::prelude::*;
+use wasm_bindgen::JsCast;
+
+use super::{
+    menu::{Open, card_of},
+    state::{BoardState, COLUMNS},
+};
+
+/// The handler of all keys on the board.
+pub fn handler(state: BoardState, menu: RwSignal<Option<Open>>) -> impl Fn(web_sys::KeyboardEvent) + Copy + 'static {
+    move |event| {
+        if menu.get_untracked().is_some() || event.ctrl_key() || event.meta_key() || event.alt_key() {
+            return;
+        }
+        let Some(target) = event.target().and_then(|t| t.dyn_into::<web_sys::Element>().ok()) else { return };
+        // Buttons inside a card keep their own keys.
+        if target.closest("a.cover").ok().flatten().is_none() {
+            return;
+        }
+        let Some(id) = card_of(&target) else { return };
+        let lifted = state.lifted.get_untracked() == Some(id);
+        let key = event.key();
+        let used = match (key.as_str(), lifted) {
+            (" ", false) => lift(state, id),
+            (" " | "Enter", true) => drop_here(state, id),
+            ("Escape", true) => put_back(state, id),
+            ("ArrowUp" | "ArrowDown" | "ArrowLeft" | "ArrowRight", true) => shift(state, id, &key),
+            ("ArrowUp" | "ArrowDown" | "ArrowLeft" | "ArrowRight", false) => walk(state, id, &key),
+            _ => false,
+        };
+        if used {
+            event.prevent_default();
+            event.stop_propagation();
+        }
+    }
+}
+
+/// Where a card lies: column, place in it, cards in it.
+fn spot(state: BoardState, id: TaskId) -> Option<(usize, usize, usize)> {
+    (0..COLUMNS).find_map(|c| {
+        state.columns[c].with_untracked(|ids| ids.iter().position(|other| *other == id).map(|at| (c, at, ids.len())))
+    })
+}
+
+fn say(state: BoardState, id: TaskId, verb: &str, hint: &str) {
+    let title = state.peek(id).map_or_else(String::new, |c| c.title);
+    if let Some((column, at, of)) = spot(state, id) {
+        state.spoken.set(format!("{title} {verb}. {}, {} of {of}.{hint}", Status::ALL[column].label(), at + 1));
+    }
+}
+
+fn lift(state: BoardState, id: TaskId) -> bool {
+    state.lifted.set(Some(id));
+    say(state, id, "lifted", " Arrow keys move it, Space drops it, Escape puts it back.");
+    true
+}
+
+fn put_back(state: BoardState, id: TaskId) -> bool {
+    state.lifted.set(None);
+    state.undo(id);
+    say(state, id, "put back", "");
+    focus_card(id);
+    true
+}
+
+fn drop_here(state: BoardState, id: TaskId) -> bool {
+    state.lifted.set(None);
+    let Some((column, at, _)) = spot(state, id) else { return true };
+    let to = Status::ALL[column];
+    let above = at.checked_sub(1).and_then(|n| state.columns[column].with_untracked(|ids| ids.get(n).copied()));
+    say(state, id, "dropped", "");
+    if state.is_moved(id) {
+        let place = match above {
+            _ if to == Status::Done => Place::End,
+            Some(card) => Place::After(card),
+            None => Place::Top,
+        };
+        state.undo(id);
+        state.request_move(id, to, place);
+    }
+    focus_card(id);
+    true
+}
+
+fn shift(state: BoardState, id: TaskId, key: &str) -> bool {
+    let Some((column, at, of)) = spot(state, id) else { return true };
+    let (column, at) = match key {
+        "ArrowUp" => (column, at.saturating_sub(1)),
+        "ArrowDown" => (column, (at + 1).min(of.saturating_sub(1))),
+        "ArrowLeft" => (column.saturating_sub(1), at),
+        _ => ((column + 1).min(COLUMNS - 1), at),
+    };
+    // `done` is asked about at the drop; what waits for other tickets is told at once.
+    match state.show_move(id, Status::ALL[column], Place::Index(at as u32), true) {
+        Ok(()) => say(state, id, "moved", ""),
+        Err(refusal) => state.spoken.set(refusal.to_string()),
+    }
+    focus_card(id);
+    true
+}
+
+fn walk(state: BoardState, id: TaskId, key: &str) -> bool {
+    let Some((column, at, of)) = spot(state, id) else { return false };
+    let beside = |c: usize| state.columns[c].with_untracked(|ids| ids.get(at.min(ids.len().saturating_sub(1))).copied());
+    let next = match key {
+        "ArrowUp" => at.checked_sub(1).and_then(|n| state.columns[column].with_untracked(|ids| ids.get(n).copied())),
+        "ArrowDown" if at + 1 < of => state.columns[column].with_untracked(|ids| ids.get(at + 1).copied()),
+        "ArrowLeft" => (0..column).rev().find_map(beside),
+        "ArrowRight" => (column + 1..COLUMNS).find_map(beside),
+        _ => None,
+    };
+    if let Some(next) = next {
+        focus_card(next);
+    }
+    true
+}
+
+/// Gives a card the focus, after the page has taken its new shape.
+pub fn focus_card(id: TaskId) {
+    request_animation_frame(move || {
+        let link = document().query_selector(&format!("#card-{id} a.cover")).ok().flatten();
+        if let Some(link) = link.and_then(|l| l.dyn_into::<web_sys::HtmlElement>().ok()) {
+            let _ = link.focus();
+            link.scroll_into_view_with_scroll_into_view_options(&{
+                let options = web_sys::ScrollIntoViewOptions::new();
+                options.set_block(web_sys::ScrollLogicalPosition::Nearest);
+                options.set_inline(web_sys::ScrollLogicalPosition::Nearest);
+                options
+            });
+        }
+    });
+}
+
+/// Control or command with Enter sends a form from any of its fields.
+pub fn send_on_ctrl_enter(event: web_sys::KeyboardEvent) {
+    if event.key() == "Enter"
+        && (event.ctrl_key() || event.meta_key())
+        && let Some(form) = event.current_target().and_then(|t| t.dyn_into::<web_sys::HtmlFormElement>().ok())
+    {
+        event.prevent_default();
+        let _ = form.request_submit();
+    }
+}

@@ -1,0 +1,165 @@
+//! The board: six columns, a header, and the panel of the ticket that the address names.
+
+mod card;
+mod create;
+#[cfg(feature = "hydrate")]
+mod drag;
+mod head;
+mod keys;
+mod menu;
+mod state;
+
+use std::rc::Rc;
+
+use clutch_domain::{command::Place, id::TaskId, query::Query, task::Status};
+use leptos::{html, prelude::*};
+use leptos_meta::Title;
+use leptos_router::hooks::use_query_map;
+
+use super::{Empty, Trouble, frame::use_frame, task::TaskPanel, use_slug};
+use crate::{
+    api::load_board,
+    live::use_live,
+    model::board::BoardPage as Page,
+    ui::{Icon, StatusMark},
+};
+use card::CardItem;
+pub use head::ProjectHead;
+pub use keys::send_on_ctrl_enter;
+pub use menu::DeleteTicket;
+pub use state::BoardState;
+
+/// The page.
+#[component]
+pub fn BoardPage() -> impl IntoView {
+    let frame = use_frame();
+    let slug = use_slug();
+    let board = Resource::new_blocking(move || slug.get(), load_board);
+    view! {
+        <Suspense fallback=Skeleton>
+            {move || Suspend::new(async move {
+                let ready = frame.ready().await;
+                match ready.and(board.await) {
+                    Ok(page) => view! { <Board page /> }.into_any(),
+                    Err(error) => view! { <Trouble error /> }.into_any(),
+                }
+            })}
+        </Suspense>
+    }
+    .into_any()
+}
+
+/// What is there before the cards are: the same six columns.
+#[component]
+fn Skeleton() -> impl IntoView {
+    let columns = (0..state::COLUMNS)
+        .map(|n| {
+            let cards = (0..3 - n % 3).map(|_| view! { <div class="skel card"></div> }).collect_view();
+            view! { <div class="col"><div class="skel line"></div>{cards}</div> }
+        })
+        .collect_view();
+    view! { <div class="board-page"><div class="board" aria-busy="true" aria-label="Loading the board">{columns}</div></div> }
+}
+
+#[component]
+fn Board(page: Page) -> impl IntoView {
+    let version = page.version;
+    let state = BoardState::new(page);
+    let head = state.head;
+    let project = head.with_untracked(|h| h.project);
+    use_live().watch(Query::Board { project }, version, Rc::new(state));
+
+    let query = use_query_map();
+    let task = Memo::new(move |_| query.with(|q| q.get("task")));
+    let new = Memo::new(move |_| query.with(|q| q.get("new").map(|s| s.parse::<Status>().ok())));
+    let chosen = Memo::new(move |_| task.get().and_then(|t| t.trim_start_matches(['T', 't', '-']).parse::<u64>().ok()));
+    let menu = RwSignal::new(None);
+    let node = NodeRef::<html::Div>::new();
+    #[cfg(feature = "hydrate")]
+    drag::install(node, state);
+    let on_key = keys::handler(state, menu);
+    let on_click = menu::opener(menu);
+    // Questions count in the tab's title: they are seen while one is elsewhere.
+    let title = move || {
+        let (waiting, name) = head.with(|h| (h.waiting, h.name.clone()));
+        if waiting > 0 { format!("({waiting}) {name} · OpenClutch") } else { format!("{name} · OpenClutch") }
+    };
+    let columns = Status::ALL.iter().map(|status| view! { <Column state status=*status chosen /> }).collect_view();
+    view! {
+        <Title text=title />
+        {move || {
+            state.gone.get().then(|| {
+                view! {
+                    <Empty icon="compass" title="This project was deleted" text="Somebody removed it a moment ago.">
+                        <a class="btn p" href="/">"Go home"</a>
+                    </Empty>
+                }
+            })
+        }}
+        <div class="board-page" class:with-panel=move || task.get().is_some() class:gone=move || state.gone.get()>
+            <head::BoardHeader state />
+            <head::Filters state />
+            <head::ColumnTabs state node />
+            <div class="board" node_ref=node on:keydown=on_key on:click=on_click>{columns}</div>
+            <menu::CardMenu state menu />
+            {move || task.get().map(|name| view! { <TaskPanel board=state name /> })}
+            {move || new.get().map(|status| view! { <create::NewTicket state status /> })}
+            <p class="sr" aria-live="assertive">{move || state.spoken.get()}</p>
+        </div>
+    }
+}
+
+#[component]
+fn Column(state: BoardState, status: Status, chosen: Memo<Option<u64>>) -> impl IntoView {
+    let ids = state.columns[status as usize];
+    let count = move || state.counts.with(|c| c[status as usize]);
+    let add = format!("?new={}", status.word());
+    let hidden = move || {
+        let shown = ids.with(Vec::len) as u32;
+        let filtered = state.filter.with(|f| *f != state::Filter::default());
+        (!filtered && count() > shown).then(|| {
+            view! { <p class="rest">{format!("{} older tickets are not shown", count() - shown)}</p> }
+        })
+    };
+    let empty = move || ids.with(Vec::is_empty).then(|| view! { <p class="none">{hint(status)}</p> });
+    view! {
+        <section class=format!("col col-{}", status.word()) id=format!("col-{}", status.word()) data-status=status.word() aria-label=status.label()>
+            <header>
+                <StatusMark status />
+                <h2>{status.label()}</h2>
+                <span class="c">{count}</span>
+                <span class="grow"></span>
+                <a class="icon-btn" href=add data-noscroll aria-label=format!("New ticket in {}", status.label())><Icon name="plus" /></a>
+            </header>
+            <ul class="cards" role="list">
+                <For each=move || ids.get() key=|id: &TaskId| *id let:id>
+                    <CardItem board=state id chosen />
+                </For>
+            </ul>
+            {empty}
+            {hidden}
+        </section>
+    }
+    .into_any()
+}
+
+/// What an empty column is for.
+const fn hint(status: Status) -> &'static str {
+    match status {
+        Status::Backlog => "Ideas and plans. No agent touches them here.",
+        Status::Ready => "Put a ticket here and an agent takes it.",
+        Status::InProgress => "Agents at work appear here.",
+        Status::InReview => "Finished work waits here for a look.",
+        Status::Blocked => "Nothing is stuck.",
+        Status::Done => "Nothing is done yet.",
+    }
+}
+
+/// The place that a column's end or beginning means: done sorts itself.
+pub const fn end_of(status: Status, top: bool) -> Place {
+    match status {
+        Status::Done => Place::End,
+        _ if top => Place::Top,
+        _ => Place::End,
+    }
+}

@@ -1,0 +1,336 @@
+//! What the board holds in the browser: the cards as the server has them, and on top of them
+//! the moves that a person made and the server has not confirmed yet.
+
+use std::collections::BTreeMap;
+
+use clutch_domain::{
+    command::Place,
+    id::TaskId,
+    refusal::Refusal,
+    rule::placing::{may_move, place},
+    task::Status,
+    time::Millis,
+};
+use leptos::prelude::*;
+
+use crate::{
+    api::{Saved, Spot, move_task},
+    error::AppError,
+    live::{Sink, read},
+    model::board::{BoardHead, BoardPage, Card},
+    ui::{Act, Toasts, use_clock},
+};
+
+/// Columns of the board.
+pub const COLUMNS: usize = 6;
+
+/// What a board shows of its cards.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Only cards that wait for a person.
+    pub need: bool,
+    /// Only cards with an agent at work.
+    pub running: bool,
+    /// Only cards with these words in title, number, tag or role; lower case.
+    pub words: String,
+}
+
+impl Filter {
+    fn shows(&self, card: &Card) -> bool {
+        (!self.need || needs_you(card))
+            && (!self.running || card.agent.is_some())
+            && (self.words.is_empty() || {
+                let role = card.role.map_or("", |r| r.word());
+                let text = format!("t-{} {} {} {role}", card.number, card.title, card.tags.join(" ")).to_lowercase();
+                self.words.split_whitespace().all(|word| text.contains(word))
+            })
+    }
+}
+
+/// Whether a card waits for a person.
+pub fn needs_you(card: &Card) -> bool {
+    card.ask.is_some() || (card.needs_review && card.status == Status::InReview)
+}
+
+struct Entry {
+    kept: Card,
+    shown: ArcRwSignal<Card>,
+    moved: Option<Moved>,
+}
+
+/// A move that is shown before it is confirmed.
+struct Moved {
+    to: Status,
+    position: f64,
+    since: Millis,
+    /// Version at which the server's answer shows; `None` while it is on its way.
+    until: Option<u64>,
+}
+
+/// The board's state; `Copy`, so every handler can have it.
+#[derive(Clone, Copy)]
+pub struct BoardState {
+    /// Everything but the cards.
+    pub head: RwSignal<BoardHead>,
+    /// The project was deleted.
+    pub gone: RwSignal<bool>,
+    /// Cards per column, in order, as they are shown.
+    pub columns: [RwSignal<Vec<TaskId>>; COLUMNS],
+    /// Tasks per column, also those that are not loaded.
+    pub counts: RwSignal<[u32; COLUMNS]>,
+    /// What is shown.
+    pub filter: RwSignal<Filter>,
+    /// The card that the keyboard holds.
+    pub lifted: RwSignal<Option<TaskId>>,
+    /// A finished ticket that is about to leave `done`: asked first.
+    pub reopening: RwSignal<Option<(TaskId, Status, Place)>>,
+    /// Said to screen readers.
+    pub spoken: RwSignal<String>,
+    cards: StoredValue<BTreeMap<TaskId, Entry>>,
+    version: StoredValue<u64>,
+    // While somebody drags, cards do not jump under the hand; what came meanwhile shows at the drop.
+    held: StoredValue<bool>,
+    /// Runs changes of this board.
+    pub act: Act,
+    toasts: Toasts,
+}
+
+impl BoardState {
+    /// The state that shows `page`.
+    pub fn new(page: BoardPage) -> Self {
+        let state = Self {
+            counts: RwSignal::new(page.head.counts),
+            head: RwSignal::new(page.head),
+            gone: RwSignal::new(false),
+            columns: std::array::from_fn(|_| RwSignal::new(Vec::new())),
+            filter: RwSignal::new(Filter::default()),
+            lifted: RwSignal::new(None),
+            reopening: RwSignal::new(None),
+            spoken: RwSignal::new(String::new()),
+            cards: StoredValue::new(page.cards.into_iter().map(|card| (card.id, Entry::new(card))).collect()),
+            version: StoredValue::new(page.version),
+            held: StoredValue::new(false),
+            act: crate::ui::use_act(),
+            toasts: expect_context::<Toasts>(),
+        };
+        state.arrange();
+        state
+    }
+
+    /// A card, to follow.
+    pub fn card(self, id: TaskId) -> Option<ArcRwSignal<Card>> {
+        self.cards.with_value(|cards| cards.get(&id).map(|e| e.shown.clone()))
+    }
+
+    /// A card as it is now.
+    pub fn peek(self, id: TaskId) -> Option<Card> {
+        self.card(id).map(|c| c.get_untracked())
+    }
+
+    /// Cards whose number or title has these words, for pickers.
+    pub fn find(self, words: &str, most: usize) -> Vec<Card> {
+        let filter = Filter { words: words.to_lowercase(), ..Filter::default() };
+        self.cards.with_value(|cards| {
+            let mut found: Vec<Card> = cards.values().map(|e| e.shown.get_untracked()).filter(|c| filter.shows(c)).collect();
+            found.sort_by_key(|c| std::cmp::Reverse(c.number));
+            found.truncate(most);
+            found
+        })
+    }
+
+    /// Holds the cards still, or lets them go.
+    pub fn hold(self, held: bool) {
+        self.held.set_value(held);
+        if !held {
+            self.arrange();
+        }
+    }
+
+    /// Moves a card; one that leaves `done` is asked about first.
+    pub fn request_move(self, id: TaskId, to: Status, at: Place) {
+        let done = self.cards.with_value(|cards| cards.get(&id).is_some_and(|e| e.kept.status == Status::Done));
+        if done && to != Status::Done {
+            self.reopening.set(Some((id, to, at)));
+        } else {
+            self.move_card(id, to, at, false);
+        }
+    }
+
+    /// Whether a card is shown elsewhere than the server has it.
+    pub fn is_moved(self, id: TaskId) -> bool {
+        self.cards.with_value(|cards| cards.get(&id).is_some_and(|e| e.moved.is_some()))
+    }
+
+    /// Moves a card: at once on this page, then on the server. A refusal is said and undone.
+    pub fn move_card(self, id: TaskId, to: Status, at: Place, reopen: bool) {
+        if let Err(refusal) = self.show_move(id, to, at, reopen) {
+            self.toasts.error(refusal.to_string());
+            self.arrange();
+            return;
+        }
+        let (before, after, spot) = match at {
+            Place::Before(card) => (Some(card), None, Spot::End),
+            Place::After(card) => (None, Some(card), Spot::End),
+            Place::Top => (None, None, Spot::Top),
+            Place::End | Place::Index(_) => (None, None, Spot::End),
+        };
+        self.act.run(move_task(id, to, before, after, spot, reopen), move |answer| self.settle_move(id, answer));
+    }
+
+    /// Shows a move without asking the server: the drop follows, or [`Self::undo`].
+    pub fn show_move(self, id: TaskId, to: Status, at: Place, reopen: bool) -> Result<(), Refusal> {
+        let card = self.peek(id).ok_or(Refusal::TaskNotFound)?;
+        may_move(card.status, to, card.open_dependencies, reopen)?;
+        let column: Vec<(TaskId, f64)> = self
+            .columns[to as usize]
+            .get_untracked()
+            .into_iter()
+            .filter_map(|other| self.peek(other).map(|c| (other, c.position)))
+            .collect();
+        let placed = place(&column, id, at)?;
+        let since = if card.status == to { card.since } else { untrack(|| use_clock().now()) };
+        self.cards.update_value(|cards| {
+            for (other, position) in placed.renumbered {
+                if let Some(entry) = cards.get_mut(&other) {
+                    entry.kept.position = position;
+                    entry.show();
+                }
+            }
+            if let Some(entry) = cards.get_mut(&id) {
+                entry.moved = Some(Moved { to, position: placed.position, since, until: None });
+                entry.show();
+            }
+        });
+        self.arrange();
+        Ok(())
+    }
+
+    /// Shows a card again as the server has it.
+    pub fn undo(self, id: TaskId) {
+        self.cards.update_value(|cards| {
+            if let Some(entry) = cards.get_mut(&id) {
+                entry.moved = None;
+                entry.show();
+            }
+        });
+        self.arrange();
+    }
+
+    fn settle_move(self, id: TaskId, answer: Result<Saved, AppError>) {
+        let Ok(saved) = answer else { return self.undo(id) };
+        let held = self.version.get_value();
+        self.cards.update_value(|cards| {
+            if let Some(entry) = cards.get_mut(&id)
+                && let Some(moved) = &mut entry.moved
+            {
+                moved.until = Some(saved.version);
+            }
+        });
+        self.release(held);
+    }
+
+    /// Drops the moves that the held version already shows.
+    fn release(self, version: u64) {
+        self.cards.update_value(|cards| {
+            for entry in cards.values_mut() {
+                if entry.moved.as_ref().is_some_and(|m| m.until.is_some_and(|until| until <= version)) {
+                    entry.moved = None;
+                    entry.show();
+                }
+            }
+        });
+        self.arrange();
+    }
+
+    /// Sorts the cards into columns; only columns that changed are told.
+    pub fn arrange(self) {
+        if self.held.get_value() {
+            return;
+        }
+        let filter = self.filter.get_untracked();
+        let mut columns: [Vec<Card>; COLUMNS] = Default::default();
+        let mut counts = self.head.with_untracked(|h| h.counts);
+        self.cards.with_value(|cards| {
+            for entry in cards.values() {
+                let card = entry.shown.get_untracked();
+                if entry.kept.status != card.status {
+                    let from = &mut counts[entry.kept.status as usize];
+                    *from = from.saturating_sub(1);
+                    counts[card.status as usize] += 1;
+                }
+                if filter.shows(&card) {
+                    columns[card.status as usize].push(card);
+                }
+            }
+        });
+        for (at, mut cards) in columns.into_iter().enumerate() {
+            if at == Status::Done as usize {
+                cards.sort_by(|a, b| b.since.cmp(&a.since).then(a.id.cmp(&b.id)));
+            } else {
+                cards.sort_by(|a, b| a.position.total_cmp(&b.position).then(a.id.cmp(&b.id)));
+            }
+            set(self.columns[at], cards.into_iter().map(|c| c.id).collect());
+        }
+        set(self.counts, counts);
+    }
+}
+
+/// Sets a signal only to something new.
+fn set<T: PartialEq + Send + Sync + 'static>(signal: RwSignal<T>, new: T) {
+    if signal.with_untracked(|old| *old != new) {
+        signal.set(new);
+    }
+}
+
+impl Entry {
+    fn new(card: Card) -> Self {
+        Self { shown: ArcRwSignal::new(card.clone()), kept: card, moved: None }
+    }
+
+    fn show(&self) {
+        let mut card = self.kept.clone();
+        if let Some(moved) = &self.moved {
+            card.status = moved.to;
+            card.position = moved.position;
+            card.since = moved.since;
+        }
+        if self.shown.with_untracked(|old| *old != card) {
+            self.shown.set(card);
+        }
+    }
+}
+
+impl Sink for BoardState {
+    fn put(&self, name: &str, json: &str) {
+        if name == "head" {
+            if let Some(head) = read::<BoardHead>(json) {
+                set(self.head, head);
+            }
+        } else if let Some(card) = read::<Card>(json) {
+            self.cards.update_value(|cards| match cards.get_mut(&card.id) {
+                Some(entry) => {
+                    entry.kept = card;
+                    entry.show();
+                }
+                None => drop(cards.insert(card.id, Entry::new(card))),
+            });
+        }
+    }
+
+    fn del(&self, name: &str) {
+        if name == "head" {
+            self.gone.set(true);
+        } else if let Some(id) = name.strip_prefix("t:").and_then(|id| id.parse::<TaskId>().ok()) {
+            self.cards.update_value(|cards| drop(cards.remove(&id)));
+        }
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.cards.with_value(|cards| cards.keys().map(|id| format!("t:{id}")).chain(["head".to_owned()]).collect())
+    }
+
+    fn settled(&self, version: u64) {
+        self.version.set_value(version);
+        self.release(version);
+    }
+}

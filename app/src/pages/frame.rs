@@ -1,0 +1,243 @@
+//! What is around every page: the rail with the projects, and the state behind it.
+
+use std::rc::Rc;
+
+use clutch_domain::query::Query;
+use leptos::prelude::*;
+use leptos_router::hooks::use_location;
+
+use crate::{
+    api::load_home,
+    error::AppError,
+    live::{Feed, Sink, read, use_live},
+    model::home::{Check, HomeHead, HomeLoad, ProjectRow},
+    ui::{Dot, Icon, use_clock},
+};
+
+/// The projects and what is known about this installation; shared by all pages.
+#[derive(Clone, Copy)]
+pub struct Frame {
+    load: Resource<Result<HomeLoad, AppError>>,
+    /// Projects by name.
+    pub projects: RwSignal<Vec<ProjectRow>>,
+    /// Questions that wait, in all projects.
+    pub waiting: RwSignal<u32>,
+    /// The store's line of the first steps.
+    pub store: RwSignal<Option<Check>>,
+    /// Whether the loop may take anything at all.
+    pub loop_enabled: RwSignal<bool>,
+}
+
+/// The frame of this page.
+pub fn use_frame() -> Frame {
+    expect_context::<Frame>()
+}
+
+impl Frame {
+    /// A frame that begins to load.
+    pub fn new() -> Self {
+        Self {
+            load: Resource::new_blocking(|| (), |()| load_home()),
+            projects: RwSignal::new(Vec::new()),
+            waiting: RwSignal::new(0),
+            store: RwSignal::new(None),
+            loop_enabled: RwSignal::new(true),
+        }
+    }
+
+    /// Waits until it is loaded; every page does before it paints, for the clock's sake too.
+    pub async fn ready(self) -> Result<u64, AppError> {
+        let live = use_live();
+        let clock = use_clock();
+        let load = self.load.await?;
+        if self.store.with_untracked(Option::is_none) {
+            clock.set(load.now);
+            live.gateway.set(Some(load.gateway));
+            self.projects.set(load.page.projects);
+            self.waiting.set(load.page.head.waiting);
+            self.store.set(Some(load.store));
+            self.loop_enabled.set(load.loop_enabled);
+        }
+        Ok(load.page.version)
+    }
+
+    /// The row of a project.
+    pub fn row(self, slug: &str) -> Option<ProjectRow> {
+        self.projects.with(|rows| rows.iter().find(|r| r.slug == slug).cloned())
+    }
+}
+
+impl Sink for Frame {
+    fn put(&self, name: &str, json: &str) {
+        if name == "head" {
+            if let Some(head) = read::<HomeHead>(json) {
+                self.waiting.set(head.waiting);
+            }
+        } else if let Some(row) = read::<ProjectRow>(json) {
+            self.projects.update(|rows| {
+                rows.retain(|r| r.id != row.id);
+                let key = row.name.to_lowercase();
+                let at = rows.partition_point(|r| r.name.to_lowercase() < key);
+                rows.insert(at, row);
+            });
+        }
+    }
+
+    fn del(&self, name: &str) {
+        self.projects.update(|rows| rows.retain(|r| format!("p:{}", r.id) != name));
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.projects.with_untracked(|rows| rows.iter().map(|r| format!("p:{}", r.id)).collect())
+    }
+
+    fn settled(&self, _version: u64) {}
+}
+
+/// The rail: brand, home, projects, the feed's state and the look. On phones a bar and a drawer.
+#[component]
+pub fn Rail() -> impl IntoView {
+    let frame = use_frame();
+    let path = use_location().pathname;
+    let open = RwSignal::new(false);
+    // Going somewhere closes the drawer.
+    Effect::new(move |_| {
+        path.track();
+        open.set(false);
+    });
+    view! {
+        <header class="topbar">
+            <button type="button" class="icon-btn js-only" aria-label="Menu" aria-expanded=move || open.get().to_string()
+                on:click=move |_| open.update(|o| *o = !*o)>
+                <Icon name="menu" />
+            </button>
+            <a class="brand" href="/"><Logo />"OpenClutch"</a>
+            <Needs />
+        </header>
+        <div class="scrim" class:open=move || open.get() on:click=move |_| open.set(false)></div>
+        <nav class="rail" class:open=move || open.get() aria-label="Projects"
+            on:keydown=move |ev| if ev.key() == "Escape" { open.set(false) }>
+            <a class="brand" href="/"><Logo />"OpenClutch"</a>
+            <a class="nav" href="/" aria-current=move || (path.get() == "/").then_some("page")>
+                <Icon name="home" />"Home"<Needs />
+            </a>
+            <Suspense>
+                {move || Suspend::new(async move { frame.ready().await.ok().map(|version| view! { <RailProjects version /> }) })}
+            </Suspense>
+            <span class="grow"></span>
+            <Status />
+            <Look />
+        </nav>
+    }
+    .into_any()
+}
+
+#[component]
+fn Logo() -> impl IntoView {
+    view! { <svg class="logo" viewBox="0 0 24 24" aria-hidden="true"><use href="#logo"></use></svg> }
+}
+
+/// How many questions wait for a person, in all projects.
+#[component]
+fn Needs() -> impl IntoView {
+    let frame = use_frame();
+    view! { {move || badge(frame.waiting.get())} }
+}
+
+fn badge(waiting: u32) -> impl IntoView {
+    (waiting > 0).then(|| {
+        let label = format!("{waiting} waiting for you");
+        view! { <span class="need-badge" title=label.clone()>{waiting}<span class="sr">" waiting for you"</span></span> }
+    })
+}
+
+#[component]
+fn RailProjects(version: u64) -> impl IntoView {
+    let frame = use_frame();
+    let path = use_location().pathname;
+    use_live().watch(Query::Home, version, Rc::new(frame));
+    use_clock().start();
+    let rows = move || {
+        frame
+            .projects
+            .get()
+            .into_iter()
+            .map(|row| {
+                let here = format!("/projects/{}/", row.slug);
+                let open: u32 = row.counts[..5].iter().sum();
+                view! {
+                    <a class="nav" href=format!("{here}board")
+                        aria-current=move || path.with(|p| p.starts_with(&here)).then_some("page")>
+                        <Dot color=row.color />
+                        <span class="cut">{row.name}</span>
+                        {if row.waiting > 0 {
+                            badge(row.waiting).into_any()
+                        } else {
+                            view! { <span class="n">{(open > 0).then_some(open)}</span> }.into_any()
+                        }}
+                    </a>
+                }
+            })
+            .collect_view()
+    };
+    view! {
+        <div class="rail-head">
+            <h2>"Projects"</h2>
+            <a class="icon-btn" href="/?new=project" aria-label="New project" title="New project"><Icon name="plus" /></a>
+        </div>
+        {rows}
+    }
+}
+
+/// The live feed's state in the rail's foot: quiet while all is well.
+#[component]
+fn Status() -> impl IntoView {
+    let live = use_live();
+    view! {
+        <div class="feed" role="status">
+            {move || match live.feed.get() {
+                Feed::Starting => view! { <span class="pulse idle"></span><span>"Not live yet"</span> }.into_any(),
+                Feed::Live => view! { <span class="pulse ok"></span><span>"Live"</span> }.into_any(),
+                Feed::Lost(why) => view! { <span class="pulse bad"></span><span>{why}</span> }.into_any(),
+            }}
+        </div>
+    }
+}
+
+/// Dark, light, or as the system says. The choice is applied before the first paint by the
+/// script in the document's head, which reads the same key.
+#[component]
+fn Look() -> impl IntoView {
+    let look = RwSignal::new(String::from("system"));
+    #[cfg(feature = "hydrate")]
+    Effect::new(move |_| {
+        if let Some(kept) = window().local_storage().ok().flatten().and_then(|s| s.get_item("look").ok().flatten()) {
+            look.set(kept);
+        }
+    });
+    let choose = move |now: &'static str| {
+        look.set(now.into());
+        #[cfg(feature = "hydrate")]
+        {
+            if let Some(storage) = window().local_storage().ok().flatten() {
+                let _ = storage.set_item("look", now);
+            }
+            if let Some(root) = document().document_element() {
+                let _ = root.set_attribute("data-theme", now);
+            }
+        }
+    };
+    let option = move |name: &'static str, icon: &'static str, label: &'static str| {
+        view! {
+            <button type="button" aria-label=label title=label aria-pressed=move || (look.get() == name).to_string()
+                on:click=move |_| choose(name)>
+                <Icon name=icon />
+            </button>
+        }
+    };
+    view! {
+        <div class="look js-only" role="group" aria-label="Look">
+            {option("light", "sun", "Light")} {option("system", "screen", "Like the system")} {option("dark", "moon", "Dark")}
+        </div>
+    }
+}

@@ -1,0 +1,202 @@
+//! Home: the projects; with none, the first steps.
+
+use clutch_domain::{task::Status, text::Slug};
+use leptos::{prelude::*, server_fn::ServerFn};
+use leptos_meta::Title;
+use leptos_router::hooks::use_query_map;
+
+use super::{FormError, Trouble, frame::use_frame, steps::Steps};
+use crate::{
+    api::{CreateProject, create_project},
+    model::home::{CheckState, ProjectRow},
+    ui::{Ago, Dot, Icon, Modal, StatusMark, use_act},
+};
+
+/// Colours to choose from; a program may set any other.
+pub const COLORS: [(&str, &str); 8] = [
+    ("#3b82f6", "Blue"),
+    ("#8b5cf6", "Violet"),
+    ("#ec4899", "Pink"),
+    ("#ef4444", "Red"),
+    ("#f97316", "Orange"),
+    ("#eab308", "Yellow"),
+    ("#22c55e", "Green"),
+    ("#14b8a6", "Teal"),
+];
+
+/// The page.
+#[component]
+pub fn HomePage() -> impl IntoView {
+    let frame = use_frame();
+    view! {
+        <Title text="OpenClutch" />
+        <Suspense fallback=Skeleton>
+            {move || Suspend::new(async move {
+                match frame.ready().await {
+                    Ok(_) => view! { <Projects /> }.into_any(),
+                    Err(error) => view! { <Trouble error /> }.into_any(),
+                }
+            })}
+        </Suspense>
+    }
+    .into_any()
+}
+
+#[component]
+fn Skeleton() -> impl IntoView {
+    view! { <div class="page" aria-busy="true" aria-label="Loading"><div class="skel wide"></div><div class="skel"></div><div class="skel"></div></div> }
+}
+
+#[component]
+fn Projects() -> impl IntoView {
+    let frame = use_frame();
+    let query = use_query_map();
+    let live = crate::live::use_live();
+    let none = Memo::new(move |_| frame.projects.with(Vec::is_empty));
+    let asked = move || query.with(|q| q.get("new").is_some());
+    let unwell = move || live.gateway.with(|g| g.as_ref().is_some_and(|g| g.state == CheckState::Bad));
+    let setup = move || query.with(|q| q.get("setup").is_some());
+    view! {
+        <div class="page">
+            <div class="page-head">
+                <h1>{move || if none.get() { "Welcome" } else { "Projects" }}</h1>
+                <span class="grow"></span>
+                {move || (!none.get()).then(|| view! { <a class="btn p" href="/?new=project" data-noscroll><Icon name="plus" />"New project"</a> })}
+            </div>
+            {move || {
+                if none.get() {
+                    view! {
+                        <p class="lead">
+                            "OpenClutch is the board on which people and agents do the same work: you write a ticket, an agent takes it, and you watch it happen."
+                        </p>
+                        <div class="first">
+                            <Steps />
+                            <section class="panel-box" aria-labelledby="first-project">
+                                <h2 id="first-project">"Your first project"</h2>
+                                <ProjectForm />
+                            </section>
+                        </div>
+                    }
+                    .into_any()
+                } else {
+                    view! {
+                        {move || (unwell() || setup()).then(|| view! { <Steps /> })}
+                        <ul class="projects">{move || frame.projects.get().into_iter().map(|row| view! { <Row row /> }).collect_view()}</ul>
+                    }
+                    .into_any()
+                }
+            }}
+        </div>
+        {move || (asked() && !none.get()).then(|| view! { <Modal title="New project" close="/"><ProjectForm /></Modal> })}
+    }
+}
+
+/// A project: its columns as a bar, its agents, what waits for a person.
+#[component]
+fn Row(row: ProjectRow) -> impl IntoView {
+    let board = format!("/projects/{}/board", row.slug);
+    let total: u32 = row.counts.iter().sum();
+    let counts = Status::ALL
+        .iter()
+        .zip(row.counts)
+        .filter(|(status, n)| *n > 0 && !matches!(status, Status::Done | Status::Backlog))
+        .map(|(status, n)| view! { <span class="count"><StatusMark status=*status />{n}<span class="word">{status.label()}</span></span> })
+        .collect_view();
+    let state = match (row.waiting, row.running, row.loop_on) {
+        (1.., _, _) => view! { <span class="pill need">{row.waiting}" need"{(row.waiting == 1).then_some("s")}" you"</span> }.into_any(),
+        (_, 1.., _) => view! { <span class="pill run"><span class="pulse run"></span>{row.running}" running"</span> }.into_any(),
+        (_, _, true) => view! { <span class="pill quiet">"Loop on"</span> }.into_any(),
+        _ => view! { <span class="pill quiet">"Loop off"</span> }.into_any(),
+    };
+    view! {
+        <li class="project">
+            <Dot color=row.color />
+            <div class="what">
+                <h2><a class="cover" href=board>{row.name}</a></h2>
+                <p class="mut cut">{row.description.unwrap_or_else(|| row.local_path.unwrap_or_else(|| "No repository yet".into()))}</p>
+            </div>
+            <div class="counts">
+                {if total == 0 { view! { <span class="mut">"No tickets yet"</span> }.into_any() } else { counts.into_any() }}
+            </div>
+            {state}
+            <span class="mut age"><Ago at=row.updated_at /></span>
+        </li>
+    }
+}
+
+/// The form that makes a project. It posts by itself; with our code it answers in place.
+#[component]
+fn ProjectForm() -> impl IntoView {
+    let act = use_act();
+    let name = RwSignal::new(String::new());
+    let color = RwSignal::new(COLORS[0].0.to_owned());
+    let slug = move || Slug::from_name(&name.read()).map_or_else(|| "your-project".into(), Slug::into_string);
+    let send = move |event: web_sys::SubmitEvent| {
+        event.prevent_default();
+        let form = super::FormText::of(&event);
+        act.run(
+            create_project(
+                form.text("name"),
+                None,
+                form.filled("description"),
+                form.filled("color"),
+                form.filled("local_path"),
+                form.filled("github_repo"),
+                form.filled("loop_on").is_some(),
+            ),
+            |_| {},
+        );
+    };
+    view! {
+        <form class="form" method="post" action=CreateProject::url() on:submit=send>
+            <FormError path=CreateProject::PATH />
+            <label>
+                <span>"Name"</span>
+                <input name="name" required maxlength="100" autocomplete="off" autofocus placeholder="Acme API"
+                    on:input=move |ev| name.set(event_target_value(&ev)) />
+                <small>"Address: /projects/"{slug}"/board"</small>
+            </label>
+            <label><span>"Description"<em>"optional"</em></span><input name="description" autocomplete="off" /></label>
+            <ColorChoice color />
+            <label>
+                <span>"Repository on this machine"</span>
+                <input name="local_path" class="mono" autocomplete="off" spellcheck="false" placeholder="/home/you/project" />
+                <small>"The absolute path of a git repository. Without it no agent starts."</small>
+            </label>
+            <label>
+                <span>"GitHub repository"<em>"optional"</em></span>
+                <input name="github_repo" class="mono" autocomplete="off" spellcheck="false" placeholder="owner/repo" />
+            </label>
+            <label class="switch">
+                <input type="checkbox" name="loop_on" value="true" checked />
+                <span class="knob" aria-hidden="true"></span>
+                <span>"Let agents take tickets that are Ready"</span>
+            </label>
+            <div class="row end">
+                <button class="btn p" disabled=move || act.busy.get() != 0>"Create project"</button>
+            </div>
+        </form>
+    }
+    .into_any()
+}
+
+/// Eight colours as radio buttons.
+#[component]
+pub fn ColorChoice(
+    /// The chosen one.
+    color: RwSignal<String>,
+) -> impl IntoView {
+    let choices = COLORS
+        .into_iter()
+        .map(|(hex, name)| {
+            view! {
+                <label title=name>
+                    <input type="radio" name="color" value=hex checked=color.get_untracked() == hex aria-label=name
+                        on:change=move |_| color.set(hex.into()) />
+                    <Dot color=Signal::stored(hex.to_owned()) />
+                </label>
+            }
+        })
+        .collect_view();
+    view! { <fieldset class="colors"><legend>"Colour"</legend>{choices}</fieldset> }
+}

@@ -1,0 +1,176 @@
+//! Pages. Each loads what it shows through one server function and is kept true by the live feed.
+
+mod board;
+mod frame;
+mod home;
+mod settings;
+mod steps;
+mod task;
+
+use leptos::prelude::*;
+use leptos_meta::{Title, provide_meta_context};
+use leptos_router::{
+    SsrMode,
+    components::{FlatRoutes, Redirect, Route, Router},
+    hooks::use_params_map,
+    path,
+};
+
+use crate::{live::Live, ui::{Clock, ToastRegion, Toasts}};
+use frame::{Frame, Rail};
+
+/// The app: the rail, the page of the address, and messages.
+#[component]
+pub fn App() -> impl IntoView {
+    provide_meta_context();
+    provide_context(Live::new());
+    provide_context(Toasts::new());
+    provide_context(Clock::new());
+    provide_context(Frame::new());
+
+    // Pages are rendered whole before the first byte leaves: they read well without
+    // JavaScript, and their status code is true.
+    view! {
+        <Router>
+            <a class="skip" href="#main">"Skip to content"</a>
+            <div class="house">
+                <Rail />
+                <main id="main" tabindex="-1">
+                    <FlatRoutes fallback=Missing>
+                        <Route path=path!("/") view=home::HomePage ssr=SsrMode::Async />
+                        <Route path=path!("/projects/:slug") view=ToBoard ssr=SsrMode::Async />
+                        <Route path=path!("/projects/:slug/board") view=board::BoardPage ssr=SsrMode::Async />
+                        <Route path=path!("/projects/:slug/settings") view=settings::SettingsPage ssr=SsrMode::Async />
+                    </FlatRoutes>
+                </main>
+            </div>
+            <ToastRegion />
+        </Router>
+    }
+}
+
+/// A project's own address leads to its board.
+#[component]
+fn ToBoard() -> impl IntoView {
+    let slug = use_params_map().with_untracked(|p| p.get("slug").unwrap_or_default());
+    view! { <Redirect path=format!("/projects/{slug}/board") /> }
+}
+
+/// The slug in the address.
+fn use_slug() -> Memo<String> {
+    let params = use_params_map();
+    Memo::new(move |_| params.with(|p| p.get("slug").unwrap_or_default()))
+}
+
+/// Nothing lives at this address.
+#[component]
+fn Missing() -> impl IntoView {
+    not_found();
+    view! {
+        <Title text="Not found" />
+        <Empty icon="compass" title="Nothing lives here" text="The address may be misspelt, or what it showed was deleted.">
+            <a class="btn p" href="/">"Go home"</a>
+        </Empty>
+    }
+    .into_any()
+}
+
+/// Tells programs and crawlers that this page is a "not found".
+fn not_found() {
+    #[cfg(feature = "ssr")]
+    if let Some(response) = use_context::<leptos_axum::ResponseOptions>() {
+        response.set_status(http::StatusCode::NOT_FOUND);
+    }
+}
+
+/// A page without content: why, and what to do.
+#[component]
+fn Empty(
+    /// Icon.
+    icon: &'static str,
+    /// What it is, in a few words.
+    #[prop(into)]
+    title: String,
+    /// What to do, in a sentence.
+    #[prop(into)]
+    text: String,
+    /// Buttons.
+    #[prop(optional)]
+    children: Option<Children>,
+) -> impl IntoView {
+    view! {
+        <div class="empty">
+            <span class="halo"><crate::ui::Icon name=icon /></span>
+            <h2>{title}</h2>
+            <p>{text}</p>
+            {children.map(|c| view! { <div class="row">{c()}</div> })}
+        </div>
+    }
+    .into_any()
+}
+
+/// A page that could not be loaded.
+#[component]
+fn Trouble(
+    /// Why.
+    error: crate::error::AppError,
+) -> impl IntoView {
+    if error.class == crate::error::Class::NotFound {
+        return view! { <Missing /> }.into_any();
+    }
+    view! {
+        <Empty icon="alert" title="This page could not be loaded" text=error.sentence>
+            <a class="btn p" href="" rel="external">"Try again"</a>
+        </Empty>
+    }
+    .into_any()
+}
+
+/// The error of a form that was posted without our code, as the server put it into the address.
+#[component]
+fn FormError(
+    /// Path of the server function behind the form.
+    path: &'static str,
+) -> impl IntoView {
+    let query = leptos_router::hooks::use_query_map();
+    let sentence = move || {
+        query.with(|q| {
+            let error = q.get("__err").filter(|_| q.get("__path").is_some_and(|p| p == path))?;
+            Some(leptos::server_fn::error::ServerFnUrlError::<crate::error::AppError>::decode_err(&error).sentence)
+        })
+    };
+    view! { {move || sentence().map(|s| view! { <p class="form-error" role="alert">{s}</p> })} }
+}
+
+/// The fields of a form as they stand in the page, whoever typed them and when: text that was
+/// typed before our code arrived counts too.
+struct FormText(#[cfg(feature = "hydrate")] Option<web_sys::FormData>);
+
+impl FormText {
+    fn of(event: &web_sys::SubmitEvent) -> Self {
+        #[cfg(feature = "hydrate")]
+        {
+            let form = wasm_bindgen::JsCast::dyn_into::<web_sys::HtmlFormElement>(event_target::<web_sys::EventTarget>(event)).ok();
+            Self(form.and_then(|f| web_sys::FormData::new_with_form(&f).ok()))
+        }
+        #[cfg(not(feature = "hydrate"))]
+        {
+            let _ = event;
+            Self()
+        }
+    }
+
+    fn filled(&self, name: &str) -> Option<String> {
+        #[cfg(feature = "hydrate")]
+        return self.0.as_ref().and_then(|f| f.get(name).as_string()).filter(|t| !t.trim().is_empty());
+        #[cfg(not(feature = "hydrate"))]
+        {
+            let _ = name;
+            None
+        }
+    }
+
+    fn text(&self, name: &str) -> String {
+        self.filled(name).unwrap_or_default()
+    }
+}

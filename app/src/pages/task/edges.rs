@@ -1,0 +1,117 @@
+//! What this ticket waits for, and what waits for it.
+
+use leptos::{html, prelude::*, server_fn::ServerFn};
+
+use super::state::TaskState;
+use crate::{
+    api::{AddDependency, add_dependency, remove_dependency},
+    model::task::EdgeItem,
+    pages::{FormError, FormText, board::BoardState},
+    ui::{Act, Icon, StatusMark},
+};
+
+/// Most tickets that the picker offers.
+const OFFERED: usize = 6;
+
+/// Both lists and the picker.
+#[component]
+pub fn Edges(board: BoardState, state: TaskState, act: Act) -> impl IntoView {
+    let edges = state.edges;
+    let picking = RwSignal::new(false);
+    let list = move |waits: bool| {
+        edges.with(|all| all.iter().filter(|e| e.waits == waits).cloned().map(|e| edge(e, act)).collect_view())
+    };
+    let any = move |waits: bool| edges.with(|all| all.iter().any(|e| e.waits == waits));
+    view! {
+        <section class="edges" aria-labelledby="waits-for">
+            <div class="sec">
+                <h3 id="waits-for">"Waits for"</h3>
+                <button type="button" class="icon-btn js-only" aria-label="Add a ticket that this one waits for" aria-expanded=move || picking.get().to_string()
+                    on:click=move |_| picking.update(|p| *p = !*p)><Icon name="plus" /></button>
+            </div>
+            {move || picking.get().then(|| view! { <Picker board state act picking /> })}
+            <ul role="list">{move || list(true)}</ul>
+            {move || (!any(true) && !picking.get()).then(|| view! { <p class="mut">"Nothing: it can start when it is Ready."</p> })}
+            {move || any(false).then(|| view! { <h3 class="sec">"Blocks"</h3><ul role="list">{list(false)}</ul> })}
+        </section>
+    }
+    .into_any()
+}
+
+fn edge(edge: EdgeItem, act: Act) -> impl IntoView {
+    let name = format!("T-{}", edge.number);
+    let remove = edge.waits.then(|| {
+        let label = format!("Do not wait for {name}");
+        view! {
+            <button type="button" class="icon-btn js-only" aria-label=label on:click=move |_| act.run(remove_dependency(edge.id), |_| {})>
+                <Icon name="x" />
+            </button>
+        }
+    });
+    view! {
+        <li>
+            <StatusMark status=edge.status />
+            <a href=format!("?task={name}") data-noscroll><span class="mono">{name.clone()}</span><span class="cut">{edge.title}</span></a>
+            {remove}
+        </li>
+    }
+}
+
+/// Finds a ticket of this board by number or words; a number of any ticket works too.
+#[component]
+fn Picker(board: BoardState, state: TaskState, act: Act, picking: RwSignal<bool>) -> impl IntoView {
+    let id = state.task.with_untracked(|t| t.id);
+    let words = RwSignal::new(String::new());
+    let node = NodeRef::<html::Input>::new();
+    Effect::new(move |_| {
+        if let Some(input) = node.get() {
+            let _ = input.focus();
+        }
+    });
+    let add = Callback::new(move |other: String| {
+        act.run(add_dependency(id, other), move |answer| {
+            if answer.is_ok() {
+                picking.try_set(false);
+            }
+        });
+    });
+    let send = move |event: web_sys::SubmitEvent| {
+        event.prevent_default();
+        add.run(FormText::of(&event).text("other"));
+    };
+    let offers = move || {
+        let linked = state.edges.with(|all| all.iter().map(|e| e.other).collect::<Vec<_>>());
+        let mut found = board.find(&words.get(), OFFERED + 1 + linked.len());
+        found.retain(|c| c.id != id && !linked.contains(&c.id));
+        found.truncate(OFFERED);
+        if found.is_empty() {
+            return view! { <li class="mut">"No ticket of this board has these words."</li> }.into_any();
+        }
+        found
+            .into_iter()
+            .map(|c| {
+                let name = format!("T-{}", c.number);
+                let other = c.id.to_string();
+                view! {
+                    <li>
+                        <button type="button" on:click=move |_| add.run(other.clone())>
+                            <StatusMark status=c.status /><span class="mono">{name}</span><span class="cut">{c.title}</span>
+                        </button>
+                    </li>
+                }
+            })
+            .collect_view()
+            .into_any()
+    };
+    view! {
+        <form class="picker" method="post" action=AddDependency::url() on:submit=send
+            on:keydown=move |ev| if ev.key() == "Escape" { ev.prevent_default(); ev.stop_propagation(); picking.set(false) }>
+            <FormError path=AddDependency::PATH />
+            <input type="hidden" name="task" value=id.to_string() />
+            <input name="other" type="text" autocomplete="off" placeholder="Number or words of a ticket" aria-label="Ticket that this one waits for"
+                node_ref=node on:input=move |ev| words.set(event_target_value(&ev)) />
+            <ul role="list">{offers}</ul>
+        </form>
+    }
+    .into_any()
+}

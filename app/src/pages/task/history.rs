@@ -1,0 +1,69 @@
+//! The agents' attempts at a ticket, and its log.
+
+use clutch_domain::run::Outcome;
+use leptos::prelude::*;
+
+use super::state::TaskState;
+use crate::{
+    model::task::{ActivityItem, RunItem},
+    ui::{Ago, Avatar, duration, use_clock},
+};
+
+/// The runs, newest first.
+#[component]
+pub fn Runs(state: TaskState) -> impl IntoView {
+    move || {
+        let runs = state.runs.get();
+        (!runs.is_empty()).then(|| {
+            let items = runs.into_iter().map(run).collect_view();
+            view! { <section aria-labelledby="runs"><h3 class="sec" id="runs">"Runs"</h3><ul class="runs" role="list">{items}</ul></section> }
+        })
+    }
+}
+
+fn run(run: RunItem) -> impl IntoView {
+    let clock = use_clock();
+    let (begun, ended) = (run.started_at, run.ended_at);
+    let span = move || duration(ended.unwrap_or_else(|| clock.now()).since(begun));
+    let (class, word) = match run.outcome {
+        Some(Outcome::Completed) => ("ok", Outcome::Completed.label()),
+        Some(Outcome::Failed) => ("bad", Outcome::Failed.label()),
+        Some(other) => ("quiet", other.label()),
+        None => ("run", run.state.label()),
+    };
+    let model = run.model.clone().map(|m| view! { <span class="mono mut cut">{m}</span> });
+    view! {
+        <li>
+            <p class="row">
+                <Avatar role=run.role busy=run.outcome.is_none() />
+                <b>{run.role.label()}</b><span class="mut">{format!("attempt {}", run.attempt)}</span>{model}
+                <span class="grow"></span>
+                <span class=format!("state {class}")>{word}</span><span class="mut">{span}</span>
+            </p>
+            {run.last_words.map(|words| view! { <div class="prose last">{words}</div> })}
+            <p class="mono mut cut" title=run.session_key.clone()>{run.session_key.clone()}</p>
+        </li>
+    }
+}
+
+/// The log, newest first; closed until it is asked for.
+#[component]
+pub fn Activity(state: TaskState) -> impl IntoView {
+    view! {
+        <details class="log">
+            <summary>"Activity"<span class="mut">{move || state.activity.with(Vec::len)}</span></summary>
+            <ul role="list">{move || state.activity.get().into_iter().map(line).collect_view()}</ul>
+        </details>
+    }
+    .into_any()
+}
+
+fn line(item: ActivityItem) -> impl IntoView {
+    view! {
+        <li class=format!("by-{}", item.who_kind)>
+            <span class="tick" aria-hidden="true"></span>
+            <p><b>{item.who}</b>" "{item.text}{item.reason.map(|r| view! { <span class="mut">": "{r}</span> })}</p>
+            <Ago at=item.at />
+        </li>
+    }
+}

@@ -1,0 +1,149 @@
+//! The panel of one ticket, beside the board; on small screens over it. It opens because the
+//! address says `?task=T-12`, so a link to it works and it is there before any code is.
+
+mod edges;
+mod fields;
+mod history;
+mod state;
+mod talk;
+mod words;
+
+use std::rc::Rc;
+
+use clutch_domain::query::Query;
+use leptos::{html, prelude::*};
+
+use super::{Empty, board::BoardState};
+use crate::{
+    api::load_task,
+    error::Class,
+    live::use_live,
+    model::task::TaskPage,
+    ui::{Ago, Icon, StatusMark, use_act},
+};
+use state::TaskState;
+
+/// The panel.
+#[component]
+pub fn TaskPanel(
+    /// The board beside it.
+    board: BoardState,
+    /// `T-12`, `12` or the id.
+    name: String,
+) -> impl IntoView {
+    let slug = board.head.with_untracked(|h| h.slug.clone());
+    let close = format!("/projects/{slug}/board");
+    let key = (slug, name.clone());
+    let task = Resource::new_blocking(move || key.clone(), |(slug, name)| load_task(slug, name));
+    let navigate = leptos_router::hooks::use_navigate();
+    let home = close.clone();
+    let leave = Callback::new(move |()| {
+        navigate(&home, leptos_router::NavigateOptions { scroll: false, ..Default::default() });
+    });
+    let node = NodeRef::<html::Aside>::new();
+    // Whoever opened the panel reads on from its beginning.
+    Effect::new(move |_| {
+        if let Some(panel) = node.get() {
+            let _ = panel.focus();
+        }
+    });
+    let escape = move |event: web_sys::KeyboardEvent| {
+        if event.key() == "Escape" && !event.default_prevented() {
+            leave.run(());
+        }
+    };
+    let closing = close.clone();
+    view! {
+        <aside class="panel" aria-label=format!("Ticket {name}") tabindex="-1" node_ref=node on:keydown=escape>
+            <Suspense fallback=move || view! { <Loading close=closing.clone() /> }>
+                {
+                    let close = close.clone();
+                    move || {
+                        let close = close.clone();
+                        Suspend::new(async move {
+                            match task.await {
+                                Ok(page) => view! { <Ticket board page close leave /> }.into_any(),
+                                Err(error) => {
+                                    let title = if error.class == Class::NotFound { "No such ticket" } else { "This ticket could not be loaded" };
+                                    view! {
+                                        <header><span class="grow"></span><Close close /></header>
+                                        <Empty icon="compass" title text=error.sentence />
+                                    }
+                                    .into_any()
+                                }
+                            }
+                        })
+                    }
+                }
+            </Suspense>
+        </aside>
+    }
+    .into_any()
+}
+
+#[component]
+fn Close(close: String) -> impl IntoView {
+    view! { <a class="icon-btn" href=close data-noscroll aria-label="Close"><Icon name="x" /></a> }
+}
+
+#[component]
+fn Loading(close: String) -> impl IntoView {
+    view! {
+        <header><span class="grow"></span><Close close /></header>
+        <div class="body" aria-busy="true"><div class="skel wide"></div><div class="skel"></div><div class="skel"></div></div>
+    }
+}
+
+#[component]
+fn Ticket(board: BoardState, page: TaskPage, close: String, leave: Callback<()>) -> impl IntoView {
+    let version = page.version;
+    let state = TaskState::new(page);
+    let task = state.task;
+    let (id, project, number) = task.with_untracked(|t| (t.id, t.project, t.number));
+    use_live().watch(Query::Task { project, task: id }, version, Rc::new(state));
+    let act = use_act();
+    let deleting = RwSignal::new(false);
+    let why = move || {
+        task.with(|t| t.why.clone()).map(|why| view! { <p class="note"><Icon name="clock" /><span>{why}</span></p> })
+    };
+    let gone = move || {
+        state.gone.get().then(|| view! { <p class="note bad" role="status"><Icon name="trash" /><span>"This ticket was deleted."</span></p> })
+    };
+    let deleted = Callback::new(move |yes| {
+        deleting.set(false);
+        if yes {
+            leave.run(());
+        }
+    });
+    view! {
+        <header>
+            {move || view! { <StatusMark status=task.with(|t| t.status) /> }}
+            <span class="mono">{format!("T-{number}")}</span>
+            <span class="cut">
+                {move || task.with(|t| t.status.label())}" · "{move || view! { <Ago at=task.with(|t| t.since) long=true /> }}
+            </span>
+            <span class="grow"></span>
+            <span class="saving" role="status">{move || (act.busy.get() != 0).then_some("Saving…")}</span>
+            <Close close />
+        </header>
+        <div class="body">
+            {gone}
+            <words::TitleEdit state act />
+            <talk::Questions state act />
+            {why}
+            <fields::Fields board state act />
+            <words::DescriptionEdit state act />
+            <edges::Edges board state act />
+            <talk::Thread state act />
+            <history::Runs state />
+            <history::Activity state />
+            <p class="foot">
+                <span class="mut">"Made "{move || view! { <Ago at=task.with(|t| t.created_at) long=true /> }}</span>
+                <span class="grow"></span>
+                <button type="button" class="btn s q bad js-only" on:click=move |_| deleting.set(true)><Icon name="trash" />"Delete"</button>
+            </p>
+        </div>
+        {move || deleting.get().then(|| view! { <super::board::DeleteTicket state=board task=id done=deleted /> })}
+    }
+    .into_any()
+}

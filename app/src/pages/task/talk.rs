@@ -1,0 +1,138 @@
+//! What is said about a ticket: open questions with their answer, the thread, the composer.
+
+use clutch_domain::{
+    actor::OWNER,
+    talk::{AuthorType, CommentType, Delivery},
+};
+use leptos::{html, prelude::*, server_fn::ServerFn};
+
+use super::state::TaskState;
+use crate::{
+    api::{AddComment, AnswerSignal, add_comment, answer_signal},
+    model::task::{CommentItem, SignalItem},
+    pages::{FormError, FormText, board::send_on_ctrl_enter},
+    ui::{Act, Ago, Drafts, Icon},
+};
+
+/// Questions that wait, each with the form of its answer.
+#[component]
+pub fn Questions(state: TaskState, act: Act) -> impl IntoView {
+    view! {
+        <For each=move || state.signals.with(|s| s.iter().filter(|s| s.waits).cloned().collect::<Vec<_>>()) key=|s: &SignalItem| s.id let:signal>
+            <Question signal act />
+        </For>
+    }
+}
+
+#[component]
+fn Question(signal: SignalItem, act: Act) -> impl IntoView {
+    let id = signal.id;
+    let form = NodeRef::<html::Form>::new();
+    let drafts = Drafts::keep(form, format!("answer:{id}"));
+    let send = move |event: web_sys::SubmitEvent| {
+        event.prevent_default();
+        act.run(answer_signal(id, FormText::of(&event).text("response")), move |answer| {
+            if answer.is_ok() {
+                drafts.sent();
+            }
+        });
+    };
+    view! {
+        <section class="question" aria-label="The agent asks you">
+            <p class="ask"><b>{signal.kind.label()}" from "{signal.agent}</b>" · "<Ago at=signal.at long=true /></p>
+            <div class="prose">{signal.message}</div>
+            <form method="post" action=AnswerSignal::url() node_ref=form on:submit=send on:keydown=send_on_ctrl_enter>
+                <FormError path=AnswerSignal::PATH />
+                <input type="hidden" name="signal" value=id.to_string() />
+                <textarea name="response" data-draft rows="2" required placeholder="Your answer goes straight into the agent's session." aria-label="Answer"></textarea>
+                <div class="row end">
+                    <small class="grow">"Ctrl+Enter sends"</small>
+                    <button class="btn s p" disabled=move || act.busy.get() != 0>"Answer"</button>
+                </div>
+            </form>
+        </section>
+    }
+    .into_any()
+}
+
+/// Comments and answered questions in the order of time, and the composer.
+#[component]
+pub fn Thread(state: TaskState, act: Act) -> impl IntoView {
+    let (id, number) = state.task.with_untracked(|t| (t.id, t.number));
+    let entries = move || {
+        let mut all: Vec<(i64, AnyView)> = state.comments.with(|c| c.iter().map(|c| (c.at.0, comment(c).into_any())).collect());
+        state.signals.with(|s| all.extend(s.iter().filter(|s| !s.waits).map(|s| (s.at.0, signal(s).into_any()))));
+        all.sort_by_key(|(at, _)| *at);
+        all.into_iter().map(|(_, view)| view).collect_view()
+    };
+    let form = NodeRef::<html::Form>::new();
+    let drafts = Drafts::keep(form, format!("comment:{number}"));
+    let send = move |event: web_sys::SubmitEvent| {
+        event.prevent_default();
+        act.run(add_comment(id, FormText::of(&event).text("content")), move |answer| {
+            if answer.is_ok() {
+                drafts.sent();
+            }
+        });
+    };
+    view! {
+        <section class="thread" aria-labelledby="comments">
+            <h3 class="sec" id="comments">"Comments"<span class="mut">{move || state.comments.with(Vec::len)}</span></h3>
+            <div>{entries}</div>
+            <form class="composer" method="post" action=AddComment::url() node_ref=form on:submit=send on:keydown=send_on_ctrl_enter>
+                <FormError path=AddComment::PATH />
+                <input type="hidden" name="task" value=id.to_string() />
+                <textarea name="content" data-draft rows="2" required placeholder="Write a comment; the next agent reads it." aria-label="Comment"></textarea>
+                <div class="row end">
+                    <small class="grow">"Ctrl+Enter sends"</small>
+                    <button class="btn s" disabled=move || act.busy.get() != 0>"Comment"</button>
+                </div>
+            </form>
+        </section>
+    }
+    .into_any()
+}
+
+fn comment(c: &CommentItem) -> impl IntoView + use<> {
+    let (class, who) = match c.author_type {
+        AuthorType::Human if c.author == OWNER => ("me", "You".to_owned()),
+        AuthorType::Human => ("me", c.author.clone()),
+        AuthorType::Coordinator | AuthorType::Agent => ("agent", c.author.clone()),
+    };
+    let mark = match c.kind {
+        CommentType::Message => None,
+        kind => Some(view! { <span class=format!("chip kind-{}", kind.word())>{kind.label()}</span> }),
+    };
+    view! {
+        <article class=format!("msg {class}")>
+            <p class="by"><span class="face" aria-hidden="true">{initial(&who)}</span><b>{who}</b>{mark}<Ago at=c.at long=true /></p>
+            <div class="prose">{c.content.clone()}</div>
+        </article>
+    }
+}
+
+fn signal(s: &SignalItem) -> impl IntoView + use<> {
+    let way = s.delivery.map(|delivery| {
+        let text = match (&s.delivery_error, delivery) {
+            (Some(why), Delivery::Failed) => format!("Not delivered: {why}"),
+            _ => delivery.label().to_owned(),
+        };
+        let class = if delivery == Delivery::Failed { "way bad" } else { "way" };
+        view! { <small class=class>{text}</small> }
+    });
+    let answer = s.response.clone().map(|text| view! { <div class="answer"><Icon name="reply" /><div class="prose">{text}</div></div> });
+    view! {
+        <article class="msg agent">
+            <p class="by">
+                <span class="face" aria-hidden="true">{initial(&s.agent)}</span><b>{s.agent.clone()}</b>
+                <span class="chip">{s.kind.label()}</span><Ago at=s.at long=true />
+            </p>
+            <div class="prose">{s.message.clone()}</div>
+            {answer}{way}
+        </article>
+    }
+}
+
+fn initial(name: &str) -> String {
+    name.chars().next().map(|c| c.to_uppercase().to_string()).unwrap_or_default()
+}

@@ -1,0 +1,116 @@
+//! Title and description: click to edit, saved as soon as one is done.
+
+use leptos::{html, prelude::*};
+
+use super::state::TaskState;
+use crate::{
+    api::{Field, edit_task},
+    pages::FormText,
+    ui::{Act, Drafts, Icon},
+};
+
+/// The title.
+#[component]
+pub fn TitleEdit(state: TaskState, act: Act) -> impl IntoView {
+    let editing = RwSignal::new(false);
+    let task = state.task;
+    view! {
+        {move || if editing.get() {
+            view! { <Edit state act field=Field::Title editing /> }.into_any()
+        } else {
+            view! {
+                <h2 class="title">
+                    <button type="button" title="Edit the title" on:click=move |_| editing.set(true)>{move || task.with(|t| t.title.clone())}</button>
+                </h2>
+            }.into_any()
+        }}
+    }
+}
+
+/// The description.
+#[component]
+pub fn DescriptionEdit(state: TaskState, act: Act) -> impl IntoView {
+    let editing = RwSignal::new(false);
+    let task = state.task;
+    view! {
+        <section aria-label="Description">
+            {move || if editing.get() {
+                view! { <Edit state act field=Field::Description editing /> }.into_any()
+            } else {
+                match task.with(|t| t.description.clone()) {
+                    Some(text) => view! {
+                        <div class="words">
+                            <div class="prose">{text}</div>
+                            <button type="button" class="icon-btn js-only" aria-label="Edit the description" on:click=move |_| editing.set(true)><Icon name="edit" /></button>
+                        </div>
+                    }.into_any(),
+                    None => view! {
+                        <button type="button" class="add js-only" on:click=move |_| editing.set(true)><Icon name="plus" />"Add a description"</button>
+                    }.into_any(),
+                }
+            }}
+        </section>
+    }
+}
+
+/// The form of one text. What is typed stays a draft until it is saved or given up.
+#[component]
+fn Edit(state: TaskState, act: Act, field: Field, editing: RwSignal<bool>) -> impl IntoView {
+    let (id, number, title, description) = state.task.with_untracked(|t| (t.id, t.number, t.title.clone(), t.description.clone()));
+    let line = field == Field::Title;
+    let text = if line { title } else { description.unwrap_or_default() };
+    let label = if line { "Title" } else { "Description" };
+    let form = NodeRef::<html::Form>::new();
+    let drafts = Drafts::keep(form, format!("T-{number}:{label}"));
+    Effect::new(move |_| {
+        let area = form.get().and_then(|f| f.query_selector("textarea").ok().flatten());
+        if let Some(area) = area.map(wasm_bindgen::JsCast::unchecked_into::<web_sys::HtmlTextAreaElement>) {
+            let _ = area.focus();
+            let end = area.value().encode_utf16().count() as u32;
+            let _ = area.set_selection_range(end, end);
+        }
+    });
+    let old = text.clone();
+    let save = move |event: web_sys::SubmitEvent| {
+        event.prevent_default();
+        let value = FormText::of(&event).text("value");
+        if value.trim() == old.trim() {
+            drafts.sent();
+            return editing.set(false);
+        }
+        act.run(edit_task(id, field, value.clone()), move |answer| {
+            if answer.is_ok() {
+                drafts.sent();
+                // Shown at once; the live feed says the same a moment later.
+                state.task.try_update(|t| if line { t.title = value } else { t.description = Some(value).filter(|v| !v.is_empty()) });
+                editing.try_set(false);
+            }
+        });
+    };
+    let keys = move |event: web_sys::KeyboardEvent| {
+        if event.key() == "Escape" {
+            event.prevent_default();
+            event.stop_propagation();
+            drafts.sent();
+            editing.set(false);
+        } else if line && event.key() == "Enter" {
+            event.prevent_default();
+            if let Some(form) = form.get_untracked() {
+                let _ = form.request_submit();
+            }
+        } else {
+            crate::pages::board::send_on_ctrl_enter(event);
+        }
+    };
+    view! {
+        <form class="edit" node_ref=form on:submit=save on:keydown=keys>
+            <textarea name="value" class=if line { "big" } else { "" } rows=if line { 2 } else { 10 } data-draft aria-label=label>{text}</textarea>
+            <div class="row end">
+                <small class="grow">{if line { "Enter saves, Escape gives up" } else { "Ctrl+Enter saves, Escape gives up" }}</small>
+                <button type="button" class="btn s" on:click=move |_| { drafts.sent(); editing.set(false) }>"Cancel"</button>
+                <button class="btn s p" disabled=move || act.busy.get() != 0>"Save"</button>
+            </div>
+        </form>
+    }
+    .into_any()
+}

@@ -1,0 +1,124 @@
+//! Doing something and saying how it went: one path for every change that is not a form.
+
+use std::future::Future;
+
+use leptos::prelude::*;
+
+use crate::{api::Saved, error::AppError};
+
+/// How long a message stays.
+#[cfg(feature = "hydrate")]
+const TOAST_SECONDS: u64 = 7;
+
+/// Messages at the lower edge, read out by screen readers.
+#[derive(Clone, Copy)]
+pub struct Toasts {
+    list: RwSignal<Vec<(u32, bool, String)>>,
+    last: StoredValue<u32>,
+}
+
+impl Toasts {
+    /// No messages.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { list: RwSignal::new(Vec::new()), last: StoredValue::new(0) }
+    }
+
+    /// Says what went wrong.
+    pub fn error(self, sentence: impl Into<String>) {
+        self.push(true, sentence.into());
+    }
+
+    /// Says that something was done.
+    pub fn done(self, sentence: impl Into<String>) {
+        self.push(false, sentence.into());
+    }
+
+    fn push(self, bad: bool, sentence: String) {
+        let id = self.last.get_value() + 1;
+        self.last.set_value(id);
+        self.list.update(|list| {
+            // The same words twice help nobody.
+            list.retain(|(_, _, old)| *old != sentence);
+            list.push((id, bad, sentence));
+        });
+        #[cfg(feature = "hydrate")]
+        set_timeout(move || self.close(id), std::time::Duration::from_secs(TOAST_SECONDS));
+    }
+
+    fn close(self, id: u32) {
+        self.list.update(|list| list.retain(|(other, ..)| *other != id));
+    }
+}
+
+impl Default for Toasts {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Where messages appear.
+#[component]
+pub fn ToastRegion() -> impl IntoView {
+    let toasts = expect_context::<Toasts>();
+    let items = move || {
+        toasts
+            .list
+            .get()
+            .into_iter()
+            .map(|(id, bad, sentence)| {
+                view! {
+                    <div class=if bad { "toast bad" } else { "toast" }>
+                        <super::Icon name=if bad { "alert" } else { "check" } />
+                        <p>{sentence}</p>
+                        <button type="button" class="icon-btn" aria-label="Dismiss" on:click=move |_| toasts.close(id)>
+                            <super::Icon name="x" />
+                        </button>
+                    </div>
+                }
+            })
+            .collect_view()
+    };
+    view! { <div class="toasts" role="status" aria-live="polite">{items}</div> }
+}
+
+/// Runs changes. While one runs, `busy` is true.
+#[derive(Clone, Copy)]
+pub struct Act {
+    /// At least one change is on its way.
+    pub busy: RwSignal<u32>,
+    toasts: Toasts,
+}
+
+/// A runner for changes of this component.
+#[must_use]
+pub fn use_act() -> Act {
+    Act { busy: RwSignal::new(0), toasts: expect_context::<Toasts>() }
+}
+
+impl Act {
+    /// Runs a change; a refusal is shown as its sentence. `then` hears how it went.
+    pub fn run(
+        self,
+        change: impl Future<Output = Result<Saved, AppError>> + 'static,
+        then: impl FnOnce(Result<Saved, AppError>) + 'static,
+    ) {
+        // Boxed: the path below is compiled once, not once per change.
+        self.run_boxed(Box::pin(change), Box::new(then));
+    }
+
+    fn run_boxed(self, change: std::pin::Pin<Box<dyn Future<Output = Result<Saved, AppError>>>>, then: Then) {
+        self.busy.update(|n| *n += 1);
+        leptos::task::spawn_local(async move {
+            let answer = change.await;
+            // The page may be gone by now.
+            self.busy.try_update(|n| *n -= 1);
+            if let Err(error) = &answer {
+                self.toasts.error(error.sentence.clone());
+            }
+            then(answer);
+        });
+    }
+}
+
+type Then = Box<dyn FnOnce(Result<Saved, AppError>)>;

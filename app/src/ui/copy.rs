@@ -1,0 +1,34 @@
+//! Something to copy: a command or a few lines of a file.
+
+use leptos::prelude::*;
+
+/// Text in a box with a button that copies it.
+#[component]
+pub fn CopyBox(
+    /// The text.
+    text: String,
+) -> impl IntoView {
+    let copied = RwSignal::new(false);
+    let words = text.clone();
+    let copy = move |_| {
+        #[cfg(feature = "hydrate")]
+        {
+            // Resolves later or never; where the clipboard is closed to us, the text can still be marked by hand.
+            let _ = window().navigator().clipboard().write_text(&words);
+            copied.set(true);
+            set_timeout(move || {
+                copied.try_set(false);
+            }, std::time::Duration::from_secs(2));
+        }
+        #[cfg(not(feature = "hydrate"))]
+        let _ = &words;
+    };
+    view! {
+        <div class="copy">
+            <pre tabindex="0">{text}</pre>
+            <button type="button" class="icon-btn js-only" aria-label="Copy" on:click=copy>
+                {move || if copied.get() { view! { <super::Icon name="check" /> } } else { view! { <super::Icon name="copy" /> } }}
+            </button>
+        </div>
+    }
+}

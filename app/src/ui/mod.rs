@@ -1,0 +1,17 @@
+//! Small things that pages are made of.
+
+mod acts;
+mod copy;
+mod draft;
+mod icon;
+mod marks;
+mod modal;
+mod time;
+
+pub use acts::{Act, Toasts, ToastRegion, use_act};
+pub use copy::CopyBox;
+pub use draft::Drafts;
+pub use icon::Icon;
+pub use marks::{Avatar, Dot, PriorityMark, StatusMark};
+pub use modal::{Confirm, Modal};
+pub use time::{Ago, Clock, duration, use_clock};

@@ -1,0 +1,162 @@
+//! Ages. The server's clock paints the first ones, so the first render in the browser says
+//! exactly the same; afterwards one timer per page moves them all.
+
+use clutch_domain::time::Millis;
+use leptos::prelude::*;
+
+/// The page's clock, shared through Leptos' context.
+#[derive(Clone, Copy)]
+pub struct Clock(RwSignal<i64>);
+
+impl Clock {
+    /// A clock that stands still until it is set and started.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(RwSignal::new(0))
+    }
+
+    /// Sets it to the server's time, for the first paint.
+    pub fn set(self, now: Millis) {
+        self.0.set(now.0);
+    }
+
+    /// Lets it run, every ten seconds. Does nothing on the server.
+    pub fn start(self) {
+        #[cfg(feature = "hydrate")]
+        Effect::new(move |_| {
+            let tick = move || self.0.set(js_sys::Date::now() as i64);
+            tick();
+            if let Ok(handle) = set_interval_with_handle(tick, std::time::Duration::from_secs(10)) {
+                on_cleanup(move || handle.clear());
+            }
+        });
+    }
+
+    /// Now, tracked.
+    #[must_use]
+    pub fn now(self) -> Millis {
+        Millis(self.0.get())
+    }
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The clock of this page.
+#[must_use]
+pub fn use_clock() -> Clock {
+    expect_context::<Clock>()
+}
+
+/// An age in words: `now`, `6 m`, `2 h`, `3 d`, `5 w`; with the exact local time on hover.
+#[component]
+pub fn Ago(
+    /// The moment.
+    at: Millis,
+    /// Writes "6 minutes ago" rather than "6 m".
+    #[prop(optional)]
+    long: bool,
+) -> impl IntoView {
+    let clock = use_clock();
+    let text = move || {
+        let age = clock.now().since(at);
+        if long { age_long(age) } else { age_short(age) }
+    };
+    view! {
+        <time datetime=rfc3339(at) on:mouseenter=move |event| local_title(&event_target::<web_sys::Element>(&event), at)>{text}</time>
+    }
+}
+
+/// Puts the reader's own time and language into the title, only when it is looked for.
+fn local_title(element: &web_sys::Element, at: Millis) {
+    #[cfg(feature = "hydrate")]
+    {
+        let date = js_sys::Date::new(&wasm_bindgen::JsValue::from_f64(at.0 as f64));
+        let text = date.to_locale_string("default", &wasm_bindgen::JsValue::UNDEFINED);
+        let _ = element.set_attribute("title", &String::from(text));
+    }
+    #[cfg(not(feature = "hydrate"))]
+    let _ = (element, at);
+}
+
+const MINUTE: i64 = 60_000;
+const HOUR: i64 = 60 * MINUTE;
+const DAY: i64 = 24 * HOUR;
+
+fn unit(age: i64) -> Option<(i64, &'static str, &'static str)> {
+    match age {
+        ..MINUTE => None,
+        ..HOUR => Some((age / MINUTE, "m", "minute")),
+        ..DAY => Some((age / HOUR, "h", "hour")),
+        a if a < 14 * DAY => Some((age / DAY, "d", "day")),
+        _ => Some((age / (7 * DAY), "w", "week")),
+    }
+}
+
+fn age_short(age: i64) -> String {
+    unit(age).map_or_else(|| "now".into(), |(n, short, _)| format!("{n} {short}"))
+}
+
+fn age_long(age: i64) -> String {
+    unit(age).map_or_else(|| "just now".into(), |(n, _, word)| format!("{n} {word}{} ago", if n == 1 { "" } else { "s" }))
+}
+
+/// A span in words: `8 s`, `2 min`, `1 h 5 min`.
+#[must_use]
+pub fn duration(ms: i64) -> String {
+    match ms {
+        ..MINUTE => format!("{} s", ms / 1000),
+        ..HOUR => format!("{} min", ms / MINUTE),
+        _ => format!("{} h {} min", ms / HOUR, ms % HOUR / MINUTE),
+    }
+}
+
+/// `2026-11-22T09:15:58Z`. Civil date from days by Howard Hinnant's algorithm.
+fn rfc3339(at: Millis) -> String {
+    let seconds = at.0.div_euclid(1000);
+    let (days, rest) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+    let z = days + 719_468;
+    let era = z.div_euclid(146_097);
+    let doe = z.rem_euclid(146_097);
+    let yoe = (doe - doe / 1460 + doe / 36_524 - doe / 146_096) / 365;
+    let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+    let mp = (5 * doy + 2) / 153;
+    let day = doy - (153 * mp + 2) / 5 + 1;
+    let month = if mp < 10 { mp + 3 } else { mp - 9 };
+    let year = yoe + era * 400 + i64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", rest / 3600, rest / 60 % 60, rest % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_those_of_the_calendar() {
+        for (ms, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_782_400_000, "2000-02-29T00:00:00Z"),
+            (1_795_338_958_000, "2026-11-22T09:15:58Z"),
+            (-1000, "1969-12-31T23:59:59Z"),
+        ] {
+            assert_eq!(rfc3339(Millis(ms)), text);
+        }
+    }
+
+    #[test]
+    fn ages_are_short_and_honest() {
+        for (age, short, long) in [
+            (0, "now", "just now"),
+            (59_999, "now", "just now"),
+            (60_000, "1 m", "1 minute ago"),
+            (2 * HOUR + 1, "2 h", "2 hours ago"),
+            (13 * DAY, "13 d", "13 days ago"),
+            (15 * DAY, "2 w", "2 weeks ago"),
+        ] {
+            assert_eq!((age_short(age).as_str(), age_long(age).as_str()), (short, long));
+        }
+    }
+}
