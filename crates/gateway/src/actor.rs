@@ -236,7 +236,7 @@ impl Actor {
                     }
                 }
                 Effect::State(state) => {
-                    log_state(&state);
+                    log_state(&self.shared.link.borrow().state, &state);
                     self.shared.link.send_modify(|link| link.state = state);
                 }
                 Effect::Welcome(hello) => self.welcome(hello),
@@ -281,9 +281,11 @@ impl Actor {
     }
 }
 
-fn log_state(state: &RuntimeState) {
-    match state {
+/// The same trouble is said once, however often the gateway is tried.
+fn log_state(before: &RuntimeState, now: &RuntimeState) {
+    match now {
         RuntimeState::Connecting { address, attempt } => tracing::debug!(address, attempt, "dialling the gateway"),
+        RuntimeState::Down { why, .. } if matches!(before, RuntimeState::Down { why: same, .. } if same == why) => {}
         RuntimeState::Down { why, sentence, .. } => tracing::warn!(?why, "{sentence}"),
         RuntimeState::Connected { address, version, .. } => {
             tracing::info!(address, version, "connected to the gateway")
