@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{
     Json,
     extract::{Path, Query, State},
-    http::StatusCode,
+    http::{HeaderMap, StatusCode},
 };
 use clutch_domain::{
     actor::Actor,
@@ -27,6 +27,7 @@ use super::{
     error::Failure,
     shapes,
 };
+use crate::webhooks::key;
 
 type Answer = Result<Json<Value>, Failure>;
 type Created = Result<(StatusCode, Json<Value>), Failure>;
@@ -216,7 +217,7 @@ pub async fn comments(State(office): State<Arc<Office>>, Path(id): Path<String>)
 }
 
 /// `POST /api/tasks/:id/comments`.
-pub async fn comment(State(office): State<Arc<Office>>, Path(id): Path<String>, body: Body) -> Created {
+pub async fn comment(State(office): State<Arc<Office>>, Path(id): Path<String>, headers: HeaderMap, body: Body) -> Created {
     let task = find(&office, &id).await?;
     let author = body.text("author")?.map(str::trim).filter(|a| !a.is_empty()).unwrap_or("unknown").to_owned();
     let new = NewComment {
@@ -226,7 +227,8 @@ pub async fn comment(State(office): State<Arc<Office>>, Path(id): Path<String>, 
         kind: body.word("type", &["message", "status_change", "request_input", "completion"])?.unwrap_or(CommentType::Message),
         author: author.clone(),
     };
-    let done = office.run(&program(Some(&author)), &Command::AddComment(new)).await?;
+    let key = key(&office, &headers, "comment")?;
+    let done = office.run_as(&program(Some(&author)), &Command::AddComment(new), &key).await?;
     let comment = done.written::<Comment>().ok_or(Refusal::CommentNotFound)?;
     Ok((StatusCode::CREATED, Json(json!({ "comment": shapes::comment(comment) }))))
 }

@@ -62,7 +62,7 @@ fn agent(name: &str) -> Actor {
 }
 
 /// The caller's key for this call, or a fresh one.
-fn key(office: &Office, headers: &HeaderMap, route: &str) -> Result<IdempotencyKey, Failure> {
+pub fn key(office: &Office, headers: &HeaderMap, route: &str) -> Result<IdempotencyKey, Failure> {
     match headers.get("idempotency-key").map(|v| v.to_str().unwrap_or("")) {
         None => Ok(IdempotencyKey(office.fresh_id().to_string())),
         Some(key) if !key.is_empty() && key.len() <= KEY_MAX => Ok(IdempotencyKey(format!("{route}:{key}"))),
@@ -134,7 +134,7 @@ async fn complete(
 }
 
 /// `POST /api/chats/:id/messages` (facts §2.3). Stores only; sending is the caller's, as before.
-async fn message(State(office): State<Arc<Office>>, Path(id): Path<String>, body: Body) -> Result<(StatusCode, Json<Value>), Failure> {
+async fn message(State(office): State<Arc<Office>>, Path(id): Path<String>, headers: HeaderMap, body: Body) -> Result<(StatusCode, Json<Value>), Failure> {
     let chat: ChatId = path_id(&id, Refusal::ChatNotFound)?;
     let author = body.text("author")?.map(str::trim).filter(|a| !a.is_empty()).unwrap_or(OWNER).to_owned();
     let content = body.markdown("content")?.ok_or(Refusal::ContentMissing)?;
@@ -153,7 +153,8 @@ async fn message(State(office): State<Arc<Office>>, Path(id): Path<String>, body
         failure_reason: body.text("failure_reason")?.map(str::to_owned),
     };
     let who = if author == COORDINATOR { agent(COORDINATOR) } else { program(Some(&author)) };
-    let done = office.run(&who, &Command::PostMessage(new)).await?;
+    let key = key(&office, &headers, "message")?;
+    let done = office.run_as(&who, &Command::PostMessage(new), &key).await?;
     let message = done.written::<Message>().ok_or(Refusal::MessageNotFound)?;
     Ok((StatusCode::CREATED, Json(json!({ "message": shapes::message(message) }))))
 }
