@@ -45,6 +45,12 @@ pub fn TaskPanel(
     Effect::new(move |_| {
         if let Some(panel) = node.get() {
             let _ = panel.focus();
+            if let Ok(Some(card)) = document().query_selector(".card.sel") {
+                let options = web_sys::ScrollIntoViewOptions::new();
+                options.set_block(web_sys::ScrollLogicalPosition::Nearest);
+                options.set_inline(web_sys::ScrollLogicalPosition::Nearest);
+                card.scroll_into_view_with_scroll_into_view_options(&options);
+            }
         }
     });
     let escape = move |event: web_sys::KeyboardEvent| {
