@@ -69,7 +69,7 @@ fn LoopChip(state: BoardState) -> impl IntoView {
         let button = |icon: &'static str, label: &'static str, action: fn(BoardState)| {
             view! {
                 <button type="button" class="btn s q js-only" disabled=move || state.act.busy.get() != 0 on:click=move |_| action(state)>
-                    <Icon name=icon />{label}
+                    <Icon name=icon /><span>{label}</span>
                 </button>
             }
         };
@@ -129,8 +129,19 @@ fn GatewayChip() -> impl IntoView {
                 .collect_view()
         })
     };
+    let node = NodeRef::<html::Details>::new();
+    // A click elsewhere closes it.
+    let outside = window_event_listener(leptos::ev::click, move |event| {
+        let inside = event.target().and_then(|t| wasm_bindgen::JsCast::dyn_into::<web_sys::Element>(t).ok());
+        if inside.is_none_or(|e| e.closest(".pop").ok().flatten().is_none())
+            && let Some(details) = node.get_untracked()
+        {
+            details.set_open(false);
+        }
+    });
+    on_cleanup(move || outside.remove());
     view! {
-        <details class="pop gateway">
+        <details class="pop gateway" node_ref=node>
             <summary><span class=class></span><span class="cut">{move || live.gateway.with(|g| g.as_ref().map_or("Gateway".into(), |g| g.word.clone()))}</span></summary>
             <div class="pop-body">{checks}</div>
         </details>
@@ -193,7 +204,7 @@ pub fn Filters(state: BoardState) -> impl IntoView {
         })
     };
     let notice = move || {
-        head.with(|h| h.notice.clone()).map(|text| view! { <p class="notice"><Icon name="alert" /><span>{coded(&text)}</span></p> })
+        head.with(|h| h.notice.clone().filter(|_| !h.loop_on || h.local_path.is_some())).map(|text| view! { <p class="notice"><Icon name="alert" /><span>{coded(&text)}</span></p> })
     };
     let no_repository = move || {
         head.with(|h| (h.loop_on && h.local_path.is_none()).then(|| h.slug.clone())).map(|slug| {
