@@ -112,9 +112,9 @@ impl Attendant {
                 self.send(&run).await?;
                 continue;
             }
-            self.desk.online().await;
-            self.note_connection();
             let sighting = self.desk.look(&run.session_key, &run.key).await?;
+            // After the look: the connection may have ended and come back while we waited for it.
+            self.note_connection();
             self.drain(&run);
             let verdict = judge(&Clues {
                 run: &run,
