@@ -26,7 +26,7 @@ pub fn Steps(
         checks
     };
     let wanted = move |c: &Check| !open_only || matches!(c.state, CheckState::Bad | CheckState::Wait);
-    let lines = move || checks().into_iter().filter(wanted).map(line).collect_view();
+    let lines = move || checks().into_iter().filter(wanted).map(line).map(Erase::erase).collect::<Vec<_>>();
     let well = move || {
         let checks = checks();
         (checks.iter().filter(|c| c.state == CheckState::Ok).count(), checks.len())
@@ -43,7 +43,7 @@ pub fn Steps(
     .erase()
 }
 
-fn line(check: Check) -> impl IntoView {
+fn line(check: Check) -> AnyView {
     let (class, icon, word) = match check.state {
         CheckState::Ok => ("ok", "check", "Done"),
         CheckState::Wait => ("wait", "dots", "Being tried"),
@@ -60,6 +60,7 @@ fn line(check: Check) -> impl IntoView {
             </div>
         </li>
     }
+    .erase()
 }
 
 fn step(id: &str, title: &str, state: CheckState, sentence: &str) -> Check {

@@ -52,7 +52,7 @@ pub fn CardItem(
     .erase()
 }
 
-fn inside(card: Card, line: Option<String>) -> impl IntoView {
+fn inside(card: Card, line: Option<String>) -> AnyView {
     let asks = card.ask.as_ref().map(|ask| {
         view! { <p class="ask"><b>"Asks you: "</b>{ask.text.clone()}</p> }
     });
@@ -83,7 +83,7 @@ fn inside(card: Card, line: Option<String>) -> impl IntoView {
         view! { <span class="mark" role="img" aria-label=label.clone() title=label><Icon name="branch" />{card.dependents}</span> }
     });
     let pr = card.pr_number.map(|n| view! { <span class="mark"><Icon name="pr" />{format!("#{n}")}</span> });
-    let tags = card.tags.iter().take(3).map(|t| view! { <span class="tag">{t.clone()}</span> }).collect_view();
+    let tags = card.tags.iter().take(3).map(|t| view! { <span class="tag">{t.clone()}</span> }).map(Erase::erase).collect::<Vec<_>>();
     view! {
         <div class="h">
             <StatusMark status=card.status />
@@ -100,6 +100,7 @@ fn inside(card: Card, line: Option<String>) -> impl IntoView {
             {card.assignee.map(|name| view! { <span class="grow"></span><span class="who">{name}</span> })}
         </div>
     }
+    .erase()
 }
 
 /// A role's chip.

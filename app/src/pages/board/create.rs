@@ -56,16 +56,16 @@ pub fn NewTicket(
                 </label>
             }
         })
-        .collect_view();
+        .map(Erase::erase).collect::<Vec<_>>();
     let roles = Role::ALL
         .iter()
         .filter(|r| !matches!(r, Role::ConflictResolver))
         .map(|r| view! { <option value=r.word()>{r.label()}</option> })
-        .collect_view();
+        .map(Erase::erase).collect::<Vec<_>>();
     let statuses = Status::ALL
         .iter()
         .map(|s| view! { <option value=s.word() selected=status.get_untracked() == *s>{s.label()}</option> })
-        .collect_view();
+        .map(Erase::erase).collect::<Vec<_>>();
     view! {
         <Modal title="New ticket" close=board>
             <form class="form" method="post" action=CreateTask::url() node_ref=form on:submit=send on:keydown=super::keys::send_on_ctrl_enter>

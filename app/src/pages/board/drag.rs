@@ -175,7 +175,7 @@ fn lift(drag: &Shared, board: &HtmlElement, state: BoardState) {
         ghost.class_list().add_1("ghost").ok();
         line.set_class_name("drop-line");
         line.set_attribute("aria-hidden", "true").ok();
-        let _ = HtmlElement::style(&ghost).set_property("width", &format!("{}px", area.width()));
+        let _ = HtmlElement::style(&ghost).set_property("width", &format!("{}px", area.width().ceil() as i32));
         if let Some(body) = document().body() {
             let _ = body.append_child(&ghost);
             body.class_list().add_1("dragging").ok();
@@ -193,7 +193,7 @@ fn lift(drag: &Shared, board: &HtmlElement, state: BoardState) {
 fn aim(drag: &Shared) {
     let mut held = drag.borrow_mut();
     let Some(Drag { id, card, at, grip, flying: Some(flying), .. }) = held.as_mut() else { return };
-    let _ = HtmlElement::style(&flying.ghost).set_property("transform", &format!("translate({}px, {}px)", at.0 - grip.0, at.1 - grip.1));
+    let _ = HtmlElement::style(&flying.ghost).set_property("transform", &format!("translate({}px, {}px)", (at.0 - grip.0) as i32, (at.1 - grip.1) as i32));
     flying.target = None;
     let column = document().element_from_point(at.0 as f32, at.1 as f32).and_then(|e| e.closest(".col").ok().flatten());
     let Some(column) = column else { return flying.line.remove() };

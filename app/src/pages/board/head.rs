@@ -126,7 +126,7 @@ fn GatewayChip() -> impl IntoView {
                         {c.command.map(|text| view! { <CopyBox text /> })}
                     }
                 })
-                .collect_view()
+                .map(Erase::erase).collect::<Vec<_>>()
         })
     };
     let node = NodeRef::<html::Details>::new();
@@ -276,6 +276,6 @@ pub fn ColumnTabs(state: BoardState, node: NodeRef<html::Div>) -> impl IntoView 
                 </button>
             }
         })
-        .collect_view();
+        .map(Erase::erase).collect::<Vec<_>>();
     view! { <div class="col-tabs js-only" role="group" aria-label="Columns">{tabs}</div> }.erase()
 }
