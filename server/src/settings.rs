@@ -147,7 +147,12 @@ impl Source {
     }
 
     fn get(&self, name: &str) -> Option<&str> {
-        debug_assert!(name.starts_with("XDG_") || name.starts_with("LEPTOS_") || name == "HOME" || SETTINGS.iter().any(|s| s.name == name));
+        debug_assert!(
+            name.starts_with("XDG_")
+                || name.starts_with("LEPTOS_")
+                || name == "HOME"
+                || SETTINGS.iter().any(|s| s.name == name)
+        );
         self.values.get(name).map(|v| v.trim()).filter(|v| !v.is_empty())
     }
 }
@@ -172,7 +177,9 @@ impl Settings {
         let leptos: Option<SocketAddr> = source.get("LEPTOS_SITE_ADDR").and_then(|a| a.parse().ok());
         let host = match (flags.host, source.get("CLUTCH_HOST")) {
             (Some(host), _) => host,
-            (None, Some(text)) => text.parse().map_err(|_| wrong("CLUTCH_HOST", text, "an IP address such as 127.0.0.1"))?,
+            (None, Some(text)) => {
+                text.parse().map_err(|_| wrong("CLUTCH_HOST", text, "an IP address such as 127.0.0.1"))?
+            }
             // Some shells export the machine's name as HOST; only an address is meant for us.
             (None, None) => source
                 .get("HOST")
@@ -196,7 +203,9 @@ impl Settings {
             )));
         }
         if source.get("CLUTCH_PASSWORD").is_some() {
-            warnings.push("CLUTCH_PASSWORD is set, but log-in is not in this build yet: only this machine can connect.".into());
+            warnings.push(
+                "CLUTCH_PASSWORD is set, but log-in is not in this build yet: only this machine can connect.".into(),
+            );
         }
         let data_dir = flags
             .data_dir
@@ -204,7 +213,9 @@ impl Settings {
             .or_else(|| source.get("CLUTCH_DATA_DIR").map(PathBuf::from))
             .or_else(|| source.get("XDG_DATA_HOME").map(|d| Path::new(d).join("openclutch")))
             .or_else(|| source.get("HOME").map(|h| Path::new(h).join(".local/share/openclutch")))
-            .ok_or_else(|| SettingsError("There is no HOME to keep data in. Set CLUTCH_DATA_DIR to a folder.".into()))?;
+            .ok_or_else(|| {
+                SettingsError("There is no HOME to keep data in. Set CLUTCH_DATA_DIR to a folder.".into())
+            })?;
         let log_dir = source.get("CLUTCH_LOG_DIR").map_or_else(|| data_dir.join("logs"), PathBuf::from);
         convex(source, &data_dir, &mut warnings)?;
         for name in ["NEXT_PUBLIC_OPENCLAW_HTTP_URL", "NEXT_PUBLIC_OPENCLAW_API_URL"] {
@@ -234,13 +245,19 @@ fn wrong(name: &str, text: &str, wanted: &str) -> SettingsError {
 }
 
 fn convex(source: &Source, data_dir: &Path, warnings: &mut Vec<String>) -> Result<(), SettingsError> {
-    let names = ["CONVEX_URL", "CONVEX_SELF_HOSTED_URL", "NEXT_PUBLIC_CONVEX_URL", "NEXT_PUBLIC_CONVEX_SELF_HOSTED_URL"];
+    let names =
+        ["CONVEX_URL", "CONVEX_SELF_HOSTED_URL", "NEXT_PUBLIC_CONVEX_URL", "NEXT_PUBLIC_CONVEX_SELF_HOSTED_URL"];
     let set: Vec<(&str, &str)> = names.iter().filter_map(|n| source.get(n).map(|v| (*n, v))).collect();
     let Some((first, url)) = set.first() else { return Ok(()) };
     if let Some((other, _)) = set.iter().find(|(_, v)| v != url) {
-        return Err(SettingsError(format!("{first} and {other} name different Convex deployments. Unset one of them.")));
+        return Err(SettingsError(format!(
+            "{first} and {other} name different Convex deployments. Unset one of them."
+        )));
     }
-    warnings.push(format!("{first} is set, but Convex is not in this build yet: data is kept in SQLite, in {}.", data_dir.display()));
+    warnings.push(format!(
+        "{first} is set, but Convex is not in this build yet: data is kept in SQLite, in {}.",
+        data_dir.display()
+    ));
     Ok(())
 }
 
@@ -349,7 +366,8 @@ mod tests {
             let settings = with(&[(name, value)]).unwrap();
             assert!(holds(&settings), "{name}={value} gave {settings:?}");
         }
-        let tried: std::collections::BTreeSet<&str> = cases.iter().map(|(n, _, _)| *n).chain(["CLUTCH_ALLOWED_HOSTS"]).collect();
+        let tried: std::collections::BTreeSet<&str> =
+            cases.iter().map(|(n, _, _)| *n).chain(["CLUTCH_ALLOWED_HOSTS"]).collect();
         for setting in SETTINGS {
             assert!(tried.contains(setting.name), "{} has no case", setting.name);
         }
@@ -372,7 +390,10 @@ mod tests {
 
     #[test]
     fn the_environment_wins_over_the_file() {
-        let source = Source::new("PORT=1\nexport OPENCLAW_TOKEN='a b'\n# PORT=2\n", [("PORT".into(), "3".into()), ("HOME".into(), "/h".into())]);
+        let source = Source::new(
+            "PORT=1\nexport OPENCLAW_TOKEN='a b'\n# PORT=2\n",
+            [("PORT".into(), "3".into()), ("HOME".into(), "/h".into())],
+        );
         let s = Settings::resolve(&Flags::default(), &source).unwrap();
         assert_eq!((s.address.port(), s.gateway_token.unwrap().reveal().to_owned()), (3, "a b".to_owned()));
     }

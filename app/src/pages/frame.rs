@@ -184,7 +184,8 @@ fn RailProjects(version: u64) -> impl IntoView {
                     </a>
                 }
             })
-            .map(Erase::erase).collect::<Vec<_>>()
+            .map(Erase::erase)
+            .collect::<Vec<_>>()
     };
     view! {
         <div class="rail-head">

@@ -75,17 +75,30 @@ fn repository(frame: super::frame::Frame) -> Check {
     let title = "Repository";
     match state {
         Some(true) => step("repository", title, CheckState::Ok, "A project knows where its repository lies."),
-        Some(false) => {
-            step("repository", title, CheckState::Bad, "No project has a repository yet. Open a project's settings and give its path.")
-        }
-        None => step("repository", title, CheckState::Later, "Make a project and give the path of its git repository on this machine."),
+        Some(false) => step(
+            "repository",
+            title,
+            CheckState::Bad,
+            "No project has a repository yet. Open a project's settings and give its path.",
+        ),
+        None => step(
+            "repository",
+            title,
+            CheckState::Later,
+            "Make a project and give the path of its git repository on this machine.",
+        ),
     }
 }
 
 fn work_loop(frame: super::frame::Frame) -> Check {
     let title = "Work loop";
     if !frame.loop_enabled.get() {
-        return step("loop", title, CheckState::Bad, "Switched off for the whole server. Start it without WORK_LOOP_ENABLED=false.");
+        return step(
+            "loop",
+            title,
+            CheckState::Bad,
+            "Switched off for the whole server. Start it without WORK_LOOP_ENABLED=false.",
+        );
     }
     let state = frame.projects.with(|rows| match rows.len() {
         0 => None,
@@ -93,7 +106,14 @@ fn work_loop(frame: super::frame::Frame) -> Check {
     });
     match state {
         Some(true) => step("loop", title, CheckState::Ok, "On: tickets that are Ready are taken by agents."),
-        Some(false) => step("loop", title, CheckState::Bad, "No project lets it take tickets. Switch it on at the top of a board."),
-        None => step("loop", title, CheckState::Later, "Runs in this server. Each project decides whether it may take its tickets."),
+        Some(false) => {
+            step("loop", title, CheckState::Bad, "No project lets it take tickets. Switch it on at the top of a board.")
+        }
+        None => step(
+            "loop",
+            title,
+            CheckState::Later,
+            "Runs in this server. Each project decides whether it may take its tickets.",
+        ),
     }
 }

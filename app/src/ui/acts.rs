@@ -79,7 +79,8 @@ pub fn ToastRegion() -> impl IntoView {
                     </div>
                 }
             })
-            .map(Erase::erase).collect::<Vec<_>>()
+            .map(Erase::erase)
+            .collect::<Vec<_>>()
     };
     view! { <div class="toasts" role="status" aria-live="polite">{dynamic(items)}</div> }
 }

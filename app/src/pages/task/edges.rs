@@ -19,7 +19,9 @@ pub fn Edges(board: BoardState, state: TaskState, act: Act) -> impl IntoView {
     let edges = state.edges;
     let picking = RwSignal::new(false);
     let list = move |waits: bool| {
-        edges.with(|all| all.iter().filter(|e| e.waits == waits).cloned().map(|e| edge(e, act)).map(Erase::erase).collect::<Vec<_>>())
+        edges.with(|all| {
+            all.iter().filter(|e| e.waits == waits).cloned().map(|e| edge(e, act)).map(Erase::erase).collect::<Vec<_>>()
+        })
     };
     let any = move |waits: bool| edges.with(|all| all.iter().any(|e| e.waits == waits));
     view! {

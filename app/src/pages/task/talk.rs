@@ -60,7 +60,8 @@ fn Question(signal: SignalItem, act: Act) -> impl IntoView {
 pub fn Thread(state: TaskState, act: Act) -> impl IntoView {
     let (id, number) = state.task.with_untracked(|t| (t.id, t.number));
     let entries = move || {
-        let mut all: Vec<(i64, AnyView)> = state.comments.with(|c| c.iter().map(|c| (c.at.0, comment(c).erase())).collect());
+        let mut all: Vec<(i64, AnyView)> =
+            state.comments.with(|c| c.iter().map(|c| (c.at.0, comment(c).erase())).collect());
         state.signals.with(|s| all.extend(s.iter().filter(|s| !s.waits).map(|s| (s.at.0, signal(s).erase()))));
         all.sort_by_key(|(at, _)| *at);
         all.into_iter().map(|(_, view)| view).map(Erase::erase).collect::<Vec<_>>()
@@ -121,7 +122,10 @@ fn signal(s: &SignalItem) -> AnyView {
         let class = if delivery == Delivery::Failed { "way bad" } else { "way" };
         view! { <small class=class>{text}</small> }
     });
-    let answer = s.response.clone().map(|text| view! { <div class="answer"><Icon name="reply" /><div class="prose">{text}</div></div> });
+    let answer = s
+        .response
+        .clone()
+        .map(|text| view! { <div class="answer"><Icon name="reply" /><div class="prose">{text}</div></div> });
     view! {
         <article class="msg agent">
             <p class="by">
