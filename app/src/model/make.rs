@@ -149,8 +149,8 @@ fn card(task: &Task, run: Option<&Run>, ask: Option<&Signal>, note: Option<&Stri
 /// What the board says above all cards is only named on each.
 fn why(task: &Task, note: Option<&String>, notice: Option<&String>) -> Option<String> {
     match task.status {
-        Status::Ready if note.is_some() && note == notice => {
-            note.map(|n| n.split_once(": ").map_or(n.as_str(), |(head, _)| head).to_owned())
+        Status::Ready if note.is_none() || note == notice => {
+            notice.map(|n| n.split_once(": ").map_or(n.as_str(), |(head, _)| head).to_owned())
         }
         Status::Ready => note.cloned(),
         Status::Blocked => task.trouble.clone(),
@@ -177,7 +177,7 @@ fn task_parts(parts: &mut Parts, view: &TaskView, extra: &Extra) {
         pr_number: task.pr_number,
         github_repo: view.project.github_repo.clone(),
         resolution: task.resolution,
-        why: why(task, view.note.as_ref(), None),
+        why: why(task, view.note.as_ref(), view.note.as_ref()),
         failures: task.failures,
         created_at: task.created_at,
         since: task.status_changed_at,
