@@ -177,7 +177,7 @@ fn task_parts(parts: &mut Parts, view: &TaskView, extra: &Extra) {
         pr_number: task.pr_number,
         github_repo: view.project.github_repo.clone(),
         resolution: task.resolution,
-        why: why(task, view.note.as_ref(), view.note.as_ref()),
+        why: why(task, view.note.as_ref(), None),
         failures: task.failures,
         created_at: task.created_at,
         since: task.status_changed_at,
