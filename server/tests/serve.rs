@@ -67,9 +67,12 @@ impl Server {
         let ready = home.join(format!("ready-{:?}", Instant::now()).replace(|c: char| !c.is_ascii_alphanumeric(), "-"));
         let mut command = clutch(home);
         command.args(["--port", "0", "--ready-file"]).arg(&ready).arg("--data-dir").arg(data).envs(set.iter().copied());
-        let mut child = command.stdout(Stdio::null()).stderr(Stdio::inherit()).spawn().unwrap();
+        let said = ready.with_extension("err");
+        let errors = std::fs::File::create(&said).unwrap();
+        let mut child = command.stdout(Stdio::null()).stderr(errors).spawn().unwrap();
         let address = wait_for("the start", START_MAX, || {
-            assert!(child.try_wait().unwrap().is_none(), "the server ended instead of serving");
+            let ended = child.try_wait().unwrap();
+            assert_eq!(ended, None, "it does not serve: {}", std::fs::read_to_string(&said).unwrap_or_default());
             let text = std::fs::read_to_string(&ready).ok()?;
             text.trim_end().strip_prefix("http://")?.parse().ok().filter(|_| text.ends_with('\n'))
         });
@@ -422,7 +425,7 @@ fn the_gateways_token_never_leaves_the_server() {
             }
         }
         server.stop();
-        let files = all_text(&data);
+        let files = all_text(home.path());
         assert!(
             files.iter().any(|(path, text)| path.ends_with(".log") && !text.is_empty()),
             "{name}: nothing was logged"
