@@ -140,7 +140,9 @@ stage_compile() {
 
 stage_domain() { run_crates crates/domain; }
 stage_core() { run_crates crates/orchestrator crates/store crates/sim; }
-stage_server() { run_crates app server; }
+# One test after the other: each has a runtime of its own, and pages that are painted in several
+# runtimes of one process at once wait for each other now and then. A server has one runtime.
+stage_server() { RUST_TEST_THREADS=1 run_crates app server; }
 stage_docs() { cargo test --locked --doc --features "$TEST_FEATURES"; }
 
 stage_gateway() { run_crates crates/gateway; }
