@@ -94,6 +94,8 @@ test_stage() {
   set -e
   count_tests "$log"
   grep -h '^measured: ' "$log" | sort -u || true
+  # Playwright's list of what passed only at the second go: not red, and not to be overlooked.
+  sed -n '/^  [0-9]* flaky$/,/^  [0-9]* passed/p' "$log"
   if [ $code != 0 ]; then tail -n 150 "$log"; fi
   say "    ${STAGE_TITLES[$name]}: $passed passed, $failed failed, $((SECONDS - started)) s"
 }
@@ -105,8 +107,8 @@ count_tests() { # LOG
     /^test result: / { for (i = 1; i < NF; i++) { if ($(i + 1) ~ /^passed/) p += $i; if ($(i + 1) ~ /^failed/) f += $i } }
     /^# pass [0-9]+$/ { p += $3 }
     /^# fail [0-9]+$/ { f += $3 }
-    /^  [0-9]+ passed( \(|$)/ { p += $1 }
-    /^  [0-9]+ (failed|flaky)$/ { f += $1 }
+    /^  [0-9]+ (passed|flaky)( \(|$)/ { p += $1 }
+    /^  [0-9]+ failed$/ { f += $1 }
     /^check passed: / { p += 1 }
     END { print p + 0, f + 0 }')
   passed=${numbers% *} failed=${numbers#* }

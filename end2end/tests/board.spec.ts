@@ -178,13 +178,51 @@ test("by keyboard: walk, lift, move, drop, put back, all of it said", async ({ a
 
   // Lifted and given up: as it was, here and on the server.
   await page.keyboard.press("Space");
+  await expect(said).toContainText("Two lifted. Ready");
   await page.keyboard.press("ArrowLeft");
   await expect(cardIn(page, "Backlog", "Two")).toBeVisible();
+  await expect(link("Two")).toBeFocused();
   await page.keyboard.press("Escape");
   await expect(cardIn(page, "Ready", "Two")).toBeVisible();
   expect((await alone.tasks(project)).find((task) => task.title === "Two")?.status).toBe("ready");
   await page.keyboard.press("Enter");
   await expect(page.getByRole("complementary", { name: /^Ticket / })).toBeVisible();
+});
+
+test("a late answer to one move leaves the card in the hand that lifted it again", async ({ alone, visitor }) => {
+  const project = await withTickets(alone, ["One", "Two"]);
+  const me = await visitor();
+  const page = await me.open(address(alone, project));
+  const said = page.locator("[aria-live=assertive]");
+  const link = page.getByRole("link", { name: "Two", exact: true });
+  let answer = () => {};
+  const asked = new Promise<void>((resolve) => (answer = resolve));
+  await page.route(/\/fn\/move_task/, async (route) => {
+    const response = await route.fetch();
+    await asked;
+    await route.fulfill({ response });
+  });
+  await link.focus();
+  await page.keyboard.press("Space");
+  await page.keyboard.press("ArrowRight");
+  await expect(cardIn(page, "Ready", "Two")).toBeVisible();
+  await expect(link).toBeFocused();
+  await page.keyboard.press("Space");
+  await until("the server has it", async () => (await alone.tasks(project)).find((task) => task.title === "Two")?.status === "ready");
+
+  await page.keyboard.press("Space");
+  await expect(said).toContainText("Two lifted. Ready");
+  await page.keyboard.press("ArrowLeft");
+  await expect(cardIn(page, "Backlog", "Two")).toBeVisible();
+  const answered = page.waitForResponse(/\/fn\/move_task/);
+  answer();
+  await (await answered).finished();
+  await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+  await expect(cardIn(page, "Backlog", "Two")).toBeVisible();
+  await expect(link).toBeFocused();
+  await page.keyboard.press("Escape");
+  await expect(said).toContainText("Two put back. Ready");
+  await expect(cardIn(page, "Ready", "Two")).toBeVisible();
 });
 
 test("by the card's menu, from the keyboard too", async ({ alone, visitor }) => {

@@ -61,7 +61,7 @@ fn lift(state: BoardState, id: TaskId) -> bool {
 
 fn put_back(state: BoardState, id: TaskId) -> bool {
     state.lifted.set(None);
-    state.undo(id);
+    state.put_back(id);
     say(state, id, "put back", "");
     focus_card(id);
     true
@@ -79,7 +79,7 @@ fn drop_here(state: BoardState, id: TaskId) -> bool {
             Some(card) => Place::After(card),
             None => Place::Top,
         };
-        state.undo(id);
+        state.put_back(id);
         state.request_move(id, to, place);
     }
     focus_card(id);
@@ -94,8 +94,7 @@ fn shift(state: BoardState, id: TaskId, key: &str) -> bool {
         "ArrowLeft" => (column.saturating_sub(1), at),
         _ => ((column + 1).min(COLUMNS - 1), at),
     };
-    // `done` is asked about at the drop; what waits for other tickets is told at once.
-    match state.show_move(id, Status::ALL[column], Place::Index(at as u32), true) {
+    match state.show_lifted(id, Status::ALL[column], Place::Index(at as u32)) {
         Ok(()) => say(state, id, "moved", ""),
         Err(refusal) => state.spoken.set(refusal.to_string()),
     }

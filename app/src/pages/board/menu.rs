@@ -101,7 +101,7 @@ pub fn CardMenu(state: BoardState, menu: RwSignal<Option<Open>>) -> impl IntoVie
             let number = state.peek(task).map_or(0, |c| c.number);
             let answer = Callback::new(move |yes| {
                 state.reopening.set(None);
-                if yes { state.move_card(task, to, at, true) } else { state.undo(task) }
+                if yes { state.move_card(task, to, at, true) } else { state.put_back(task) }
             });
             view! {
                 <Confirm title=format!("Reopen T-{number}?") yes="Reopen" answer

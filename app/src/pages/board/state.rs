@@ -58,16 +58,36 @@ pub fn needs_you(card: &Card) -> bool {
 struct Entry {
     kept: Card,
     shown: ArcRwSignal<Card>,
+    /// The last move that the server was asked for, until the held version shows it.
     moved: Option<Moved>,
+    /// Where the keyboard holds the card. A layer of its own: the answer to an earlier move may
+    /// come while the card is in the hand again.
+    lifted: Option<Lies>,
+}
+
+/// Where a card is shown.
+struct Lies {
+    to: Status,
+    position: f64,
+    since: Millis,
 }
 
 /// A move that is shown before it is confirmed.
 struct Moved {
-    to: Status,
-    position: f64,
-    since: Millis,
+    lies: Lies,
+    /// Which move of this page it is: an answer settles no other.
+    turn: u32,
     /// Version at which the server's answer shows; `None` while it is on its way.
     until: Option<u64>,
+}
+
+/// Who moves a card.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum By {
+    /// The server is asked, in this turn.
+    Request(u32),
+    /// Nobody is asked before the drop.
+    Hand,
 }
 
 /// The board's state; `Copy`, so every handler can have it.
@@ -95,6 +115,7 @@ pub struct BoardState {
     version: StoredValue<u64>,
     // While somebody drags, cards do not jump under the hand; what came meanwhile shows at the drop.
     held: StoredValue<bool>,
+    turns: StoredValue<u32>,
     /// Runs changes of this board.
     pub act: Act,
     toasts: Toasts,
@@ -117,6 +138,7 @@ impl BoardState {
             cards: StoredValue::new(BTreeMap::new()),
             version: StoredValue::new(load.version),
             held: StoredValue::new(false),
+            turns: StoredValue::new(0),
             act: crate::ui::use_act(),
             toasts: expect_context::<Toasts>(),
         };
@@ -168,9 +190,9 @@ impl BoardState {
         }
     }
 
-    /// Whether a card is shown elsewhere than the server has it.
+    /// Whether the hand that lifted a card has moved it.
     pub fn is_moved(self, id: TaskId) -> bool {
-        self.cards.with_value(|cards| cards.get(&id).is_some_and(|e| e.moved.is_some()))
+        self.cards.with_value(|cards| cards.get(&id).is_some_and(|e| e.lifted.is_some()))
     }
 
     /// Moves a card: at once on this page, then on the server. A refusal is said and undone.
@@ -179,7 +201,9 @@ impl BoardState {
             // Not on this board's page: a finished ticket of long ago, moved from its panel.
             return self.act.run(move_task(id, to, None, None, Spot::End, true), |_| {});
         }
-        if let Err(refusal) = self.show_move(id, to, at, reopen) {
+        let turn = self.turns.get_value() + 1;
+        self.turns.set_value(turn);
+        if let Err(refusal) = self.show(id, to, at, reopen, By::Request(turn)) {
             self.toasts.error(refusal.to_string());
             self.arrange();
             return;
@@ -190,11 +214,17 @@ impl BoardState {
             Place::Top => (None, None, Spot::Top),
             Place::End | Place::Index(_) => (None, None, Spot::End),
         };
-        self.act.run(move_task(id, to, before, after, spot, reopen), move |answer| self.settle_move(id, answer));
+        self.act.run(move_task(id, to, before, after, spot, reopen), move |answer| self.settle_move(id, turn, answer));
     }
 
-    /// Shows a move without asking the server: the drop follows, or [`Self::undo`].
-    pub fn show_move(self, id: TaskId, to: Status, at: Place, reopen: bool) -> Result<(), Refusal> {
+    /// Shows a lifted card elsewhere without asking the server: the drop follows, or
+    /// [`Self::put_back`].
+    pub fn show_lifted(self, id: TaskId, to: Status, at: Place) -> Result<(), Refusal> {
+        // `done` is asked about at the drop; what waits for other tickets is told at once.
+        self.show(id, to, at, true, By::Hand)
+    }
+
+    fn show(self, id: TaskId, to: Status, at: Place, reopen: bool, by: By) -> Result<(), Refusal> {
         let card = self.peek(id).ok_or(Refusal::TaskNotFound)?;
         may_move(card.status, to, card.open_dependencies, reopen)?;
         let column: Vec<(TaskId, f64)> = self.columns[to as usize]
@@ -212,7 +242,11 @@ impl BoardState {
                 }
             }
             if let Some(entry) = cards.get_mut(&id) {
-                entry.moved = Some(Moved { to, position: placed.position, since, until: None });
+                let lies = Lies { to, position: placed.position, since };
+                match by {
+                    By::Hand => entry.lifted = Some(lies),
+                    By::Request(turn) => entry.moved = Some(Moved { lies, turn, until: None }),
+                }
                 entry.show();
             }
         });
@@ -220,28 +254,28 @@ impl BoardState {
         Ok(())
     }
 
-    /// Shows a card again as the server has it.
-    pub fn undo(self, id: TaskId) {
+    /// Shows a lifted card again where it lay.
+    pub fn put_back(self, id: TaskId) {
+        self.change(id, |entry| entry.lifted = None);
+    }
+
+    fn change(self, id: TaskId, change: impl FnOnce(&mut Entry)) {
         self.cards.update_value(|cards| {
             if let Some(entry) = cards.get_mut(&id) {
-                entry.moved = None;
+                change(entry);
                 entry.show();
             }
         });
         self.arrange();
     }
 
-    fn settle_move(self, id: TaskId, answer: Result<Saved, AppError>) {
-        let Ok(saved) = answer else { return self.undo(id) };
-        let held = self.version.get_value();
-        self.cards.update_value(|cards| {
-            if let Some(entry) = cards.get_mut(&id)
-                && let Some(moved) = &mut entry.moved
-            {
-                moved.until = Some(saved.version);
-            }
+    fn settle_move(self, id: TaskId, turn: u32, answer: Result<Saved, AppError>) {
+        self.change(id, |entry| match answer {
+            _ if entry.moved.as_ref().is_none_or(|moved| moved.turn != turn) => {}
+            Ok(saved) => entry.moved.iter_mut().for_each(|moved| moved.until = Some(saved.version)),
+            Err(_) => entry.moved = None,
         });
-        self.release(held);
+        self.release(self.version.get_value());
     }
 
     /// Drops the moves that the held version already shows.
@@ -297,15 +331,15 @@ fn set<T: PartialEq + Send + Sync + 'static>(signal: RwSignal<T>, new: T) {
 
 impl Entry {
     fn new(card: Card) -> Self {
-        Self { shown: ArcRwSignal::new(card.clone()), kept: card, moved: None }
+        Self { shown: ArcRwSignal::new(card.clone()), kept: card, moved: None, lifted: None }
     }
 
     fn show(&self) {
         let mut card = self.kept.clone();
-        if let Some(moved) = &self.moved {
-            card.status = moved.to;
-            card.position = moved.position;
-            card.since = moved.since;
+        if let Some(lies) = self.lifted.as_ref().or(self.moved.as_ref().map(|m| &m.lies)) {
+            card.status = lies.to;
+            card.position = lies.position;
+            card.since = lies.since;
         }
         if self.shown.with_untracked(|old| *old != card) {
             self.shown.set(card);
