@@ -67,6 +67,15 @@ wire() {
     --output "$work/body" --write-out '%{size_header} %{size_download}' "$address$1" | awk '{ print $1 + $2 }'
 }
 
+# What the page names, and what its script imports.
+page_files() {
+  local script
+  grep -oE '/pkg/[A-Za-z0-9._-]+\.(css|js|wasm)' "$work/page.html"
+  for script in $(grep -oE '/pkg/[A-Za-z0-9._-]+\.js' "$work/page.html" | sort -u); do
+    curl --noproxy '*' --silent --fail "$address$script" | grep -oE "from ?['\"]\./[A-Za-z0-9._-]+\.js" | sed -E "s|.*\./|/pkg/|" || true
+  done
+}
+
 measure_page() {
   local path size file
   html=$(wire /projects/sizes/board) css=0 js=0 wasm=0
@@ -80,7 +89,7 @@ measure_page() {
       *.js) js=$((js + size)) ;;
       *.wasm) wasm=$((wasm + size)) ;;
     esac
-  done < <(grep -oE '/pkg/[A-Za-z0-9._-]+\.(css|js|wasm)' "$work/page.html" | sort -u)
+  done < <(page_files | sort -u)
   [ "$wasm" -gt 0 ] || die "The board page names no WASM, so there is nothing to measure: open it and look."
 }
 

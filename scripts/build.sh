@@ -13,7 +13,7 @@ source_hash() {
   {
     rustc -vV
     printf '%s\n' "${RUSTFLAGS:-}"
-    find app frontend server crates roles style public .cargo Cargo.toml Cargo.lock end2end/package-lock.json \
+    find app frontend server crates roles style public .cargo Cargo.toml Cargo.lock end2end/package-lock.json scripts/build.sh \
       -type f -not -path '*/tests/*' -print0 | LC_ALL=C sort -z | xargs -0 sha256sum
   } | sha256sum | cut -c1-16
 }
@@ -44,8 +44,8 @@ build_app_now() {
 # cargo-leptos hashes only in a first build, and `watch` would go on showing the old page. Names of our
 # own for site and hash list, so that a build by hand (target/site) and this one do not mix.
 leptos_build() {
-  local flags=()
-  if [ "$1" = release ]; then flags=(--release --precompress); fi
+  local flags=(--split --lib-features split) # both or neither: see app/src/lazy.rs
+  if [ "$1" = release ]; then flags+=(--release --precompress); fi
   LEPTOS_SITE_ROOT=$target/site-$1 LEPTOS_HASH_FILES=true LEPTOS_HASH_FILE_NAME=hash-$1.txt \
     cargo leptos build --cargo-locked "${flags[@]}"
 }

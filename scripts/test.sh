@@ -126,6 +126,7 @@ stage_format() {
 stage_lints() {
   cargo clippy --locked --all-targets --features "$TEST_FEATURES" -- -D warnings
   cargo clippy --locked -p clutch-frontend --target wasm32-unknown-unknown -- -D warnings
+  cargo clippy --locked -p clutch-frontend --target wasm32-unknown-unknown --features split -- -D warnings
   end2end/node_modules/.bin/tsc -p plugins/openclutch
   end2end/node_modules/.bin/tsc -p end2end
 }

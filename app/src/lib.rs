@@ -11,6 +11,7 @@ mod codec;
 #[cfg(feature = "ssr")]
 mod document;
 pub mod error;
+mod lazy;
 pub mod live;
 pub mod model;
 pub mod pages;
@@ -21,3 +22,5 @@ pub mod ui;
 #[cfg(feature = "ssr")]
 pub use document::shell;
 pub use pages::App;
+#[cfg(feature = "split")]
+pub use pages::preload;

@@ -42,6 +42,21 @@ test("a ticket that is not there says so in its panel", async ({ alone, visitor 
   await expect(panel(me.page)).toHaveCount(0);
 });
 
+test("a panel whose code does not come says so, and comes when it is opened again", async ({ alone, visitor }) => {
+  const { address } = await withTasks(alone, ["Fetch me"]);
+  const me = await visitor();
+  me.expectTrouble(/split_ticket|Failed to fetch|ERR_FAILED/);
+  await me.page.route(/split_ticket/, (route) => route.abort("failed"));
+  await me.open(address);
+  await card(me.page, "Fetch me").click();
+  await expect(panel(me.page)).toContainText("This part of the page could not be fetched. Reload the page");
+  await panel(me.page).getByRole("link", { name: "Close" }).click();
+  await expect(panel(me.page)).toHaveCount(0);
+  await me.page.unroute(/split_ticket/);
+  await card(me.page, "Fetch me").click();
+  await expect(panel(me.page).getByRole("heading", { name: "Fetch me" })).toBeVisible();
+});
+
 test("title and description: unsaved words survive what others change, and a reload", async ({ alone, visitor }) => {
   const { tasks: [task], address } = await withTasks(alone, ["Oil the hinge"]);
   const a = await visitor(), b = await visitor();

@@ -2,6 +2,10 @@
 
 /// Called by the page's loader once the WASM is there.
 #[wasm_bindgen::prelude::wasm_bindgen]
-pub fn hydrate() {
+pub async fn hydrate() {
+    #[cfg(feature = "split")]
+    if clutch_app::preload().await.is_err() {
+        return; // the browser's console says which file did not come
+    }
     leptos::mount::hydrate_body(clutch_app::App);
 }

@@ -8,6 +8,7 @@ use leptos_router::hooks::use_query_map;
 use super::{FormError, Trouble, frame::use_frame, steps::Steps};
 use crate::{
     api::{CreateProject, create_project},
+    lazy::lazily,
     model::home::{CheckState, ProjectRow},
     ui::{Ago, Dot, Erase, Icon, Modal, StatusMark, dynamic, use_act},
 };
@@ -33,7 +34,7 @@ pub fn HomePage() -> impl IntoView {
         <Suspense fallback=Skeleton>
             {dynamic(move || Suspend::new(async move {
                 match frame.ready().await {
-                    Ok(_) => view! { <Projects /> }.erase(),
+                    Ok(_) => projects().await.unwrap_or_else(|error| view! { <Trouble error /> }.erase()),
                     Err(error) => view! { <Trouble error /> }.erase(),
                 }
             }))}
@@ -45,6 +46,10 @@ pub fn HomePage() -> impl IntoView {
 #[component]
 fn Skeleton() -> impl IntoView {
     view! { <div class="page" aria-busy="true" aria-label="Loading"><div class="skel wide"></div><div class="skel"></div><div class="skel"></div></div> }
+}
+
+lazily! {
+    fn projects() in elsewhere as (projects_code, preload) { Ok(view! { <Projects /> }.erase()) }
 }
 
 #[component]

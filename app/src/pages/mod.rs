@@ -52,6 +52,30 @@ pub fn App() -> impl IntoView {
     }
 }
 
+/// Fetches the code of what the server has painted: hydration finds it there, or not at all.
+///
+/// # Errors
+/// The code did not come; the painted page still works by its links and forms.
+#[cfg(feature = "split")]
+pub async fn preload() -> Result<(), crate::error::AppError> {
+    let location = window().location();
+    let (path, query) = (location.pathname().unwrap_or_default(), location.search().unwrap_or_default());
+    if path == "/" {
+        home::preload().await?;
+    } else if path.ends_with("/settings") {
+        settings::preload().await?;
+    } else if path.ends_with("/board") {
+        let asks = |name: &str| query[1.min(query.len())..].split('&').any(|part| part.split('=').next() == Some(name));
+        if asks("task") {
+            task::preload().await?;
+        }
+        if asks("new") {
+            board::preload_dialog().await?;
+        }
+    }
+    Ok(())
+}
+
 /// A project's own address leads to its board.
 #[component]
 fn ToBoard() -> impl IntoView {

@@ -6,6 +6,7 @@ use leptos_meta::Title;
 use super::{FormError, FormText, Missing, Trouble, board::ProjectHead, frame::use_frame, home::ColorChoice, use_slug};
 use crate::{
     api::{DeleteProject, UpdateProject, delete_project, update_project},
+    lazy::lazily,
     model::home::ProjectRow,
     ui::{Erase, Toasts, dynamic, use_act},
 };
@@ -23,7 +24,7 @@ pub fn SettingsPage() -> impl IntoView {
                     match frame.ready().await {
                         Err(error) => view! { <Trouble error /> }.erase(),
                         Ok(_) => match untrack(|| frame.row(&slug)) {
-                            Some(row) => view! { <Settings row /> }.erase(),
+                            Some(row) => settings(row).await.unwrap_or_else(|error| view! { <Trouble error /> }.erase()),
                             None => view! { <Missing /> }.erase(),
                         },
                     }
@@ -32,6 +33,10 @@ pub fn SettingsPage() -> impl IntoView {
         </Suspense>
     }
     .erase()
+}
+
+lazily! {
+    fn settings(row: ProjectRow) in elsewhere as (settings_code, preload) { Ok(view! { <Settings row /> }.erase()) }
 }
 
 #[component]

@@ -17,7 +17,7 @@ pub use draft::Drafts;
 pub use erase::{Erase, dynamic};
 pub use icon::Icon;
 pub use marks::{Avatar, Dot, PriorityMark, StatusMark};
-pub use modal::{Confirm, Modal};
+pub use modal::{Confirm, Modal, when_in_page};
 pub use time::{Ago, Clock, duration, use_clock};
 pub use title::title;
 pub use words::coded;

@@ -65,12 +65,24 @@ pub fn Confirm(
     )
 }
 
+/// Does something with an element that is in the page, or will be in the next frame: a view that
+/// waited for its code is built before it is put in.
+pub fn when_in_page(element: &web_sys::Node, act: impl FnOnce() + 'static) {
+    if element.is_connected() {
+        act();
+    } else {
+        request_animation_frame(act);
+    }
+}
+
 fn dialog(title: String, leave: Callback<()>, corner: AnyView, inside: AnyView) -> AnyView {
     let node = NodeRef::<html::Dialog>::new();
     Effect::new(move |_| {
         if let Some(dialog) = node.get() {
-            dialog.close();
-            let _ = dialog.show_modal();
+            when_in_page(&dialog.clone(), move || {
+                dialog.close();
+                let _ = dialog.show_modal();
+            });
         }
     });
     // A click beside the dialog is a click on the dialog's own element: its box is all backdrop there.

@@ -6,13 +6,21 @@ use leptos::{html, prelude::*, server_fn::ServerFn};
 use super::state::BoardState;
 use crate::{
     api::{CreateTask, create_task},
+    lazy::lazily,
     pages::{FormError, FormText},
     ui::{Drafts, Erase, Modal, PriorityMark, Toasts, dynamic},
 };
 
+lazily! {
+    /// The dialog "New ticket", with its code.
+    fn new_ticket(state: BoardState, status: Option<Status>) in ticket as (new_ticket_code, preload_dialog) {
+        Ok(view! { <NewTicket state status /> }.erase())
+    }
+}
+
 /// The dialog. It shows where the ticket will go and what happens there.
 #[component]
-pub fn NewTicket(
+fn NewTicket(
     /// The board.
     state: BoardState,
     /// The column that was asked for.

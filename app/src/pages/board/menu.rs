@@ -7,7 +7,8 @@ use wasm_bindgen::JsCast;
 use super::{end_of, state::BoardState};
 use crate::{
     api::delete_task,
-    ui::{Confirm, Erase, Icon, StatusMark, Toasts, dynamic},
+    lazy::lazily,
+    ui::{Confirm, Erase, Icon, StatusMark, Toasts, dynamic, when_in_page},
 };
 
 /// The open menu: of which card, and where on the screen.
@@ -38,9 +39,16 @@ pub fn card_of(element: &web_sys::Element) -> Option<TaskId> {
     element.closest("[data-card]").ok().flatten()?.get_attribute("data-card")?.parse().ok()
 }
 
+lazily! {
+    /// The menu, with its code.
+    fn card_menu(state: BoardState, menu: RwSignal<Option<Open>>) in ticket as (card_menu_code, preload_menu) {
+        Ok(view! { <CardMenu state menu /> }.erase())
+    }
+}
+
 /// The menu, and the questions that it asks.
 #[component]
-pub fn CardMenu(state: BoardState, menu: RwSignal<Option<Open>>) -> impl IntoView {
+fn CardMenu(state: BoardState, menu: RwSignal<Option<Open>>) -> impl IntoView {
     let deleting = RwSignal::new(None::<TaskId>);
     let shown = move || menu.get().and_then(|open| state.peek(open.task).map(|card| (open, card)));
     let close = move || {
@@ -55,7 +63,7 @@ pub fn CardMenu(state: BoardState, menu: RwSignal<Option<Open>>) -> impl IntoVie
             let node = NodeRef::<html::Div>::new();
             Effect::new(move |_| {
                 if let Some(element) = node.get() {
-                    place(&element, open);
+                    when_in_page(&element.clone(), move || place(&element, open));
                 }
             });
             let go = move |to: Status, top: bool| {

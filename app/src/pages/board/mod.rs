@@ -24,6 +24,8 @@ use crate::{
     ui::{Erase, Icon, StatusMark, dynamic},
 };
 use card::CardItem;
+#[cfg(feature = "split")]
+pub(super) use create::preload_dialog;
 pub use head::ProjectHead;
 pub use keys::{focus_card, send_on_ctrl_enter};
 pub use menu::{DeleteTicket, card_of};
@@ -77,6 +79,10 @@ fn Board(state: BoardState, version: u64) -> impl IntoView {
     let new = Memo::new(move |_| query.with(|q| q.get("new").map(|s| s.parse::<Status>().ok())));
     let chosen = Memo::new(move |_| task.get().and_then(|t| t.trim_start_matches(['T', 't', '-']).parse::<u64>().ok()));
     let menu = RwSignal::new(None);
+    // Once there is something to ask, the menu stays.
+    let asks = Memo::new(move |was: Option<&bool>| {
+        was.is_some_and(|was| *was) || menu.with(Option::is_some) || state.reopening.with(Option::is_some)
+    });
     let node = NodeRef::<html::Div>::new();
     #[cfg(feature = "hydrate")]
     drag::install(node, state);
@@ -110,16 +116,43 @@ fn Board(state: BoardState, version: u64) -> impl IntoView {
                 }
             })
         })}
-        <div class="board-page" class:with-panel=move || task.get().is_some() class:gone=move || state.gone.get()>
+        <div class="board-page" on:pointerover=move |_| fetch_ahead() on:focusin=move |_| fetch_ahead() class:with-panel=move || task.get().is_some() class:gone=move || state.gone.get()>
             <head::BoardHeader state />
             <head::Filters state />
             <head::ColumnTabs state node />
             <div class="board" node_ref=node on:keydown=on_key on:click=on_click>{columns}</div>
-            <menu::CardMenu state menu />
+            <Suspense>
+                {dynamic(move || {
+                    asks.get().then(|| Suspend::new(async move {
+                        menu::card_menu(state, menu).await.unwrap_or_else(|error| view! { <Trouble error /> }.erase())
+                    }))
+                })}
+            </Suspense>
             {dynamic(move || task.get().map(|name| view! { <TaskPanel board=state name /> }))}
-            {dynamic(move || new.get().map(|status| view! { <create::NewTicket state status /> }))}
+            <Suspense>
+                {dynamic(move || {
+                    new.get().map(|status| Suspend::new(async move {
+                        create::new_ticket(state, status).await.unwrap_or_else(|error| view! { <Trouble error /> }.erase())
+                    }))
+                })}
+            </Suspense>
             <p class="sr" aria-live="assertive">{dynamic(move || state.spoken.get())}</p>
         </div>
+    }
+}
+
+/// Somebody is at the board: what a click may want is fetched before the click.
+fn fetch_ahead() {
+    #[cfg(feature = "split")]
+    {
+        use std::sync::Once;
+        static BEGUN: Once = Once::new();
+        BEGUN.call_once(|| {
+            leptos::task::spawn_local(async {
+                // Whoever then wants it fetches it again, and says what is wrong.
+                let _ = super::task::preload().await;
+            });
+        });
     }
 }
 

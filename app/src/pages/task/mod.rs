@@ -17,7 +17,9 @@ use super::{Empty, board::BoardState};
 use crate::{
     api::load_task,
     error::{AppError, Class},
+    lazy::lazily,
     live::use_live,
+    model::wire::Loaded,
     ui::{Ago, Erase, Icon, StatusMark, dynamic, use_act},
 };
 use state::TaskState;
@@ -72,11 +74,12 @@ pub fn TaskPanel(
                     move || {
                         let close = close.clone();
                         Suspend::new(async move {
-                            let state = task.await.and_then(|load| {
-                                TaskState::new(&load).map(|state| (state, load.version)).ok_or_else(AppError::not_understood)
-                            });
-                            match state {
-                                Ok((state, version)) => view! { <Ticket board state version close leave /> }.erase(),
+                            let shown = match task.await {
+                                Ok(load) => ticket(board, load, close.clone(), leave).await,
+                                Err(error) => Err(error),
+                            };
+                            match shown {
+                                Ok(ticket) => ticket,
                                 Err(error) => {
                                     let title = if error.class == Class::NotFound { "No such ticket" } else { "This ticket could not be loaded" };
                                     view! {
@@ -93,6 +96,13 @@ pub fn TaskPanel(
         </aside>
     }
     .erase()
+}
+
+lazily! {
+    fn ticket(board: BoardState, load: Loaded, close: String, leave: Callback<()>) in ticket as (ticket_code, preload) {
+        let state = TaskState::new(&load).ok_or_else(AppError::not_understood)?;
+        Ok(view! { <Ticket board state version=load.version close leave /> }.erase())
+    }
 }
 
 #[component]
