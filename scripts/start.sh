@@ -182,7 +182,7 @@ command_shots() {
   command_demo
   demo_read_ports
   stage "Taking screenshots into shots/" env CLUTCH_SHOTS_URL="http://127.0.0.1:$server_port" CLUTCH_SHOTS_DIR="$root/shots" \
-    CHROMIUM_PATH="$CHROMIUM_PATH" npm --prefix end2end run --silent shots ||
+    PATH="$cache/openclaw-$OPENCLAW/node/bin:$PATH" node end2end/shots.mjs ||
     die "The screenshots show a fault (or could not be taken); the lines above name page and size."
   say "Look at them: $root/shots"
 }

@@ -1,17 +1,18 @@
 # shellcheck shell=bash
 # ./run.sh test: cheap checks first, the first red stage ends it. The last line adds up all stages.
 
-readonly STAGES=(format lints compile domain core server docs plugin gateway build browser demo)
+readonly STAGES=(format lints compile domain core server docs plugin script gateway build browser demo)
 
 declare -A STAGE_TITLES=(
   [format]="Formatting"
-  [lints]="Lints (clippy, warnings are errors)"
+  [lints]="Lints (clippy, warnings are errors; types of the TypeScript)"
   [compile]="Compiling the tests"
   [domain]="Domain: the rules"
   [core]="Orchestrator, stores, simulator"
   [server]="Server and pages"
   [docs]="Examples in the documentation"
   [plugin]="Plugin"
+  [script]="The tests' own gateway scripts and scripted model"
   [gateway]="Gateway client against real gateways"
   [build]="Building the program, profile fast"
   [browser]="Browser: real Chromium, real gateway, real server"
@@ -38,7 +39,7 @@ command_test() {
     if [ -n "$only" ] && [ "$only" != "$name" ]; then continue; fi
     # Minutes of installing on a new machine, so not before a stage that could be red needs it.
     case $name in build | browser | demo) need_leptos_tools ;; esac
-    case $name in plugin | gateway | browser | demo) join_openclaw "$OPENCLAW" "$OPENCLAW_OLD" ;; esac
+    case $name in plugin | script | gateway | browser | demo) join_openclaw "$OPENCLAW" "$OPENCLAW_OLD" ;; esac
     test_stage "$name" # not in a condition: that would switch errexit off in all it calls
     case $name in
       format | lints | compile | docs | build) ;;
@@ -68,7 +69,7 @@ test_tools() { # STAGE, or nothing for all
   need_machine
   need_rust
   start_npm_dependencies
-  case $1 in '' | plugin | gateway | browser | demo) start_openclaw "$OPENCLAW" "$OPENCLAW_OLD" ;; esac
+  case $1 in '' | plugin | script | gateway | browser | demo) start_openclaw "$OPENCLAW" "$OPENCLAW_OLD" ;; esac
   case $1 in '' | browser) need_chromium ;; esac
   need_wasm_target
   need_rust_components
@@ -123,6 +124,8 @@ stage_format() {
 stage_lints() {
   cargo clippy --locked --all-targets --features "$TEST_FEATURES" -- -D warnings
   cargo clippy --locked -p clutch-frontend --target wasm32-unknown-unknown -- -D warnings
+  end2end/node_modules/.bin/tsc -p plugins/openclutch
+  end2end/node_modules/.bin/tsc -p end2end
 }
 
 readonly TEST_FEATURES=clutch-gateway/real-gateway
@@ -163,20 +166,24 @@ run_crates() {
 }
 
 stage_plugin() {
-  PATH=$cache/openclaw-$OPENCLAW/node/bin:$PATH
-  end2end/node_modules/.bin/tsc -p plugins/openclutch
   cd plugins/openclutch
-  node --test --test-reporter=tap
+  private_node --test --test-reporter=tap test/*.test.mjs
 }
+
+stage_script() {
+  cd end2end/gateway
+  # One file after the other: a gateway takes 700 MB.
+  private_node --test --test-reporter=tap --test-concurrency=1 test/*.test.mjs
+}
+
+# The Node of the gateway, so that the machine's own version does not matter.
+private_node() { PATH=$cache/openclaw-$OPENCLAW/node/bin:$PATH node "$@"; }
 
 stage_browser() {
   build_app fast # made by the stage before; only its name is wanted
-  # The private Node, so that the machine's own version does not matter.
   cd end2end
-  env PATH="$cache/openclaw-$OPENCLAW/node/bin:$PATH" CI=1 FORCE_COLOR=0 \
-    CLUTCH_APP="$app" CLUTCH_BIN="$app/clutch" LEPTOS_SITE_ROOT="$app/site" LEPTOS_HASH_FILES=true \
-    OC_PREFIX="$cache/openclaw-$OPENCLAW" CHROMIUM_PATH="$CHROMIUM_PATH" \
-    node node_modules/@playwright/test/cli.js test --reporter=list
+  export CI=1 FORCE_COLOR=0 CLUTCH_BIN="$app/clutch" LEPTOS_SITE_ROOT="$app/site" LEPTOS_HASH_FILES=true CHROMIUM_PATH
+  private_node node_modules/@playwright/test/cli.js test --reporter=list
 }
 
 # --- the demo round ---------------------------------------------------------------------------------

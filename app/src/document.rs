@@ -35,7 +35,7 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
             </head>
             <body>
                 <App />
-                <div hidden inner_html=SPRITE></div>
+                <div class="sprite" aria-hidden="true" inner_html=SPRITE></div>
             </body>
         </html>
     }

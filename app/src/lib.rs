@@ -3,6 +3,9 @@
 //! Feature `ssr` renders on the server, feature `hydrate` runs in the browser;
 //! each is turned on by one leaf crate only (`server`, `frontend`).
 
+// A page's view is one deep type in a release build.
+#![recursion_limit = "512"]
+
 pub mod api;
 pub mod error;
 pub mod live;

@@ -3,7 +3,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { Child } from "./child.ts";
 import { program, site } from "./places.ts";
-import { until } from "./until.ts";
+import { Hopeless, until } from "./until.ts";
 
 /** A task as REST shows it, as far as the tests look. */
 export interface Task {
@@ -40,7 +40,7 @@ export class Board {
     });
     const child = this.child;
     this.url = await until("the server is ready", () => {
-      if (!child.alive) throw new Error(fs.readFileSync(path.join(this.folder, "server.out"), "utf8"));
+      if (!child.alive) throw new Hopeless(fs.readFileSync(path.join(this.folder, "server.out"), "utf8"));
       return fs.existsSync(ready) && fs.readFileSync(ready, "utf8").trim();
     });
     this.port = Number(new URL(this.url).port);
@@ -110,12 +110,10 @@ export class Board {
 
   /** Waits until a task stands in a column. */
   async reaches(id: string, status: string, seconds = 60): Promise<Task> {
-    let last = "";
-    return until(`${id} is ${status} (last seen elsewhere)`, async () => {
+    return until(`${id} is ${status}`, async () => {
       const task = await this.task(id);
-      last = task.status;
-      if (task.status === status) return task;
-      throw new Error(last);
+      if (task.status !== status) throw new Error(`it is ${task.status}`);
+      return task;
     }, seconds);
   }
 

@@ -5,7 +5,7 @@ import net from "node:net";
 import path from "node:path";
 import { Child } from "./child.ts";
 import { gatewayScripts } from "./places.ts";
-import { until } from "./until.ts";
+import { Hopeless, until } from "./until.ts";
 
 /** Pauses of the scripted model: quick, and still long enough to be seen at work. */
 const PACE = "0.2";
@@ -55,7 +55,7 @@ export class Gateway {
     this.child = child;
     this.pid = await until("the gateway is ready", () => {
       const said = fs.existsSync(out) ? fs.readFileSync(out, "utf8") : "";
-      if (!child.alive) throw new Error(`it ended: ${said}`);
+      if (!child.alive) throw new Hopeless(`The gateway ended: ${said}`);
       return Number(/^READY .*gateway_pid=(\d+)/m.exec(said)?.[1] ?? 0);
     }, 120);
   }

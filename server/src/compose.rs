@@ -15,7 +15,7 @@ use clutch_app::{
     site::{Site, SiteSettings},
 };
 use clutch_domain::time::Millis;
-use clutch_gateway::{Config, GatewayTask, OpenClaw, Secret};
+use clutch_gateway::{Config, GatewayTask, OpenClaw, Secret, words::shown_address};
 use clutch_orchestrator::{
     live::Hub,
     office::{Clock, IdSource, Office},
@@ -24,7 +24,7 @@ use clutch_orchestrator::{
     work::Parts,
 };
 use clutch_store::SqliteStore;
-use leptos::prelude::provide_context;
+use leptos::{config::LeptosOptions, prelude::provide_context};
 use leptos_axum::{LeptosRoutes, generate_route_list};
 use tokio::sync::watch;
 use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
@@ -94,21 +94,44 @@ pub fn house(settings: &Settings, address: SocketAddr, stop: watch::Receiver<boo
         policy: settings.policy.clone(),
         board: public_url.clone(),
     });
-    let hub = Hub::new(store.clone(), Arc::new(AppPages { store: store.clone() }), Arc::new(|task| drop(tokio::spawn(task))));
-    let site = Site {
-        office: office.clone(),
-        runtime: runtime.state(),
-        settings: Arc::new(SiteSettings {
+    let state = share(Picked {
+        office,
+        gateway,
+        lines,
+        sessions,
+        stop,
+        settings: SiteSettings {
             store: store.describe(),
-            gateway_url: settings.gateway_url.clone(),
+            gateway_url: shown_address(&settings.gateway_url),
             loop_enabled: settings.policy.enabled,
             public_url,
             plugin_dir: plugin_dir().display().to_string(),
             data_dir: settings.data_dir.display().to_string(),
             version: env!("CARGO_PKG_VERSION").into(),
-        }),
-    };
-    let state = AppState {
+        },
+        leptos: assets::leptos_options(address),
+    });
+    Ok(House { router: router(state, Door::new(address)), gateway_task })
+}
+
+/// Adapters and settings that somebody has picked.
+pub(crate) struct Picked {
+    pub office: Arc<Office>,
+    pub gateway: Arc<OpenClaw>,
+    pub lines: Arc<Lines>,
+    pub sessions: Sessions,
+    pub stop: watch::Receiver<bool>,
+    pub settings: SiteSettings,
+    pub leptos: LeptosOptions,
+}
+
+/// What handlers share. Must run within tokio: live queries are its tasks.
+pub(crate) fn share(picked: Picked) -> AppState {
+    let Picked { office, gateway, lines, sessions, stop, settings, leptos } = picked;
+    let store = office.store().clone();
+    let hub = Hub::new(store.clone(), Arc::new(AppPages { store }), Arc::new(|task| drop(tokio::spawn(task))));
+    let site = Site { office: office.clone(), runtime: gateway.state(), settings: Arc::new(settings) };
+    AppState {
         office,
         hub,
         gateway,
@@ -117,9 +140,8 @@ pub fn house(settings: &Settings, address: SocketAddr, stop: watch::Receiver<boo
         sessions: Arc::new(sessions),
         site,
         stop,
-        leptos: assets::leptos_options(address),
-    };
-    Ok(House { router: router(state, Door::new(address.port())), gateway_task })
+        leptos,
+    }
 }
 
 /// The folder of our plugin: beside the program's repository or the current folder.
@@ -128,7 +150,8 @@ fn plugin_dir() -> PathBuf {
     std::path::absolute(&relative).unwrap_or(relative)
 }
 
-fn router(state: AppState, door: Door) -> Router {
+/// All routes with their layers.
+pub(crate) fn router(state: AppState, door: Door) -> Router {
     let site = state.site.clone();
     let context = move || provide_context(site.clone());
     let options = state.leptos.clone();
@@ -139,6 +162,7 @@ fn router(state: AppState, door: Door) -> Router {
         .merge(webhooks::routes())
         .route("/live", get(live::upgrade))
         .route("/health", get(health))
+        .method_not_allowed_fallback(rest::wrong_method)
         .fallback(assets::serve);
     // Outermost last: the door is passed first.
     app.layer(CompressionLayer::new())

@@ -23,9 +23,19 @@ pub struct Door {
 }
 
 impl Door {
-    /// A door for a server that listens on this port.
-    pub fn new(port: u16) -> Self {
-        Self { hosts: ["127.0.0.1", "localhost", "[::1]"].iter().map(|h| format!("{h}:{port}")).collect() }
+    /// A door for a server that listens on this address.
+    pub fn new(address: SocketAddr) -> Self {
+        let port = address.port();
+        let mut hosts: Vec<String> = ["127.0.0.1", "localhost", "[::1]"].iter().map(|h| format!("{h}:{port}")).collect();
+        if address.ip().is_loopback() {
+            // `--host 127.0.0.2` is still this machine, and no name leads there by a foreign hand.
+            hosts.push(address.to_string());
+        }
+        if port == 80 {
+            // Browsers leave out the port that http has by itself.
+            hosts.extend(["127.0.0.1", "localhost", "[::1]"].map(str::to_owned));
+        }
+        Self { hosts }
     }
 
     /// `None`: come in. `Some`: the stable code of the reason.
@@ -114,11 +124,29 @@ mod tests {
             (here, &[ok, ("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "iframe")], Some("cross_site")),
             (here, &[ok, ("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")], None),
         ];
-        let door = Door::new(3002);
+        let door = Door::new("127.0.0.1:3002".parse().unwrap());
         for (peer, pairs, want) in cases {
             assert_eq!(door.refuses(*peer, &Method::GET, &headers(pairs)), *want, "{pairs:?}");
         }
         let form_elsewhere = headers(&[ok, ("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")]);
         assert_eq!(door.refuses(here, &Method::POST, &form_elsewhere), Some("cross_site"));
+    }
+
+    #[test]
+    fn the_address_that_is_listened_on_is_ours_too() {
+        let here: SocketAddr = "127.0.0.1:5".parse().unwrap();
+        let cases = [
+            ("127.0.0.2:3002", "127.0.0.2:3002", None),
+            ("127.0.0.2:3002", "localhost:3002", None),
+            ("127.0.0.1:3002", "127.0.0.2:3002", Some("wrong_host")),
+            ("192.0.2.7:3002", "192.0.2.7:3002", Some("wrong_host")),
+            ("[::1]:3002", "[::1]:3002", None),
+            ("127.0.0.1:80", "localhost", None),
+            ("127.0.0.1:80", "evil.example", Some("wrong_host")),
+        ];
+        for (listens, host, want) in cases {
+            let door = Door::new(listens.parse().unwrap());
+            assert_eq!(door.refuses(here, &Method::GET, &headers(&[("host", host)])), want, "{listens} {host}");
+        }
     }
 }

@@ -28,12 +28,13 @@ use clutch_domain::{
 use clutch_orchestrator::live::{Topic, Update};
 use futures_util::{
     SinkExt, StreamExt,
-    stream::{FuturesUnordered, SplitSink},
+    stream::SplitSink,
 };
 use tokio::{
     sync::watch,
     time::{MissedTickBehavior, interval},
 };
+use tokio_stream::{StreamMap, wrappers::WatchStream};
 
 use crate::state::AppState;
 
@@ -45,6 +46,8 @@ pub const FRAME_MAX: usize = 16 * 1024;
 const PING_EVERY: Duration = Duration::from_secs(20);
 /// A tab that has shown none for this long is gone.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
+/// Longest reason of a close, in bytes.
+const REASON_MAX: usize = 120;
 /// Lines of agents are sent at most this often.
 const LINES_EVERY: Duration = Duration::from_millis(200);
 
@@ -58,15 +61,11 @@ struct Sub {
     query: Query,
     sent: Option<u64>,
     away: bool,
+    // The tab waits for a first word, also when nothing changed since its version.
+    waits: bool,
 }
 
 type Out = SplitSink<WebSocket, Message>;
-
-/// Waits until a topic may have news, and gives its receiver back.
-async fn news(sub: u32, mut wake: watch::Receiver<u64>) -> (u32, watch::Receiver<u64>, bool) {
-    let alive = wake.changed().await.is_ok();
-    (sub, wake, alive)
-}
 
 /// Ready when the server is going.
 async fn gone(stop: &mut watch::Receiver<bool>) {
@@ -76,7 +75,7 @@ async fn gone(stop: &mut watch::Receiver<bool>) {
 async fn serve(socket: WebSocket, state: AppState) {
     let (mut out, mut input) = socket.split();
     let mut subs: HashMap<u32, Sub> = HashMap::new();
-    let mut wakes = FuturesUnordered::new();
+    let mut wakes: StreamMap<u32, WatchStream<u64>> = StreamMap::new();
     let mut gateway = state.site.runtime.clone();
     gateway.mark_changed();
     let mut lines = state.lines.subscribe();
@@ -103,33 +102,25 @@ async fn serve(socket: WebSocket, state: AppState) {
                                 break Some(CloseFrame { code: 4400, reason: "too many subscriptions".into() });
                             }
                             let topic = state.hub.open(query);
-                            if !subs.contains_key(&sub) {
-                                wakes.push(news(sub, topic.subscribe()));
-                            }
+                            // Listen first, read second; a number opened anew lets its old topic go.
+                            wakes.insert(sub, WatchStream::from_changes(topic.subscribe()));
+                            subs.insert(sub, Sub { topic, query, sent: version, away: false, waits: true });
                             lines_due = true;
-                            let entry = Sub { topic, query, sent: version, away: false };
-                            if let Some(old) = subs.insert(sub, entry) && old.query != query {
-                                wakes.push(news(sub, subs[&sub].topic.subscribe()));
-                            }
-                            push(&mut out, sub, &mut subs, true).await
+                            push(&mut out, sub, &mut subs).await
                         }
-                        Ok(Up::Close { sub }) => { subs.remove(&sub); Ok(()) }
-                        Err(error) => break Some(CloseFrame { code: 4400, reason: error.to_string().chars().take(100).collect::<String>().into() }),
+                        Ok(Up::Close { sub }) => {
+                            wakes.remove(&sub);
+                            subs.remove(&sub);
+                            Ok(())
+                        }
+                        Err(error) => break Some(not_understood(&error.to_string())),
                     },
+                    Some(Ok(Message::Binary(_))) => break Some(not_understood("frames are JSON text")),
                     Some(Ok(Message::Close(_)) | Err(_)) | None => break None,
                     Some(Ok(_)) => Ok(()),
                 }
             }
-            Some((sub, wake, alive)) = wakes.next(), if !wakes.is_empty() => {
-                // A subscription that was closed, or opened anew on another topic, lets its old wake go.
-                let current = subs.get(&sub).is_some_and(|s| s.topic.subscribe().same_channel(&wake));
-                if alive && current {
-                    wakes.push(news(sub, wake));
-                    push(&mut out, sub, &mut subs, false).await
-                } else {
-                    Ok(())
-                }
-            }
+            Some((sub, _)) = wakes.next(), if !wakes.is_empty() => push(&mut out, sub, &mut subs).await,
             Ok(()) = gateway.changed() => {
                 let model = gateway_model(&gateway.borrow_and_update().clone(), &state.site.settings);
                 send(&mut out, &Down::Gateway { gateway: model }).await
@@ -152,6 +143,13 @@ async fn serve(socket: WebSocket, state: AppState) {
     let _ = out.send(Message::Close(ended)).await;
 }
 
+/// What a tab said makes no sense. The reason of a close has at most 123 bytes.
+fn not_understood(why: &str) -> CloseFrame {
+    let mut why = why.to_owned();
+    why.truncate(why.floor_char_boundary(REASON_MAX));
+    CloseFrame { code: 4400, reason: why.into() }
+}
+
 type Sent = Result<(), axum::Error>;
 
 async fn send(out: &mut Out, frame: &Down) -> Sent {
@@ -160,24 +158,24 @@ async fn send(out: &mut Out, frame: &Down) -> Sent {
     out.send(Message::Text(text.into())).await
 }
 
-/// Sends what a subscription has not seen. `opening`: the tab waits for a word even when nothing changed.
-async fn push(out: &mut Out, sub: u32, subs: &mut HashMap<u32, Sub>, opening: bool) -> Sent {
+/// Sends what a subscription has not seen.
+async fn push(out: &mut Out, sub: u32, subs: &mut HashMap<u32, Sub>) -> Sent {
     let Some(entry) = subs.get_mut(&sub) else { return Ok(()) };
     match entry.topic.since(entry.sent) {
         Update::NotYet => Ok(()),
         Update::Current(version) => {
-            if opening || entry.away {
-                entry.away = false;
+            if entry.waits || entry.away {
+                (entry.waits, entry.away) = (false, false);
                 send(out, &Down::Current { sub, version }).await?;
             }
             Ok(())
         }
         Update::Snapshot(version, inner) => {
-            (entry.sent, entry.away) = (Some(version), false);
+            (entry.sent, entry.waits, entry.away) = (Some(version), false, false);
             out.send(Message::Text(format!("{{\"t\":\"snapshot\",\"sub\":{sub},{inner}}}").into())).await
         }
         Update::Deltas(version, inners) => {
-            (entry.sent, entry.away) = (Some(version), false);
+            (entry.sent, entry.waits, entry.away) = (Some(version), false, false);
             for inner in inners {
                 out.feed(Message::Text(format!("{{\"t\":\"delta\",\"sub\":{sub},{inner}}}").into())).await?;
             }

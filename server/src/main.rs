@@ -14,6 +14,8 @@ mod serve;
 mod session;
 mod settings;
 mod state;
+#[cfg(test)]
+mod tests;
 mod webhooks;
 mod worker;
 

@@ -134,12 +134,15 @@ pub fn board_page(board: &Board, version: u64) -> BoardPage {
         cards: board
             .tasks
             .iter()
-            .map(|t| card(t, runs.get(&t.id).copied(), asks.get(&t.id).copied(), state.and_then(|s| s.notes.get(&t.id))))
+            .map(|t| {
+                let note = state.and_then(|s| s.notes.get(&t.id));
+                card(t, runs.get(&t.id).copied(), asks.get(&t.id).copied(), note, state.and_then(|s| s.notice.as_ref()))
+            })
             .collect(),
     }
 }
 
-fn card(task: &Task, run: Option<&Run>, ask: Option<&Signal>, note: Option<&String>) -> Card {
+fn card(task: &Task, run: Option<&Run>, ask: Option<&Signal>, note: Option<&String>, notice: Option<&String>) -> Card {
     Card {
         id: task.id,
         number: task.number,
@@ -152,7 +155,7 @@ fn card(task: &Task, run: Option<&Run>, ask: Option<&Signal>, note: Option<&Stri
         open_dependencies: task.open_dependencies,
         dependencies: task.dependencies,
         dependents: task.dependents,
-        why: why(task, note),
+        why: why(task, note, notice),
         ask: ask.map(|s| Ask { signal: s.id, text: preview(s.message.as_str(), ASK_ON_CARD) }),
         agent: run.map(|r| CardAgent {
             role: r.role,
@@ -169,8 +172,12 @@ fn card(task: &Task, run: Option<&Run>, ask: Option<&Signal>, note: Option<&Stri
 }
 
 /// Why a task does not go on: the loop's note where it is ready, its trouble where it is stuck.
-fn why(task: &Task, note: Option<&String>) -> Option<String> {
+/// What the board says above all cards is only named on each.
+fn why(task: &Task, note: Option<&String>, notice: Option<&String>) -> Option<String> {
     match task.status {
+        Status::Ready if note.is_some() && note == notice => {
+            note.map(|n| n.split_once(": ").map_or(n.as_str(), |(head, _)| head).to_owned())
+        }
         Status::Ready => note.cloned(),
         Status::Blocked => task.trouble.clone(),
         _ => None,
@@ -211,7 +218,7 @@ pub fn task_page(view: &TaskView, extra: &Extra, version: u64) -> TaskPage {
             pr_number: task.pr_number,
             github_repo: view.project.github_repo.clone(),
             resolution: task.resolution,
-            why: why(task, view.note.as_ref()),
+            why: why(task, view.note.as_ref(), None),
             failures: task.failures,
             created_at: task.created_at,
             since: task.status_changed_at,

@@ -80,7 +80,13 @@ fn Projects() -> impl IntoView {
                     .into_any()
                 } else {
                     view! {
-                        {move || (unwell() || setup()).then(|| view! { <Steps /> })}
+                        {move || if setup() {
+                            view! { <Steps /> }.into_any()
+                        } else if unwell() {
+                            view! { <Steps open_only=true /> }.into_any()
+                        } else {
+                            ().into_any()
+                        }}
                         <ul class="projects">{move || frame.projects.get().into_iter().map(|row| view! { <Row row /> }).collect_view()}</ul>
                     }
                     .into_any()
@@ -99,7 +105,7 @@ fn Row(row: ProjectRow) -> impl IntoView {
     let counts = Status::ALL
         .iter()
         .zip(row.counts)
-        .filter(|(status, n)| *n > 0 && !matches!(status, Status::Done | Status::Backlog))
+        .filter(|(status, n)| *n > 0 && **status != Status::Done)
         .map(|(status, n)| view! { <span class="count"><StatusMark status=*status />{n}<span class="word">{status.label()}</span></span> })
         .collect_view();
     let state = match (row.waiting, row.running, row.loop_on) {

@@ -68,7 +68,7 @@ fn Missing() -> impl IntoView {
     not_found();
     view! {
         <Title text="Not found" />
-        <Empty icon="compass" title="Nothing lives here" text="The address may be misspelt, or what it showed was deleted.">
+        <Empty page=true icon="compass" title="Nothing lives here" text="The address may be misspelt, or what it showed was deleted.">
             <a class="btn p" href="/">"Go home"</a>
         </Empty>
     }
@@ -94,14 +94,18 @@ fn Empty(
     /// What to do, in a sentence.
     #[prop(into)]
     text: String,
+    /// It is the whole page, so its title is the page's.
+    #[prop(optional)]
+    page: bool,
     /// Buttons.
     #[prop(optional)]
     children: Option<Children>,
 ) -> impl IntoView {
+    let title = if page { view! { <h1>{title}</h1> }.into_any() } else { view! { <h2>{title}</h2> }.into_any() };
     view! {
         <div class="empty">
             <span class="halo"><crate::ui::Icon name=icon /></span>
-            <h2>{title}</h2>
+            {title}
             <p>{text}</p>
             {children.map(|c| view! { <div class="row">{c()}</div> })}
         </div>
@@ -119,7 +123,7 @@ fn Trouble(
         return view! { <Missing /> }.into_any();
     }
     view! {
-        <Empty icon="alert" title="This page could not be loaded" text=error.sentence>
+        <Empty page=true icon="alert" title="This page could not be loaded" text=error.sentence>
             <a class="btn p" href="" rel="external">"Try again"</a>
         </Empty>
     }

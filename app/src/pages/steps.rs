@@ -6,12 +6,16 @@ use super::frame::use_frame;
 use crate::{
     live::use_live,
     model::home::{Check, CheckState},
-    ui::{CopyBox, Icon},
+    ui::{CopyBox, Icon, coded},
 };
 
 /// The list.
 #[component]
-pub fn Steps() -> impl IntoView {
+pub fn Steps(
+    /// Only what is not well yet.
+    #[prop(optional)]
+    open_only: bool,
+) -> impl IntoView {
     let frame = use_frame();
     let live = use_live();
     let checks = move || {
@@ -21,7 +25,8 @@ pub fn Steps() -> impl IntoView {
         checks.push(work_loop(frame));
         checks
     };
-    let lines = move || checks().into_iter().map(line).collect_view();
+    let wanted = move |c: &Check| !open_only || matches!(c.state, CheckState::Bad | CheckState::Wait);
+    let lines = move || checks().into_iter().filter(wanted).map(line).collect_view();
     let well = move || {
         let checks = checks();
         (checks.iter().filter(|c| c.state == CheckState::Ok).count(), checks.len())
@@ -29,7 +34,7 @@ pub fn Steps() -> impl IntoView {
     view! {
         <section class="panel-box steps" aria-labelledby="steps">
             <h2 id="steps">
-                "First steps"
+                {if open_only { "Setup" } else { "First steps" }}
                 <span class="mut">{move || { let (ok, all) = well(); format!("{ok} of {all}") }}</span>
             </h2>
             <ol>{lines}</ol>
@@ -50,7 +55,7 @@ fn line(check: Check) -> impl IntoView {
             <span class="tick"><Icon name=icon /><span class="sr">{word}</span></span>
             <div>
                 <h3>{check.title}</h3>
-                <p>{check.sentence}</p>
+                <p>{coded(&check.sentence)}</p>
                 {check.command.map(|text| view! { <CopyBox text /> })}
             </div>
         </li>

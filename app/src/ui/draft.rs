@@ -6,6 +6,7 @@ use leptos::{html, prelude::*};
 
 /// The drafts of one form.
 #[derive(Clone, Copy)]
+#[cfg_attr(not(feature = "hydrate"), expect(dead_code, reason = "the server keeps no drafts"))]
 pub struct Drafts {
     form: NodeRef<html::Form>,
     name: StoredValue<String>,

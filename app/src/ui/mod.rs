@@ -7,6 +7,7 @@ mod icon;
 mod marks;
 mod modal;
 mod time;
+mod words;
 
 pub use acts::{Act, Toasts, ToastRegion, use_act};
 pub use copy::CopyBox;
@@ -14,4 +15,5 @@ pub use draft::Drafts;
 pub use icon::Icon;
 pub use marks::{Avatar, Dot, PriorityMark, StatusMark};
 pub use modal::{Confirm, Modal};
+pub use words::coded;
 pub use time::{Ago, Clock, duration, use_clock};

@@ -18,6 +18,9 @@ use crate::{
     store::SimStore,
 };
 
+/// What the ledger says of a run that was cut off by the gateway's own end.
+pub const CUT_OFF: &str = "exited before restart";
+
 /// Which gateway is played.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Generation {
@@ -152,7 +155,7 @@ impl Gateway {
                         record.end = Some(RunEnd {
                             how: RunEndKind::Failed,
                             last_words: String::new(),
-                            reason: Some("exited before restart".into()),
+                            reason: Some(CUT_OFF.into()),
                         });
                         state.cut_off.push(session);
                     }
@@ -177,7 +180,8 @@ impl Gateway {
             }
             state.up = true;
             state.process = self.exec.group();
-            (state.process, std::mem::take(&mut state.cut_off))
+            // What was cut off again before it could go on is still on the list.
+            (state.process, state.cut_off.clone())
         };
         self.exec.say(|| "gateway is back".into());
         for session in cut {
@@ -194,6 +198,7 @@ impl Gateway {
     fn resume(self: &Arc<Self>, session: &str) {
         let run = {
             let mut state = self.lock();
+            state.cut_off.retain(|s| s != session);
             let fits = state.sessions.contains_key(session) && !state.active.contains_key(session);
             if !fits {
                 return;

@@ -41,7 +41,7 @@ use crate::{
     agent::Board,
     client::Client,
     exec::{Exec, Group, Process, WORLD},
-    gateway::{Gateway, Generation},
+    gateway::{CUT_OFF, Gateway, Generation},
     people::{Person, script},
     store::SimStore,
 };
@@ -276,7 +276,10 @@ fn check_rest(exec: &Exec, store: &SimStore, gateway: &Gateway) {
             });
         }
     }
-    for run in runs {
+    for run in &runs {
+        if run.last_words.as_deref() == Some(CUT_OFF) {
+            exec.wrong(format!("{} was given up although the gateway went on with it", run.session_key));
+        }
         exec.count(run.outcome.map_or("run open", |o| match o {
             clutch_domain::run::Outcome::Completed => "run completed",
             clutch_domain::run::Outcome::Silent => "run ended without a report",

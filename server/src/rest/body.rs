@@ -4,7 +4,10 @@ use std::str::FromStr;
 
 use axum::{
     body::Bytes,
-    extract::{FromRequest, Request},
+    extract::{
+        self, FromRequest, FromRequestParts, Request,
+        rejection::{PathRejection, QueryRejection},
+    },
 };
 use clutch_domain::{refusal::Refusal, text};
 use http::StatusCode;
@@ -14,6 +17,28 @@ use super::error::Failure;
 
 /// Largest body that is read, in bytes.
 pub const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// The parts of a path; a wrong one is answered in the shape of all errors.
+#[derive(FromRequestParts)]
+#[from_request(via(extract::Path), rejection(Failure))]
+pub struct Path<T>(pub T);
+
+impl From<PathRejection> for Failure {
+    fn from(_: PathRejection) -> Self {
+        Self::invalid("invalid_path", "The address is not valid text.")
+    }
+}
+
+/// A query string; a wrong one is answered in the shape of all errors.
+#[derive(FromRequestParts)]
+#[from_request(via(extract::Query), rejection(Failure))]
+pub struct Query<T>(pub T);
+
+impl From<QueryRejection> for Failure {
+    fn from(rejection: QueryRejection) -> Self {
+        Self::invalid("invalid_query", format!("The address's query was not understood: {}.", rejection.body_text()))
+    }
+}
 
 /// A JSON object.
 #[derive(Debug, Default)]

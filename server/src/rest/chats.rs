@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Json,
-    extract::{Path, Query, State},
+    extract::State,
     http::StatusCode,
 };
 use clutch_domain::{
@@ -21,9 +21,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    body::{Body, path_id},
+    body::{Body, Path, Query, path_id},
     error::Failure,
-    shapes,
+    projects, shapes,
     tasks::program,
 };
 
@@ -52,7 +52,7 @@ pub struct ListQuery {
 pub async fn list(State(office): State<Arc<Office>>, Query(query): Query<ListQuery>) -> Answer {
     let project = query.project_id.filter(|p| !p.is_empty());
     let project = project.ok_or_else(|| Failure::invalid("field_missing", "projectId is required"))?;
-    let project: ProjectId = path_id(&project, Refusal::ProjectNotFound)?;
+    let project = projects::find(&office, &project).await?.id;
     let range = Range::NewestChildren { kind: Kind::Chat, parent: project.to_string(), before: None, limit: CHATS_MAX };
     let docs = office.read(&Fetch { scopes: Vec::new(), ranges: vec![range.clone()] }).await?.value;
     let chats: Vec<Value> = docs.all::<Chat>(&range).map(with_last).collect();
@@ -66,14 +66,21 @@ fn with_last(chat: &Chat) -> Value {
     Value::Object(shape)
 }
 
+fn not_names() -> Failure {
+    Failure::invalid("invalid_field", "participants must be an array of names")
+}
+
 /// `POST /api/chats`.
 pub async fn create(State(office): State<Arc<Office>>, body: Body) -> Result<(StatusCode, Json<Value>), Failure> {
     let project: ProjectId = body.id("project_id", "project_id is required", Refusal::ProjectNotFound)?;
     let participants = match body.some("participants") {
         None => vec![clutch_domain::actor::COORDINATOR.to_owned()],
-        Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        Some(Value::Array(names)) => {
+            let names: Option<_> = names.iter().map(|name| name.as_str().map(str::to_owned)).collect();
+            names.ok_or_else(not_names)?
+        }
         Some(Value::String(text)) => serde_json::from_str(text).unwrap_or_else(|_| vec![text.clone()]),
-        Some(_) => return Err(Failure::invalid("invalid_field", "participants must be an array of names")),
+        Some(_) => return Err(not_names()),
     };
     let title = match body.text("title")?.map(str::trim).filter(|t| !t.is_empty()) {
         Some(title) => title.to_owned(),

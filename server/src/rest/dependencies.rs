@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Json,
-    extract::{Path, Query, State},
+    extract::State,
     http::StatusCode,
 };
 use clutch_domain::{
@@ -20,7 +20,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    body::{Body, path_id},
+    body::{Body, Path, Query, path_id},
     error::Failure,
     shapes,
     tasks::{find, program},
@@ -85,15 +85,20 @@ pub async fn remove_by_ends(
 ) -> Result<Json<Value>, Failure> {
     let other = ends.depends_on_id.filter(|d| !d.is_empty());
     let other = other.ok_or_else(|| Failure::invalid("field_missing", "depends_on_id is required"))?;
-    let task: TaskId = path_id(&id, Refusal::TaskNotFound)?;
-    let other: TaskId = path_id(&other, Refusal::DependencyNotFound)?;
+    let task = find(&office, &id).await?.id;
+    let missing = |failure: Failure| if failure.is(Refusal::TaskNotFound) { Refusal::DependencyNotFound.into() } else { failure };
+    let other = find(&office, &other).await.map_err(missing)?.id;
     office.run(&program(None), &Command::RemoveDependency(EdgeRef::Ends(task, other))).await?;
     Ok(Json(json!({ "success": true })))
 }
 
-/// `DELETE /api/tasks/:id/dependencies/:depId`.
-pub async fn remove(State(office): State<Arc<Office>>, Path((_, edge)): Path<(String, String)>) -> Result<Json<Value>, Failure> {
+/// `DELETE /api/tasks/:id/dependencies/:depId`, at either end.
+pub async fn remove(State(office): State<Arc<Office>>, Path((id, edge)): Path<(String, String)>) -> Result<Json<Value>, Failure> {
+    let task = find(&office, &id).await?.id;
     let edge: DependencyId = path_id(&edge, Refusal::DependencyNotFound)?;
+    let range = Range::doc(Kind::Dependency, edge);
+    let docs = office.read(&Fetch { scopes: Vec::new(), ranges: vec![range.clone()] }).await?.value;
+    docs.first::<Dependency>(&range).filter(|d| d.task == task || d.depends_on == task).ok_or(Refusal::DependencyNotFound)?;
     office.run(&program(None), &Command::RemoveDependency(EdgeRef::Id(edge))).await?;
     Ok(Json(json!({ "success": true })))
 }

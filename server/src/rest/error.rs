@@ -27,6 +27,11 @@ impl Failure {
     pub fn invalid(code: &'static str, sentence: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, code, sentence)
     }
+
+    /// Whether it says this.
+    pub fn is(&self, refusal: Refusal) -> bool {
+        self.code == refusal.code()
+    }
 }
 
 impl From<Refusal> for Failure {

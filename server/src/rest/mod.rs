@@ -6,6 +6,7 @@ pub mod body;
 pub mod chats;
 pub mod dependencies;
 pub mod error;
+pub mod once;
 pub mod openclaw;
 pub mod projects;
 pub mod shapes;
@@ -14,7 +15,7 @@ pub mod tasks;
 
 use axum::{
     Router,
-    routing::{delete, get, patch, post},
+    routing::{any, delete, get, post},
 };
 
 use crate::state::AppState;
@@ -39,7 +40,13 @@ pub fn routes() -> Router<AppState> {
         .route("/api/chats/{id}", get(chats::show).patch(chats::update).delete(chats::remove))
         .route("/api/chats/{id}/messages", get(chats::messages))
         .route("/api/openclaw/status", get(openclaw::status).post(openclaw::reconnect))
-        .route("/api/{*rest}", patch(unknown).get(unknown).post(unknown).put(unknown).delete(unknown))
+        .route("/api", any(unknown))
+        .route("/api/{*rest}", any(unknown))
+}
+
+/// A route that is there, but not for this method.
+pub async fn wrong_method() -> error::Failure {
+    error::Failure::new(http::StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "This address does not take that method.")
 }
 
 async fn unknown() -> error::Failure {

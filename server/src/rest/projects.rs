@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::State,
     http::StatusCode,
 };
 use clutch_domain::{
@@ -22,7 +22,7 @@ use clutch_orchestrator::office::Office;
 use serde_json::{Value, json};
 
 use super::{
-    body::{Body, whole},
+    body::{Body, Path, whole},
     error::Failure,
     shapes,
 };

@@ -4,12 +4,12 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json,
-    extract::{Path, Query, State},
+    extract::State,
 };
 use clutch_domain::{
     command::Command,
     doc::Kind,
-    id::{SignalId, TaskId},
+    id::SignalId,
     range::{Fetch, Order, Range},
     refusal::Refusal,
     talk::{Delivery, Signal, SignalKind},
@@ -21,10 +21,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    body::{Body, path_id},
+    body::{Body, Path, Query, path_id},
     error::Failure,
     shapes,
-    tasks::program,
+    tasks::{find, program},
 };
 
 /// Most signals that are read for a list.
@@ -56,7 +56,7 @@ pub async fn list(State(office): State<Arc<Office>>, Query(query): Query<ListQue
     let mut ranges = vec![waiting.clone()];
     match query.task_id.as_deref().filter(|t| !t.is_empty()) {
         Some(task) => {
-            let task: TaskId = path_id(task, Refusal::TaskNotFound)?;
+            let task = find(&office, task).await?.id;
             ranges.push(Range::children(Kind::Signal, task, READ_MAX));
         }
         None => ranges.extend([waiting.clone(), by_status("delivering"), by_status("settled")]),

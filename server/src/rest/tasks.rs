@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Json,
-    extract::{Path, Query, State},
+    extract::State,
     http::{HeaderMap, StatusCode},
 };
 use clutch_domain::{
@@ -23,11 +23,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    body::{Body, path_id, whole},
+    body::{Body, Path, Query, whole},
     error::Failure,
-    shapes,
+    once::Call,
+    projects, shapes,
 };
-use crate::webhooks::key;
 
 type Answer = Result<Json<Value>, Failure>;
 type Created = Result<(StatusCode, Json<Value>), Failure>;
@@ -98,7 +98,7 @@ pub async fn list(State(office): State<Arc<Office>>, Query(query): Query<ListQue
         l.parse::<usize>().map_err(|_| Failure::invalid("invalid_field", "limit must be a whole number"))
     });
     let limit = limit.transpose()?.unwrap_or(usize::MAX);
-    let project: ProjectId = path_id(&project, Refusal::ProjectNotFound)?;
+    let project = projects::find(&office, &project).await?.id;
     let after = |t: &Task| After { order: t.position, id: t.id.to_string() };
     let mut tasks: Vec<Task> = all(&office, Kind::Task, project, after).await?;
     tasks.retain(|t| status.is_none_or(|s| t.status == s));
@@ -128,7 +128,7 @@ pub async fn create(State(office): State<Arc<Office>>, body: Body) -> Created {
         assignee: body.text("assignee")?.map(str::to_owned),
         requires_human_review: body.truthy("requires_human_review").unwrap_or(false),
         tags: tags(&body)?.unwrap_or_default(),
-        dependencies: dependencies(&body)?,
+        dependencies: dependencies(&office, &body).await?,
     };
     let done = office.run(&program(None), &Command::CreateTask(new)).await?;
     let id = done.change.activity.first().and_then(|a| a.task).ok_or(Refusal::TaskNotFound)?;
@@ -155,6 +155,7 @@ pub async fn update(State(office): State<Arc<Office>>, Path(id): Path<String>, b
     let pr_number = match body.0.get("pr_number") {
         None => None,
         Some(Value::Null) => Some(None),
+        Some(Value::String(text)) if text.trim().is_empty() => Some(None),
         Some(value) => match whole(value) {
             Some(0) => Some(None),
             Some(n) => Some(Some(n)),
@@ -195,13 +196,14 @@ pub async fn remove(State(office): State<Arc<Office>>, Path(id): Path<String>) -
 pub async fn reorder(State(office): State<Arc<Office>>, body: Body) -> Answer {
     let needed = "project_id, status, task_id and new_index are required";
     let project: ProjectId = body.id("project_id", needed, Refusal::ProjectNotFound)?;
-    let id: TaskId = body.id("task_id", needed, Refusal::TaskNotFound)?;
+    let task = body.needed("task_id", "field_missing", needed)?;
     let status = status_word(body.needed("status", "field_missing", needed)?)?;
     let index = body.number("new_index")?.ok_or_else(|| Failure::invalid("field_missing", needed))?;
-    let task = find(&office, &id.to_string()).await?;
+    let task = find(&office, task).await?;
     if task.project != project {
         return Err(Refusal::TaskNotFound.into());
     }
+    let id = task.id;
     let place = Place::Index(u32::try_from(index).unwrap_or(u32::MAX));
     let to = MoveTask { task: id, to: status, place, reason: None, resolution: None, reopen: false };
     office.run(&program(None), &Command::MoveTask(to)).await?;
@@ -227,10 +229,12 @@ pub async fn comment(State(office): State<Arc<Office>>, Path(id): Path<String>, 
         kind: body.word("type", &["message", "status_change", "request_input", "completion"])?.unwrap_or(CommentType::Message),
         author: author.clone(),
     };
-    let key = key(&office, &headers, "comment")?;
-    let done = office.run_as(&program(Some(&author)), &Command::AddComment(new), &key).await?;
+    let call = Call::of(&office, &headers, "comment")?;
+    let done = office.run_as(&program(Some(&author)), &Command::AddComment(new), &call.key).await?;
     let comment = done.written::<Comment>().ok_or(Refusal::CommentNotFound)?;
-    Ok((StatusCode::CREATED, Json(json!({ "comment": shapes::comment(comment) }))))
+    let said = |c: &Comment| (c.task, c.author.clone(), c.author_type, c.kind, c.content.clone());
+    let comment = call.kept(&office, comment.id, comment, |a, b| said(a) == said(b)).await?;
+    Ok((StatusCode::CREATED, Json(json!({ "comment": shapes::comment(&comment) }))))
 }
 
 /// A status, with the aliases that programs use.
@@ -260,20 +264,20 @@ fn tags(body: &Body) -> Result<Option<Vec<String>>, Failure> {
     })
 }
 
-fn dependencies(body: &Body) -> Result<Vec<(TaskId, Direction)>, Failure> {
+async fn dependencies(office: &Office, body: &Body) -> Result<Vec<(TaskId, Direction)>, Failure> {
     let Some(list) = body.some("dependencies") else { return Ok(Vec::new()) };
     let shape = || Failure::invalid("invalid_field", "Each dependency must have task_id and direction");
     let list = list.as_array().ok_or_else(shape)?;
-    list.iter()
-        .map(|item| {
-            let id = item.get("task_id").and_then(Value::as_str).ok_or_else(shape)?;
-            let direction = match item.get("direction").and_then(Value::as_str) {
-                Some("depends_on") => Direction::DependsOn,
-                Some("blocks") => Direction::Blocks,
-                Some(_) => return Err(Failure::invalid("invalid_field", "direction must be 'depends_on' or 'blocks'")),
-                None => return Err(shape()),
-            };
-            Ok((path_id(id, Refusal::TaskNotFound)?, direction))
-        })
-        .collect()
+    let mut edges = Vec::new();
+    for item in list {
+        let id = item.get("task_id").and_then(Value::as_str).ok_or_else(shape)?;
+        let direction = match item.get("direction").and_then(Value::as_str) {
+            Some("depends_on") => Direction::DependsOn,
+            Some("blocks") => Direction::Blocks,
+            Some(_) => return Err(Failure::invalid("invalid_field", "direction must be 'depends_on' or 'blocks'")),
+            None => return Err(shape()),
+        };
+        edges.push((find(office, id).await?.id, direction));
+    }
+    Ok(edges)
 }

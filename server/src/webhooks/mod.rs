@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use axum::{
     Json, Router,
-    extract::{Path, State},
+    extract::State,
     http::{HeaderMap, StatusCode},
     routing::post,
 };
@@ -25,28 +25,27 @@ use clutch_domain::{
     actor::{Actor, COORDINATOR, OWNER},
     chat::{DeliveryStatus, Message},
     command::{Command, Completion, NewMessage, NewSignal},
+    doc::Inside,
     id::ChatId,
     refusal::Refusal,
     talk::{Comment, Signal, SignalSeverity},
     task::Task,
 };
-use clutch_orchestrator::{office::Office, store::IdempotencyKey};
+use clutch_orchestrator::office::Office;
 use serde_json::{Value, json};
 
 use crate::{
     ephemeral::{Ephemeral, TypingState},
     rest::{
-        body::{Body, path_id},
+        body::{Body, Path, path_id},
         chats,
         error::Failure,
+        once::Call,
         shapes, signals,
         tasks::{find, program},
     },
     state::AppState,
 };
-
-/// Longest idempotency key that is taken, in bytes.
-const KEY_MAX: usize = 200;
 
 /// All webhook routes.
 pub fn routes() -> Router<AppState> {
@@ -59,15 +58,6 @@ pub fn routes() -> Router<AppState> {
 
 fn agent(name: &str) -> Actor {
     Actor::Agent { name: name.to_owned() }
-}
-
-/// The caller's key for this call, or a fresh one.
-pub fn key(office: &Office, headers: &HeaderMap, route: &str) -> Result<IdempotencyKey, Failure> {
-    match headers.get("idempotency-key").map(|v| v.to_str().unwrap_or("")) {
-        None => Ok(IdempotencyKey(office.fresh_id().to_string())),
-        Some(key) if !key.is_empty() && key.len() <= KEY_MAX => Ok(IdempotencyKey(format!("{route}:{key}"))),
-        Some(_) => Err(Failure::invalid("invalid_idempotency_key", "idempotency-key must have 1 to 200 visible characters")),
-    }
 }
 
 /// `POST /api/signal` (facts §2.9).
@@ -93,12 +83,14 @@ async fn signal(State(office): State<Arc<Office>>, headers: HeaderMap, body: Bod
         severity,
         message: body.markdown("message")?.ok_or(Refusal::ContentMissing)?,
     };
-    let key = key(&office, &headers, "signal")?;
-    let done = office.run_as(&agent(agent_id), &Command::RaiseSignal(new), &key).await?;
+    let call = Call::of(&office, &headers, "signal")?;
+    let done = office.run_as(&agent(agent_id), &Command::RaiseSignal(new), &call.key).await?;
     let signal = done.written::<Signal>().ok_or(Refusal::SignalNotFound)?;
+    let said = |s: &Signal| (s.task, s.kind, s.severity, s.session_key.clone(), s.agent_id.clone(), s.message.clone());
+    let signal = call.kept(&office, signal.id, signal, |a, b| said(a) == said(b)).await?;
     Ok((
         StatusCode::CREATED,
-        Json(json!({ "signalId": signal.id, "blocking": signal.blocking(), "signal": shapes::signal(signal) })),
+        Json(json!({ "signalId": signal.id, "blocking": signal.blocking(), "signal": shapes::signal(&signal) })),
     ))
 }
 
@@ -120,12 +112,17 @@ async fn complete(
         session_key: text("sessionKey")?,
         run_id: text("run_id")?.or(text("runId")?),
     };
-    let key = key(&office, &headers, "complete")?;
+    let call = Call::of(&office, &headers, "complete")?;
     let who = agent(report.agent.as_deref().unwrap_or("agent"));
-    let done = office.run_as(&who, &Command::CompleteTask(report), &key).await?;
+    let done = office.run_as(&who, &Command::CompleteTask(report), &call.key).await?;
     let comment = done.written::<Comment>().ok_or(Refusal::CommentNotFound)?;
-    let after = done.change.puts.iter().find_map(|b| <Task as clutch_domain::doc::Inside>::of(b).filter(|t| t.id == before.id));
-    let task = after.unwrap_or(&before);
+    let after = done.change.puts.iter().find_map(|b| Task::of(b).filter(|t| t.id == before.id));
+    let mut task = after.unwrap_or(&before).clone();
+    if call.may_repeat() {
+        // The author may be the task's assignee, who may have changed in between.
+        call.kept(&office, comment.id, comment, |a, b| (a.task, &a.content) == (b.task, &b.content)).await?;
+        task = find(&office, &before.id.to_string()).await?;
+    }
     Ok(Json(json!({
         "success": true,
         "task": { "id": task.id, "status": task.status, "completed_at": task.completed_at },
@@ -153,10 +150,12 @@ async fn message(State(office): State<Arc<Office>>, Path(id): Path<String>, head
         failure_reason: body.text("failure_reason")?.map(str::to_owned),
     };
     let who = if author == COORDINATOR { agent(COORDINATOR) } else { program(Some(&author)) };
-    let key = key(&office, &headers, "message")?;
-    let done = office.run_as(&who, &Command::PostMessage(new), &key).await?;
+    let call = Call::of(&office, &headers, "message")?;
+    let done = office.run_as(&who, &Command::PostMessage(new), &call.key).await?;
     let message = done.written::<Message>().ok_or(Refusal::MessageNotFound)?;
-    Ok((StatusCode::CREATED, Json(json!({ "message": shapes::message(message) }))))
+    let said = |m: &Message| (m.chat, m.author.clone(), m.content.clone());
+    let message = call.kept(&office, message.id, message, |a, b| said(a) == said(b)).await?;
+    Ok((StatusCode::CREATED, Json(json!({ "message": shapes::message(&message) }))))
 }
 
 /// `POST /api/chats/:id/typing` (facts §2.3). Kept in memory for a few seconds, never stored.

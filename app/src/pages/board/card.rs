@@ -26,11 +26,12 @@ pub fn CardItem(
 ) -> impl IntoView {
     let Some(card) = board.card(id) else { return ().into_any() };
     let line = use_live().line(id);
+    let fresh = board.up.get_value();
     let class = {
         let card = card.clone();
         move || {
             let card = card.read();
-            let mut class = String::from("card");
+            let mut class = String::from(if fresh { "card fresh" } else { "card" });
             if needs_you(&card) {
                 class.push_str(" need");
             }

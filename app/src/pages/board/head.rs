@@ -9,7 +9,7 @@ use crate::{
     api::{pause_loop, set_loop},
     live::use_live,
     model::home::CheckState,
-    ui::{CopyBox, Dot, Icon, StatusMark},
+    ui::{CopyBox, Dot, Icon, StatusMark, coded},
 };
 
 /// Name and tabs.
@@ -54,7 +54,7 @@ pub fn BoardHeader(state: BoardState) -> impl IntoView {
         <ProjectHead slug name=Signal::derive(move || head.with(|h| h.name.clone())) color=Signal::derive(move || head.with(|h| h.color.clone()))>
             <LoopChip state />
             <GatewayChip />
-            <a class="btn p new" href="?new" data-noscroll><Icon name="plus" /><span>"New Ticket"</span></a>
+            <a class="btn p new" href="?new" data-noscroll title="New Ticket (C)"><Icon name="plus" /><span>"New Ticket"</span></a>
         </ProjectHead>
     }
 }
@@ -69,7 +69,7 @@ fn LoopChip(state: BoardState) -> impl IntoView {
         let button = |icon: &'static str, label: &'static str, action: fn(BoardState)| {
             view! {
                 <button type="button" class="btn s q js-only" disabled=move || state.act.busy.get() != 0 on:click=move |_| action(state)>
-                    <Icon name=icon />{label}
+                    <Icon name=icon /><span>{label}</span>
                 </button>
             }
         };
@@ -122,15 +122,26 @@ fn GatewayChip() -> impl IntoView {
                     };
                     view! {
                         <h3><span class=class></span>{c.title}</h3>
-                        <p>{c.sentence}</p>
+                        <p>{coded(&c.sentence)}</p>
                         {c.command.map(|text| view! { <CopyBox text /> })}
                     }
                 })
                 .collect_view()
         })
     };
+    let node = NodeRef::<html::Details>::new();
+    // A click elsewhere closes it.
+    let outside = window_event_listener(leptos::ev::click, move |event| {
+        let inside = event.target().and_then(|t| wasm_bindgen::JsCast::dyn_into::<web_sys::Element>(t).ok());
+        if inside.is_none_or(|e| e.closest(".pop").ok().flatten().is_none())
+            && let Some(details) = node.get_untracked()
+        {
+            details.set_open(false);
+        }
+    });
+    on_cleanup(move || outside.remove());
     view! {
-        <details class="pop gateway">
+        <details class="pop gateway" node_ref=node>
             <summary><span class=class></span><span class="cut">{move || live.gateway.with(|g| g.as_ref().map_or("Gateway".into(), |g| g.word.clone()))}</span></summary>
             <div class="pop-body">{checks}</div>
         </details>
@@ -146,6 +157,30 @@ pub fn Filters(state: BoardState) -> impl IntoView {
         filter.update(f);
         state.arrange();
     };
+    // `/` goes to the filter, `c` makes a ticket; not while somebody types.
+    let navigate = leptos_router::hooks::use_navigate();
+    let field = NodeRef::<html::Input>::new();
+    let keys = window_event_listener(leptos::ev::keydown, move |event| {
+        let typing = event.target().and_then(|t| wasm_bindgen::JsCast::dyn_into::<web_sys::Element>(t).ok());
+        let typing = typing.is_some_and(|e| e.closest("input, textarea, select, dialog, [role=menu]").ok().flatten().is_some());
+        if typing || event.ctrl_key() || event.meta_key() || event.alt_key() {
+            return;
+        }
+        match event.key().as_str() {
+            "/" => {
+                event.prevent_default();
+                if let Some(field) = field.get_untracked() {
+                    let _ = field.focus();
+                }
+            }
+            "c" => {
+                event.prevent_default();
+                navigate("?new", leptos_router::NavigateOptions { scroll: false, ..Default::default() });
+            }
+            _ => {}
+        }
+    });
+    on_cleanup(move || keys.remove());
     let need = move || {
         let n = head.with(|h| h.waiting);
         (n > 0 || filter.with(|f| f.need)).then(|| {
@@ -169,7 +204,7 @@ pub fn Filters(state: BoardState) -> impl IntoView {
         })
     };
     let notice = move || {
-        head.with(|h| h.notice.clone()).map(|text| view! { <p class="notice"><Icon name="alert" /><span>{text}</span></p> })
+        head.with(|h| h.notice.clone().filter(|_| !h.loop_on || h.local_path.is_some())).map(|text| view! { <p class="notice"><Icon name="alert" /><span>{coded(&text)}</span></p> })
     };
     let no_repository = move || {
         head.with(|h| (h.loop_on && h.local_path.is_none()).then(|| h.slug.clone())).map(|slug| {
@@ -186,7 +221,7 @@ pub fn Filters(state: BoardState) -> impl IntoView {
             {need}{running}
             <label class="find js-only">
                 <Icon name="search" />
-                <input type="search" placeholder="Filter" aria-label="Filter tickets" data-filter
+                <input type="search" placeholder="Filter" aria-label="Filter tickets" node_ref=field
                     on:input=move |ev| { filter.update(|f| f.words = event_target_value(&ev).trim().to_lowercase()); state.arrange(); } />
                 <kbd>"/"</kbd>
             </label>
@@ -194,6 +229,12 @@ pub fn Filters(state: BoardState) -> impl IntoView {
         </div>
     }
     .into_any()
+}
+
+/// Whether one column fills the screen; the same width as in the styles.
+#[cfg(feature = "hydrate")]
+fn on_a_phone() -> bool {
+    window().inner_width().ok().and_then(|w| w.as_f64()).is_some_and(|w| w < 768.0)
 }
 
 /// On phones: one column at a time, with tabs; the columns are swiped.
@@ -215,7 +256,7 @@ pub fn ColumnTabs(state: BoardState, node: NodeRef<html::Div>) -> impl IntoView 
             on_scroll.forget(); // lives as long as the board's element, which holds it
             // First the column where something happens.
             let first = state.counts.with_untracked(|c| [2, 1, 3, 0].into_iter().find(|n| c[*n] > 0)).unwrap_or(0);
-            if width(&board) < f64::from(board.scroll_width()) && board.client_width() < 768 {
+            if on_a_phone() {
                 board.set_scroll_left((first as f64 * width(&board)) as i32);
             }
         }

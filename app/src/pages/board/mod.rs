@@ -25,8 +25,8 @@ use crate::{
 };
 use card::CardItem;
 pub use head::ProjectHead;
-pub use keys::send_on_ctrl_enter;
-pub use menu::DeleteTicket;
+pub use keys::{focus_card, send_on_ctrl_enter};
+pub use menu::{DeleteTicket, card_of};
 pub use state::BoardState;
 
 /// The page.
@@ -77,6 +77,7 @@ fn Board(page: Page) -> impl IntoView {
     let node = NodeRef::<html::Div>::new();
     #[cfg(feature = "hydrate")]
     drag::install(node, state);
+    Effect::new(move |_| request_animation_frame(move || state.up.set_value(true)));
     let on_key = keys::handler(state, menu);
     let on_click = menu::opener(menu);
     // Questions count in the tab's title: they are seen while one is elsewhere.

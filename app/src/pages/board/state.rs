@@ -86,6 +86,8 @@ pub struct BoardState {
     pub reopening: RwSignal<Option<(TaskId, Status, Place)>>,
     /// Said to screen readers.
     pub spoken: RwSignal<String>,
+    /// The first cards are painted; cards that come now are news.
+    pub up: StoredValue<bool>,
     cards: StoredValue<BTreeMap<TaskId, Entry>>,
     version: StoredValue<u64>,
     // While somebody drags, cards do not jump under the hand; what came meanwhile shows at the drop.
@@ -107,6 +109,7 @@ impl BoardState {
             lifted: RwSignal::new(None),
             reopening: RwSignal::new(None),
             spoken: RwSignal::new(String::new()),
+            up: StoredValue::new(false),
             cards: StoredValue::new(page.cards.into_iter().map(|card| (card.id, Entry::new(card))).collect()),
             version: StoredValue::new(page.version),
             held: StoredValue::new(false),
@@ -139,6 +142,7 @@ impl BoardState {
     }
 
     /// Holds the cards still, or lets them go.
+    #[cfg_attr(not(feature = "hydrate"), expect(dead_code, reason = "only fingers and mice hold cards"))]
     pub fn hold(self, held: bool) {
         self.held.set_value(held);
         if !held {
@@ -163,6 +167,10 @@ impl BoardState {
 
     /// Moves a card: at once on this page, then on the server. A refusal is said and undone.
     pub fn move_card(self, id: TaskId, to: Status, at: Place, reopen: bool) {
+        if self.peek(id).is_none() {
+            // Not on this board's page: a finished ticket of long ago, moved from its panel.
+            return self.act.run(move_task(id, to, None, None, Spot::End, true), |_| {});
+        }
         if let Err(refusal) = self.show_move(id, to, at, reopen) {
             self.toasts.error(refusal.to_string());
             self.arrange();

@@ -14,26 +14,30 @@ use crate::{
 
 /// All fields.
 #[component]
-pub fn Fields(board: BoardState, state: TaskState, act: Act) -> impl IntoView {
+pub fn Fields(board: BoardState, state: TaskState, status: Memo<Status>, act: Act) -> impl IntoView {
     let task = state.task;
     let id = task.with_untracked(|t| t.id);
     let save = Callback::new(move |(field, value): (Field, String)| act.run(edit_task(id, field, value), |_| {}));
     let first = task.get_untracked();
 
-    let status = {
+    let moving = {
         let options = choices(Status::ALL.iter().map(|s| (s.word(), s.label())), first.status.word());
         let go = move |event: web_sys::Event| {
             if let Ok(to) = event_target_value(&event).parse::<Status>() {
                 board.request_move(id, to, end_of(to, false));
+                // Refused, or asked about first: the choice says what is.
+                if status.get_untracked() != to {
+                    event_target::<web_sys::HtmlSelectElement>(&event).set_value(status.get_untracked().word());
+                }
             }
         };
         // The form is for pages without our code: there the button moves the ticket.
         view! {
             <form class="row" method="post" action=MoveTask::url() on:submit=|ev| ev.prevent_default()>
                 <input type="hidden" name="task" value=id.to_string() />
-                {move || (task.with(|t| t.status) == Status::Done).then(|| view! { <input type="hidden" name="reopen" value="true" /> })}
-                {move || view! { <StatusMark status=task.with(|t| t.status) /> }}
-                <select name="to" aria-label="Status" prop:value=move || task.with(|t| t.status.word()) on:change=go>{options}</select>
+                {move || (status.get() == Status::Done).then(|| view! { <input type="hidden" name="reopen" value="true" /> })}
+                {move || view! { <StatusMark status=status.get() /> }}
+                <select name="to" aria-label="Status" prop:value=move || status.get().word() on:change=go>{options}</select>
                 <button class="btn s nojs-only">"Move"</button>
             </form>
         }
@@ -86,7 +90,7 @@ pub fn Fields(board: BoardState, state: TaskState, act: Act) -> impl IntoView {
     view! {
         <FormError path=MoveTask::PATH />
         <dl class="fields">
-            <dt>"Status"</dt><dd>{status}</dd>
+            <dt>"Status"</dt><dd>{moving}</dd>
             <dt>"Priority"</dt><dd>{priority}</dd>
             <dt>"Role"</dt><dd>{role}</dd>
             <Agent state />

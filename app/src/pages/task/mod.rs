@@ -38,6 +38,10 @@ pub fn TaskPanel(
     let navigate = leptos_router::hooks::use_navigate();
     let home = close.clone();
     let leave = Callback::new(move |()| {
+        // The card that was open has the focus again.
+        if let Some(card) = document().query_selector(".card.sel").ok().flatten().and_then(|c| super::board::card_of(&c)) {
+            super::board::focus_card(card);
+        }
         navigate(&home, leptos_router::NavigateOptions { scroll: false, ..Default::default() });
     });
     let node = NodeRef::<html::Aside>::new();
@@ -45,6 +49,12 @@ pub fn TaskPanel(
     Effect::new(move |_| {
         if let Some(panel) = node.get() {
             let _ = panel.focus();
+            if let Ok(Some(card)) = document().query_selector(".card.sel") {
+                let options = web_sys::ScrollIntoViewOptions::new();
+                options.set_block(web_sys::ScrollLogicalPosition::Nearest);
+                options.set_inline(web_sys::ScrollLogicalPosition::Nearest);
+                card.scroll_into_view_with_scroll_into_view_options(&options);
+            }
         }
     });
     let escape = move |event: web_sys::KeyboardEvent| {
@@ -102,6 +112,12 @@ fn Ticket(board: BoardState, page: TaskPage, close: String, leave: Callback<()>)
     let (id, project, number) = task.with_untracked(|t| (t.id, t.project, t.number));
     use_live().watch(Query::Task { project, task: id }, version, Rc::new(state));
     let act = use_act();
+    // The board knows first: a move shows there before it is confirmed.
+    let card = board.card(id);
+    let status = Memo::new(move |_| {
+        let kept = task.with(|t| t.status);
+        card.as_ref().map_or(kept, |c| c.with(|c| c.status))
+    });
     let deleting = RwSignal::new(false);
     let why = move || {
         task.with(|t| t.why.clone()).map(|why| view! { <p class="note"><Icon name="clock" /><span>{why}</span></p> })
@@ -117,10 +133,10 @@ fn Ticket(board: BoardState, page: TaskPage, close: String, leave: Callback<()>)
     });
     view! {
         <header>
-            {move || view! { <StatusMark status=task.with(|t| t.status) /> }}
+            {move || view! { <StatusMark status=status.get() /> }}
             <span class="mono">{format!("T-{number}")}</span>
             <span class="cut">
-                {move || task.with(|t| t.status.label())}" · "{move || view! { <Ago at=task.with(|t| t.since) long=true /> }}
+                {move || status.get().label()}" · "{move || view! { <Ago at=task.with(|t| t.since) long=true /> }}
             </span>
             <span class="grow"></span>
             <span class="saving" role="status">{move || (act.busy.get() != 0).then_some("Saving…")}</span>
@@ -131,7 +147,7 @@ fn Ticket(board: BoardState, page: TaskPage, close: String, leave: Callback<()>)
             <words::TitleEdit state act />
             <talk::Questions state act />
             {why}
-            <fields::Fields board state act />
+            <fields::Fields board state status act />
             <words::DescriptionEdit state act />
             <edges::Edges board state act />
             <talk::Thread state act />

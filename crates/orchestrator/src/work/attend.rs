@@ -112,9 +112,9 @@ impl Attendant {
                 self.send(&run).await?;
                 continue;
             }
-            self.desk.online().await;
-            self.note_connection();
             let sighting = self.desk.look(&run.session_key, &run.key).await?;
+            // After the look: the connection may have ended and come back while we waited for it.
+            self.note_connection();
             self.drain(&run);
             let verdict = judge(&Clues {
                 run: &run,
@@ -137,10 +137,7 @@ impl Attendant {
                 return self.write(Command::RunContinued(run.id, id)).await;
             }
             Verdict::Over(end) => return self.close(run, end).await,
-            Verdict::Lost(why) => {
-                self.desk.silence(&run.session_key, &run.key, true).await?;
-                return self.end(run, Ended::Failed, None, why).await;
-            }
+            Verdict::Lost(why) => return self.give_up(run, Ended::Failed, why, true).await,
             Verdict::Working | Verdict::Unsure => {}
         }
         let most = self.desk.policy.stale_after(run.role);
@@ -238,36 +235,38 @@ impl Attendant {
         let how = match end.how {
             RunEndKind::Finished => {
                 let as_id = Some(run.current_id().to_owned());
+                // An answer on its way is brought first: then the run goes on instead of ending.
+                let desk = self.desk.clone();
+                let _turn = desk.turn(run.id).await;
                 return self.end(run, Ended::Finished, as_id, end.last_words).await;
             }
             RunEndKind::Aborted => Ended::Aborted,
             RunEndKind::Failed => Ended::Failed,
         };
         let words = end.reason.filter(|r| !r.trim().is_empty()).unwrap_or(end.last_words);
-        self.hush(run).await?;
-        self.end(run, how, None, words).await
+        self.give_up(run, how, words, false).await
     }
 
     async fn fail(&mut self, run: &Run, why: String) -> Result<(), Deposed> {
-        self.hush(run).await?;
-        self.end(run, Ended::Failed, None, why).await
+        self.give_up(run, Ended::Failed, why, false).await
     }
 
     /// The task went elsewhere.
     async fn stop(&mut self, run: &Run) -> Result<(), Deposed> {
-        if !self.fresh {
-            self.hush(run).await?;
-        }
-        self.end(run, Ended::Aborted, None, "Stopped because the task was moved away.".into()).await
+        let why = "Stopped because the task was moved away.".to_owned();
+        if self.fresh { self.end(run, Ended::Aborted, None, why).await } else { self.give_up(run, Ended::Aborted, why, false).await }
     }
 
     /// Nothing may run in the session of an attempt that is given up: the next one begins in its own.
     /// A runtime that was restarted a moment ago might yet go on with the session by itself, so it is removed.
-    async fn hush(&mut self, run: &Run) -> Result<(), Deposed> {
-        self.desk.online().await;
-        let young = self.desk.connected_since().is_none_or(|s| self.desk.office.now().since(s) < LOST_AFTER_MS);
-        let forget = young && !self.unbroken(run);
-        self.desk.silence(&run.session_key, &run.key, forget).await
+    async fn give_up(&mut self, run: &Run, how: Ended, why: String, forget: bool) -> Result<(), Deposed> {
+        let desk = self.desk.clone();
+        let _turn = desk.turn(run.id).await;
+        desk.online().await;
+        let young = desk.connected_since().is_none_or(|s| desk.office.now().since(s) < LOST_AFTER_MS);
+        let forget = forget || (young && !self.unbroken(run));
+        desk.silence(&run.session_key, &run.key, forget).await?;
+        self.end(run, how, None, why).await
     }
 
     async fn end(&mut self, run: &Run, how: Ended, as_id: Option<String>, last_words: String) -> Result<(), Deposed> {

@@ -21,6 +21,9 @@ pub(super) async fn deliver(desk: Arc<Desk>, id: SignalId) {
     }
 }
 
+/// Why an answer does not go into the session of a run that is over.
+const OVER: &str = "The agent that asked has ended. The next attempt is told the answer with its ticket.";
+
 async fn carry(desk: &Desk, id: SignalId) -> Result<(), Deposed> {
     let key = format!("signal-{id}");
     loop {
@@ -28,18 +31,30 @@ async fn carry(desk: &Desk, id: SignalId) -> Result<(), Deposed> {
         let Some(answer) = signal.response.as_ref().filter(|_| signal.delivery == Some(Delivery::Pending)) else {
             return Ok(());
         };
-        let session = session_of(desk, &signal).await?;
+        let turn = match signal.run {
+            Some(run) => Some(desk.turn(run).await),
+            None => None,
+        };
+        let run = match signal.run {
+            Some(run) => desk.find::<Run>(run).await?,
+            None => None,
+        };
+        // Plugins shorten session keys; ours is the whole one.
+        let session = run.as_ref().map_or(&signal.session_key, |r| &r.session_key);
         // Somebody may have sent it before a crash, so look first. A look costs little beside an answer given twice.
-        let sighting = desk.look(&session, &key).await?;
+        let sighting = desk.look(session, &key).await?;
+        let over = signal.run.is_some() && !run.as_ref().is_some_and(Run::open);
         let settled = match arrived(&sighting, &key) {
             Some(run_id) => Ok(run_id),
+            None if over => Err(OVER.to_owned()),
             None => {
                 desk.lawful()?;
-                match desk.runtime.steer(&session, &signal.answer_text(answer.as_str()), &key).await {
+                match desk.runtime.steer(session, &signal.answer_text(answer.as_str()), &key).await {
                     Ok(accepted) => Ok(accepted.run_id),
                     Err(RuntimeError::Refused { sentence, .. }) => Err(sentence),
                     Err(RuntimeError::Unknown(why) | RuntimeError::Away(why)) => {
                         tracing::debug!(signal = %id, %why, "not known whether the answer arrived; looking");
+                        drop(turn);
                         desk.breathe().await;
                         continue;
                     }
@@ -53,16 +68,7 @@ async fn carry(desk: &Desk, id: SignalId) -> Result<(), Deposed> {
     }
 }
 
-/// The session in the form in which we began it; plugins shorten it.
-async fn session_of(desk: &Desk, signal: &Signal) -> Result<String, Deposed> {
-    let run = match signal.run {
-        Some(run) => desk.find::<Run>(run).await?,
-        None => None,
-    };
-    Ok(run.map_or_else(|| signal.session_key.clone(), |r| r.session_key))
-}
-
-/// The id of the run that took the words, if they are there.
+/// The run that took the words, if they are there.
 ///
 /// A runtime that marks nothing says "begun" of any session with words in it; that is no witness
 /// for these, and an answer that comes twice is better than one that never comes.

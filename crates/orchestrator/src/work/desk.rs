@@ -1,16 +1,21 @@
 //! What driver, attendants and couriers share: ports, and careful ways to use them.
 
-use std::sync::Arc;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use clutch_domain::{
     actor::Actor,
     command::Command,
     doc::Inside,
+    id::RunId,
     plan::Policy,
     range::{Docs, Fetch, Range},
     refusal::Refusal,
     time::Millis,
 };
+use futures_util::lock::{Mutex as Turn, OwnedMutexGuard};
 
 use crate::{
     office::{Error, Office},
@@ -34,6 +39,7 @@ pub(super) struct Desk {
     pub policy: Policy,
     pub board: String,
     pub lead: Lead,
+    turns: Mutex<BTreeMap<RunId, Arc<Turn<()>>>>,
 }
 
 impl Desk {
@@ -47,7 +53,19 @@ impl Desk {
             policy: parts.policy,
             board: parts.board,
             lead,
+            turns: Mutex::default(),
         }
+    }
+
+    /// Who gives up a run and who brings an answer into its session take turns: words that
+    /// arrive behind the stop would wake an agent that nobody looks after.
+    pub async fn turn(&self, run: RunId) -> OwnedMutexGuard<()> {
+        let turn = {
+            let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+            turns.retain(|_, turn| Arc::strong_count(turn) > 1);
+            turns.entry(run).or_default().clone()
+        };
+        turn.lock_owned().await
     }
 
     pub async fn nap(&self, ms: i64) {

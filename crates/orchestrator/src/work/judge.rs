@@ -67,7 +67,8 @@ pub fn judge(clues: &Clues<'_>) -> Verdict {
     if sighting.active == Some(true) {
         // A session may be shown as active for a moment after its run has ended; it may
         // also be at work on what was said to it in the middle of a turn.
-        return if end_of(clues).is_some() { Verdict::Unsure } else { Verdict::Working };
+        let ended = end_of_id(clues, run.current_id()).is_some();
+        return if ended { Verdict::Unsure } else { Verdict::Working };
     }
     let late = clues.quiet_ms >= LOST_AFTER_MS;
     match end_of(clues) {
@@ -89,9 +90,28 @@ pub fn judge(clues: &Clues<'_>) -> Verdict {
     }
 }
 
-/// The end of the id that is followed now.
+/// The end of what is followed now.
 fn end_of(clues: &Clues<'_>) -> Option<RunEnd> {
-    let id = clues.run.current_id();
+    let run = clues.run;
+    let end = end_of_id(clues, run.current_id())?;
+    if end.how != RunEndKind::Finished || !end.last_words.is_empty() {
+        return Some(end);
+    }
+    // Words that were said in the middle of a turn end at once and without words of the agent:
+    // then the end of the turn that they joined is the one that counts.
+    let known = std::iter::once(&run.key).chain(&run.successors);
+    let joined = known.rev().find(|id| *id != run.current_id() && is_seen(clues, id));
+    match joined {
+        Some(id) => end_of_id(clues, id),
+        None => Some(end),
+    }
+}
+
+fn is_seen(clues: &Clues<'_>, id: &str) -> bool {
+    clues.heard.contains_key(id) || clues.sighting.runs.iter().any(|r| r.run_id == id)
+}
+
+fn end_of_id(clues: &Clues<'_>, id: &str) -> Option<RunEnd> {
     let seen = clues.sighting.runs.iter().find(|r| r.run_id == id).and_then(|r| r.end.as_ref());
     // What was heard is the better witness: it has the words and the reason.
     clues.heard.get(id).or(seen).cloned()

@@ -98,6 +98,9 @@ fn words_in_the_middle_of_a_turn_end_at_once_and_the_turn_goes_on() {
     let empty = ("signal-1", end(RunEndKind::Finished, ""));
     let busy = sighting(true, Some(true), vec![seen("key", None)]);
     assert_eq!(verdict(&steered, &busy, std::slice::from_ref(&empty), true, SOON), Verdict::Unsure);
+    // The runtime was restarted in the middle of that turn and will go on with it.
+    let cut = sighting(true, Some(false), vec![seen("key", Some(end(RunEndKind::Failed, "")))]);
+    assert_eq!(verdict(&steered, &cut, std::slice::from_ref(&empty), false, SOON), Verdict::Unsure);
     let rest = sighting(true, Some(false), vec![seen("key", Some(end(RunEndKind::Finished, "said last")))]);
     let over = Verdict::Over(end(RunEndKind::Finished, "said last"));
     assert_eq!(verdict(&steered, &rest, std::slice::from_ref(&empty), true, SOON), over);

@@ -1,0 +1,17 @@
+//! Sentences that name commands.
+
+use leptos::prelude::*;
+
+/// A sentence whose parts between backticks are code.
+#[must_use]
+pub fn coded(sentence: &str) -> AnyView {
+    sentence
+        .split('`')
+        .enumerate()
+        .map(|(n, part)| {
+            let part = part.to_owned();
+            if n % 2 == 1 { view! { <code>{part}</code> }.into_any() } else { part.into_any() }
+        })
+        .collect_view()
+        .into_any()
+}

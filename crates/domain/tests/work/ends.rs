@@ -1,0 +1,242 @@
+//! Claims, and what becomes of a task when its run ends.
+
+use clutch_domain::{
+    actor::Actor,
+    command::{Command, EndRun, Ended, ProjectPatch, TaskPatch},
+    id::RunId,
+    refusal::Refusal,
+    run::{Outcome, RunState},
+    talk::{Notification, NotificationType},
+    task::{Role, Status},
+};
+use uuid::Uuid;
+
+use crate::bench::{Bench, RETRY, claim, relocate, words};
+
+#[test]
+fn a_claim_is_the_run() {
+    let mut bench = Bench::new();
+    let task = bench.ready("Paint");
+    bench.run(&claim(task, 1)).unwrap();
+    let is = bench.task(task);
+    let run = bench.the_run(is.open_run.unwrap());
+    assert_eq!(is.status, Status::InProgress);
+    assert_eq!(run.state, RunState::Claimed);
+    assert_eq!(run.session_key, format!("agent:main:site:dev:{}:r1", task.id8()));
+    assert_eq!(is.agent_session_key.as_deref(), Some(run.session_key.as_str()));
+    assert_eq!(run.key, format!("clutch-{}", run.id));
+    assert_eq!(run.action_id, format!("{task}:dev:1"));
+    let line = &bench.last.activity[0];
+    assert_eq!((line.what.as_str(), &line.actor), ("agent_assigned", &Actor::Loop));
+    assert_eq!(line.data["to_status"], "in_progress");
+    assert_eq!(bench.last.activity.len(), 1);
+}
+
+#[test]
+fn a_claim_that_does_not_fit_any_more_is_refused() {
+    let table: &[(&str, Refusal, fn(&mut Bench, clutch_domain::id::TaskId))] = &[
+        ("moved away", Refusal::NotReady, |b, t| b.person(&relocate(t, Status::Backlog)).unwrap()),
+        ("another ordinal", Refusal::NotReady, |b, t| {
+            let run = b.start(t);
+            b.end(run, Ended::Aborted, "").unwrap();
+            b.person(&relocate(t, Status::Ready)).unwrap();
+        }),
+        ("waits after a failure", Refusal::NotReady, |b, t| {
+            let run = b.start(t);
+            b.end(run, Ended::Failed, "no").unwrap();
+        }),
+        ("project off", Refusal::NotReady, |b, _| {
+            b.patch(ProjectPatch { work_loop_enabled: Some(false), ..ProjectPatch::default() });
+        }),
+        ("no path", Refusal::NotReady, |b, _| b.patch(ProjectPatch { local_path: Some(None), ..ProjectPatch::default() })),
+        ("paused", Refusal::NotReady, |b, _| b.person(&Command::PauseLoop(b.project, true)).unwrap()),
+        ("run open", Refusal::RunOpen, |b, t| {
+            b.start(t);
+            b.person(&relocate(t, Status::Ready)).unwrap();
+        }),
+        ("waits for another", Refusal::DependenciesOpen(1), |b, t| {
+            let other = b.ready("Buy paint");
+            b.person(&Command::AddDependency(t, other)).unwrap();
+        }),
+        ("another leads", Refusal::LeaseLost, |b, _| b.run(&crate::bench::hold("server-2", None, true)).unwrap()),
+    ];
+    for (name, refusal, change) in table {
+        let mut bench = Bench::new();
+        let task = bench.ready("Paint");
+        change(&mut bench, task);
+        assert_eq!(bench.run(&claim(task, 1)), Err(*refusal), "{name}");
+    }
+}
+
+#[test]
+fn of_two_claims_from_one_look_only_one_is_applied() {
+    let mut bench = Bench::new();
+    let (one, two) = (bench.ready("Paint"), bench.ready("Dry"));
+    let first = bench.decide(Actor::Loop, &claim(one, 1)).unwrap();
+    let second = bench.decide(Actor::Loop, &claim(two, 1)).unwrap();
+    bench.apply(&first).unwrap();
+    assert!(bench.apply(&second).is_err(), "limits were looked at once, so only one may start");
+}
+
+#[test]
+fn a_claim_does_not_survive_what_it_was_not_allowed_to_overlook() {
+    let table: &[(&str, fn(&mut Bench))] = &[
+        ("pause", |b| b.person(&Command::PauseLoop(b.project, true)).unwrap()),
+        ("switch", |b| b.patch(ProjectPatch { work_loop_enabled: Some(false), ..ProjectPatch::default() })),
+        ("lease", |b| b.run(&crate::bench::hold("server-2", None, true)).unwrap()),
+    ];
+    for (name, meanwhile) in table {
+        let mut bench = Bench::new();
+        let task = bench.ready("Paint");
+        let change = bench.decide(Actor::Loop, &claim(task, 1)).unwrap();
+        meanwhile(&mut bench);
+        assert!(bench.apply(&change).is_err(), "{name}");
+    }
+}
+
+#[test]
+fn ends_and_what_becomes_of_the_task() {
+    type Before = fn(&mut Bench, clutch_domain::id::TaskId, RunId);
+    let nothing: Before = |_, _, _| {};
+    let reported: Before = |b, t, r| b.report(t, r);
+    let pull_request: Before = |b, t, _| {
+        let patch = TaskPatch { pr_number: Some(Some(7)), ..TaskPatch::default() };
+        b.person(&Command::UpdateTask(t, patch)).unwrap();
+    };
+    let moved: Before = |b, t, _| b.person(&relocate(t, Status::Backlog)).unwrap();
+    let table = [
+        ("a report", Ended::Finished, reported, Outcome::Completed, Status::InReview),
+        ("a report, then the model fails", Ended::Failed, reported, Outcome::Completed, Status::InReview),
+        ("a pull request", Ended::Finished, pull_request, Outcome::Completed, Status::InReview),
+        ("a pull request does not excuse a failure", Ended::Failed, pull_request, Outcome::Failed, Status::Ready),
+        ("nothing", Ended::Finished, nothing, Outcome::Silent, Status::Blocked),
+        ("a failure", Ended::Failed, nothing, Outcome::Failed, Status::Ready),
+        ("stopped elsewhere", Ended::Aborted, nothing, Outcome::Aborted, Status::Blocked),
+        ("moved away", Ended::Aborted, moved, Outcome::Aborted, Status::Backlog),
+        ("moved away, then finished", Ended::Finished, moved, Outcome::Silent, Status::Backlog),
+        ("moved away, then failed", Ended::Failed, moved, Outcome::Failed, Status::Backlog),
+    ];
+    for (name, how, before, outcome, status) in table {
+        let mut bench = Bench::new();
+        let task = bench.ready("Paint");
+        let run = bench.start(task);
+        before(&mut bench, task, run);
+        bench.end(run, how, "words").unwrap();
+        let (is, run) = (bench.task(task), bench.the_run(run));
+        assert_eq!((run.outcome, is.status), (Some(outcome), status), "{name}");
+        assert_eq!((is.open_run, is.agent_session_key.as_deref()), (None, None), "{name}");
+        assert_eq!(is.ended_runs[&Role::Dev], 1, "{name}");
+        assert_eq!(is.retry_at.is_some(), status == Status::Ready, "{name}");
+        assert_eq!(is.trouble.is_some(), matches!(status, Status::Blocked | Status::Ready), "{name}");
+        assert_eq!(bench.last.activity.len(), 1, "{name}");
+        assert_eq!(bench.end(run.id, how, ""), Err(Refusal::RunEnded), "{name}: over is over");
+    }
+}
+
+#[test]
+fn failures_wait_longer_each_time_and_block_at_the_cap() {
+    let mut bench = Bench::new();
+    let task = bench.ready("Paint");
+    for wait in [30_000, 60_000] {
+        let run = bench.start(task);
+        bench.end(run, Ended::Failed, "the disk is full").unwrap();
+        let is = bench.task(task);
+        assert_eq!(is.retry_at, Some(bench.now.plus(wait)));
+        bench.now = bench.now.plus(wait);
+    }
+    let run = bench.start(task);
+    bench.end(run, Ended::Failed, "the disk is full").unwrap();
+    let is = bench.task(task);
+    assert_eq!(is.status, Status::Blocked);
+    assert_eq!(is.trouble.as_deref(), Some("The agent failed 3 times in a row. The last reason: the disk is full"));
+    let told = bench.all::<Notification>();
+    assert!(told.iter().any(|n| n.kind == NotificationType::Escalation && n.task == Some(task)), "{told:?}");
+}
+
+#[test]
+fn a_success_forgets_failures() {
+    let mut bench = Bench::new();
+    let task = bench.ready("Paint");
+    let run = bench.start(task);
+    bench.end(run, Ended::Failed, "no").unwrap();
+    bench.now = bench.now.plus(30_000);
+    let run = bench.start(task);
+    bench.report(task, run);
+    bench.end(run, Ended::Finished, "done").unwrap();
+    let is = bench.task(task);
+    assert_eq!((is.failures, is.retry_at, is.trouble), (0, None, None));
+}
+
+#[test]
+fn a_question_keeps_the_run_open_until_its_answer_was_worked_off() {
+    let mut bench = Bench::new();
+    let task = bench.ready("Paint");
+    let run = bench.start(task);
+    let question = bench.question(task, run);
+    bench.end(run, Ended::Finished, "I asked.").unwrap();
+    assert_eq!((bench.the_run(run).state, bench.the_run(run).waits_for), (RunState::Waiting, Some(question)));
+    assert_eq!(bench.task(task).status, Status::InProgress);
+    assert!(!bench.the_run(run).takes_a_place(), "who waits for a person takes nobody's place");
+
+    bench.person(&Command::AnswerSignal(question, words("Green."))).unwrap();
+    bench.run(&Command::SettleAnswer(question, Ok("turn-2".into()))).unwrap();
+    let is = bench.the_run(run);
+    assert_eq!((is.state, is.waits_for, is.current_id()), (RunState::Started, None, "turn-2"));
+
+    let late = EndRun { run, as_id: Some(is.key.clone()), how: Ended::Finished, last_words: String::new(), retry: RETRY };
+    bench.run(&Command::RunEnded(late)).unwrap();
+    assert!(bench.last.is_empty(), "the first turn's end, told late, is not the end of the second");
+    bench.end(run, Ended::Finished, "Done, but I forgot to report.").unwrap();
+    assert_eq!(bench.task(task).status, Status::Blocked);
+}
+
+#[test]
+fn an_answer_on_its_way_keeps_the_run_open_too() {
+    let mut bench = Bench::new();
+    let task = bench.ready("Paint");
+    let run = bench.start(task);
+    let question = bench.question(task, run);
+    bench.person(&Command::AnswerSignal(question, words("Green."))).unwrap();
+    bench.end(run, Ended::Finished, "I asked.").unwrap();
+    assert_eq!(bench.the_run(run).waits_for, Some(question));
+}
+
+#[test]
+fn starting_and_continuing_can_be_said_twice() {
+    let mut bench = Bench::new();
+    let task = bench.ready("Paint");
+    let run = bench.start(task);
+    bench.run(&Command::RunStarted(run)).unwrap();
+    assert!(bench.last.is_empty());
+    bench.run(&Command::RunContinued(run, "resumed".into())).unwrap();
+    assert_eq!(bench.the_run(run).current_id(), "resumed");
+    bench.run(&Command::RunContinued(run, "resumed".into())).unwrap();
+    assert!(bench.last.is_empty());
+    bench.end(run, Ended::Failed, "").unwrap();
+    assert_eq!(bench.run(&Command::RunStarted(run)), Err(Refusal::RunEnded));
+    let nobody = RunId(Uuid::from_u128(9));
+    assert_eq!(bench.run(&Command::RunStarted(nobody)), Err(Refusal::RunNotFound));
+}
+
+#[test]
+fn a_run_whose_task_was_deleted_can_be_closed() {
+    let mut bench = Bench::new();
+    let task = bench.ready("Paint");
+    let run = bench.start(task);
+    bench.person(&Command::DeleteTask(task)).unwrap();
+    bench.end(run, Ended::Aborted, "Stopped.").unwrap();
+    assert_eq!(bench.the_run(run).outcome, Some(Outcome::Aborted));
+}
+
+#[test]
+fn long_last_words_are_cut_at_characters() {
+    let mut bench = Bench::new();
+    let task = bench.ready("Paint");
+    let run = bench.start(task);
+    bench.end(run, Ended::Finished, &"ä".repeat(5_000)).unwrap();
+    let kept = bench.the_run(run).last_words.unwrap();
+    assert_eq!(kept.chars().count(), 4_000);
+    assert!(kept.ends_with('…'));
+    let preview = &bench.last.activity[0].data["output_preview"];
+    assert_eq!(preview.chars().count(), 500);
+}

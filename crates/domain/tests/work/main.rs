@@ -1,0 +1,6 @@
+//! What the work loop decides, and what its commands write.
+
+mod bench;
+mod ends;
+mod lease;
+mod plan;

@@ -1,0 +1,294 @@
+// The board: making, moving and finding tickets, by mouse, finger and keyboard.
+import type { Locator, Page } from "@playwright/test";
+import type { Board, Project } from "../support/board.ts";
+import { expect, freshProject, test } from "../support/fixtures.ts";
+import { card, cardIn, column, titles, toasts, type Column } from "../support/look.ts";
+import { until } from "../support/until.ts";
+
+/** A project whose loop is off, with tickets in one column. */
+async function withTickets(board: Board, names: string[], status = "backlog"): Promise<Project> {
+  const project = await freshProject(board, "Board");
+  for (const name of names) await board.createTask(project, name, { status });
+  return project;
+}
+
+const address = (board: Board, project: Project) => `${board.url}/projects/${project.slug}/board`;
+
+async function middle(of: Locator): Promise<{ x: number; y: number }> {
+  const box = await of.boundingBox();
+  if (!box) throw new Error("not visible");
+  return { x: box.x + box.width / 2, y: box.y + box.height / 2 };
+}
+
+/** Drags with the mouse: lifts, moves to a point, waits until `where` shows a landing line, drops. */
+async function drag(page: Page, from: Locator, to: { x: number; y: number }, where: Locator): Promise<void> {
+  const start = await middle(from);
+  await page.mouse.move(start.x, start.y);
+  await page.mouse.down();
+  await page.mouse.move(start.x + 12, start.y + 6);
+  await expect(page.locator(".ghost")).toBeVisible();
+  await page.mouse.move(to.x, to.y, { steps: 5 });
+  await expect(where.locator(".drop-line")).toBeAttached();
+  await page.mouse.up();
+  await expect(page.locator(".ghost")).toHaveCount(0);
+}
+
+test("a ticket is made; it says what happens where, and who is told", async ({ alone, visitor }) => {
+  const project = await freshProject(alone, "Board");
+  const a = await visitor(), b = await visitor();
+  await a.open(address(alone, project));
+  await b.open(address(alone, project));
+  await a.accessible();
+  await a.page.getByRole("link", { name: "New Ticket", exact: true }).click();
+  const dialog = a.page.getByRole("dialog", { name: "New ticket" });
+  // The loop is off here, so a ticket begins in the backlog.
+  await expect(dialog.getByLabel("Column")).toHaveValue("backlog");
+  await expect(dialog).toContainText("An agent starts when this is Ready.");
+  await dialog.getByLabel("Column").selectOption("Ready");
+  await expect(dialog).toContainText("An agent takes it as soon as the loop runs here.");
+  await dialog.getByLabel("Column").selectOption("Blocked");
+  await expect(dialog).toContainText("No agent starts from this column.");
+  await dialog.getByLabel("Column").selectOption("Ready");
+  await dialog.getByLabel("Title").fill("Fill the feeder");
+  await dialog.getByText("Urgent").click();
+  await dialog.getByLabel("Role").selectOption("Research");
+  await dialog.getByLabel("Title").press("Control+Enter");
+  await expect(dialog).toBeHidden();
+  for (const { page } of [a, b]) {
+    const made = cardIn(page, "Ready", "Fill the feeder");
+    await expect(made).toBeVisible();
+    await expect(made).toContainText(/T-\d+/);
+    await expect(made).toContainText("Research");
+    await expect(made.getByRole("img", { name: "Urgent priority" })).toBeVisible();
+    // Why nothing happens to it.
+    await expect(made).toContainText("The work loop is off in this project.");
+  }
+  await a.accessible();
+});
+
+test("an empty title is not sent", async ({ alone, visitor }) => {
+  const project = await freshProject(alone, "Board");
+  const me = await visitor();
+  await me.open(`${address(alone, project)}?new`);
+  const dialog = me.page.getByRole("dialog", { name: "New ticket" });
+  await dialog.getByRole("button", { name: "Create ticket" }).click();
+  await expect(dialog.getByLabel("Title")).toHaveJSProperty("validity.valueMissing", true);
+  expect(await alone.tasks(project)).toHaveLength(0);
+  await me.page.keyboard.press("Escape");
+  await expect(dialog).toBeHidden();
+  await expect(me.page).toHaveURL(address(alone, project));
+});
+
+test("by mouse: across columns and within one, seen in another window", async ({ alone, visitor }) => {
+  const project = await withTickets(alone, ["One", "Two", "Three"]);
+  const a = await visitor(), b = await visitor();
+  await a.open(address(alone, project));
+  await b.open(address(alone, project));
+  const backlog = column(a.page, "Backlog"), review = column(a.page, "In review");
+  await expect.poll(() => titles(a.page, "Backlog")).toEqual(["One", "Two", "Three"]);
+
+  // Within: the third goes above the first.
+  const first = await cardIn(a.page, "Backlog", "One").boundingBox();
+  await drag(a.page, cardIn(a.page, "Backlog", "Three"), { x: first!.x + 40, y: first!.y + 4 }, backlog);
+  for (const { page } of [a, b]) await expect.poll(() => titles(page, "Backlog")).toEqual(["Three", "One", "Two"]);
+
+  // Across: into an empty column, then beside another.
+  await drag(a.page, cardIn(a.page, "Backlog", "One"), await middle(review), review);
+  for (const { page } of [a, b]) await expect.poll(() => titles(page, "In review")).toEqual(["One"]);
+  const one = await cardIn(a.page, "In review", "One").boundingBox();
+  await drag(a.page, cardIn(a.page, "Backlog", "Two"), { x: one!.x + 40, y: one!.y + 4 }, review);
+  for (const { page } of [a, b]) await expect.poll(() => titles(page, "In review")).toEqual(["Two", "One"]);
+  await expect(backlog.locator("header .c")).toHaveText("1");
+  await expect(review.locator("header .c")).toHaveText("2");
+
+  // The server has the same, in the same order.
+  await until("the server has it", async () => (await alone.tasks(project)).map((task) => `${task.title} ${task.status}`).join() === "Three backlog,Two in_review,One in_review");
+  // A drag is no click: no panel opened.
+  await expect(a.page.getByRole("complementary", { name: /^Ticket / })).toHaveCount(0);
+  await a.page.reload();
+  await expect.poll(() => titles(a.page, "In review")).toEqual(["Two", "One"]);
+});
+
+test("by mouse: Escape puts a card back", async ({ alone, visitor }) => {
+  const project = await withTickets(alone, ["Stay"]);
+  const me = await visitor();
+  const page = await me.open(address(alone, project));
+  const start = await middle(card(page, "Stay")), end = await middle(column(page, "Blocked"));
+  await page.mouse.move(start.x, start.y);
+  await page.mouse.down();
+  await page.mouse.move(end.x, end.y, { steps: 4 });
+  await expect(column(page, "Blocked").locator(".drop-line")).toBeAttached();
+  await page.keyboard.press("Escape");
+  await expect(page.locator(".ghost")).toHaveCount(0);
+  await page.mouse.up();
+  await expect(cardIn(page, "Backlog", "Stay")).toBeVisible();
+  expect((await alone.tasks(project))[0].status).toBe("backlog");
+});
+
+test("by finger: hold, drag and drop; a quick swipe scrolls and moves nothing", async ({ alone, visitor }) => {
+  const project = await withTickets(alone, ["One", "Two"]);
+  const me = await visitor({ hasTouch: true });
+  const page = await me.open(address(alone, project));
+  const touch = await page.context().newCDPSession(page);
+  const send = (type: "touchStart" | "touchMove" | "touchEnd", points: { x: number; y: number }[]) => touch.send("Input.dispatchTouchEvent", { type, touchPoints: points });
+
+  const from = await middle(card(page, "One")), to = await middle(column(page, "Ready"));
+  await send("touchStart", [from]);
+  await expect(page.locator(".ghost")).toBeVisible();
+  for (let step = 1; step <= 6; step++) await send("touchMove", [{ x: from.x + ((to.x - from.x) * step) / 6, y: from.y + ((to.y - from.y) * step) / 6 }]);
+  await expect(column(page, "Ready").locator(".drop-line")).toBeAttached();
+  await send("touchEnd", []);
+  await expect(cardIn(page, "Ready", "One")).toBeVisible();
+  await until("the server has it", async () => (await alone.tasks(project)).find((task) => task.title === "One")?.status === "ready");
+
+  const two = await middle(card(page, "Two"));
+  await send("touchStart", [two]);
+  for (let step = 1; step <= 4; step++) await send("touchMove", [{ x: two.x + step * 30, y: two.y }]);
+  await send("touchEnd", []);
+  await expect(page.locator(".ghost")).toHaveCount(0);
+  await expect(cardIn(page, "Backlog", "Two")).toBeVisible();
+});
+
+test("by keyboard: walk, lift, move, drop, put back, all of it said", async ({ alone, visitor }) => {
+  const project = await withTickets(alone, ["One", "Two", "Three"]);
+  const me = await visitor();
+  const page = await me.open(address(alone, project));
+  const said = page.locator("[aria-live=assertive]");
+  const link = (title: string) => page.getByRole("link", { name: title, exact: true });
+  await link("One").focus();
+  await page.keyboard.press("ArrowDown");
+  await expect(link("Two")).toBeFocused();
+
+  await page.keyboard.press("Space");
+  await expect(said).toContainText("Two lifted. Backlog, 2 of 3.");
+  await page.keyboard.press("ArrowDown");
+  await expect.poll(() => titles(page, "Backlog")).toEqual(["One", "Three", "Two"]);
+  await expect(said).toContainText("Backlog, 3 of 3");
+  await expect(link("Two")).toBeFocused();
+  await page.keyboard.press("ArrowRight");
+  await expect(cardIn(page, "Ready", "Two")).toBeVisible();
+  await expect(link("Two")).toBeFocused();
+  await page.keyboard.press("Space");
+  await expect(said).toContainText("Two dropped");
+  await until("the server has it", async () => (await alone.tasks(project)).find((task) => task.title === "Two")?.status === "ready");
+  await expect(link("Two")).toBeFocused();
+
+  // Lifted and given up: as it was, here and on the server.
+  await page.keyboard.press("Space");
+  await page.keyboard.press("ArrowLeft");
+  await expect(cardIn(page, "Backlog", "Two")).toBeVisible();
+  await page.keyboard.press("Escape");
+  await expect(cardIn(page, "Ready", "Two")).toBeVisible();
+  expect((await alone.tasks(project)).find((task) => task.title === "Two")?.status).toBe("ready");
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("complementary", { name: /^Ticket / })).toBeVisible();
+});
+
+test("by the card's menu, from the keyboard too", async ({ alone, visitor }) => {
+  const project = await withTickets(alone, ["One", "Two"]);
+  const me = await visitor();
+  const page = await me.open(address(alone, project));
+  await card(page, "Two").getByRole("button", { name: /^Actions for T-/ }).focus();
+  await page.keyboard.press("Enter");
+  const menu = page.getByRole("menu");
+  await expect(menu.getByRole("menuitem", { name: "Move to top" })).toBeFocused();
+  await me.accessible();
+  await page.keyboard.press("Enter");
+  await expect.poll(() => titles(page, "Backlog")).toEqual(["Two", "One"]);
+  await card(page, "Two").getByRole("button", { name: /^Actions for T-/ }).click();
+  await menu.getByRole("menuitem", { name: "Blocked" }).click();
+  await expect(cardIn(page, "Blocked", "Two")).toBeVisible();
+  await card(page, "Two").getByRole("button", { name: /^Actions for T-/ }).click();
+  await page.keyboard.press("Escape");
+  await expect(menu).toHaveCount(0);
+});
+
+test("what waits for another ticket does not start: refused at once, in words", async ({ alone, visitor }) => {
+  const project = await withTickets(alone, ["First", "Second"]);
+  const [first, second] = await alone.tasks(project);
+  await alone.call("POST", `/tasks/${second.id}/dependencies`, { depends_on_id: first.id });
+  const me = await visitor();
+  const page = await me.open(address(alone, project));
+  await expect(card(page, "Second").getByRole("img", { name: "Waits for 1 tickets" })).toBeVisible();
+  const target = column(page, "In progress");
+  await drag(page, cardIn(page, "Backlog", "Second"), await middle(target), target);
+  await expect(toasts(page)).toContainText("dependencies not complete");
+  await expect(cardIn(page, "Backlog", "Second")).toBeVisible();
+  await me.accessible();
+  expect((await alone.task(second.id)).status).toBe("backlog");
+  // Once the other is done it goes.
+  await alone.move(first.id, "done");
+  await expect(card(page, "Second").getByRole("img", { name: "Everything it waited for is done" })).toBeVisible();
+  await drag(page, cardIn(page, "Backlog", "Second"), await middle(target), target);
+  await until("it moved", async () => (await alone.task(second.id)).status === "in_progress");
+});
+
+test("done is left on purpose only", async ({ alone, visitor }) => {
+  const project = await withTickets(alone, ["Finished"], "done");
+  const [task] = await alone.tasks(project);
+  const me = await visitor();
+  const page = await me.open(address(alone, project));
+  const target = column(page, "Backlog");
+  await drag(page, cardIn(page, "Done", "Finished"), await middle(target), target);
+  const question = page.getByRole("dialog", { name: /^Reopen T-\d+\?$/ });
+  await expect(question).toContainText("It is done. Moving it to Backlog opens it again.");
+  await me.accessible();
+  await question.getByRole("button", { name: "Cancel" }).click();
+  await expect(cardIn(page, "Done", "Finished")).toBeVisible();
+  expect((await alone.task(task.id)).status).toBe("done");
+  await drag(page, cardIn(page, "Done", "Finished"), await middle(target), target);
+  await question.getByRole("button", { name: "Reopen" }).click();
+  await expect(cardIn(page, "Backlog", "Finished")).toBeVisible();
+  await until("it is open again", async () => (await alone.task(task.id)).status === "backlog");
+});
+
+test("the filter finds by words, number and role", async ({ alone, visitor }) => {
+  const project = await withTickets(alone, ["Robin redbreast", "Great tit", "Robin hood"]);
+  const [robin] = await alone.tasks(project);
+  const me = await visitor();
+  const page = await me.open(address(alone, project));
+  const filter = page.getByRole("searchbox", { name: "Filter tickets" });
+  await filter.fill("robin");
+  await expect.poll(() => titles(page, "Backlog")).toEqual(["Robin redbreast", "Robin hood"]);
+  await filter.fill(`t-${robin.number}`);
+  await expect.poll(() => titles(page, "Backlog")).toEqual(["Robin redbreast"]);
+  await filter.fill("");
+  await expect.poll(() => titles(page, "Backlog")).toHaveLength(3);
+});
+
+test("the loop is switched on, paused and off in the header, in every window", async ({ alone, visitor }) => {
+  const project = await freshProject(alone, "Loop");
+  const a = await visitor(), b = await visitor();
+  await a.open(address(alone, project));
+  await b.open(address(alone, project));
+  const loop = (page: Page) => page.getByRole("group", { name: "Work loop" });
+  await expect(loop(a.page)).toContainText("Loop off");
+  await loop(a.page).getByRole("button", { name: "Switch on" }).click();
+  for (const { page } of [a, b]) {
+    await expect(loop(page)).toContainText("Loop on");
+    await expect(page.getByText("No agent starts before this project knows its repository.")).toBeVisible();
+  }
+  await a.accessible();
+  await loop(b.page).getByRole("button", { name: "Pause" }).click();
+  for (const { page } of [a, b]) await expect(loop(page)).toContainText("Paused");
+  await loop(a.page).getByRole("button", { name: "Resume" }).click();
+  await expect(loop(b.page)).toContainText("Loop on");
+});
+
+test("columns are in the order of work, each with its count", async ({ alone, visitor }) => {
+  const project = await freshProject(alone, "Columns");
+  const order: [Column, string][] = [["Backlog", "backlog"], ["Ready", "ready"], ["In progress", "in_progress"], ["In review", "in_review"], ["Blocked", "blocked"], ["Done", "done"]];
+  for (const [index, [, status]] of order.entries()) {
+    for (let n = 0; n <= index % 3; n++) await alone.createTask(project, `${status} ${n}`, { status });
+  }
+  const me = await visitor();
+  const page = await me.open(address(alone, project));
+  await expect(page.locator(".col h2")).toHaveText(order.map(([name]) => name));
+  for (const [index, [name]] of order.entries()) {
+    await expect(column(page, name).locator("header .c")).toHaveText(String((index % 3) + 1));
+    await expect(column(page, name).locator("[data-card]")).toHaveCount((index % 3) + 1);
+  }
+  await me.accessible();
+  await page.emulateMedia({ colorScheme: "dark" });
+  await me.accessible();
+});

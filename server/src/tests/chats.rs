@@ -1,0 +1,265 @@
+//! `/api/chats`, their messages and typing (facts §2.3).
+
+use clutch_domain::actor::Actor;
+use serde_json::{Value, json};
+
+use super::{House, NOBODY, id, keys, known};
+use crate::ephemeral::TypingState;
+
+async fn chat(house: &House, project: &str, title: &str) -> String {
+    id(&house.post("/api/chats", json!({ "project_id": project, "title": title })).await.ok(201)["chat"])
+}
+
+#[tokio::test]
+async fn a_chat_has_exactly_these_fields() {
+    let house = House::on_disk();
+    let project = house.project("site").await;
+    let made = house.post("/api/chats", json!({ "project_id": project, "title": " Plans " })).await.ok(201);
+    let chat = made["chat"].clone();
+    assert_eq!(made, json!({ "chat": chat }));
+    let shape = known(chat.clone(), &["id", "created_at", "updated_at"]);
+    // What is not there is absent here, not null.
+    assert_eq!(
+        shape,
+        json!({ "id": "known", "project_id": project, "title": "Plans", "participants": "[\"ada\"]", "created_at": "known", "updated_at": "known" })
+    );
+    let path = format!("/api/chats/{}", id(&chat));
+    assert_eq!(house.get(&path).await.ok(200), json!({ "chat": chat }));
+    let tied = house.patch(&path, json!({ "session_key": "clutch:site:x" })).await.ok(200)["chat"].clone();
+    assert_eq!(keys(&tied), ["created_at", "id", "participants", "project_id", "session_key", "title", "updated_at"]);
+    let renamed = house.patch("/api/chats", json!({ "id": id(&chat), "title": "New" })).await.ok(200)["chat"].clone();
+    assert_eq!((&renamed["title"], &renamed["session_key"]), (&json!("New"), &json!("clutch:site:x")));
+    assert_eq!(house.delete(&path).await.ok(200), json!({ "success": true }));
+    house.get(&path).await.fails(404, "chat_not_found", "Chat not found");
+}
+
+#[tokio::test]
+async fn participants_and_titles_have_defaults() {
+    let house = House::new();
+    let project = house.project("site").await;
+    for (given, kept) in [
+        (json!(["ada", "dan"]), json!("[\"ada\",\"dan\"]")),
+        (json!("[\"dan\"]"), json!("[\"dan\"]")),
+        (json!("dan"), json!("[\"dan\"]")),
+        (json!([]), json!("[]")),
+        (Value::Null, json!("[\"ada\"]")),
+    ] {
+        let body = json!({ "project_id": project, "title": "t", "participants": given });
+        assert_eq!(house.post("/api/chats", body).await.ok(201)["chat"]["participants"], kept, "{given}");
+    }
+    for title in [json!("  "), Value::Null] {
+        let made = house.post("/api/chats", json!({ "project_id": project, "title": title })).await.ok(201);
+        assert_eq!(made["chat"]["title"], "Chat 2023-11-14 22:13");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_made_or_changed() {
+    let house = House::new();
+    let project = house.project("site").await;
+    let chat = chat(&house, &project, "c").await;
+    let names = ("invalid_field", "participants must be an array of names");
+    for (status, body, (code, sentence)) in [
+        (400, json!({}), ("field_missing", "project_id is required")),
+        (400, json!({ "project_id": "" }), ("field_missing", "project_id is required")),
+        (400, json!({ "project_id": 1 }), ("invalid_field", "project_id must be a string")),
+        (404, json!({ "project_id": NOBODY }), ("project_not_found", "Project not found")),
+        (400, json!({ "project_id": project, "title": 1 }), ("invalid_field", "title must be a string")),
+        (400, json!({ "project_id": project, "participants": 1 }), names),
+        (400, json!({ "project_id": project, "participants": [1] }), names),
+    ] {
+        house.post("/api/chats", body).await.fails(status, code, sentence);
+    }
+    let either = ("nothing_to_change", "title or session_key is required");
+    for (status, body, (code, sentence)) in [
+        (400, json!({}), ("field_missing", "id is required")),
+        (400, json!({ "id": chat }), either),
+        (400, json!({ "id": chat, "title": " " }), either),
+        (400, json!({ "id": chat, "title": 1 }), ("invalid_field", "title must be a string")),
+        (404, json!({ "id": NOBODY, "title": "x" }), ("chat_not_found", "Chat not found")),
+        (404, json!({ "id": "nobody", "title": "x" }), ("chat_not_found", "Chat not found")),
+    ] {
+        house.patch("/api/chats", body).await.fails(status, code, sentence);
+    }
+    house.patch(&format!("/api/chats/{chat}"), json!({})).await.fails(400, "nothing_to_change", "No fields to update");
+    house.get("/api/chats").await.fails(400, "field_missing", "projectId is required");
+    house.get(&format!("/api/chats?projectId={NOBODY}")).await.fails(404, "project_not_found", "Project not found");
+    for nobody in [NOBODY, "nobody"] {
+        let path = format!("/api/chats/{nobody}");
+        let gone = ("chat_not_found", "Chat not found");
+        house.get(&path).await.fails(404, gone.0, gone.1);
+        house.patch(&path, json!({ "title": "x" })).await.fails(404, gone.0, gone.1);
+        house.delete(&path).await.fails(404, gone.0, gone.1);
+        house.get(&format!("{path}/messages")).await.fails(404, gone.0, gone.1);
+        house.post(&format!("{path}/messages"), json!({ "content": "x" })).await.fails(404, gone.0, gone.1);
+        house.post(&format!("{path}/typing"), json!({ "typing": true })).await.fails(404, gone.0, gone.1);
+    }
+}
+
+#[tokio::test]
+async fn the_list_has_the_last_words_and_the_newest_talk_first() {
+    let house = House::on_disk();
+    let project = house.project("site").await;
+    let (a, b) = (chat(&house, &project, "a").await, chat(&house, &project, "b").await);
+    let list = async || -> Vec<(String, Value)> {
+        let list = house.get(&format!("/api/chats?projectId={project}")).await.ok(200);
+        list["chats"].as_array().unwrap().iter().map(|c| (c["title"].as_str().unwrap().to_owned(), c["lastMessage"].clone())).collect()
+    };
+    assert_eq!(list().await, [("b".into(), Value::Null), ("a".into(), Value::Null), ("General".into(), Value::Null)]);
+    let said = house.post(&format!("/api/chats/{a}/messages"), json!({ "content": "hello" })).await.ok(201)["message"].clone();
+    let last = json!({ "content": "hello", "author": "dan", "created_at": said["created_at"] });
+    assert_eq!(list().await, [("a".into(), last), ("b".into(), Value::Null), ("General".into(), Value::Null)]);
+    house.post(&format!("/api/chats/{b}/messages"), json!({ "content": "and b" })).await.ok(201);
+    assert_eq!(list().await[0].0, "b");
+    assert_eq!(house.get("/api/chats?projectId=site").await.ok(200)["chats"].as_array().unwrap().len(), 3, "by slug");
+}
+
+#[tokio::test]
+async fn a_message_has_exactly_these_fields() {
+    let house = House::on_disk();
+    let path = format!("/api/chats/{}/messages", chat(&house, &house.project("site").await, "c").await);
+    let chat_id = path.split('/').nth(3).unwrap();
+    let made = house.post(&path, json!({ "content": " hi " })).await.ok(201);
+    assert_eq!(
+        known(made["message"].clone(), &["id", "created_at"]),
+        json!({ "id": "known", "chat_id": chat_id, "author": "dan", "content": "hi", "is_automated": 0, "delivery_status": "sent", "created_at": "known" })
+    );
+    // As the plugin of both generations sends it.
+    let answer = json!({ "author": "ada", "content": "done", "is_automated": false, "session_key": "agent:main:clutch:site:x", "run_id": "r-1" });
+    assert_eq!(
+        known(house.post(&path, answer.clone()).await.ok(201)["message"].clone(), &["id", "created_at"]),
+        json!({
+            "id": "known", "chat_id": chat_id, "author": "ada", "content": "done", "run_id": "r-1", "session_key": "agent:main:clutch:site:x",
+            "is_automated": 0, "created_at": "known",
+        }),
+        "an agent's message has no delivery"
+    );
+    house.post(&path, answer).await.fails(409, "message_exists", "Message already exists");
+    let full = json!({
+        "author": "system", "content": "s", "is_automated": true, "delivery_status": "failed", "retry_count": 2, "cooldown_until": 1_700_000_123_456_i64,
+        "failure_reason": "why",
+    });
+    let kept = house.post(&path, full).await.ok(201)["message"].clone();
+    let want = json!({ "author": "system", "is_automated": 1, "delivery_status": "failed", "retry_count": 2, "cooldown_until": 1_700_000_123_456_i64, "failure_reason": "why" });
+    for (name, value) in want.as_object().unwrap() {
+        assert_eq!(&kept[name], value, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_message() {
+    let house = House::new();
+    let path = format!("/api/chats/{}/messages", chat(&house, &house.project("site").await, "c").await);
+    let deliveries = "Invalid delivery_status. Must be one of: sent, delivered, processing, responded, failed";
+    for (body, code, sentence) in [
+        (json!({}), "content_missing", "Content is required"),
+        (json!({ "content": " " }), "content_missing", "Content is required"),
+        (json!({ "content": [] }), "invalid_field", "content must be a string"),
+        (json!({ "content": "x", "author": 1 }), "invalid_field", "author must be a string"),
+        (json!({ "content": "x", "run_id": 1 }), "invalid_field", "run_id must be a string"),
+        (json!({ "content": "x", "delivery_status": "lost" }), "invalid_field", deliveries),
+        (json!({ "content": "x", "retry_count": "a few" }), "invalid_field", "retry_count must be a whole number"),
+        (json!({ "content": "x", "cooldown_until": -1 }), "invalid_field", "cooldown_until must be a whole number"),
+    ] {
+        house.post(&path, body).await.fails(400, code, sentence);
+    }
+    assert_eq!(house.get(&path).await.ok(200), json!({ "messages": [], "hasMore": false, "cursor": null }));
+}
+
+#[tokio::test]
+async fn an_answer_exists_once_whoever_brings_it() {
+    let house = House::on_disk();
+    let path = format!("/api/chats/{}/messages", chat(&house, &house.project("site").await, "c").await);
+    // An older plugin does not know the run; the bridge does. Either may be first.
+    let by_plugin = |words: &str| json!({ "author": "ada", "content": words });
+    let by_bridge = |words: &str, run: &str| json!({ "author": "ada", "content": words, "run_id": run });
+    let first = house.post(&path, by_plugin("one\n two")).await.ok(201)["message"].clone();
+    let matched = house.post(&path, by_bridge("one two", "r-1")).await.ok(201)["message"].clone();
+    assert_eq!((&matched["id"], &matched["run_id"]), (&first["id"], &json!("r-1")));
+    house.post(&path, by_bridge("three", "r-2")).await.ok(201);
+    house.post(&path, by_plugin("three")).await.fails(409, "message_exists", "Message already exists");
+    // A person may say the same twice.
+    house.post(&path, json!({ "content": "yes" })).await.ok(201);
+    house.post(&path, json!({ "content": "yes" })).await.ok(201);
+    assert_eq!(house.get(&path).await.ok(200)["messages"].as_array().unwrap().len(), 4);
+}
+
+#[tokio::test]
+async fn a_repeated_message_is_written_once() {
+    let house = House::on_disk();
+    let project = house.project("site").await;
+    let path = format!("/api/chats/{}/messages", chat(&house, &project, "c").await);
+    let other = format!("/api/chats/{}/messages", chat(&house, &project, "d").await);
+    let say = async |path: &str, content: &str| house.raw("POST", path, &[("idempotency-key", "k")], json!({ "content": content }).to_string()).await;
+    let first = say(&path, "x").await.ok(201);
+    assert_eq!(say(&path, "x").await.ok(201), first);
+    say(&path, "y").await.fails_with(422, "idempotency_key_reused");
+    say(&other, "x").await.fails_with(422, "idempotency_key_reused");
+    assert_eq!(house.get(&path).await.ok(200)["messages"], json!([first["message"]]));
+}
+
+#[tokio::test]
+async fn messages_come_in_pages() {
+    let house = House::on_disk();
+    let path = format!("/api/chats/{}/messages", chat(&house, &house.project("site").await, "c").await);
+    for n in 0..105 {
+        house.post(&path, json!({ "content": n.to_string() })).await.ok(201);
+    }
+    let page = async |query: &str| -> (Vec<u32>, bool, Value) {
+        let page = house.get(&format!("{path}?{query}")).await.ok(200);
+        assert_eq!(keys(&page), ["cursor", "hasMore", "messages"]);
+        let words = page["messages"].as_array().unwrap().iter().map(|m| m["content"].as_str().unwrap().parse().unwrap()).collect();
+        (words, page["hasMore"].as_bool().unwrap(), page["cursor"].clone())
+    };
+    let (words, more, cursor) = page("").await;
+    assert_eq!((words, more), ((55..105).collect(), true), "the newest fifty, oldest first");
+    let (words, more, cursor) = page(&format!("limit=50&before={}", cursor.as_str().unwrap())).await;
+    assert_eq!((words, more), ((5..55).collect(), true));
+    let (words, more, cursor) = page(&format!("before={}", cursor.as_str().unwrap())).await;
+    assert_eq!((words, more), ((0..5).collect(), false));
+    assert_eq!(page(&format!("before={}", cursor.as_str().unwrap())).await, (vec![], false, Value::Null));
+    assert_eq!(page("limit=500").await.0.len(), 100, "at most a hundred");
+    assert_eq!(page("limit=105").await.1, true);
+    assert_eq!(page("limit=0").await.0, [104], "at least one");
+    house.get(&format!("{path}?limit=x")).await.fails(400, "invalid_field", "limit must be a whole number");
+    for nobody in [NOBODY, "nobody"] {
+        house.get(&format!("{path}?before={nobody}")).await.fails(404, "message_not_found", "Message not found");
+    }
+}
+
+#[tokio::test]
+async fn typing_is_told_and_taken_back() {
+    let house = House::new();
+    let chat = chat(&house, &house.project("site").await, "c").await;
+    let path = format!("/api/chats/{chat}/typing");
+    let now = || house.state.ephemeral.of(chat.parse().unwrap(), house.office.now());
+    assert_eq!(house.post(&path, json!({ "typing": true })).await.ok(200), json!({ "ok": true }));
+    house.post(&path, json!({ "typing": true, "author": "dan", "state": "typing" })).await.ok(200);
+    house.post(&path, json!({ "typing": true, "author": "kimi", "state": "dreaming" })).await.ok(200);
+    let (thinks, types) = (TypingState::Thinking, TypingState::Typing);
+    assert_eq!(now(), [("ada".to_owned(), thinks), ("dan".to_owned(), types), ("kimi".to_owned(), thinks)]);
+    house.post(&path, json!({ "typing": false })).await.ok(200);
+    house.post(&path, json!({ "typing": false, "author": "kimi" })).await.ok(200);
+    assert_eq!(now(), [("dan".to_owned(), types)]);
+    for body in [json!({}), json!({ "typing": 1 }), json!({ "typing": "true" }), json!({ "typing": null })] {
+        house.post(&path, body).await.fails(400, "field_missing", "typing (boolean) is required");
+    }
+    house.post(&path, json!({ "typing": true, "author": [] })).await.fails(400, "invalid_field", "author must be a string");
+    assert!(house.project_log(house.get(&format!("/api/chats/{chat}")).await.ok(200)["chat"]["project_id"].as_str().unwrap()).await.iter().all(|l| l.what != "typing"));
+}
+
+#[tokio::test]
+async fn whoever_a_message_names_it_is_recorded_truly() {
+    let house = House::new();
+    let project = house.project("site").await;
+    let path = format!("/api/chats/{}/messages", chat(&house, &project, "c").await);
+    for (author, actor) in [
+        ("dan", Actor::Program { claim: Some("dan".into()) }),
+        ("ada", Actor::Agent { name: "ada".into() }),
+        ("system", Actor::Program { claim: Some("system".into()) }),
+    ] {
+        house.post(&path, json!({ "content": author, "author": author })).await.ok(201);
+        let line = house.project_log(&project).await.remove(0);
+        assert_eq!((line.what.as_str(), line.actor), ("message_sent", actor));
+    }
+}

@@ -1,0 +1,305 @@
+//! The server's edges through their public face: the real router over a store in memory.
+
+mod chats;
+mod comments;
+mod complete;
+mod dependencies;
+mod door;
+mod live;
+mod nasty;
+mod openclaw;
+mod projects;
+mod signals;
+mod tasks;
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+};
+
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    extract::ConnectInfo,
+    http::{HeaderMap, Request, StatusCode},
+};
+use clutch_app::site::SiteSettings;
+use clutch_domain::{
+    activity::Activity,
+    actor::Actor,
+    command::{ClaimRun, Command, EndRun, Ended, HoldLease, Retry},
+    doc::{Inside, Kind, Scope},
+    id::TaskId,
+    range::{Fetch, Range},
+    run::Run,
+    task::Role,
+    time::Millis,
+};
+use clutch_gateway::{Config, GatewayTask, OpenClaw};
+use clutch_orchestrator::{
+    office::{Clock, Done, IdSource, Office},
+    store::Store,
+};
+use clutch_store::{MemoryStore, SqliteStore};
+use leptos::config::LeptosOptions;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::sync::watch;
+use tower::ServiceExt;
+use uuid::Uuid;
+
+use crate::{
+    compose::{self, Picked},
+    door::Door,
+    lines::Lines,
+    session::Sessions,
+    state::AppState,
+};
+
+/// The address under which the house says it listens.
+pub const ADDRESS: &str = "127.0.0.1:3002";
+/// When the house's clock begins.
+pub const BEGIN: i64 = 1_700_000_000_000;
+/// Nobody has this id.
+pub const NOBODY: &str = "00000000-0000-4000-8000-000000000000";
+
+/// A clock that goes one millisecond further at each look, so that order is never luck.
+struct Ticking(AtomicI64);
+
+impl Clock for Ticking {
+    fn now(&self) -> Millis {
+        Millis(self.0.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+struct RandomIds;
+
+impl IdSource for RandomIds {
+    fn fresh(&self) -> Uuid {
+        Uuid::new_v4()
+    }
+}
+
+/// An answer.
+#[derive(Debug)]
+pub struct Reply {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub text: String,
+}
+
+impl Reply {
+    /// The body as JSON; `null` when it is none.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or(Value::Null)
+    }
+
+    /// The JSON of a success.
+    #[track_caller]
+    pub fn ok(self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{}", self.text);
+        self.json()
+    }
+
+    /// An error has exactly a sentence and a stable code.
+    #[track_caller]
+    pub fn fails(&self, status: u16, code: &str, sentence: &str) {
+        assert_eq!(self.status, status, "{}", self.text);
+        assert_eq!(self.json(), json!({ "error": sentence, "code": code }));
+    }
+
+    /// The same where only the code is promised.
+    #[track_caller]
+    pub fn fails_with(&self, status: u16, code: &str) {
+        self.is_error();
+        assert_eq!((self.status.as_u16(), self.json()["code"].as_str()), (status, Some(code)), "{}", self.text);
+    }
+
+    /// Whatever it is, it is an error in the shape that programs know.
+    #[track_caller]
+    pub fn is_error(&self) {
+        let body = self.json();
+        let shape = body.as_object().unwrap_or_else(|| panic!("no JSON object: {} {:?}", self.status, self.text));
+        assert!(self.status.is_client_error(), "{} {}", self.status, self.text);
+        assert!(shape["error"].as_str().is_some_and(|e| !e.trim().is_empty()), "{}", self.text);
+        let code = shape["code"].as_str().unwrap_or_default();
+        assert!(!code.is_empty() && code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'), "{}", self.text);
+        assert_eq!(shape.len(), 2, "{}", self.text);
+    }
+}
+
+/// A whole server without a socket.
+pub struct House {
+    pub router: Router,
+    pub state: AppState,
+    pub office: Arc<Office>,
+    pub stop: watch::Sender<bool>,
+    _gateway: GatewayTask,
+    _dir: TempDir,
+}
+
+impl House {
+    /// Over a store in memory.
+    pub fn new() -> Self {
+        Self::over(|_| Arc::new(MemoryStore::new()))
+    }
+
+    /// Over SQLite in a folder that goes with the house.
+    pub fn on_disk() -> Self {
+        Self::over(|dir| Arc::new(SqliteStore::open(dir).unwrap()))
+    }
+
+    fn over(store: impl FnOnce(&std::path::Path) -> Arc<dyn Store>) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let store = store(dir.path());
+        let office = Arc::new(Office::new(store, Arc::new(Ticking(AtomicI64::new(BEGIN))), Arc::new(RandomIds)));
+        // Port 1 is closed everywhere.
+        let (gateway, task) = OpenClaw::connect(Config {
+            url: "ws://127.0.0.1:1".into(),
+            token: None,
+            identity_dir: dir.path().join("identity"),
+            legacy_identity: None,
+            version: "0".into(),
+        });
+        let (stop, stopping) = watch::channel(false);
+        let state = compose::share(Picked {
+            office: office.clone(),
+            gateway,
+            lines: Arc::new(Lines::default()),
+            sessions: Sessions::open(dir.path()).unwrap(),
+            stop: stopping,
+            settings: SiteSettings { gateway_url: "ws://127.0.0.1:1".into(), ..SiteSettings::default() },
+            leptos: LeptosOptions::builder().output_name("clutch").site_root(dir.path().join("no-site").display().to_string()).build(),
+        });
+        let router = compose::router(state.clone(), Door::new(ADDRESS.parse().unwrap()));
+        Self { router, state, office, stop, _gateway: task, _dir: dir }
+    }
+
+    /// Any request, as it is.
+    pub async fn send(&self, mut request: Request<Body>, peer: &str) -> Reply {
+        request.extensions_mut().insert(ConnectInfo::<SocketAddr>(peer.parse().unwrap()));
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = to_bytes(body, usize::MAX).await.unwrap();
+        Reply { status: parts.status, headers: parts.headers, text: String::from_utf8_lossy(&bytes).into_owned() }
+    }
+
+    /// A request of a program on this machine, with any body.
+    pub async fn raw(&self, method: &str, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Reply {
+        let mut request = Request::builder().method(method).uri(path).header("host", ADDRESS).header("content-type", "application/json");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.send(request.body(body.into()).unwrap(), "127.0.0.1:5000").await
+    }
+
+    pub async fn get(&self, path: &str) -> Reply {
+        self.raw("GET", path, &[], Body::empty()).await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Reply {
+        self.raw("POST", path, &[], body.to_string()).await
+    }
+
+    pub async fn patch(&self, path: &str, body: Value) -> Reply {
+        self.raw("PATCH", path, &[], body.to_string()).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Reply {
+        self.raw("DELETE", path, &[], Body::empty()).await
+    }
+
+    /// A project that an agent could work in; answers its id.
+    pub async fn project(&self, slug: &str) -> String {
+        let body = json!({ "name": slug, "slug": slug, "work_loop_enabled": true, "local_path": "/srv/repo" });
+        id(&self.post("/api/projects", body).await.ok(201)["project"])
+    }
+
+    /// A task; answers its id.
+    pub async fn task(&self, project: &str, title: &str, status: &str) -> String {
+        let body = json!({ "project_id": project, "title": title, "status": status });
+        id(&self.post("/api/tasks", body).await.ok(201)["task"])
+    }
+
+    /// The task now.
+    pub async fn look(&self, task: &str) -> Value {
+        self.get(&format!("/api/tasks/{task}")).await.ok(200)["task"].clone()
+    }
+
+    pub async fn list<T: Inside + Clone>(&self, range: Range) -> Vec<T> {
+        let read = self.office.read(&Fetch { scopes: vec![], ranges: vec![range.clone()] }).await.unwrap();
+        read.value.all::<T>(&range).cloned().collect()
+    }
+
+    /// The task's log, newest first.
+    pub async fn log(&self, task: &str) -> Vec<Activity> {
+        self.list(Range::NewestChildren { kind: Kind::Activity, parent: task.into(), before: None, limit: 200 }).await
+    }
+
+    /// The project's log, newest first.
+    pub async fn project_log(&self, project: &str) -> Vec<Activity> {
+        let scope = Scope::Project(project.parse().unwrap());
+        self.list(Range::Newest { kind: Kind::Activity, scope, before: None, limit: 200 }).await
+    }
+
+    /// What the work loop would ask for.
+    pub async fn by_loop(&self, command: Command) -> Done {
+        self.office.run(&Actor::Loop, &command).await.unwrap()
+    }
+
+    /// The loop takes the task for its `attempt`th run, and the gateway takes the run.
+    pub async fn run_of(&self, task: &str, attempt: u32) -> Run {
+        self.by_loop(Command::HoldLease(HoldLease { holder: "test".into(), take_over_beat: None, sole_writer: true })).await;
+        let claim = ClaimRun {
+            task: task.parse().unwrap(),
+            role: Role::Dev,
+            attempt,
+            model: None,
+            prompt_version: "dev:1".into(),
+            holder: "test".into(),
+        };
+        let run = self.by_loop(Command::ClaimRun(claim)).await.written::<Run>().unwrap().clone();
+        self.by_loop(Command::RunStarted(run.id)).await;
+        run
+    }
+
+    /// The run fails; the task may be taken again at once.
+    pub async fn fails(&self, run: &Run) {
+        let retry = Retry { wait_ms: 0, cap: 9 };
+        self.by_loop(Command::RunEnded(EndRun { run: run.id, as_id: None, how: Ended::Failed, last_words: "no".into(), retry })).await;
+    }
+}
+
+/// The `id` of a shape.
+#[track_caller]
+pub fn id(shape: &Value) -> String {
+    let id = shape["id"].as_str().unwrap_or_else(|| panic!("no id in {shape}"));
+    assert_eq!(id.parse::<TaskId>().unwrap().to_string(), id, "ids are UUIDs in lower case");
+    id.to_owned()
+}
+
+/// The keys of a shape, sorted.
+#[track_caller]
+pub fn keys(shape: &Value) -> Vec<&str> {
+    let mut keys: Vec<&str> = shape.as_object().unwrap_or_else(|| panic!("no object: {shape}")).keys().map(String::as_str).collect();
+    keys.sort_unstable();
+    keys
+}
+
+/// Takes ids and times out, which no test can know, after looking whether they are what they should be.
+#[track_caller]
+pub fn known(mut shape: Value, names: &[&str]) -> Value {
+    for name in names {
+        let value = &mut shape[*name];
+        match &*value {
+            Value::String(text) => assert!(text.parse::<Uuid>().is_ok(), "{name} is no UUID: {text}"),
+            Value::Number(at) => assert!(at.as_i64().is_some_and(|at| (BEGIN..BEGIN + 1_000_000).contains(&at)), "{name} is no time: {at}"),
+            other => panic!("{name} is {other}"),
+        }
+        *value = json!("known");
+    }
+    shape
+}

@@ -1,0 +1,38 @@
+//! `/api/openclaw/status` and `/health` (facts §2.13).
+
+use std::time::Duration;
+
+use clutch_orchestrator::runtime::{AgentRuntime, RuntimeState};
+use serde_json::json;
+
+use super::House;
+
+#[tokio::test]
+async fn a_gateway_that_is_not_there_is_told_in_words() {
+    let house = House::new();
+    let first = house.get("/api/openclaw/status").await.ok(200);
+    assert_eq!((&first["connected"], &first["wsUrl"]), (&json!(false), &json!("ws://127.0.0.1:1")));
+    let mut state = house.state.gateway.state();
+    let down = state.wait_for(|s| matches!(s, RuntimeState::Down { .. }));
+    tokio::time::timeout(Duration::from_secs(20), down).await.unwrap().unwrap();
+    let RuntimeState::Down { sentence, .. } = state.borrow().clone() else { unreachable!("it was down") };
+    let now = house.get("/api/openclaw/status").await.ok(200);
+    assert_eq!(now, json!({ "status": "reconnecting", "connected": false, "wsUrl": "ws://127.0.0.1:1", "error": sentence }));
+    assert!(sentence.contains("ws://127.0.0.1:1") && sentence.contains("openclaw gateway run"), "{sentence}");
+    let again = house.post("/api/openclaw/status", json!({})).await.ok(200);
+    assert_eq!(again, json!({ "message": "Reconnection initiated", "previousStatus": "reconnecting" }));
+}
+
+#[tokio::test]
+async fn reconnecting_twice_is_said() {
+    let house = House::new();
+    // Just begun: it is connecting already. The body does not matter.
+    let answer = house.raw("POST", "/api/openclaw/status", &[], "no json").await.ok(200);
+    assert_eq!(answer, json!({ "message": "Already connected or connecting", "status": "connecting" }));
+}
+
+#[tokio::test]
+async fn health_is_the_stores() {
+    let house = House::on_disk();
+    assert_eq!(house.get("/health").await.ok(200), json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }));
+}
