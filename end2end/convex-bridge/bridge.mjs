@@ -27,8 +27,10 @@ const flag = (name, otherwise) => {
 };
 const folder = path.resolve(flag("dir", path.join(import.meta.dirname, "../../convex/functions")));
 const adminKey = flag("admin-key", "test|bridge-admin-key");
-const { WebSocketServer } = createRequire(path.join(folder, "../package.json"))("ws");
-const engine = await Engine.open(folder);
+// The lock file of convex/ is the bridge's too.
+const project = path.join(import.meta.dirname, "../../convex");
+const { WebSocketServer } = createRequire(path.join(project, "package.json"))("ws");
+const engine = await Engine.open(folder, path.join(project, "node_modules"));
 
 const faults = {
   /** Milliseconds before each answer. */

@@ -25,10 +25,9 @@ export class Engine {
   // follows for nested calls of that function.
   #outside = new AsyncResource("convex-bridge");
 
-  /** @param {string} folder of functions; the node_modules are beside it. */
-  static async open(folder) {
+  /** @param {string} folder of functions; @param {string} modules the node_modules to run them with. */
+  static async open(folder, modules) {
     const engine = new Engine();
-    const modules = path.join(path.dirname(folder), "node_modules");
     // By file, so that bundle and bridge share one instance of each module.
     const file = (name) => import(pathToFileURL(path.join(modules, name)).href);
     const { convexTest } = await file("convex-test/dist/index.js");

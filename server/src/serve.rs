@@ -50,7 +50,7 @@ async fn serve(settings: Settings, ready_file: Option<&Path>) -> Result<(), Stri
     })?;
     let address = listener.local_addr().map_err(|e| e.to_string())?;
     let (stop, stopping) = watch::channel(false);
-    let house = compose::house(&settings, address, stopping.clone())?;
+    let house = compose::house(&settings, address, stopping.clone()).await?;
     if let Some(file) = ready_file {
         std::fs::write(file, format!("http://{address}\n")).map_err(|e| format!("{} cannot be written: {e}.", file.display()))?;
     }

@@ -48,10 +48,12 @@ pub const SETTINGS: &[Setting] = &[
     row("HOST", "Place", "The same, if it is an IP address"),
     row("CLUTCH_DATA_DIR", "Place", "Data folder; $XDG_DATA_HOME/openclutch"),
     row("CLUTCH_LOG_DIR", "Place", "Log folder; logs in the data folder"),
-    row("CONVEX_URL", "Store", "Convex deployment; not in this build yet: data stays in SQLite"),
+    row("CONVEX_URL", "Store", "Convex deployment that keeps the data; without it SQLite in the data folder"),
     row("CONVEX_SELF_HOSTED_URL", "Store", "The same, self-hosted"),
     row("NEXT_PUBLIC_CONVEX_URL", "Store", "Alias of CONVEX_URL"),
     row("NEXT_PUBLIC_CONVEX_SELF_HOSTED_URL", "Store", "Alias of CONVEX_SELF_HOSTED_URL"),
+    row("CONVEX_SELF_HOSTED_ADMIN_KEY", "Store", "The deployment's admin key, self-hosted; stays on the server"),
+    row("CONVEX_DEPLOY_KEY", "Store", "Instead of it: a deploy key, in Convex's cloud"),
     row("OPENCLAW_WS_URL", "Gateway", "Address of the OpenClaw gateway; ws://127.0.0.1:18789"),
     row("OPENCLAW_HOST", "Gateway", "Its host, when OPENCLAW_WS_URL is not set"),
     row("OPENCLAW_PORT", "Gateway", "Its port, when OPENCLAW_WS_URL is not set"),
@@ -107,6 +109,8 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// Log folder.
     pub log_dir: PathBuf,
+    /// Where data is kept.
+    pub engine: Engine,
     /// Gateway.
     pub gateway_url: String,
     /// Its token.
@@ -119,6 +123,38 @@ pub struct Settings {
     pub policy: Policy,
     /// What people should know, each a sentence.
     pub warnings: Vec<String>,
+}
+
+/// Where data is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// In the data folder.
+    Sqlite,
+    /// In a Convex deployment.
+    Convex {
+        /// Its address.
+        url: String,
+        /// Its key.
+        key: ConvexKey,
+    },
+}
+
+/// A key of a Convex deployment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ConvexKey {
+    /// `CONVEX_SELF_HOSTED_ADMIN_KEY`.
+    Admin(Secret),
+    /// `CONVEX_DEPLOY_KEY`.
+    Deploy(Secret),
+}
+
+impl ConvexKey {
+    /// The key itself.
+    pub fn reveal(&self) -> &str {
+        match self {
+            Self::Admin(key) | Self::Deploy(key) => key.reveal(),
+        }
+    }
 }
 
 /// Why the program does not start.
@@ -206,7 +242,6 @@ impl Settings {
             .or_else(|| source.get("HOME").map(|h| Path::new(h).join(".local/share/openclutch")))
             .ok_or_else(|| SettingsError("There is no HOME to keep data in. Set CLUTCH_DATA_DIR to a folder.".into()))?;
         let log_dir = source.get("CLUTCH_LOG_DIR").map_or_else(|| data_dir.join("logs"), PathBuf::from);
-        convex(source, &data_dir, &mut warnings)?;
         for name in ["NEXT_PUBLIC_OPENCLAW_HTTP_URL", "NEXT_PUBLIC_OPENCLAW_API_URL"] {
             if source.get(name).is_some() {
                 warnings.push(format!("{name} is ignored: the server speaks to the gateway itself."));
@@ -219,6 +254,7 @@ impl Settings {
             address: SocketAddr::new(host, port),
             log_dir,
             data_dir,
+            engine: engine(source)?,
             gateway_url: gateway(source)?,
             gateway_token: source.get("OPENCLAW_TOKEN").map(|t| Secret(t.to_owned())),
             public_url: source.get("CLUTCH_URL").map(|u| u.trim_end_matches('/').to_owned()),
@@ -233,15 +269,31 @@ fn wrong(name: &str, text: &str, wanted: &str) -> SettingsError {
     SettingsError(format!("{name} is {text:?}, but it must be {wanted}."))
 }
 
-fn convex(source: &Source, data_dir: &Path, warnings: &mut Vec<String>) -> Result<(), SettingsError> {
+/// The engine that is set.
+fn engine(source: &Source) -> Result<Engine, SettingsError> {
     let names = ["CONVEX_URL", "CONVEX_SELF_HOSTED_URL", "NEXT_PUBLIC_CONVEX_URL", "NEXT_PUBLIC_CONVEX_SELF_HOSTED_URL"];
-    let set: Vec<(&str, &str)> = names.iter().filter_map(|n| source.get(n).map(|v| (*n, v))).collect();
-    let Some((first, url)) = set.first() else { return Ok(()) };
+    let set: Vec<(&str, &str)> = names.iter().filter_map(|n| source.get(n).map(|v| (*n, v.trim_end_matches('/')))).collect();
+    let Some((first, url)) = set.first() else { return Ok(Engine::Sqlite) };
     if let Some((other, _)) = set.iter().find(|(_, v)| v != url) {
         return Err(SettingsError(format!("{first} and {other} name different Convex deployments. Unset one of them.")));
     }
-    warnings.push(format!("{first} is set, but Convex is not in this build yet: data is kept in SQLite, in {}.", data_dir.display()));
-    Ok(())
+    if !(url.starts_with("http://") || url.starts_with("https://")) {
+        return Err(wrong(first, url, "an address that begins with http:// or https://"));
+    }
+    let key = |name: &str| source.get(name).map(|key| Secret(key.to_owned()));
+    let key = match (key("CONVEX_SELF_HOSTED_ADMIN_KEY"), key("CONVEX_DEPLOY_KEY")) {
+        (Some(_), Some(_)) => {
+            return Err(SettingsError("CONVEX_SELF_HOSTED_ADMIN_KEY and CONVEX_DEPLOY_KEY are both set. Unset the one that is not of this deployment.".into()));
+        }
+        (Some(key), None) => ConvexKey::Admin(key),
+        (None, Some(key)) => ConvexKey::Deploy(key),
+        (None, None) => {
+            return Err(SettingsError(format!(
+                "{first} names a Convex deployment, but its key is missing. Set CONVEX_SELF_HOSTED_ADMIN_KEY (self-hosted) or CONVEX_DEPLOY_KEY (cloud); or unset {first} to keep data in SQLite."
+            )));
+        }
+    };
+    Ok(Engine::Convex { url: (*url).to_owned(), key })
 }
 
 fn gateway(source: &Source) -> Result<String, SettingsError> {
@@ -320,10 +372,6 @@ mod tests {
             ("HOST", "mybox", |s| s.address.ip().to_string() == "127.0.0.1"),
             ("CLUTCH_DATA_DIR", "/d", |s| s.data_dir == Path::new("/d")),
             ("CLUTCH_LOG_DIR", "/l", |s| s.log_dir == Path::new("/l")),
-            ("CONVEX_URL", "http://c", |s| s.warnings[0].contains("SQLite")),
-            ("CONVEX_SELF_HOSTED_URL", "http://c", |s| s.warnings[0].contains("SQLite")),
-            ("NEXT_PUBLIC_CONVEX_URL", "http://c", |s| s.warnings[0].contains("SQLite")),
-            ("NEXT_PUBLIC_CONVEX_SELF_HOSTED_URL", "http://c", |s| s.warnings[0].contains("SQLite")),
             ("OPENCLAW_WS_URL", "wss://g", |s| s.gateway_url == "wss://g"),
             ("OPENCLAW_HOST", "g", |s| s.gateway_url == "ws://g:18789"),
             ("OPENCLAW_PORT", "1", |s| s.gateway_url == "ws://127.0.0.1:1"),
@@ -349,10 +397,40 @@ mod tests {
             let settings = with(&[(name, value)]).unwrap();
             assert!(holds(&settings), "{name}={value} gave {settings:?}");
         }
-        let tried: std::collections::BTreeSet<&str> = cases.iter().map(|(n, _, _)| *n).chain(["CLUTCH_ALLOWED_HOSTS"]).collect();
+        let tried: std::collections::BTreeSet<&str> = cases.iter().map(|(n, _, _)| *n).chain(["CLUTCH_ALLOWED_HOSTS"]).chain(CONVEX).collect();
         for setting in SETTINGS {
             assert!(tried.contains(setting.name), "{} has no case", setting.name);
         }
+    }
+
+    /// Names that mean something together only.
+    const CONVEX: [&str; 6] = [
+        "CONVEX_URL",
+        "CONVEX_SELF_HOSTED_URL",
+        "NEXT_PUBLIC_CONVEX_URL",
+        "NEXT_PUBLIC_CONVEX_SELF_HOSTED_URL",
+        "CONVEX_SELF_HOSTED_ADMIN_KEY",
+        "CONVEX_DEPLOY_KEY",
+    ];
+
+    #[test]
+    fn convex_needs_an_address_and_one_key() {
+        let (urls, keys) = CONVEX.split_at(4);
+        for url in urls {
+            for key in keys {
+                let Engine::Convex { url, key } = with(&[(url, "http://c/"), (key, "k")]).unwrap().engine else { panic!("{url} {key}") };
+                assert_eq!((url.as_str(), key.reveal()), ("http://c", "k"));
+                assert!(!format!("{key:?}").contains('k') || format!("{key:?}").contains("***"));
+            }
+            let error = with(&[(url, "http://c")]).unwrap_err().0;
+            assert!(error.contains(url) && error.contains("CONVEX_DEPLOY_KEY") && error.contains("SQLite"), "{error}");
+            assert!(with(&[(url, "c"), (keys[0], "k")]).unwrap_err().0.contains("https://"));
+        }
+        // A key alone asks for nothing.
+        assert!(keys.iter().all(|key| with(&[(key, "k")]).unwrap().engine == Engine::Sqlite));
+        // The same address twice is no trouble.
+        assert!(with(&[(urls[0], "http://c"), (urls[3], "http://c/"), (keys[0], "k")]).is_ok());
+        assert!(with(&[(urls[0], "http://c"), (keys[0], "k"), (keys[1], "k")]).unwrap_err().0.contains("both"));
     }
 
     #[test]

@@ -12,7 +12,7 @@ mod prepare;
 pub mod sqlite;
 mod wakes;
 
-pub use convex::{CheckError, ConvexStore};
+pub use convex::{CheckError, ConvexStore, Waits};
 pub use faults::{CommitFault, Faults};
 pub use memory::MemoryStore;
 pub use sqlite::{OpenError, Options, SqliteStore};

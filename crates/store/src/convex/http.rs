@@ -11,10 +11,8 @@ use reqwest::{
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
-/// Longest wait for a connection.
-const CONNECT: Duration = Duration::from_secs(5);
-/// Longest wait for an answer.
-const ANSWER: Duration = Duration::from_secs(10);
+use super::Waits;
+
 /// Idle connections are closed before servers and proxies do it.
 const IDLE: Duration = Duration::from_secs(30);
 /// Calls under way at once; more wait. A self-hosted backend runs 16 queries and 16 mutations at once.
@@ -85,13 +83,13 @@ pub(super) struct Http {
 
 impl Http {
     /// `url` without a slash at its end.
-    pub(super) fn new(url: &str, key: &str) -> Result<Self, Fault> {
+    pub(super) fn new(url: &str, key: &str, waits: Waits) -> Result<Self, Fault> {
         let mut header = HeaderValue::from_str(&format!("Convex {key}"))
             .map_err(|_| Fault::new("The Convex key has characters that no key has. Copy it again, in one line."))?;
         header.set_sensitive(true);
         let client = Client::builder()
-            .connect_timeout(CONNECT)
-            .timeout(ANSWER)
+            .connect_timeout(waits.connect)
+            .timeout(waits.answer)
             .pool_idle_timeout(IDLE)
             .tcp_nodelay(true)
             .redirect(Policy::none())

@@ -47,14 +47,38 @@ const ORIGINAL_PROBE: &str = "projects:getAll";
 /// Version of `convex/functions` that this program speaks to (`VERSION` in docs.ts).
 pub const FUNCTIONS: u64 = 1;
 
-/// How long a commit whose answer is lost is repeated under its key.
-const REPEAT: Duration = Duration::from_secs(30);
-/// How long a commit that cannot even be sent is tried.
-const REACH: Duration = Duration::from_secs(10);
 /// First pause between two tries; doubled up to [`PAUSE_MOST`].
 const PAUSE: Duration = Duration::from_millis(100);
 /// Longest pause between two tries.
 const PAUSE_MOST: Duration = Duration::from_secs(2);
+
+/// How long a [`ConvexStore`] waits for what; the defaults are right for serving.
+#[derive(Clone, Copy, Debug)]
+pub struct Waits {
+    /// For a connection.
+    pub connect: Duration,
+    /// For the answer of one call.
+    pub answer: Duration,
+    /// For a commit that cannot even be sent.
+    pub reach: Duration,
+    /// For a commit whose answer is lost: so long it is repeated under its key.
+    pub repeat: Duration,
+    /// For news of a live read that should have some: after it began, after the socket closed, and after a
+    /// commit that it should see. Then it asks by HTTP.
+    pub notice: Duration,
+}
+
+impl Default for Waits {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(5),
+            answer: Duration::from_secs(10),
+            reach: Duration::from_secs(10),
+            repeat: Duration::from_secs(30),
+            notice: Duration::from_secs(3),
+        }
+    }
+}
 
 /// Why a deployment cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -62,7 +86,10 @@ pub enum CheckError {
     /// It does not answer now; it may later.
     #[error("{0}")]
     Away(Fault),
-    /// It is not ours to use as it is: the sentence says what to do.
+    /// It has none of our functions, or older ones: `clutch convex deploy` puts them there.
+    #[error("{0}")]
+    Functions(Fault),
+    /// It is not ours to use: another system's, newer than we are, or the key is wrong.
     #[error("{0}")]
     Unfit(Fault),
 }
@@ -73,7 +100,7 @@ pub enum CheckError {
 /// program and holds no data of the original system: there it never writes.
 ///
 /// A commit whose answer is lost is repeated under the same key, which the deployment applies once, until
-/// the answer is known or 30 seconds have passed. When a live read hears nothing it asks by HTTP; when that
+/// the answer is known or [`Waits::repeat`] has passed. When a live read hears nothing it asks by HTTP; when that
 /// fails too it says `Away` once, tries again by itself, and then repeats its answer even if it is equal.
 pub struct ConvexStore {
     shared: Arc<Shared>,
@@ -83,6 +110,7 @@ pub struct ConvexStore {
 /// What the store and its live reads share.
 struct Shared {
     url: String,
+    waits: Waits,
     http: Http,
     link: Link,
     known: Known,
@@ -96,6 +124,14 @@ impl ConvexStore {
     /// # Errors
     /// An address or a key that cannot be one.
     pub fn new(url: &str, key: &str) -> Result<Self, Fault> {
+        Self::with(url, key, Waits::default())
+    }
+
+    /// As [`new`](Self::new), with other waits.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with(url: &str, key: &str, waits: Waits) -> Result<Self, Fault> {
         // Neither client brings a provider of cryptography along; without one they panic. Another
         // one that was installed first is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -107,7 +143,8 @@ impl ConvexStore {
         }
         let shared = Shared {
             url: url.to_owned(),
-            http: Http::new(url, key)?,
+            http: Http::new(url, key, waits)?,
+            waits,
             link: Link::new(url, key),
             known: Known::default(),
             wakes: Wakes::default(),
@@ -121,6 +158,20 @@ impl ConvexStore {
     /// See [`CheckError`].
     pub async fn check(&self) -> Result<(), CheckError> {
         self.checked.get_or_try_init(|| self.shared.check()).await.copied()
+    }
+
+    /// The check before a commit: as patient as the commit.
+    async fn usable(&self) -> Result<(), Fault> {
+        let (began, mut pause) = (Instant::now(), PAUSE);
+        loop {
+            match self.check().await {
+                Ok(()) => return Ok(()),
+                Err(CheckError::Away(_)) if began.elapsed() + pause <= self.shared.waits.reach => {}
+                Err(CheckError::Away(fault) | CheckError::Functions(fault) | CheckError::Unfit(fault)) => return Err(fault),
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(PAUSE_MOST);
+        }
     }
 }
 
@@ -136,6 +187,7 @@ impl Shared {
                 ));
             }
             Err(trouble) if trouble.passes() => return Err(CheckError::Away(trouble.fault(url))),
+            Err(Trouble::NotDeployed) => return Err(CheckError::Functions(Trouble::NotDeployed.fault(url))),
             Err(trouble) => return Err(CheckError::Unfit(trouble.fault(url))),
         };
         if !about.original.is_empty() {
@@ -146,9 +198,9 @@ impl Shared {
         }
         match about.version {
             FUNCTIONS => Ok(()),
-            older if older < FUNCTIONS => unfit(format!(
+            older if older < FUNCTIONS => Err(CheckError::Functions(Fault::new(format!(
                 "The functions on the Convex deployment at {url} are older than this program. Run: clutch convex deploy"
-            )),
+            )))),
             _ => unfit(format!(
                 "The functions on the Convex deployment at {url} are newer than this program. Update OpenClutch on this machine."
             )),
@@ -180,7 +232,7 @@ impl Shared {
                 Err(trouble) => trouble,
             };
             sent |= matches!(trouble, Trouble::Lost(_));
-            let patience = if sent { REPEAT } else { REACH };
+            let patience = if sent { self.waits.repeat } else { self.waits.reach };
             // A function that refuses now has refused before. A key or functions that are gone say
             // nothing about an earlier try.
             let told = matches!(trouble, Trouble::Refused(_)) || !sent;
@@ -208,9 +260,7 @@ impl Store for ConvexStore {
     }
 
     async fn commit(&self, change: Change, key: IdempotencyKey) -> Result<Committed, CommitError> {
-        self.check().await.map_err(|error| match error {
-            CheckError::Away(fault) | CheckError::Unfit(fault) => CommitError::Fault(fault),
-        })?;
+        self.usable().await?;
         let prepared = prepare(change)?;
         let args = codec::apply(&prepared, &key)?;
         match self.shared.apply(&args).await? {

@@ -19,10 +19,7 @@ use super::{
 };
 use crate::wakes::Wake;
 
-/// How long a live read may be without an answer that it should have: after it began, after the socket
-/// closed, and after a commit that it should see. Then it asks by HTTP.
-const PATIENCE: Duration = Duration::from_secs(3);
-/// Longest pause between two such questions; the first pause is [`PATIENCE`], doubled.
+/// Longest pause between two questions by HTTP while they are answered; the first is `Waits::notice`, then it doubles.
 const ASK_MOST: Duration = Duration::from_secs(12);
 /// The same while the deployment is away: people wait for it to come back.
 const ASK_AWAY: Duration = Duration::from_secs(2);
@@ -56,6 +53,7 @@ pub(super) fn watch(shared: Arc<Shared>, fetch: Fetch) -> LiveDocs {
         wake: shared.wakes.register(&fetch.scopes),
         known: shared.known.watch(&fetch.scopes),
         revs: vec![0; fetch.scopes.len()],
+        pause: shared.waits.notice,
         shared,
         fetch,
         feed: None,
@@ -63,7 +61,6 @@ pub(super) fn watch(shared: Arc<Shared>, fetch: Fetch) -> LiveDocs {
         last: None,
         away: None,
         ask: None,
-        pause: PATIENCE,
     };
     Box::pin(stream::unfold(live, |mut live| async move {
         let item = live.next().await;
@@ -101,7 +98,7 @@ impl Live {
                 None => {}
             }
             if !self.sure() {
-                self.ask.get_or_insert_with(|| Instant::now() + PATIENCE);
+                self.expect();
             }
         }
     }
@@ -111,7 +108,12 @@ impl Live {
             Ok(feed) => self.feed = Some(feed),
             Err(why) => tracing::debug!(why, "no live query yet"),
         }
-        self.ask.get_or_insert_with(|| Instant::now() + PATIENCE);
+        self.expect();
+    }
+
+    /// News should come; if none does, it is asked for.
+    fn expect(&mut self) {
+        self.ask.get_or_insert_with(|| Instant::now() + self.shared.waits.notice);
     }
 
     async fn event(&mut self) -> Event {
@@ -160,7 +162,7 @@ impl Live {
     fn calm(&mut self) {
         if self.sure() {
             self.ask = None;
-            self.pause = PATIENCE;
+            self.pause = self.shared.waits.notice;
         }
     }
 
