@@ -133,20 +133,21 @@ mod tests {
     #[test]
     fn it_deploys_to_the_deployment_that_is_set_and_no_other() {
         let source = |name: &str| Source::new("", [("HOME", "/h"), ("CONVEX_URL", "http://c"), (name, "k")].map(|(a, b)| (a.to_owned(), b.to_owned())));
-        let environment = |name: &str| {
+        type Environment = BTreeMap<String, Option<String>>;
+        let environment = |name: &str| -> Environment {
             let Engine::Convex { url, key } = Settings::resolve(&Flags::default(), &source(name)).unwrap().engine else { panic!("{name}") };
-            let command = deployer(&url, &key);
-            command.get_envs().map(|(name, value)| (name.to_owned(), value.map(OsStr::to_owned))).collect::<BTreeMap<_, _>>()
+            let text = |text: &OsStr| text.to_str().unwrap().to_owned();
+            deployer(&url, &key).get_envs().map(|(name, value)| (text(name), value.map(text))).collect()
         };
-        let set = |environment: &BTreeMap<_, Option<std::ffi::OsString>>| {
-            environment.iter().filter_map(|(name, value)| Some(format!("{}={}", OsStr::to_str(name)?, value.as_ref()?.to_str()?))).collect::<Vec<_>>()
+        let set = |environment: &Environment| -> Vec<String> {
+            environment.iter().filter_map(|(name, value)| Some(format!("{name}={}", value.as_ref()?))).collect()
         };
         let self_hosted = environment("CONVEX_SELF_HOSTED_ADMIN_KEY");
         assert_eq!(set(&self_hosted), ["CONVEX_SELF_HOSTED_ADMIN_KEY=k", "CONVEX_SELF_HOSTED_URL=http://c"]);
         let cloud = environment("CONVEX_DEPLOY_KEY");
         assert_eq!(set(&cloud), ["CONVEX_DEPLOY_KEY=k"]);
         for environment in [self_hosted, cloud] {
-            assert!(OTHERS.iter().all(|name| environment.contains_key(OsStr::new(name))), "what is not set is removed");
+            assert!(OTHERS.iter().all(|name| environment.contains_key(*name)), "what is not set is removed");
         }
     }
 }
