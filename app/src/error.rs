@@ -1,7 +1,6 @@
 //! What a server function answers when it does not do what was asked.
 
 use leptos::server_fn::{
-    codec::JsonEncoding,
     error::{FromServerFnError, ServerFnErrorErr},
 };
 use serde::{Deserialize, Serialize};
@@ -36,6 +35,12 @@ pub struct AppError {
 }
 
 impl AppError {
+    /// The server's answer makes no sense to this page.
+    #[must_use]
+    pub fn not_understood() -> Self {
+        Self::new(Class::Fault, "no_sense", "The server's answer was not understood. Reload the page.")
+    }
+
     /// An error of this page's own making.
     #[must_use]
     pub fn new(class: Class, code: &str, sentence: impl Into<String>) -> Self {
@@ -52,7 +57,7 @@ impl std::fmt::Display for AppError {
 impl std::error::Error for AppError {}
 
 impl FromServerFnError for AppError {
-    type Encoder = JsonEncoding;
+    type Encoder = crate::codec::TextJson;
 
     fn from_server_fn_error(value: ServerFnErrorErr) -> Self {
         match value {
@@ -62,7 +67,7 @@ impl FromServerFnError for AppError {
             ServerFnErrorErr::Args(what) | ServerFnErrorErr::MissingArg(what) => {
                 Self::new(Class::Invalid, "bad_request", format!("The form was not understood: {what}."))
             }
-            _ => Self::new(Class::Fault, "no_sense", "The server's answer was not understood. Reload the page."),
+            _ => Self::not_understood(),
         }
     }
 }

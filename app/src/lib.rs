@@ -7,6 +7,7 @@
 #![recursion_limit = "512"]
 
 pub mod api;
+mod codec;
 pub mod error;
 pub mod live;
 pub mod model;

@@ -41,7 +41,7 @@ export class Board {
     const child = this.child;
     this.url = await until("the server is ready", () => {
       if (!child.alive) throw new Hopeless(fs.readFileSync(path.join(this.folder, "server.out"), "utf8"));
-      return fs.existsSync(ready) && fs.readFileSync(ready, "utf8").trim();
+      return fs.existsSync(ready) ? fs.readFileSync(ready, "utf8").trim() : undefined;
     });
     this.port = Number(new URL(this.url).port);
     await until("the server answers", async () => (await fetch(`${this.url}/health`)).ok);

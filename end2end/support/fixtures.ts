@@ -1,7 +1,7 @@
 // What every test gets: servers and gateways, and browsers that tolerate no error.
 import fs from "node:fs";
 import path from "node:path";
-import AxeBuilder from "@axe-core/playwright";
+import { AxeBuilder } from "@axe-core/playwright";
 import { test as base, expect, type BrowserContextOptions, type Page } from "@playwright/test";
 import { Board } from "./board.ts";
 import { runFolder } from "./child.ts";
@@ -72,8 +72,9 @@ export class Visitor {
     });
     page.on("pageerror", (error) => this.trouble(`page error: ${error.message}`));
     page.on("requestfailed", (request) => {
-      // A navigation takes the place of what the page still loaded.
-      if (request.failure()?.errorText !== "net::ERR_ABORTED") this.trouble(`request: ${request.method()} ${request.url()} ${request.failure()?.errorText}`);
+      const why = request.failure()?.errorText;
+      // A navigation takes the place of what the page still loaded; "csp" is what a page without JavaScript says of scripts.
+      if (why !== "net::ERR_ABORTED" && why !== "csp") this.trouble(`request: ${request.method()} ${request.url()} ${why}`);
     });
     page.on("response", (response) => {
       if (response.status() >= 400) this.trouble(`answer: ${response.status()} ${response.request().method()} ${response.url()}`);

@@ -62,7 +62,7 @@ export class WireProxy {
       if (message && this.rule({ ...message, from: who }) === "drop") return;
       if (to.writable) to.write(raw);
     });
-    from.on("data", (bytes) => frames.take(bytes));
+    from.on("data", (bytes: Buffer) => frames.take(bytes));
   }
 }
 

@@ -14,6 +14,9 @@ async function withTickets(board: Board, names: string[], status = "backlog"): P
 
 const address = (board: Board, project: Project) => `${board.url}/projects/${project.slug}/board`;
 
+/** All six columns are on the screen. */
+const WIDE = { viewport: { width: 1920, height: 900 } };
+
 async function middle(of: Locator): Promise<{ x: number; y: number }> {
   const box = await of.boundingBox();
   if (!box) throw new Error("not visible");
@@ -111,7 +114,7 @@ test("by mouse: across columns and within one, seen in another window", async ({
 
 test("by mouse: Escape puts a card back", async ({ alone, visitor }) => {
   const project = await withTickets(alone, ["Stay"]);
-  const me = await visitor();
+  const me = await visitor(WIDE);
   const page = await me.open(address(alone, project));
   const start = await middle(card(page, "Stay")), end = await middle(column(page, "Blocked"));
   await page.mouse.move(start.x, start.y);
@@ -226,7 +229,7 @@ test("what waits for another ticket does not start: refused at once, in words", 
 test("done is left on purpose only", async ({ alone, visitor }) => {
   const project = await withTickets(alone, ["Finished"], "done");
   const [task] = await alone.tasks(project);
-  const me = await visitor();
+  const me = await visitor(WIDE);
   const page = await me.open(address(alone, project));
   const target = column(page, "Backlog");
   await drag(page, cardIn(page, "Done", "Finished"), await middle(target), target);

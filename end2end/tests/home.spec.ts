@@ -46,17 +46,22 @@ test("a first project is made, and a second window sees it at once", async ({ em
   await expect(a.page.getByRole("navigation", { name: "Projects" }).getByRole("link", { name: /Weather Log/ })).toBeVisible();
 });
 
-test("a name that is taken is refused in words, and nothing that was typed is lost", async ({ empty, visitor }) => {
+test("what cannot be made is refused in words, and nothing that was typed is lost", async ({ empty, visitor }) => {
   await empty.createProject({ name: "Taken", slug: "taken" });
   const me = await visitor();
   await me.open(`${empty.url}/?new=project`);
   const dialog = me.page.getByRole("dialog", { name: "New project" });
   await dialog.getByLabel("Name").fill("Taken");
   await dialog.getByLabel("Description").fill("Another one");
-  me.expectTrouble(/409/);
+  await dialog.getByLabel(/^Repository on this machine/).fill("shed");
+  me.expectTrouble(/400/);
   await dialog.getByRole("button", { name: "Create project" }).click();
-  await expect(me.page.getByText("A project with this slug already exists")).toBeVisible();
+  await expect(me.page.getByText("The repository's path must be absolute")).toBeVisible();
   await expect(dialog.getByLabel("Description")).toHaveValue("Another one");
+  // The same name twice is no trouble: the second gets an address of its own.
+  await dialog.getByLabel(/^Repository on this machine/).fill("/tmp/shed");
+  await dialog.getByRole("button", { name: "Create project" }).click();
+  await expect(me.page).toHaveURL(/\/projects\/taken-[^/]+\/board$/);
 });
 
 test("without JavaScript: make a project, make a ticket, move it, comment on it", async ({ empty, visitor }) => {
@@ -94,9 +99,10 @@ test("without JavaScript: make a project, make a ticket, move it, comment on it"
 
   // A refusal is a sentence on the page, too.
   await page.goto(`${empty.url}/?new=project`);
-  await page.getByRole("dialog", { name: "New project" }).getByLabel("Name").fill("Plain Paper");
+  await page.getByRole("dialog", { name: "New project" }).getByLabel("Name").fill("Crooked Path");
+  await page.getByRole("dialog", { name: "New project" }).getByLabel(/^Repository on this machine/).fill("shed");
   await page.getByRole("button", { name: "Create project" }).click();
-  await expect(page.getByRole("alert")).toContainText("already exists");
+  await expect(page.getByRole("alert")).toContainText("The repository's path must be absolute");
 });
 
 test("an address that leads nowhere says so, with the status of it", async ({ empty, visitor }) => {

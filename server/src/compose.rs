@@ -36,7 +36,7 @@ use crate::{
     ephemeral::Ephemeral,
     lines::Lines,
     live,
-    pages::AppPages,
+    pages::{AppPages, WithNeighbours},
     rest,
     session::{self, Sessions},
     settings::{Engine, Settings},
@@ -146,7 +146,8 @@ pub(crate) struct Picked {
 pub(crate) fn share(picked: Picked) -> AppState {
     let Picked { office, gateway, lines, sessions, stop, settings, leptos } = picked;
     let store = office.store().clone();
-    let hub = Hub::new(store.clone(), Arc::new(AppPages { store }), Arc::new(|task| drop(tokio::spawn(task))));
+    let watched = Arc::new(WithNeighbours(store.clone()));
+    let hub = Hub::new(watched, Arc::new(AppPages { store }), Arc::new(|task| drop(tokio::spawn(task))));
     let site = Site { office: office.clone(), runtime: gateway.state(), settings: Arc::new(settings) };
     AppState {
         office,

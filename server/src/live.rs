@@ -46,6 +46,8 @@ pub const FRAME_MAX: usize = 16 * 1024;
 const PING_EVERY: Duration = Duration::from_secs(20);
 /// A tab that has shown none for this long is gone.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
+/// How long a tab may take to answer a close.
+const FAREWELL_MAX: Duration = Duration::from_secs(1);
 /// Longest reason of a close, in bytes.
 const REASON_MAX: usize = 120;
 /// Lines of agents are sent at most this often.
@@ -133,14 +135,16 @@ async fn serve(socket: WebSocket, state: AppState) {
             }
             _ = ping.tick() => {
                 if heard.elapsed() > SILENCE_MAX { break None; }
-                out.send(Message::Ping(Default::default())).await
+                put(&mut out, Message::Ping(Default::default())).await
             }
         };
         if sent.is_err() {
             break None;
         }
     };
-    let _ = out.send(Message::Close(ended)).await;
+    let _ = put(&mut out, Message::Close(ended)).await;
+    // A socket that is dropped with unread words takes back what it said last: the tab would not learn why.
+    let _ = tokio::time::timeout(FAREWELL_MAX, async { while let Some(Ok(_)) = input.next().await {} }).await;
 }
 
 /// What a tab said makes no sense. The reason of a close has at most 123 bytes.
@@ -152,10 +156,16 @@ fn not_understood(why: &str) -> CloseFrame {
 
 type Sent = Result<(), axum::Error>;
 
+/// Sends; a tab that takes nothing for [`SILENCE_MAX`] is gone.
+async fn put(out: &mut Out, message: Message) -> Sent {
+    let gone = |_| Err(axum::Error::new(std::io::Error::from(std::io::ErrorKind::TimedOut)));
+    tokio::time::timeout(SILENCE_MAX, out.send(message)).await.unwrap_or_else(gone)
+}
+
 async fn send(out: &mut Out, frame: &Down) -> Sent {
     // Frames are plain data and cannot fail to serialise.
     let text = serde_json::to_string(frame).unwrap_or_default();
-    out.send(Message::Text(text.into())).await
+    put(out, Message::Text(text.into())).await
 }
 
 /// Sends what a subscription has not seen.
@@ -172,14 +182,14 @@ async fn push(out: &mut Out, sub: u32, subs: &mut HashMap<u32, Sub>) -> Sent {
         }
         Update::Snapshot(version, inner) => {
             (entry.sent, entry.waits, entry.away) = (Some(version), false, false);
-            out.send(Message::Text(format!("{{\"t\":\"snapshot\",\"sub\":{sub},{inner}}}").into())).await
+            put(out, Message::Text(format!("{{\"t\":\"snapshot\",\"sub\":{sub},{inner}}}").into())).await
         }
         Update::Deltas(version, inners) => {
             (entry.sent, entry.waits, entry.away) = (Some(version), false, false);
             for inner in inners {
-                out.feed(Message::Text(format!("{{\"t\":\"delta\",\"sub\":{sub},{inner}}}").into())).await?;
+                put(out, Message::Text(format!("{{\"t\":\"delta\",\"sub\":{sub},{inner}}}").into())).await?;
             }
-            out.flush().await
+            Ok(())
         }
         Update::Away(why) => {
             entry.away = true;

@@ -7,33 +7,34 @@ use clutch_domain::{
 use leptos::prelude::*;
 
 use super::Saved;
-use crate::{error::AppError, model::board::BoardPage};
+use crate::{error::AppError, model::wire::Loaded};
 
 /// A project's board.
-#[server(prefix = "/fn", endpoint = "load_board")]
-pub async fn load_board(slug: String) -> Result<BoardPage, AppError> {
+#[server(prefix = "/fn", endpoint = "load_board", output = crate::codec::Reply)]
+pub async fn load_board(slug: String) -> Result<Loaded, AppError> {
     use clutch_domain::{
-        query::{Query, Snapshot, answer},
+        query::{Query, answer},
         refusal::Refusal,
     };
 
     use super::edge;
-    use crate::{model::board_page, site::site};
+    use crate::{
+        model::{Extra, parts},
+        site::site,
+    };
 
     let load = async {
         let site = site()?;
         let query = Query::Board { project: edge::project(&site, &slug).await?.id };
         let read = site.office.read(&query.fetch()).await?;
-        match answer(&query, &read.value) {
-            Snapshot::Board(board) => Ok(board_page(&board, read.version)),
-            _ => Err(Refusal::ProjectNotFound.into()),
-        }
+        let parts = parts(&query, &answer(&query, &read.value), &Extra::default());
+        if parts.is_empty() { Err(Refusal::ProjectNotFound.into()) } else { Ok(Loaded { version: read.version, parts }) }
     };
     edge::told(load.await)
 }
 
 /// Makes a ticket and shows the board.
-#[server(prefix = "/fn", endpoint = "create_task")]
+#[server(prefix = "/fn", endpoint = "create_task", output = crate::codec::Reply)]
 pub async fn create_task(
     project: ProjectId,
     slug: String,
@@ -83,7 +84,7 @@ pub enum Spot {
 }
 
 /// Moves a ticket across or within columns: beside a card, or to an end of the column.
-#[server(prefix = "/fn", endpoint = "move_task")]
+#[server(prefix = "/fn", endpoint = "move_task", output = crate::codec::Reply)]
 pub async fn move_task(
     task: TaskId,
     to: Status,
@@ -104,7 +105,7 @@ pub async fn move_task(
 }
 
 /// Removes a ticket, its comments and its edges.
-#[server(prefix = "/fn", endpoint = "delete_task")]
+#[server(prefix = "/fn", endpoint = "delete_task", output = crate::codec::Reply)]
 pub async fn delete_task(task: TaskId) -> Result<Saved, AppError> {
     super::edge::save(clutch_domain::command::Command::DeleteTask(task)).await
 }

@@ -2,19 +2,19 @@
 
 use leptos::prelude::*;
 
-use crate::{error::AppError, model::home::HomeLoad};
+use crate::{error::AppError, model::wire::Loaded};
 
 /// Projects, gateway, store: the rail of every page and the home page.
-#[server(prefix = "/fn", endpoint = "load_home")]
-pub async fn load_home() -> Result<HomeLoad, AppError> {
-    use clutch_domain::query::{Query, Snapshot, answer};
+#[server(prefix = "/fn", endpoint = "load_home", output = crate::codec::Reply)]
+pub async fn load_home() -> Result<Loaded, AppError> {
+    use clutch_domain::query::{Query, answer};
 
     use super::edge::told;
     use crate::{
         model::{
-            gateway_model,
-            home::{Check, CheckState},
-            home_page,
+            Extra, gateway_model,
+            home::{Check, CheckState, Server},
+            parts, put,
         },
         site::site,
     };
@@ -22,23 +22,18 @@ pub async fn load_home() -> Result<HomeLoad, AppError> {
     let load = async {
         let site = site()?;
         let read = site.office.read(&Query::Home.fetch()).await?;
-        let Snapshot::Home(home) = answer(&Query::Home, &read.value) else {
-            return Err(clutch_orchestrator::store::Fault::new("the home query has another answer").into());
+        let mut parts = parts(&Query::Home, &answer(&Query::Home, &read.value), &Extra::default());
+        let store = Check {
+            id: "store".into(),
+            state: CheckState::Ok,
+            title: "Store".into(),
+            sentence: format!("Everything is kept in {}.", site.settings.store),
+            command: None,
         };
-        let gateway = gateway_model(&site.runtime.borrow(), &site.settings);
-        Ok(HomeLoad {
-            page: home_page(&home, read.version),
-            gateway,
-            store: Check {
-                id: "store".into(),
-                state: CheckState::Ok,
-                title: "Store".into(),
-                sentence: format!("Everything is kept in {}.", site.settings.store),
-                command: None,
-            },
-            loop_enabled: site.settings.loop_enabled,
-            now: site.office.now(),
-        })
+        put(&mut parts, "gateway", &gateway_model(&site.runtime.borrow(), &site.settings));
+        put(&mut parts, "store", &store);
+        put(&mut parts, "server", &Server { loop_enabled: site.settings.loop_enabled, now: site.office.now() });
+        Ok(Loaded { version: read.version, parts })
     };
     told(load.await)
 }

@@ -7,7 +7,7 @@ use super::Saved;
 use crate::error::AppError;
 
 /// Makes a project and goes to its board.
-#[server(prefix = "/fn", endpoint = "create_project")]
+#[server(prefix = "/fn", endpoint = "create_project", output = crate::codec::Reply)]
 pub async fn create_project(
     name: String,
     #[server(default)] slug: Option<String>,
@@ -47,7 +47,7 @@ pub async fn create_project(
 }
 
 /// Changes a project's settings; the form sends all of them, an empty field clears.
-#[server(prefix = "/fn", endpoint = "update_project")]
+#[server(prefix = "/fn", endpoint = "update_project", output = crate::codec::Reply)]
 pub async fn update_project(
     project: ProjectId,
     name: String,
@@ -83,7 +83,7 @@ pub async fn update_project(
 }
 
 /// Removes a project with everything in it and goes home.
-#[server(prefix = "/fn", endpoint = "delete_project")]
+#[server(prefix = "/fn", endpoint = "delete_project", output = crate::codec::Reply)]
 pub async fn delete_project(project: ProjectId) -> Result<Saved, AppError> {
     use clutch_domain::command::{Command, Force};
 
@@ -93,7 +93,7 @@ pub async fn delete_project(project: ProjectId) -> Result<Saved, AppError> {
 }
 
 /// Lets the loop take this project's tasks, or not.
-#[server(prefix = "/fn", endpoint = "set_loop")]
+#[server(prefix = "/fn", endpoint = "set_loop", output = crate::codec::Reply)]
 pub async fn set_loop(project: ProjectId, on: bool) -> Result<Saved, AppError> {
     use clutch_domain::command::{Command, ProjectPatch};
 
@@ -102,7 +102,7 @@ pub async fn set_loop(project: ProjectId, on: bool) -> Result<Saved, AppError> {
 }
 
 /// Pauses or resumes the loop in a project: running agents go on, nothing new starts.
-#[server(prefix = "/fn", endpoint = "pause_loop")]
+#[server(prefix = "/fn", endpoint = "pause_loop", output = crate::codec::Reply)]
 pub async fn pause_loop(project: ProjectId, paused: bool) -> Result<Saved, AppError> {
     super::edge::save(clutch_domain::command::Command::PauseLoop(project, paused)).await
 }

@@ -5,13 +5,13 @@ use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::Saved;
-use crate::{error::AppError, model::task::TaskPage};
+use crate::{error::AppError, model::wire::Loaded};
 
 /// A ticket with all that hangs on it. `task` is `T-12`, `12` or the id.
-#[server(prefix = "/fn", endpoint = "load_task")]
-pub async fn load_task(slug: String, task: String) -> Result<TaskPage, AppError> {
+#[server(prefix = "/fn", endpoint = "load_task", output = crate::codec::Reply)]
+pub async fn load_task(slug: String, task: String) -> Result<Loaded, AppError> {
     use clutch_domain::{
-        query::{Query, Snapshot, answer},
+        query::{Query, answer},
         range::{Fetch, Range},
         refusal::Refusal,
         task::Task,
@@ -19,7 +19,7 @@ pub async fn load_task(slug: String, task: String) -> Result<TaskPage, AppError>
 
     use super::edge;
     use crate::{
-        model::{Extra, other_tasks, task_page},
+        model::{Extra, other_tasks, parts},
         site::site,
     };
 
@@ -33,10 +33,8 @@ pub async fn load_task(slug: String, task: String) -> Result<TaskPage, AppError>
         let ranges: Vec<Range> = other_tasks(&snapshot).iter().map(|id| Range::doc(clutch_domain::doc::Kind::Task, id)).collect();
         let others = site.office.read(&Fetch { scopes: Vec::new(), ranges: ranges.clone() }).await?.value;
         let extra = Extra { others: ranges.iter().filter_map(|r| others.first::<Task>(r).cloned()).collect() };
-        match &snapshot {
-            Snapshot::Task(view) => Ok(task_page(view, &extra, read.version)),
-            _ => Err(Refusal::TaskNotFound.into()),
-        }
+        let parts = parts(&query, &snapshot, &extra);
+        if parts.is_empty() { Err(Refusal::TaskNotFound.into()) } else { Ok(Loaded { version: read.version, parts }) }
     };
     edge::told(load.await)
 }
@@ -62,7 +60,7 @@ pub enum Field {
 }
 
 /// Changes one field of a ticket.
-#[server(prefix = "/fn", endpoint = "edit_task")]
+#[server(prefix = "/fn", endpoint = "edit_task", output = crate::codec::Reply)]
 pub async fn edit_task(task: TaskId, field: Field, #[server(default)] value: String) -> Result<Saved, AppError> {
     use clutch_domain::{
         command::{Command, TaskPatch},
@@ -93,7 +91,7 @@ pub async fn edit_task(task: TaskId, field: Field, #[server(default)] value: Str
 }
 
 /// Writes a comment as the person at the page.
-#[server(prefix = "/fn", endpoint = "add_comment")]
+#[server(prefix = "/fn", endpoint = "add_comment", output = crate::codec::Reply)]
 pub async fn add_comment(task: TaskId, content: String) -> Result<Saved, AppError> {
     use clutch_domain::{
         actor::OWNER,
@@ -111,7 +109,7 @@ pub async fn add_comment(task: TaskId, content: String) -> Result<Saved, AppErro
 }
 
 /// Answers an agent's question; the loop carries the answer into its session.
-#[server(prefix = "/fn", endpoint = "answer_signal")]
+#[server(prefix = "/fn", endpoint = "answer_signal", output = crate::codec::Reply)]
 pub async fn answer_signal(signal: SignalId, response: String) -> Result<Saved, AppError> {
     use clutch_domain::{command::Command, refusal::Refusal, text::Body};
 
@@ -122,7 +120,7 @@ pub async fn answer_signal(signal: SignalId, response: String) -> Result<Saved, 
 }
 
 /// `task` waits for `other` (`T-12`, `12` or an id) from now on.
-#[server(prefix = "/fn", endpoint = "add_dependency")]
+#[server(prefix = "/fn", endpoint = "add_dependency", output = crate::codec::Reply)]
 pub async fn add_dependency(task: TaskId, other: String) -> Result<Saved, AppError> {
     use super::edge;
 
@@ -131,7 +129,7 @@ pub async fn add_dependency(task: TaskId, other: String) -> Result<Saved, AppErr
 }
 
 /// It does not wait any more.
-#[server(prefix = "/fn", endpoint = "remove_dependency")]
+#[server(prefix = "/fn", endpoint = "remove_dependency", output = crate::codec::Reply)]
 pub async fn remove_dependency(edge: DependencyId) -> Result<Saved, AppError> {
     use clutch_domain::command::{Command, EdgeRef};
 

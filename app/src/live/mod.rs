@@ -10,7 +10,7 @@ use clutch_domain::{id::TaskId, query::Query};
 use leptos::prelude::*;
 use serde::de::DeserializeOwned;
 
-use crate::model::home::Gateway;
+use crate::model::{home::Gateway, wire::Loaded};
 
 /// How the feed stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,6 +77,18 @@ impl Default for Live {
 #[must_use]
 pub fn use_live() -> Live {
     expect_context::<Live>()
+}
+
+/// Gives a page all parts of its first load.
+pub fn fill(sink: &dyn Sink, loaded: &Loaded) {
+    loaded.parts.iter().for_each(|(name, part)| sink.put(name, part.get()));
+    sink.settled(loaded.version);
+}
+
+/// One part of a first load.
+#[must_use]
+pub fn part<T: DeserializeOwned>(loaded: &Loaded, name: &str) -> Option<T> {
+    loaded.parts.get(name).and_then(|part| read(part.get()))
 }
 
 /// A part from its JSON. A part that this build does not understand is left out; the

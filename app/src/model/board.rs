@@ -1,6 +1,7 @@
 //! The board.
 //!
-//! Parts: `"head"` ([`BoardHead`]), `"t:<task id>"` ([`Card`]).
+//! Parts: `"head"` ([`BoardHead`]), `"t:<task id>"` ([`Card`]) in no order: a column sorts
+//! by `position`, then id; done by `since`, newest first.
 
 use clutch_domain::{
     id::{ProjectId, SignalId, TaskId},
@@ -8,17 +9,6 @@ use clutch_domain::{
     time::Millis,
 };
 use serde::{Deserialize, Serialize};
-
-/// The page.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct BoardPage {
-    /// Version of the live query.
-    pub version: u64,
-    /// Everything but the cards.
-    pub head: BoardHead,
-    /// Cards, in no order: a column sorts by `position`, then id; done by `since`, newest first.
-    pub cards: Vec<Card>,
-}
 
 /// Everything but the cards.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,20 +1,10 @@
 //! The home page: projects, or the checked list of first steps.
 //!
-//! Parts: `"head"` ([`HomeHead`]), `"p:<project id>"` ([`ProjectRow`]).
+//! Parts: `"head"` ([`HomeHead`]), `"p:<project id>"` ([`ProjectRow`]); in the first load also
+//! `"gateway"` ([`Gateway`]), `"store"` ([`Check`]) and `"server"` ([`Server`]).
 
 use clutch_domain::{id::ProjectId, time::Millis};
 use serde::{Deserialize, Serialize};
-
-/// The page.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct HomePage {
-    /// Version of the live query.
-    pub version: u64,
-    /// Everything but the projects.
-    pub head: HomeHead,
-    /// Projects by name.
-    pub projects: Vec<ProjectRow>,
-}
 
 /// Everything but the projects.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -54,15 +44,9 @@ pub struct ProjectRow {
     pub updated_at: Millis,
 }
 
-/// What every page needs around it: the rail's projects and the gateway's state.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct HomeLoad {
-    /// Projects.
-    pub page: HomePage,
-    /// The gateway now.
-    pub gateway: Gateway,
-    /// The store now.
-    pub store: Check,
+/// What pages know about the server, as the part `"server"` of the home page's first load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Server {
     /// `WORK_LOOP_ENABLED`: whether the loop may take anything at all.
     pub loop_enabled: bool,
     /// The server's clock, for the first paint of ages.

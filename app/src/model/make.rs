@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use clutch_domain::{
     activity::Activity,
     actor::{Actor, OWNER},
-    id::TaskId,
-    project::Project,
+    id::{DependencyId, TaskId},
     query::{Board, Home, Query, Snapshot, TaskView},
     run::{Run, RunState},
     talk::Signal,
@@ -16,9 +15,9 @@ use clutch_domain::{
 use serde::Serialize;
 
 use super::{
-    board::{Ask, BoardHead, BoardPage, Card, CardAgent},
-    home::{HomeHead, HomePage, ProjectRow},
-    task::{ActivityItem, CommentItem, EdgeItem, RunItem, SignalItem, TaskHead, TaskPage},
+    board::{Ask, BoardHead, Card, CardAgent},
+    home::{HomeHead, ProjectRow},
+    task::{ActivityItem, CommentItem, EdgeItem, RunItem, SignalItem, TaskHead},
     wire::Parts,
 };
 
@@ -46,35 +45,17 @@ pub fn other_tasks(snapshot: &Snapshot) -> Vec<TaskId> {
 pub fn parts(_query: &Query, snapshot: &Snapshot, extra: &Extra) -> Parts {
     let mut parts = Parts::new();
     match snapshot {
-        Snapshot::Home(home) => {
-            let page = home_page(home, 0);
-            put(&mut parts, "head".into(), &page.head);
-            for row in &page.projects {
-                put(&mut parts, format!("p:{}", row.id), row);
-            }
-        }
-        Snapshot::Board(board) => {
-            let page = board_page(board, 0);
-            put(&mut parts, "head".into(), &page.head);
-            for card in &page.cards {
-                put(&mut parts, format!("t:{}", card.id), card);
-            }
-        }
-        Snapshot::Task(view) => {
-            let page = task_page(view, extra, 0);
-            put(&mut parts, "task".into(), &page.task);
-            page.comments.iter().for_each(|i| put(&mut parts, format!("c:{}", i.id), i));
-            page.signals.iter().for_each(|i| put(&mut parts, format!("s:{}", i.id), i));
-            page.runs.iter().for_each(|i| put(&mut parts, format!("r:{}", i.id), i));
-            page.activity.iter().for_each(|i| put(&mut parts, format!("a:{}", i.id), i));
-            page.edges.iter().for_each(|i| put(&mut parts, format!("d:{}", i.id), i));
-        }
+        Snapshot::Home(home) => home_parts(&mut parts, home),
+        Snapshot::Board(board) => board_parts(&mut parts, board),
+        Snapshot::Task(view) => task_parts(&mut parts, view, extra),
         Snapshot::Gone => {}
     }
     parts
 }
 
-fn put(parts: &mut Parts, name: String, part: &impl Serialize) {
+/// Adds a part.
+pub fn put(parts: &mut Parts, name: impl Into<String>, part: &impl Serialize) {
+    let name = name.into();
     // A page model is plain data: maps with string keys, no floats that JSON cannot hold.
     match serde_json::value::to_raw_value(part) {
         Ok(raw) => drop(parts.insert(name, raw)),
@@ -82,63 +63,53 @@ fn put(parts: &mut Parts, name: String, part: &impl Serialize) {
     }
 }
 
-/// The home page.
-#[must_use]
-pub fn home_page(home: &Home, version: u64) -> HomePage {
-    let row = |p: &Project| ProjectRow {
-        id: p.id,
-        slug: p.slug.to_string(),
-        name: p.name.to_string(),
-        description: p.description.clone(),
-        color: p.color.clone(),
-        counts: home.counts.iter().find(|c| c.project == p.id).map_or([0; 6], |c| c.by_status),
-        running: home.runs.iter().filter(|r| r.project == p.id && r.takes_a_place()).count() as u32,
-        waiting: home.waiting.iter().filter(|s| s.project == p.id).count() as u32,
-        loop_on: p.work_loop_enabled,
-        max_agents: p.work_loop_max_agents,
-        local_path: p.local_path.clone(),
-        github_repo: p.github_repo.clone(),
-        updated_at: p.updated_at,
-    };
-    HomePage {
-        version,
-        head: HomeHead { waiting: home.waiting.len() as u32 },
-        projects: home.projects.iter().map(row).collect(),
+fn home_parts(parts: &mut Parts, home: &Home) {
+    put(parts, "head", &HomeHead { waiting: home.waiting.len() as u32 });
+    for p in &home.projects {
+        let row = ProjectRow {
+            id: p.id,
+            slug: p.slug.to_string(),
+            name: p.name.to_string(),
+            description: p.description.clone(),
+            color: p.color.clone(),
+            counts: home.counts.iter().find(|c| c.project == p.id).map_or([0; 6], |c| c.by_status),
+            running: home.runs.iter().filter(|r| r.project == p.id && r.takes_a_place()).count() as u32,
+            waiting: home.waiting.iter().filter(|s| s.project == p.id).count() as u32,
+            loop_on: p.work_loop_enabled,
+            max_agents: p.work_loop_max_agents,
+            local_path: p.local_path.clone(),
+            github_repo: p.github_repo.clone(),
+            updated_at: p.updated_at,
+        };
+        put(parts, format!("p:{}", p.id), &row);
     }
 }
 
-/// The board.
-#[must_use]
-pub fn board_page(board: &Board, version: u64) -> BoardPage {
+fn board_parts(parts: &mut Parts, board: &Board) {
     let runs: BTreeMap<TaskId, &Run> = board.runs.iter().map(|r| (r.task, r)).collect();
     // Signals come oldest first: the oldest question is the one to answer first.
     let asks: BTreeMap<TaskId, &Signal> = board.waiting.iter().rev().map(|s| (s.task, s)).collect();
     let state = board.loop_state.as_ref();
     let project = &board.project;
-    BoardPage {
-        version,
-        head: BoardHead {
-            project: project.id,
-            slug: project.slug.to_string(),
-            name: project.name.to_string(),
-            color: project.color.clone(),
-            github_repo: project.github_repo.clone(),
-            local_path: project.local_path.clone(),
-            counts: board.counts.by_status,
-            loop_on: project.work_loop_enabled,
-            paused: state.is_some_and(|s| s.paused),
-            notice: state.and_then(|s| s.notice.clone()),
-            running: board.runs.iter().filter(|r| r.takes_a_place()).count() as u32,
-            waiting: board.waiting.len() as u32,
-        },
-        cards: board
-            .tasks
-            .iter()
-            .map(|t| {
-                let note = state.and_then(|s| s.notes.get(&t.id));
-                card(t, runs.get(&t.id).copied(), asks.get(&t.id).copied(), note, state.and_then(|s| s.notice.as_ref()))
-            })
-            .collect(),
+    let head = BoardHead {
+        project: project.id,
+        slug: project.slug.to_string(),
+        name: project.name.to_string(),
+        color: project.color.clone(),
+        github_repo: project.github_repo.clone(),
+        local_path: project.local_path.clone(),
+        counts: board.counts.by_status,
+        loop_on: project.work_loop_enabled,
+        paused: state.is_some_and(|s| s.paused),
+        notice: state.and_then(|s| s.notice.clone()),
+        running: board.runs.iter().filter(|r| r.takes_a_place()).count() as u32,
+        waiting: board.waiting.len() as u32,
+    };
+    put(parts, "head", &head);
+    for t in &board.tasks {
+        let note = state.and_then(|s| s.notes.get(&t.id));
+        let card = card(t, runs.get(&t.id).copied(), asks.get(&t.id).copied(), note, state.and_then(|s| s.notice.as_ref()));
+        put(parts, format!("t:{}", t.id), &card);
     }
 }
 
@@ -184,68 +155,60 @@ fn why(task: &Task, note: Option<&String>, notice: Option<&String>) -> Option<St
     }
 }
 
-/// The task panel.
-#[must_use]
-pub fn task_page(view: &TaskView, extra: &Extra, version: u64) -> TaskPage {
+fn task_parts(parts: &mut Parts, view: &TaskView, extra: &Extra) {
     let task = &view.task;
-    let edge = |id, other: TaskId, waits| {
+    let head = TaskHead {
+        id: task.id,
+        project: task.project,
+        slug: view.project.slug.to_string(),
+        number: task.number,
+        title: task.title.to_string(),
+        description: task.description.as_ref().map(|d| d.as_str().to_owned()),
+        status: task.status,
+        priority: task.priority,
+        role: task.role,
+        assignee: task.assignee.clone(),
+        tags: task.tags.clone(),
+        needs_review: task.requires_human_review,
+        branch: task.branch.clone(),
+        pr_number: task.pr_number,
+        github_repo: view.project.github_repo.clone(),
+        resolution: task.resolution,
+        why: why(task, view.note.as_ref(), None),
+        failures: task.failures,
+        created_at: task.created_at,
+        since: task.status_changed_at,
+        completed_at: task.completed_at,
+    };
+    put(parts, "task", &head);
+    for c in &view.comments {
+        let item = CommentItem {
+            id: c.id,
+            author: c.author.clone(),
+            author_type: c.author_type,
+            kind: c.kind,
+            content: c.content.as_str().to_owned(),
+            at: c.created_at,
+        };
+        put(parts, format!("c:{}", c.id), &item);
+    }
+    view.signals.iter().for_each(|s| put(parts, format!("s:{}", s.id), &signal(s)));
+    view.runs.iter().for_each(|r| put(parts, format!("r:{}", r.id), &run(r)));
+    view.activity.iter().for_each(|a| put(parts, format!("a:{}", a.id), &activity(a)));
+    let mut edge = |id: DependencyId, other: TaskId, waits| {
         let found = extra.others.iter().find(|t| t.id == other);
-        EdgeItem {
+        let item = EdgeItem {
             id,
             other,
             waits,
             number: found.map_or(0, |t| t.number),
             title: found.map_or_else(String::new, |t| t.title.to_string()),
             status: found.map_or(Status::Backlog, |t| t.status),
-        }
+        };
+        put(parts, format!("d:{id}"), &item);
     };
-    TaskPage {
-        version,
-        task: TaskHead {
-            id: task.id,
-            project: task.project,
-            slug: view.project.slug.to_string(),
-            number: task.number,
-            title: task.title.to_string(),
-            description: task.description.as_ref().map(|d| d.as_str().to_owned()),
-            status: task.status,
-            priority: task.priority,
-            role: task.role,
-            assignee: task.assignee.clone(),
-            tags: task.tags.clone(),
-            needs_review: task.requires_human_review,
-            branch: task.branch.clone(),
-            pr_number: task.pr_number,
-            github_repo: view.project.github_repo.clone(),
-            resolution: task.resolution,
-            why: why(task, view.note.as_ref(), None),
-            failures: task.failures,
-            created_at: task.created_at,
-            since: task.status_changed_at,
-            completed_at: task.completed_at,
-        },
-        comments: view
-            .comments
-            .iter()
-            .map(|c| CommentItem {
-                id: c.id,
-                author: c.author.clone(),
-                author_type: c.author_type,
-                kind: c.kind,
-                content: c.content.as_str().to_owned(),
-                at: c.created_at,
-            })
-            .collect(),
-        signals: view.signals.iter().map(signal).collect(),
-        runs: view.runs.iter().map(run).collect(),
-        activity: view.activity.iter().map(activity).collect(),
-        edges: view
-            .waits_for
-            .iter()
-            .map(|e| edge(e.id, e.depends_on, true))
-            .chain(view.blocks.iter().map(|e| edge(e.id, e.task, false)))
-            .collect(),
-    }
+    view.waits_for.iter().for_each(|e| edge(e.id, e.depends_on, true));
+    view.blocks.iter().for_each(|e| edge(e.id, e.task, false));
 }
 
 fn signal(signal: &Signal) -> SignalItem {

@@ -3,7 +3,7 @@
 //! A page is a set of **parts**, each with a name ("head", "t:<id>", …). The live
 //! feed sends whole parts that changed and names those that went; so a delta is
 //! made and applied without knowing the page. Server functions return the same
-//! structs for the first paint.
+//! parts for the first paint ([`wire::Loaded`]), so a page is made in one way only.
 
 pub mod board;
 #[cfg(feature = "ssr")]
@@ -17,4 +17,4 @@ pub mod wire;
 #[cfg(feature = "ssr")]
 pub use gateway::gateway_model;
 #[cfg(feature = "ssr")]
-pub use make::{Extra, board_page, home_page, other_tasks, parts, task_page};
+pub use make::{Extra, other_tasks, parts, put};

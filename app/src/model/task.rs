@@ -12,25 +12,6 @@ use clutch_domain::{
 };
 use serde::{Deserialize, Serialize};
 
-/// The page.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct TaskPage {
-    /// Version of the live query.
-    pub version: u64,
-    /// The task itself.
-    pub task: TaskHead,
-    /// Comments, oldest first.
-    pub comments: Vec<CommentItem>,
-    /// Signals, oldest first.
-    pub signals: Vec<SignalItem>,
-    /// Runs, newest first.
-    pub runs: Vec<RunItem>,
-    /// Activity, newest first.
-    pub activity: Vec<ActivityItem>,
-    /// Edges in both directions.
-    pub edges: Vec<EdgeItem>,
-}
-
 /// The task itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TaskHead {

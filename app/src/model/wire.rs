@@ -11,6 +11,15 @@ use serde::{Deserialize, Serialize};
 /// Parts of a page by name; each value is the part's JSON as text.
 pub type Parts = BTreeMap<String, Box<serde_json::value::RawValue>>;
 
+/// A page as a server function gives it for the first paint.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Loaded {
+    /// Version of the live query.
+    pub version: u64,
+    /// All parts.
+    pub parts: Parts,
+}
+
 /// What the browser says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "t", rename_all = "snake_case")]

@@ -9,15 +9,18 @@ use leptos_router::hooks::use_location;
 use crate::{
     api::load_home,
     error::AppError,
-    live::{Feed, Sink, read, use_live},
-    model::home::{Check, HomeHead, HomeLoad, ProjectRow},
-    ui::{Dot, Icon, use_clock},
+    live::{Feed, Sink, fill, part, read, use_live},
+    model::{
+        home::{Check, HomeHead, ProjectRow, Server},
+        wire::Loaded,
+    },
+    ui::{Dot, Erase, Icon, dynamic, use_clock},
 };
 
 /// The projects and what is known about this installation; shared by all pages.
 #[derive(Clone, Copy)]
 pub struct Frame {
-    load: Resource<Result<HomeLoad, AppError>>,
+    load: Resource<Result<Loaded, AppError>>,
     /// Projects by name.
     pub projects: RwSignal<Vec<ProjectRow>>,
     /// Questions that wait, in all projects.
@@ -47,18 +50,18 @@ impl Frame {
 
     /// Waits until it is loaded; every page does before it paints, for the clock's sake too.
     pub async fn ready(self) -> Result<u64, AppError> {
-        let live = use_live();
-        let clock = use_clock();
+        let (live, clock) = (use_live(), use_clock());
         let load = self.load.await?;
         if self.store.with_untracked(Option::is_none) {
-            clock.set(load.now);
-            live.gateway.set(Some(load.gateway));
-            self.projects.set(load.page.projects);
-            self.waiting.set(load.page.head.waiting);
-            self.store.set(Some(load.store));
-            self.loop_enabled.set(load.loop_enabled);
+            if let Some(server) = part::<Server>(&load, "server") {
+                clock.set(server.now);
+                self.loop_enabled.set(server.loop_enabled);
+            }
+            live.gateway.set(part(&load, "gateway"));
+            self.store.set(part(&load, "store"));
+            fill(&self, &load);
         }
-        Ok(load.page.version)
+        Ok(load.version)
     }
 
     /// The row of a project.
@@ -73,7 +76,9 @@ impl Sink for Frame {
             if let Some(head) = read::<HomeHead>(json) {
                 self.waiting.set(head.waiting);
             }
-        } else if let Some(row) = read::<ProjectRow>(json) {
+        } else if name.starts_with("p:")
+            && let Some(row) = read::<ProjectRow>(json)
+        {
             self.projects.update(|rows| {
                 rows.retain(|r| r.id != row.id);
                 let key = row.name.to_lowercase();
@@ -122,14 +127,14 @@ pub fn Rail() -> impl IntoView {
                 <Icon name="home" />"Home"<Needs />
             </a>
             <Suspense>
-                {move || Suspend::new(async move { frame.ready().await.ok().map(|version| view! { <RailProjects version /> }) })}
+                {dynamic(move || Suspend::new(async move { frame.ready().await.ok().map(|version| view! { <RailProjects version /> }) }))}
             </Suspense>
             <span class="grow"></span>
             <Status />
             <Look />
         </nav>
     }
-    .into_any()
+    .erase()
 }
 
 #[component]
@@ -141,7 +146,7 @@ fn Logo() -> impl IntoView {
 #[component]
 fn Needs() -> impl IntoView {
     let frame = use_frame();
-    view! { {move || badge(frame.waiting.get())} }
+    view! { {dynamic(move || badge(frame.waiting.get()))} }
 }
 
 fn badge(waiting: u32) -> impl IntoView {
@@ -171,9 +176,9 @@ fn RailProjects(version: u64) -> impl IntoView {
                         <Dot color=row.color />
                         <span class="cut">{row.name}</span>
                         {if row.waiting > 0 {
-                            badge(row.waiting).into_any()
+                            badge(row.waiting).erase()
                         } else {
-                            view! { <span class="n">{(open > 0).then_some(open)}</span> }.into_any()
+                            view! { <span class="n">{(open > 0).then_some(open)}</span> }.erase()
                         }}
                     </a>
                 }
@@ -185,7 +190,7 @@ fn RailProjects(version: u64) -> impl IntoView {
             <h2>"Projects"</h2>
             <a class="icon-btn" href="/?new=project" aria-label="New project" title="New project"><Icon name="plus" /></a>
         </div>
-        {rows}
+        {dynamic(rows)}
     }
 }
 
@@ -195,11 +200,11 @@ fn Status() -> impl IntoView {
     let live = use_live();
     view! {
         <div class="feed" role="status">
-            {move || match live.feed.get() {
-                Feed::Starting => view! { <span class="pulse idle"></span><span>"Not live yet"</span> }.into_any(),
-                Feed::Live => view! { <span class="pulse ok"></span><span>"Live"</span> }.into_any(),
-                Feed::Lost(why) => view! { <span class="pulse bad"></span><span>{why}</span> }.into_any(),
-            }}
+            {dynamic(move || match live.feed.get() {
+                Feed::Starting => view! { <span class="pulse idle"></span><span>"Not live yet"</span> }.erase(),
+                Feed::Live => view! { <span class="pulse ok"></span><span>"Live"</span> }.erase(),
+                Feed::Lost(why) => view! { <span class="pulse bad"></span><span>{why}</span> }.erase(),
+            })}
         </div>
     }
 }

@@ -9,7 +9,7 @@ use super::{FormError, Trouble, frame::use_frame, steps::Steps};
 use crate::{
     api::{CreateProject, create_project},
     model::home::{CheckState, ProjectRow},
-    ui::{Ago, Dot, Icon, Modal, StatusMark, use_act},
+    ui::{Ago, Dot, Erase, Icon, Modal, StatusMark, dynamic, use_act},
 };
 
 /// Colours to choose from; a program may set any other.
@@ -31,15 +31,15 @@ pub fn HomePage() -> impl IntoView {
     view! {
         <Title text="OpenClutch" />
         <Suspense fallback=Skeleton>
-            {move || Suspend::new(async move {
+            {dynamic(move || Suspend::new(async move {
                 match frame.ready().await {
-                    Ok(_) => view! { <Projects /> }.into_any(),
-                    Err(error) => view! { <Trouble error /> }.into_any(),
+                    Ok(_) => view! { <Projects /> }.erase(),
+                    Err(error) => view! { <Trouble error /> }.erase(),
                 }
-            })}
+            }))}
         </Suspense>
     }
-    .into_any()
+    .erase()
 }
 
 #[component]
@@ -59,11 +59,11 @@ fn Projects() -> impl IntoView {
     view! {
         <div class="page">
             <div class="page-head">
-                <h1>{move || if none.get() { "Welcome" } else { "Projects" }}</h1>
+                <h1>{dynamic(move || if none.get() { "Welcome" } else { "Projects" })}</h1>
                 <span class="grow"></span>
-                {move || (!none.get()).then(|| view! { <a class="btn p" href="/?new=project" data-noscroll><Icon name="plus" />"New project"</a> })}
+                {dynamic(move || (!none.get()).then(|| view! { <a class="btn p" href="/?new=project" data-noscroll><Icon name="plus" />"New project"</a> }))}
             </div>
-            {move || {
+            {dynamic(move || {
                 if none.get() {
                     view! {
                         <p class="lead">
@@ -77,23 +77,23 @@ fn Projects() -> impl IntoView {
                             </section>
                         </div>
                     }
-                    .into_any()
+                    .erase()
                 } else {
                     view! {
-                        {move || if setup() {
-                            view! { <Steps /> }.into_any()
+                        {dynamic(move || if setup() {
+                            view! { <Steps /> }.erase()
                         } else if unwell() {
-                            view! { <Steps open_only=true /> }.into_any()
+                            view! { <Steps open_only=true /> }.erase()
                         } else {
-                            ().into_any()
-                        }}
-                        <ul class="projects">{move || frame.projects.get().into_iter().map(|row| view! { <Row row /> }).collect_view()}</ul>
+                            ().erase()
+                        })}
+                        <ul class="projects">{dynamic(move || frame.projects.get().into_iter().map(|row| view! { <Row row /> }).collect_view())}</ul>
                     }
-                    .into_any()
+                    .erase()
                 }
-            }}
+            })}
         </div>
-        {move || (asked() && !none.get()).then(|| view! { <Modal title="New project" close="/"><ProjectForm /></Modal> })}
+        {dynamic(move || (asked() && !none.get()).then(|| view! { <Modal title="New project" close="/"><ProjectForm /></Modal> }))}
     }
 }
 
@@ -109,10 +109,10 @@ fn Row(row: ProjectRow) -> impl IntoView {
         .map(|(status, n)| view! { <span class="count"><StatusMark status=*status />{n}<span class="word">{status.label()}</span></span> })
         .collect_view();
     let state = match (row.waiting, row.running, row.loop_on) {
-        (1.., _, _) => view! { <span class="pill need">{row.waiting}" need"{(row.waiting == 1).then_some("s")}" you"</span> }.into_any(),
-        (_, 1.., _) => view! { <span class="pill run"><span class="pulse run"></span>{row.running}" running"</span> }.into_any(),
-        (_, _, true) => view! { <span class="pill quiet">"Loop on"</span> }.into_any(),
-        _ => view! { <span class="pill quiet">"Loop off"</span> }.into_any(),
+        (1.., _, _) => view! { <span class="pill need">{row.waiting}" need"{(row.waiting == 1).then_some("s")}" you"</span> }.erase(),
+        (_, 1.., _) => view! { <span class="pill run"><span class="pulse run"></span>{row.running}" running"</span> }.erase(),
+        (_, _, true) => view! { <span class="pill quiet">"Loop on"</span> }.erase(),
+        _ => view! { <span class="pill quiet">"Loop off"</span> }.erase(),
     };
     view! {
         <li class="project">
@@ -122,7 +122,7 @@ fn Row(row: ProjectRow) -> impl IntoView {
                 <p class="mut cut">{row.description.unwrap_or_else(|| row.local_path.unwrap_or_else(|| "No repository yet".into()))}</p>
             </div>
             <div class="counts">
-                {if total == 0 { view! { <span class="mut">"No tickets yet"</span> }.into_any() } else { counts.into_any() }}
+                {if total == 0 { view! { <span class="mut">"No tickets yet"</span> }.erase() } else { counts.erase() }}
             </div>
             {state}
             <span class="mut age"><Ago at=row.updated_at /></span>
@@ -183,7 +183,7 @@ fn ProjectForm() -> impl IntoView {
             </div>
         </form>
     }
-    .into_any()
+    .erase()
 }
 
 /// Eight colours as radio buttons.

@@ -16,7 +16,7 @@ use leptos_router::{
     path,
 };
 
-use crate::{live::Live, ui::{Clock, ToastRegion, Toasts}};
+use crate::{live::Live, ui::{Clock, Erase, ToastRegion, Toasts, dynamic}};
 use frame::{Frame, Rail};
 
 /// The app: the rail, the page of the address, and messages.
@@ -72,7 +72,7 @@ fn Missing() -> impl IntoView {
             <a class="btn p" href="/">"Go home"</a>
         </Empty>
     }
-    .into_any()
+    .erase()
 }
 
 /// Tells programs and crawlers that this page is a "not found".
@@ -101,7 +101,7 @@ fn Empty(
     #[prop(optional)]
     children: Option<Children>,
 ) -> impl IntoView {
-    let title = if page { view! { <h1>{title}</h1> }.into_any() } else { view! { <h2>{title}</h2> }.into_any() };
+    let title = if page { view! { <h1>{title}</h1> }.erase() } else { view! { <h2>{title}</h2> }.erase() };
     view! {
         <div class="empty">
             <span class="halo"><crate::ui::Icon name=icon /></span>
@@ -110,7 +110,7 @@ fn Empty(
             {children.map(|c| view! { <div class="row">{c()}</div> })}
         </div>
     }
-    .into_any()
+    .erase()
 }
 
 /// A page that could not be loaded.
@@ -120,14 +120,14 @@ fn Trouble(
     error: crate::error::AppError,
 ) -> impl IntoView {
     if error.class == crate::error::Class::NotFound {
-        return view! { <Missing /> }.into_any();
+        return view! { <Missing /> }.erase();
     }
     view! {
         <Empty page=true icon="alert" title="This page could not be loaded" text=error.sentence>
             <a class="btn p" href="" rel="external">"Try again"</a>
         </Empty>
     }
-    .into_any()
+    .erase()
 }
 
 /// The error of a form that was posted without our code, as the server put it into the address.
@@ -143,7 +143,7 @@ fn FormError(
             Some(leptos::server_fn::error::ServerFnUrlError::<crate::error::AppError>::decode_err(&error).sentence)
         })
     };
-    view! { {move || sentence().map(|s| view! { <p class="form-error" role="alert">{s}</p> })} }
+    view! { {dynamic(move || sentence().map(|s| view! { <p class="form-error" role="alert">{s}</p> }))} }
 }
 
 /// The fields of a form as they stand in the page, whoever typed them and when: text that was

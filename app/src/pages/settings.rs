@@ -7,7 +7,7 @@ use super::{FormError, FormText, Missing, Trouble, board::ProjectHead, frame::us
 use crate::{
     api::{DeleteProject, UpdateProject, delete_project, update_project},
     model::home::ProjectRow,
-    ui::{Toasts, use_act},
+    ui::{Erase, Toasts, dynamic, use_act},
 };
 
 /// The page.
@@ -17,21 +17,21 @@ pub fn SettingsPage() -> impl IntoView {
     let slug = use_slug();
     view! {
         <Suspense>
-            {move || {
+            {dynamic(move || {
                 let slug = slug.get();
                 Suspend::new(async move {
                     match frame.ready().await {
-                        Err(error) => view! { <Trouble error /> }.into_any(),
+                        Err(error) => view! { <Trouble error /> }.erase(),
                         Ok(_) => match untrack(|| frame.row(&slug)) {
-                            Some(row) => view! { <Settings row /> }.into_any(),
-                            None => view! { <Missing /> }.into_any(),
+                            Some(row) => view! { <Settings row /> }.erase(),
+                            None => view! { <Missing /> }.erase(),
                         },
                     }
                 })
-            }}
+            })}
         </Suspense>
     }
-    .into_any()
+    .erase()
 }
 
 #[component]
@@ -118,5 +118,5 @@ fn Settings(row: ProjectRow) -> impl IntoView {
             </section>
         </div>
     }
-    .into_any()
+    .erase()
 }

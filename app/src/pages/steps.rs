@@ -6,7 +6,7 @@ use super::frame::use_frame;
 use crate::{
     live::use_live,
     model::home::{Check, CheckState},
-    ui::{CopyBox, Icon, coded},
+    ui::{CopyBox, Erase, Icon, coded, dynamic},
 };
 
 /// The list.
@@ -35,12 +35,12 @@ pub fn Steps(
         <section class="panel-box steps" aria-labelledby="steps">
             <h2 id="steps">
                 {if open_only { "Setup" } else { "First steps" }}
-                <span class="mut">{move || { let (ok, all) = well(); format!("{ok} of {all}") }}</span>
+                <span class="mut">{dynamic(move || { let (ok, all) = well(); format!("{ok} of {all}") })}</span>
             </h2>
-            <ol>{lines}</ol>
+            <ol>{dynamic(lines)}</ol>
         </section>
     }
-    .into_any()
+    .erase()
 }
 
 fn line(check: Check) -> impl IntoView {

@@ -4,6 +4,8 @@ use std::future::Future;
 
 use leptos::prelude::*;
 
+use super::dynamic;
+
 use crate::{api::Saved, error::AppError};
 
 /// How long a message stays.
@@ -79,7 +81,7 @@ pub fn ToastRegion() -> impl IntoView {
             })
             .collect_view()
     };
-    view! { <div class="toasts" role="status" aria-live="polite">{items}</div> }
+    view! { <div class="toasts" role="status" aria-live="polite">{dynamic(items)}</div> }
 }
 
 /// Runs changes. While one runs, `busy` is true.

@@ -2,6 +2,8 @@
 
 use leptos::prelude::*;
 
+use super::dynamic;
+
 /// Text in a box with a button that copies it.
 #[component]
 pub fn CopyBox(
@@ -27,7 +29,7 @@ pub fn CopyBox(
         <div class="copy">
             <pre tabindex="0">{text}</pre>
             <button type="button" class="icon-btn js-only" aria-label="Copy" on:click=copy>
-                {move || if copied.get() { view! { <super::Icon name="check" /> } } else { view! { <super::Icon name="copy" /> } }}
+                {dynamic(move || if copied.get() { view! { <super::Icon name="check" /> } } else { view! { <super::Icon name="copy" /> } })}
             </button>
         </div>
     }

@@ -3,6 +3,7 @@
 mod acts;
 mod copy;
 mod draft;
+mod erase;
 mod icon;
 mod marks;
 mod modal;
@@ -12,6 +13,7 @@ mod words;
 pub use acts::{Act, Toasts, ToastRegion, use_act};
 pub use copy::CopyBox;
 pub use draft::Drafts;
+pub use erase::{Erase, dynamic};
 pub use icon::Icon;
 pub use marks::{Avatar, Dot, PriorityMark, StatusMark};
 pub use modal::{Confirm, Modal};

@@ -4,6 +4,8 @@
 
 use leptos::{html, prelude::*};
 
+use super::Erase;
+
 /// A dialog that is there as long as it is rendered.
 #[component]
 pub fn Modal(
@@ -24,8 +26,8 @@ pub fn Modal(
     dialog(
         title,
         leave,
-        view! { <a class="icon-btn" href=href data-noscroll aria-label="Close"><super::Icon name="x" /></a> }.into_any(),
-        children().into_any(),
+        view! { <a class="icon-btn" href=href data-noscroll aria-label="Close"><super::Icon name="x" /></a> }.erase(),
+        children().erase(),
     )
 }
 
@@ -51,7 +53,7 @@ pub fn Confirm(
     dialog(
         title,
         leave,
-        ().into_any(),
+        ().erase(),
         view! {
             <p>{text}</p>
             <div class="row end">
@@ -59,7 +61,7 @@ pub fn Confirm(
                 <button type="button" class=if danger { "btn bad" } else { "btn p" } autofocus on:click=move |_| answer.run(true)>{yes}</button>
             </div>
         }
-        .into_any(),
+        .erase(),
     )
 }
 
@@ -90,5 +92,5 @@ fn dialog(title: String, leave: Callback<()>, corner: AnyView, inside: AnyView) 
             {inside}
         </dialog>
     }
-    .into_any()
+    .erase()
 }

@@ -4,6 +4,8 @@
 use clutch_domain::time::Millis;
 use leptos::prelude::*;
 
+use super::dynamic;
+
 /// The page's clock, shared through Leptos' context.
 #[derive(Clone, Copy)]
 pub struct Clock(RwSignal<i64>);
@@ -66,7 +68,7 @@ pub fn Ago(
         if long { age_long(age) } else { age_short(age) }
     };
     view! {
-        <time datetime=rfc3339(at) on:mouseenter=move |event| local_title(&event_target::<web_sys::Element>(&event), at)>{text}</time>
+        <time datetime=rfc3339(at) on:mouseenter=move |event| local_title(&event_target::<web_sys::Element>(&event), at)>{dynamic(text)}</time>
     }
 }
 

@@ -2,6 +2,8 @@
 
 use leptos::prelude::*;
 
+use super::Erase;
+
 /// A sentence whose parts between backticks are code.
 #[must_use]
 pub fn coded(sentence: &str) -> AnyView {
@@ -10,8 +12,8 @@ pub fn coded(sentence: &str) -> AnyView {
         .enumerate()
         .map(|(n, part)| {
             let part = part.to_owned();
-            if n % 2 == 1 { view! { <code>{part}</code> }.into_any() } else { part.into_any() }
+            if n % 2 == 1 { view! { <code>{part}</code> }.erase() } else { part.erase() }
         })
         .collect_view()
-        .into_any()
+        .erase()
 }

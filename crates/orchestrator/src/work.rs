@@ -63,6 +63,12 @@ impl WorkLoop {
         Self { desk: Arc::new(Desk::new(parts)) }
     }
 
+    /// The name under which it holds the lease.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.desk.lead.holder
+    }
+
     /// Works for ever. Dropping the future stops the planning; attendants end when
     /// the reactor that runs them does.
     pub async fn run(self) {

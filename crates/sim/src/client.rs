@@ -6,6 +6,7 @@ use std::sync::{
 };
 
 use async_trait::async_trait;
+use clutch_domain::run::Lease;
 use clutch_orchestrator::runtime::{
     Accepted, AgentRuntime, DownReason, Model, RUN_EVENTS_WAITING, RunEnd, RunEvent, RuntimeError, RuntimeState, Sighting,
     StartRun,
@@ -34,6 +35,7 @@ pub struct Client {
     line: AtomicI64,
     faults: AtomicU32,
     refuses: Mutex<Option<String>>,
+    holder: Mutex<String>,
 }
 
 impl Client {
@@ -50,6 +52,7 @@ impl Client {
             line: AtomicI64::new(0),
             faults: AtomicU32::new(faults),
             refuses: Mutex::new(None),
+            holder: Mutex::default(),
         });
         gateway.welcome(client.clone());
         let actor = client.clone();
@@ -71,6 +74,20 @@ impl Client {
     /// The next start is refused with this sentence.
     pub fn refuse_next(&self, sentence: &str) {
         *self.refuses.lock().unwrap_or_else(PoisonError::into_inner) = Some(sentence.to_owned());
+    }
+
+    /// The name under which this server's loop holds the lease.
+    pub fn serve(&self, holder: &str) {
+        holder.clone_into(&mut self.holder.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Only the server that leads does anything.
+    fn check_lead(&self, what: &str) {
+        let ours = self.holder.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let leads = self.gateway.store.all::<Lease>().first().map(|l| l.holder.clone());
+        if leads.as_deref() != Some(ours.as_str()) {
+            self.exec.wrong(format!("server {} does not lead any more and does {what}", self.group));
+        }
     }
 
     async fn connect_for_ever(&self) {
@@ -164,6 +181,7 @@ impl Client {
 #[async_trait]
 impl AgentRuntime for Client {
     async fn start(&self, run: StartRun) -> Result<Accepted, RuntimeError> {
+        self.check_lead("start");
         let refused = self.refuses.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(sentence) = refused {
             self.exec.count("gateway refused a start");
@@ -191,10 +209,12 @@ impl AgentRuntime for Client {
     }
 
     async fn abort(&self, session: &str, forget: bool) -> Result<(), RuntimeError> {
+        self.check_lead("abort");
         self.call(|g| g.abort(session, forget)).await
     }
 
     async fn steer(&self, session: &str, _message: &str, key: &str) -> Result<Accepted, RuntimeError> {
+        self.check_lead("steer");
         self.call(|g| Accepted { run_id: g.steer(session, key) }).await
     }
 

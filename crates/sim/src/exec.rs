@@ -43,6 +43,7 @@ struct Inner {
     tasks: BTreeMap<u64, Slot>,
     timers: BTreeMap<(i64, u64), Waker>,
     dead: BTreeSet<Group>,
+    frozen: BTreeMap<Group, Vec<u64>>,
     fuse: Option<(Group, u64)>,
     polls: u64,
     polls_now: u64,
@@ -84,6 +85,7 @@ impl Exec {
             tasks: BTreeMap::new(),
             timers: BTreeMap::new(),
             dead: BTreeSet::new(),
+            frozen: BTreeMap::new(),
             fuse: None,
             polls: 0,
             polls_now: 0,
@@ -151,6 +153,14 @@ impl Exec {
     /// Ends a group after it was polled so many times from now on.
     pub fn kill_after(&self, group: Group, polls: u64) {
         lock(&self.inner).fuse = Some((group, polls));
+    }
+
+    /// Stops a group for a while, as a machine that sleeps: time goes on, it does not.
+    pub async fn freeze(&self, group: Group, ms: i64) {
+        lock(&self.inner).frozen.entry(group).or_default();
+        self.sleep(ms).await;
+        let parked = lock(&self.inner).frozen.remove(&group).unwrap_or_default();
+        lock(&self.ready).extend(parked);
     }
 
     /// Whether a group was killed.
@@ -260,6 +270,11 @@ impl Exec {
                 let name = inner.tasks.get(&id).map_or("", |s| s.name);
                 inner.wrong.push(format!("{name} spins: {SPIN} polls without time going on"));
                 return false;
+            }
+            let Some(group) = inner.tasks.get(&id).map(|s| s.group) else { return true };
+            if let Some(parked) = inner.frozen.get_mut(&group) {
+                parked.push(id);
+                return true;
             }
             let Some(slot) = inner.tasks.get_mut(&id) else { return true };
             let Some(future) = slot.future.take() else { return true };

@@ -82,8 +82,8 @@ struct Servers {
 #[must_use]
 pub fn simulate(seed: u64) -> Outcome {
     let exec = Exec::new(seed);
-    let sole = seed % 4 != 0;
-    let generation = if seed % 3 == 0 { Generation::Old } else { Generation::New };
+    let sole = !seed.is_multiple_of(4);
+    let generation = if seed.is_multiple_of(3) { Generation::Old } else { Generation::New };
     exec.say(|| format!("seed {seed}: {generation:?} gateway, {} server(s)", if sole { 1 } else { 2 }));
     let store = SimStore::new(exec.clone(), sole, CAP);
     let world = Arc::new(Process { exec: exec.clone(), group: WORLD });
@@ -178,6 +178,14 @@ async fn chaos(servers: Arc<Servers>, sole: bool) {
                 servers.gateway.clients().iter().for_each(|c| c.drop_connection("the connection was cut"));
             }
             80..=86 => servers.gateway.clients().iter().for_each(|c| c.refuse_next("the gateway is busy")),
+            87..=93 if !sole => {
+                // A machine sleeps, wakes up, and does not know that somebody else leads by now.
+                let Some(group) = servers.some() else { continue };
+                exec.count("server slept");
+                exec.say(|| format!("server {group} sleeps"));
+                let asleep = exec.rng(|r| r.between(5_000, 60_000));
+                exec.freeze(group, asleep).await;
+            }
             _ if !sole => {
                 // The store becomes unreachable for a while: leases run out.
                 exec.count("store stood still");
@@ -201,12 +209,13 @@ impl Servers {
         let office = Arc::new(Office::new(self.store.clone(), process.clone(), process.clone()));
         let work = WorkLoop::new(Parts {
             office,
-            runtime: client,
+            runtime: client.clone(),
             reactor: process,
             roles: self.roles.clone(),
             policy: Policy { retry: Retry { wait_ms: 30_000, cap: CAP }, ..Policy::default() },
             board: "http://127.0.0.1:3002".into(),
         });
+        client.serve(work.name());
         self.exec.say(|| format!("server {group} starts"));
         self.exec.spawn(group, "loop", Box::pin(work.run()));
         self.alive.lock().unwrap_or_else(PoisonError::into_inner).push(group);

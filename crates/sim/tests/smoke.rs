@@ -26,6 +26,7 @@ const MET: &[&str] = &[
     "commit's answer was lost",
     "read failed",
     "store stood still",
+    "server slept",
     "run continued under another id",
     "run completed",
     "run failed",

@@ -18,6 +18,9 @@ use super::error::Failure;
 /// Largest body that is read, in bytes.
 pub const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
 
+/// Longest text of a field that is no markdown, in bytes.
+pub const TEXT_BYTES_MAX: usize = 100_000;
+
 /// The parts of a path; a wrong one is answered in the shape of all errors.
 #[derive(FromRequestParts)]
 #[from_request(via(extract::Path), rejection(Failure))]
@@ -74,8 +77,17 @@ impl Body {
         self.0.get(name).filter(|v| !v.is_null())
     }
 
-    /// Text; absent and `null` are `None`, other kinds are refused.
+    /// Text of at most [`TEXT_BYTES_MAX`]; absent and `null` are `None`, other kinds are refused.
     pub fn text(&self, name: &'static str) -> Result<Option<&str>, Failure> {
+        match self.string(name)? {
+            Some(text) if text.len() > TEXT_BYTES_MAX => {
+                Err(Failure::invalid("field_too_long", format!("{name} is longer than a hundred kilobytes.")))
+            }
+            text => Ok(text),
+        }
+    }
+
+    fn string(&self, name: &'static str) -> Result<Option<&str>, Failure> {
         match self.some(name) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
@@ -131,7 +143,7 @@ impl Body {
 
     /// Markdown that may be absent or empty.
     pub fn markdown(&self, name: &'static str) -> Result<Option<text::Body>, Failure> {
-        match self.text(name)? {
+        match self.string(name)? {
             None => Ok(None),
             Some(text) => Ok(text::Body::parse(text)?),
         }

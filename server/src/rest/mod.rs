@@ -41,6 +41,7 @@ pub fn routes() -> Router<AppState> {
         .route("/api/chats/{id}/messages", get(chats::messages))
         .route("/api/openclaw/status", get(openclaw::status).post(openclaw::reconnect))
         .route("/api", any(unknown))
+        .route("/api/", any(unknown))
         .route("/api/{*rest}", any(unknown))
 }
 

@@ -65,7 +65,7 @@ async fn signal(State(office): State<Arc<Office>>, headers: HeaderMap, body: Bod
     let needed = "taskId, sessionKey, agentId, kind, and message are required";
     let get = |name| body.needed(name, "field_missing", needed);
     let (task, session, agent_id, kind) = (get("taskId")?, get("sessionKey")?, get("agentId")?, get("kind")?);
-    get("message")?;
+    let message = body.markdown("message")?.ok_or_else(|| Failure::invalid("field_missing", needed))?;
     let severity = match body.text("severity")?.filter(|s| !s.is_empty()) {
         None => SignalSeverity::Normal,
         // The plugin's tool offers "urgent"; people see it as high.
@@ -81,7 +81,7 @@ async fn signal(State(office): State<Arc<Office>>, headers: HeaderMap, body: Bod
         agent_id: agent_id.to_owned(),
         run_id: body.text("run_id")?.or(body.text("runId")?).map(str::to_owned),
         severity,
-        message: body.markdown("message")?.ok_or(Refusal::ContentMissing)?,
+        message,
     };
     let call = Call::of(&office, &headers, "signal")?;
     let done = office.run_as(&agent(agent_id), &Command::RaiseSignal(new), &call.key).await?;

@@ -44,13 +44,11 @@ impl Reactor for Tokio {
     }
 }
 
-/// Starts the loop beside the server.
+/// Starts the loop beside the server. Switched off it takes nothing new, but it still
+/// follows the agents that are at work, stops those whose task was moved away, and brings
+/// answers to their sessions.
 pub fn start(parts: Parts) {
-    if !parts.policy.enabled {
-        tracing::info!("the work loop is off (WORK_LOOP_ENABLED)");
-        return;
-    }
-    tracing::info!(board = %parts.board, "the work loop starts");
+    tracing::info!(board = %parts.board, takes_tasks = parts.policy.enabled, "the work loop starts");
     tokio::spawn(WorkLoop::new(parts).run());
 }
 

@@ -10,7 +10,7 @@ use super::state::{BoardState, needs_you};
 use crate::{
     live::use_live,
     model::board::Card,
-    ui::{Ago, Avatar, Icon, PriorityMark, StatusMark},
+    ui::{Ago, Avatar, Erase, Icon, PriorityMark, StatusMark, dynamic},
 };
 
 /// A card of the board. The whole of it leads to its panel; it is followed, so one change
@@ -24,7 +24,7 @@ pub fn CardItem(
     /// The one whose panel is open.
     chosen: Memo<Option<u64>>,
 ) -> impl IntoView {
-    let Some(card) = board.card(id) else { return ().into_any() };
+    let Some(card) = board.card(id) else { return ().erase() };
     let line = use_live().line(id);
     let fresh = board.up.get_value();
     let class = {
@@ -46,10 +46,10 @@ pub fn CardItem(
     };
     view! {
         <li class=class data-card=id.to_string() id=format!("card-{id}")>
-            {move || inside(card.get(), line.get())}
+            {dynamic(move || inside(card.get(), line.get()))}
         </li>
     }
-    .into_any()
+    .erase()
 }
 
 fn inside(card: Card, line: Option<String>) -> impl IntoView {

@@ -7,7 +7,7 @@ use super::state::BoardState;
 use crate::{
     api::{CreateTask, create_task},
     pages::{FormError, FormText},
-    ui::{Drafts, Modal, PriorityMark, Toasts},
+    ui::{Drafts, Erase, Modal, PriorityMark, Toasts, dynamic},
 };
 
 /// The dialog. It shows where the ticket will go and what happens there.
@@ -89,11 +89,11 @@ pub fn NewTicket(
                     </label>
                 </div>
                 <div class="row end">
-                    <small class="grow">{line}</small>
+                    <small class="grow">{dynamic(line)}</small>
                     <button class="btn p" disabled=move || state.act.busy.get() != 0>"Create ticket"</button>
                 </div>
             </form>
         </Modal>
     }
-    .into_any()
+    .erase()
 }

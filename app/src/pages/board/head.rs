@@ -9,7 +9,7 @@ use crate::{
     api::{pause_loop, set_loop},
     live::use_live,
     model::home::CheckState,
-    ui::{CopyBox, Dot, Icon, StatusMark, coded},
+    ui::{CopyBox, Dot, Erase, Icon, StatusMark, coded, dynamic},
 };
 
 /// Name and tabs.
@@ -33,7 +33,7 @@ pub fn ProjectHead(
     let here = move |on: bool| on.then_some("page");
     view! {
         <header class="top">
-            <h1><Dot color /><span class="cut">{move || name.get()}</span></h1>
+            <h1><Dot color /><span class="cut">{dynamic(move || name.get())}</span></h1>
             <nav class="tabs" aria-label="Project">
                 <a class="tab" href=format!("/projects/{slug}/board") aria-current=here(!settings)>"Board"</a>
                 <a class="tab" href=format!("/projects/{slug}/settings") aria-current=here(settings)>"Settings"</a>
@@ -42,7 +42,7 @@ pub fn ProjectHead(
             {children.map(|c| c())}
         </header>
     }
-    .into_any()
+    .erase()
 }
 
 /// The board's header.
@@ -74,18 +74,18 @@ fn LoopChip(state: BoardState) -> impl IntoView {
             }
         };
         if !enabled.get() {
-            view! { <span class="pulse idle"></span><span>"Loop off for this server"</span> }.into_any()
+            view! { <span class="pulse idle"></span><span>"Loop off for this server"</span> }.erase()
         } else if !on {
-            view! { <span class="pulse idle"></span><span>"Loop off"</span>{button("play", "Switch on", |s| switch(s, true))} }.into_any()
+            view! { <span class="pulse idle"></span><span>"Loop off"</span>{button("play", "Switch on", |s| switch(s, true))} }.erase()
         } else if paused {
-            view! { <span class="pulse wait"></span><span>"Paused"{(running > 0).then(|| format!(" · {running} still running"))}</span>{button("play", "Resume", |s| pause(s, false))} }.into_any()
+            view! { <span class="pulse wait"></span><span>"Paused"{(running > 0).then(|| format!(" · {running} still running"))}</span>{button("play", "Resume", |s| pause(s, false))} }.erase()
         } else {
             let pulse = if running > 0 { "pulse run" } else { "pulse ok" };
-            let words = if running > 0 { view! { <span><b>{running}</b>" running"</span> }.into_any() } else { view! { <span>"Loop on"</span> }.into_any() };
-            view! { <span class=pulse></span>{words}{button("pause", "Pause", |s| pause(s, true))} }.into_any()
+            let words = if running > 0 { view! { <span><b>{running}</b>" running"</span> }.erase() } else { view! { <span>"Loop on"</span> }.erase() };
+            view! { <span class=pulse></span>{words}{button("pause", "Pause", |s| pause(s, true))} }.erase()
         }
     };
-    view! { <div class="loop" role="group" aria-label="Work loop">{inside}</div> }
+    view! { <div class="loop" role="group" aria-label="Work loop">{dynamic(inside)}</div> }
 }
 
 fn switch(state: BoardState, on: bool) {
@@ -142,8 +142,8 @@ fn GatewayChip() -> impl IntoView {
     on_cleanup(move || outside.remove());
     view! {
         <details class="pop gateway" node_ref=node>
-            <summary><span class=class></span><span class="cut">{move || live.gateway.with(|g| g.as_ref().map_or("Gateway".into(), |g| g.word.clone()))}</span></summary>
-            <div class="pop-body">{checks}</div>
+            <summary><span class=class></span><span class="cut">{dynamic(move || live.gateway.with(|g| g.as_ref().map_or("Gateway".into(), |g| g.word.clone())))}</span></summary>
+            <div class="pop-body">{dynamic(checks)}</div>
         </details>
     }
 }
@@ -218,17 +218,17 @@ pub fn Filters(state: BoardState) -> impl IntoView {
     };
     view! {
         <div class="bar">
-            {need}{running}
+            {dynamic(need)}{dynamic(running)}
             <label class="find js-only">
                 <Icon name="search" />
                 <input type="search" placeholder="Filter" aria-label="Filter tickets" node_ref=field
                     on:input=move |ev| { filter.update(|f| f.words = event_target_value(&ev).trim().to_lowercase()); state.arrange(); } />
                 <kbd>"/"</kbd>
             </label>
-            {notice}{no_repository}
+            {dynamic(notice)}{dynamic(no_repository)}
         </div>
     }
-    .into_any()
+    .erase()
 }
 
 /// Whether one column fills the screen; the same width as in the styles.
@@ -272,10 +272,10 @@ pub fn ColumnTabs(state: BoardState, node: NodeRef<html::Div>) -> impl IntoView 
         .map(|(n, status)| {
             view! {
                 <button type="button" aria-pressed=move || (at.get() == n).to_string() data-tab=status.word() on:click=move |_| go(n)>
-                    <StatusMark status=*status /><span class="word">{status.label()}</span><span class="c">{move || state.counts.with(|c| c[n])}</span>
+                    <StatusMark status=*status /><span class="word">{status.label()}</span><span class="c">{dynamic(move || state.counts.with(|c| c[n]))}</span>
                 </button>
             }
         })
         .collect_view();
-    view! { <div class="col-tabs js-only" role="group" aria-label="Columns">{tabs}</div> }.into_any()
+    view! { <div class="col-tabs js-only" role="group" aria-label="Columns">{tabs}</div> }.erase()
 }

@@ -7,7 +7,7 @@ use wasm_bindgen::JsCast;
 use super::{end_of, state::BoardState};
 use crate::{
     api::delete_task,
-    ui::{Confirm, Icon, StatusMark, Toasts},
+    ui::{Confirm, Icon, StatusMark, Toasts, dynamic},
 };
 
 /// The open menu: of which card, and where on the screen.
@@ -95,9 +95,9 @@ pub fn CardMenu(state: BoardState, menu: RwSignal<Option<Open>>) -> impl IntoVie
         })
     };
     view! {
-        {inside}
-        {move || deleting.get().map(|task| view! { <DeleteTicket state task done=Callback::new(move |_| deleting.set(None)) /> })}
-        {move || state.reopening.get().map(|(task, to, at)| {
+        {dynamic(inside)}
+        {dynamic(move || deleting.get().map(|task| view! { <DeleteTicket state task done=Callback::new(move |_| deleting.set(None)) /> }))}
+        {dynamic(move || state.reopening.get().map(|(task, to, at)| {
             let number = state.peek(task).map_or(0, |c| c.number);
             let answer = Callback::new(move |yes| {
                 state.reopening.set(None);
@@ -107,7 +107,7 @@ pub fn CardMenu(state: BoardState, menu: RwSignal<Option<Open>>) -> impl IntoVie
                 <Confirm title=format!("Reopen T-{number}?") yes="Reopen" answer
                     text=format!("It is done. Moving it to {} opens it again.", to.label()) />
             }
-        })}
+        }))}
     }
 }
 

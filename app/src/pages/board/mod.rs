@@ -19,9 +19,9 @@ use leptos_router::hooks::use_query_map;
 use super::{Empty, Trouble, frame::use_frame, task::TaskPanel, use_slug};
 use crate::{
     api::load_board,
+    error::AppError,
     live::use_live,
-    model::board::BoardPage as Page,
-    ui::{Icon, StatusMark},
+    ui::{Erase, Icon, StatusMark, dynamic},
 };
 use card::CardItem;
 pub use head::ProjectHead;
@@ -37,16 +37,19 @@ pub fn BoardPage() -> impl IntoView {
     let board = Resource::new_blocking(move || slug.get(), load_board);
     view! {
         <Suspense fallback=Skeleton>
-            {move || Suspend::new(async move {
+            {dynamic(move || Suspend::new(async move {
                 let ready = frame.ready().await;
-                match ready.and(board.await) {
-                    Ok(page) => view! { <Board page /> }.into_any(),
-                    Err(error) => view! { <Trouble error /> }.into_any(),
+                let state = ready.and(board.await).and_then(|load| {
+                    BoardState::new(&load).map(|state| (state, load.version)).ok_or_else(AppError::not_understood)
+                });
+                match state {
+                    Ok((state, version)) => view! { <Board state version /> }.erase(),
+                    Err(error) => view! { <Trouble error /> }.erase(),
                 }
-            })}
+            }))}
         </Suspense>
     }
-    .into_any()
+    .erase()
 }
 
 /// What is there before the cards are: the same six columns.
@@ -62,9 +65,7 @@ fn Skeleton() -> impl IntoView {
 }
 
 #[component]
-fn Board(page: Page) -> impl IntoView {
-    let version = page.version;
-    let state = BoardState::new(page);
+fn Board(state: BoardState, version: u64) -> impl IntoView {
     let head = state.head;
     let project = head.with_untracked(|h| h.project);
     use_live().watch(Query::Board { project }, version, Rc::new(state));
@@ -88,7 +89,7 @@ fn Board(page: Page) -> impl IntoView {
     let columns = Status::ALL.iter().map(|status| view! { <Column state status=*status chosen /> }).collect_view();
     view! {
         <Title text=title />
-        {move || {
+        {dynamic(move || {
             state.gone.get().then(|| {
                 view! {
                     <Empty icon="compass" title="This project was deleted" text="Somebody removed it a moment ago.">
@@ -96,16 +97,16 @@ fn Board(page: Page) -> impl IntoView {
                     </Empty>
                 }
             })
-        }}
+        })}
         <div class="board-page" class:with-panel=move || task.get().is_some() class:gone=move || state.gone.get()>
             <head::BoardHeader state />
             <head::Filters state />
             <head::ColumnTabs state node />
             <div class="board" node_ref=node on:keydown=on_key on:click=on_click>{columns}</div>
             <menu::CardMenu state menu />
-            {move || task.get().map(|name| view! { <TaskPanel board=state name /> })}
-            {move || new.get().map(|status| view! { <create::NewTicket state status /> })}
-            <p class="sr" aria-live="assertive">{move || state.spoken.get()}</p>
+            {dynamic(move || task.get().map(|name| view! { <TaskPanel board=state name /> }))}
+            {dynamic(move || new.get().map(|status| view! { <create::NewTicket state status /> }))}
+            <p class="sr" aria-live="assertive">{dynamic(move || state.spoken.get())}</p>
         </div>
     }
 }
@@ -128,7 +129,7 @@ fn Column(state: BoardState, status: Status, chosen: Memo<Option<u64>>) -> impl 
             <header>
                 <StatusMark status />
                 <h2>{status.label()}</h2>
-                <span class="c">{count}</span>
+                <span class="c">{dynamic(count)}</span>
                 <span class="grow"></span>
                 <a class="icon-btn" href=add data-noscroll aria-label=format!("New ticket in {}", status.label())><Icon name="plus" /></a>
             </header>
@@ -137,11 +138,11 @@ fn Column(state: BoardState, status: Status, chosen: Memo<Option<u64>>) -> impl 
                     <CardItem board=state id chosen />
                 </For>
             </ul>
-            {empty}
-            {hidden}
+            {dynamic(empty)}
+            {dynamic(hidden)}
         </section>
     }
-    .into_any()
+    .erase()
 }
 
 /// What an empty column is for.

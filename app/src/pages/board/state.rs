@@ -16,8 +16,11 @@ use leptos::prelude::*;
 use crate::{
     api::{Saved, Spot, move_task},
     error::AppError,
-    live::{Sink, read},
-    model::board::{BoardHead, BoardPage, Card},
+    live::{Sink, fill, part, read},
+    model::{
+        board::{BoardHead, Card},
+        wire::Loaded,
+    },
     ui::{Act, Toasts, use_clock},
 };
 
@@ -98,11 +101,12 @@ pub struct BoardState {
 }
 
 impl BoardState {
-    /// The state that shows `page`.
-    pub fn new(page: BoardPage) -> Self {
+    /// The state that shows a first load; `None` when that is not of a board.
+    pub fn new(load: &Loaded) -> Option<Self> {
+        let head = part::<BoardHead>(load, "head")?;
         let state = Self {
-            counts: RwSignal::new(page.head.counts),
-            head: RwSignal::new(page.head),
+            counts: RwSignal::new(head.counts),
+            head: RwSignal::new(head),
             gone: RwSignal::new(false),
             columns: std::array::from_fn(|_| RwSignal::new(Vec::new())),
             filter: RwSignal::new(Filter::default()),
@@ -110,14 +114,14 @@ impl BoardState {
             reopening: RwSignal::new(None),
             spoken: RwSignal::new(String::new()),
             up: StoredValue::new(false),
-            cards: StoredValue::new(page.cards.into_iter().map(|card| (card.id, Entry::new(card))).collect()),
-            version: StoredValue::new(page.version),
+            cards: StoredValue::new(BTreeMap::new()),
+            version: StoredValue::new(load.version),
             held: StoredValue::new(false),
             act: crate::ui::use_act(),
             toasts: expect_context::<Toasts>(),
         };
-        state.arrange();
-        state
+        fill(&state, load);
+        Some(state)
     }
 
     /// A card, to follow.
@@ -134,9 +138,13 @@ impl BoardState {
     pub fn find(self, words: &str, most: usize) -> Vec<Card> {
         let filter = Filter { words: words.to_lowercase(), ..Filter::default() };
         self.cards.with_value(|cards| {
-            let mut found: Vec<Card> = cards.values().map(|e| e.shown.get_untracked()).filter(|c| filter.shows(c)).collect();
-            found.sort_by_key(|c| std::cmp::Reverse(c.number));
-            found.truncate(most);
+            // The newest are the likeliest.
+            let mut found: Vec<Card> = Vec::new();
+            for card in cards.values().map(|e| e.shown.get_untracked()).filter(|c| filter.shows(c)) {
+                let at = found.partition_point(|c| c.number > card.number);
+                found.insert(at, card);
+                found.truncate(most);
+            }
             found
         })
     }
@@ -256,7 +264,7 @@ impl BoardState {
             return;
         }
         let filter = self.filter.get_untracked();
-        let mut columns: [Vec<Card>; COLUMNS] = Default::default();
+        let mut columns: [Vec<(f64, TaskId)>; COLUMNS] = Default::default();
         let mut counts = self.head.with_untracked(|h| h.counts);
         self.cards.with_value(|cards| {
             for entry in cards.values() {
@@ -267,17 +275,15 @@ impl BoardState {
                     counts[card.status as usize] += 1;
                 }
                 if filter.shows(&card) {
-                    columns[card.status as usize].push(card);
+                    // Done is newest first.
+                    let order = if card.status == Status::Done { -(card.since.0 as f64) } else { card.position };
+                    columns[card.status as usize].push((order, card.id));
                 }
             }
         });
         for (at, mut cards) in columns.into_iter().enumerate() {
-            if at == Status::Done as usize {
-                cards.sort_by(|a, b| b.since.cmp(&a.since).then(a.id.cmp(&b.id)));
-            } else {
-                cards.sort_by(|a, b| a.position.total_cmp(&b.position).then(a.id.cmp(&b.id)));
-            }
-            set(self.columns[at], cards.into_iter().map(|c| c.id).collect());
+            cards.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+            set(self.columns[at], cards.into_iter().map(|(_, id)| id).collect());
         }
         set(self.counts, counts);
     }

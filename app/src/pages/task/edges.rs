@@ -7,7 +7,7 @@ use crate::{
     api::{AddDependency, add_dependency, remove_dependency},
     model::task::EdgeItem,
     pages::{FormError, FormText, board::BoardState},
-    ui::{Act, Icon, StatusMark},
+    ui::{Act, Erase, Icon, StatusMark, dynamic},
 };
 
 /// Most tickets that the picker offers.
@@ -29,13 +29,13 @@ pub fn Edges(board: BoardState, state: TaskState, act: Act) -> impl IntoView {
                 <button type="button" class="icon-btn js-only" aria-label="Add a ticket that this one waits for" aria-expanded=move || picking.get().to_string()
                     on:click=move |_| picking.update(|p| *p = !*p)><Icon name="plus" /></button>
             </div>
-            {move || picking.get().then(|| view! { <Picker board state act picking /> })}
-            <ul role="list">{move || list(true)}</ul>
-            {move || (!any(true) && !picking.get()).then(|| view! { <p class="mut">"Nothing: it can start when it is Ready."</p> })}
-            {move || any(false).then(|| view! { <h3 class="sec">"Blocks"</h3><ul role="list">{list(false)}</ul> })}
+            {dynamic(move || picking.get().then(|| view! { <Picker board state act picking /> }))}
+            <ul role="list">{dynamic(move || list(true))}</ul>
+            {dynamic(move || (!any(true) && !picking.get()).then(|| view! { <p class="mut">"Nothing: it can start when it is Ready."</p> }))}
+            {dynamic(move || any(false).then(|| view! { <h3 class="sec">"Blocks"</h3><ul role="list">{list(false)}</ul> }))}
         </section>
     }
-    .into_any()
+    .erase()
 }
 
 fn edge(edge: EdgeItem, act: Act) -> impl IntoView {
@@ -85,7 +85,7 @@ fn Picker(board: BoardState, state: TaskState, act: Act, picking: RwSignal<bool>
         found.retain(|c| c.id != id && !linked.contains(&c.id));
         found.truncate(OFFERED);
         if found.is_empty() {
-            return view! { <li class="mut">"No ticket of this board has these words."</li> }.into_any();
+            return view! { <li class="mut">"No ticket of this board has these words."</li> }.erase();
         }
         found
             .into_iter()
@@ -101,7 +101,7 @@ fn Picker(board: BoardState, state: TaskState, act: Act, picking: RwSignal<bool>
                 }
             })
             .collect_view()
-            .into_any()
+            .erase()
     };
     view! {
         <form class="picker" method="post" action=AddDependency::url() on:submit=send
@@ -110,8 +110,8 @@ fn Picker(board: BoardState, state: TaskState, act: Act, picking: RwSignal<bool>
             <input type="hidden" name="task" value=id.to_string() />
             <input name="other" type="text" autocomplete="off" placeholder="Number or words of a ticket" aria-label="Ticket that this one waits for"
                 node_ref=node on:input=move |ev| words.set(event_target_value(&ev)) />
-            <ul role="list">{offers}</ul>
+            <ul role="list">{dynamic(offers)}</ul>
         </form>
     }
-    .into_any()
+    .erase()
 }

@@ -9,7 +9,7 @@ use crate::{
     live::use_live,
     model::task::TaskHead,
     pages::{FormError, board::{BoardState, end_of}},
-    ui::{Act, Ago, Avatar, PriorityMark, StatusMark},
+    ui::{Act, Ago, Avatar, Erase, PriorityMark, StatusMark, dynamic},
 };
 
 /// All fields.
@@ -35,8 +35,8 @@ pub fn Fields(board: BoardState, state: TaskState, status: Memo<Status>, act: Ac
         view! {
             <form class="row" method="post" action=MoveTask::url() on:submit=|ev| ev.prevent_default()>
                 <input type="hidden" name="task" value=id.to_string() />
-                {move || (status.get() == Status::Done).then(|| view! { <input type="hidden" name="reopen" value="true" /> })}
-                {move || view! { <StatusMark status=status.get() /> }}
+                {dynamic(move || (status.get() == Status::Done).then(|| view! { <input type="hidden" name="reopen" value="true" /> }))}
+                {dynamic(move || view! { <StatusMark status=status.get() /> })}
                 <select name="to" aria-label="Status" prop:value=move || status.get().word() on:change=go>{options}</select>
                 <button class="btn s nojs-only">"Move"</button>
             </form>
@@ -45,7 +45,7 @@ pub fn Fields(board: BoardState, state: TaskState, status: Memo<Status>, act: Ac
     let priority = {
         let options = choices(Priority::ALL.iter().map(|p| (p.word(), p.label())), first.priority.word());
         view! {
-            {move || view! { <PriorityMark priority=task.with(|t| t.priority) /> }}
+            {dynamic(move || view! { <PriorityMark priority=task.with(|t| t.priority) /> })}
             <select aria-label="Priority" prop:value=move || task.with(|t| t.priority.word())
                 on:change=move |ev| save.run((Field::Priority, event_target_value(&ev)))>{options}</select>
         }
@@ -69,7 +69,7 @@ pub fn Fields(board: BoardState, state: TaskState, status: Memo<Status>, act: Ac
             <input type="checkbox" checked=first.needs_review prop:checked=move || task.with(|t| t.needs_review)
                 on:change=move |ev| save.run((Field::NeedsReview, event_target_checked(&ev).to_string())) />
             <span class="knob" aria-hidden="true"></span>
-            <span class="mut">{move || if task.with(|t| t.needs_review) { "A person looks before it is done" } else { "Not needed" }}</span>
+            <span class="mut">{dynamic(move || if task.with(|t| t.needs_review) { "A person looks before it is done" } else { "Not needed" })}</span>
         </label>
     };
     let pull = move || {
@@ -97,14 +97,14 @@ pub fn Fields(board: BoardState, state: TaskState, status: Memo<Status>, act: Ac
             <dt>"Assignee"</dt><dd>{text(Field::Assignee, "Assignee", "Nobody", |t| t.assignee.clone().unwrap_or_default())}</dd>
             <dt>"Tags"</dt><dd>{text(Field::Tags, "Tags", "None; separate with commas", |t| t.tags.join(", "))}</dd>
             <dt>"Review"</dt><dd>{review}</dd>
-            {branch}{pull}{ended}
+            {dynamic(branch)}{dynamic(pull)}{dynamic(ended)}
         </dl>
     }
-    .into_any()
+    .erase()
 }
 
 fn choices<'a>(all: impl Iterator<Item = (&'a str, &'a str)>, now: &str) -> Vec<AnyView> {
-    all.map(|(word, label)| view! { <option value=word.to_owned() selected=word == now>{label.to_owned()}</option> }.into_any()).collect()
+    all.map(|(word, label)| view! { <option value=word.to_owned() selected=word == now>{label.to_owned()}</option> }.erase()).collect()
 }
 
 /// The agent at work, with what it does right now.

@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use super::state::TaskState;
 use crate::{
     model::task::{ActivityItem, RunItem},
-    ui::{Ago, Avatar, duration, use_clock},
+    ui::{Ago, Avatar, Erase, duration, dynamic, use_clock},
 };
 
 /// The runs, newest first.
@@ -38,7 +38,7 @@ fn run(run: RunItem) -> impl IntoView {
                 <Avatar role=run.role busy=run.outcome.is_none() />
                 <b>{run.role.label()}</b><span class="mut">{format!("attempt {}", run.attempt)}</span>{model}
                 <span class="grow"></span>
-                <span class=format!("state {class}")>{word}</span><span class="mut">{span}</span>
+                <span class=format!("state {class}")>{word}</span><span class="mut">{dynamic(span)}</span>
             </p>
             {run.last_words.map(|words| view! { <div class="prose last">{words}</div> })}
             <p class="mono mut cut" title=run.session_key.clone()>{run.session_key.clone()}</p>
@@ -51,11 +51,11 @@ fn run(run: RunItem) -> impl IntoView {
 pub fn Activity(state: TaskState) -> impl IntoView {
     view! {
         <details class="log">
-            <summary>"Activity"<span class="mut">{move || state.activity.with(Vec::len)}</span></summary>
-            <ul role="list">{move || state.activity.get().into_iter().map(line).collect_view()}</ul>
+            <summary>"Activity"<span class="mut">{dynamic(move || state.activity.with(Vec::len))}</span></summary>
+            <ul role="list">{dynamic(move || state.activity.get().into_iter().map(line).collect_view())}</ul>
         </details>
     }
-    .into_any()
+    .erase()
 }
 
 fn line(item: ActivityItem) -> impl IntoView {

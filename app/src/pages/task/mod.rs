@@ -16,10 +16,9 @@ use leptos::{html, prelude::*};
 use super::{Empty, board::BoardState};
 use crate::{
     api::load_task,
-    error::Class,
+    error::{AppError, Class},
     live::use_live,
-    model::task::TaskPage,
-    ui::{Ago, Icon, StatusMark, use_act},
+    ui::{Ago, Erase, Icon, StatusMark, dynamic, use_act},
 };
 use state::TaskState;
 
@@ -71,15 +70,18 @@ pub fn TaskPanel(
                     move || {
                         let close = close.clone();
                         Suspend::new(async move {
-                            match task.await {
-                                Ok(page) => view! { <Ticket board page close leave /> }.into_any(),
+                            let state = task.await.and_then(|load| {
+                                TaskState::new(&load).map(|state| (state, load.version)).ok_or_else(AppError::not_understood)
+                            });
+                            match state {
+                                Ok((state, version)) => view! { <Ticket board state version close leave /> }.erase(),
                                 Err(error) => {
                                     let title = if error.class == Class::NotFound { "No such ticket" } else { "This ticket could not be loaded" };
                                     view! {
                                         <header><span class="grow"></span><Close close /></header>
                                         <Empty icon="compass" title text=error.sentence />
                                     }
-                                    .into_any()
+                                    .erase()
                                 }
                             }
                         })
@@ -88,7 +90,7 @@ pub fn TaskPanel(
             </Suspense>
         </aside>
     }
-    .into_any()
+    .erase()
 }
 
 #[component]
@@ -105,9 +107,7 @@ fn Loading(close: String) -> impl IntoView {
 }
 
 #[component]
-fn Ticket(board: BoardState, page: TaskPage, close: String, leave: Callback<()>) -> impl IntoView {
-    let version = page.version;
-    let state = TaskState::new(page);
+fn Ticket(board: BoardState, state: TaskState, version: u64, close: String, leave: Callback<()>) -> impl IntoView {
     let task = state.task;
     let (id, project, number) = task.with_untracked(|t| (t.id, t.project, t.number));
     use_live().watch(Query::Task { project, task: id }, version, Rc::new(state));
@@ -133,20 +133,20 @@ fn Ticket(board: BoardState, page: TaskPage, close: String, leave: Callback<()>)
     });
     view! {
         <header>
-            {move || view! { <StatusMark status=status.get() /> }}
+            {dynamic(move || view! { <StatusMark status=status.get() /> })}
             <span class="mono">{format!("T-{number}")}</span>
             <span class="cut">
-                {move || status.get().label()}" · "{move || view! { <Ago at=task.with(|t| t.since) long=true /> }}
+                {dynamic(move || status.get().label())}" · "{dynamic(move || view! { <Ago at=task.with(|t| t.since) long=true /> })}
             </span>
             <span class="grow"></span>
-            <span class="saving" role="status">{move || (act.busy.get() != 0).then_some("Saving…")}</span>
+            <span class="saving" role="status">{dynamic(move || (act.busy.get() != 0).then_some("Saving…"))}</span>
             <Close close />
         </header>
         <div class="body">
-            {gone}
+            {dynamic(gone)}
             <words::TitleEdit state act />
             <talk::Questions state act />
-            {why}
+            {dynamic(why)}
             <fields::Fields board state status act />
             <words::DescriptionEdit state act />
             <edges::Edges board state act />
@@ -154,12 +154,12 @@ fn Ticket(board: BoardState, page: TaskPage, close: String, leave: Callback<()>)
             <history::Runs state />
             <history::Activity state />
             <p class="foot">
-                <span class="mut">"Made "{move || view! { <Ago at=task.with(|t| t.created_at) long=true /> }}</span>
+                <span class="mut">"Made "{dynamic(move || view! { <Ago at=task.with(|t| t.created_at) long=true /> })}</span>
                 <span class="grow"></span>
                 <button type="button" class="btn s q bad js-only" on:click=move |_| deleting.set(true)><Icon name="trash" />"Delete"</button>
             </p>
         </div>
-        {move || deleting.get().then(|| view! { <super::board::DeleteTicket state=board task=id done=deleted /> })}
+        {dynamic(move || deleting.get().then(|| view! { <super::board::DeleteTicket state=board task=id done=deleted /> }))}
     }
-    .into_any()
+    .erase()
 }

@@ -4,8 +4,11 @@ use clutch_domain::time::Millis;
 use leptos::prelude::*;
 
 use crate::{
-    live::{Sink, read},
-    model::task::{ActivityItem, CommentItem, EdgeItem, RunItem, SignalItem, TaskHead, TaskPage},
+    live::{Sink, fill, part, read},
+    model::{
+        task::{ActivityItem, CommentItem, EdgeItem, RunItem, SignalItem, TaskHead},
+        wire::Loaded,
+    },
 };
 
 /// The panel's state; `Copy`, so every handler can have it.
@@ -28,17 +31,19 @@ pub struct TaskState {
 }
 
 impl TaskState {
-    /// The state that shows `page`.
-    pub fn new(page: TaskPage) -> Self {
-        Self {
-            task: RwSignal::new(page.task),
+    /// The state that shows a first load; `None` when that is not of a ticket.
+    pub fn new(load: &Loaded) -> Option<Self> {
+        let state = Self {
+            task: RwSignal::new(part(load, "task")?),
             gone: RwSignal::new(false),
-            comments: RwSignal::new(page.comments),
-            signals: RwSignal::new(page.signals),
-            runs: RwSignal::new(page.runs),
-            activity: RwSignal::new(page.activity),
-            edges: RwSignal::new(page.edges),
-        }
+            comments: RwSignal::new(Vec::new()),
+            signals: RwSignal::new(Vec::new()),
+            runs: RwSignal::new(Vec::new()),
+            activity: RwSignal::new(Vec::new()),
+            edges: RwSignal::new(Vec::new()),
+        };
+        fill(&state, load);
+        Some(state)
     }
 }
 
@@ -79,11 +84,12 @@ const fn newest(at: Millis) -> i64 {
 fn put<T: Item>(list: RwSignal<Vec<T>>, item: Option<T>) {
     let Some(item) = item else { return };
     list.update(|items| {
-        match items.iter().position(|old| old.id() == item.id()) {
-            Some(at) => items[at] = item,
-            None => items.push(item),
+        let name = item.id();
+        if let Some(at) = items.iter().position(|old| old.id() == name) {
+            items.remove(at);
         }
-        items.sort_by_key(Item::order);
+        let at = items.partition_point(|old| old.order() <= item.order());
+        items.insert(at, item);
     });
 }
 

@@ -11,7 +11,7 @@ use crate::{
     api::{AddComment, AnswerSignal, add_comment, answer_signal},
     model::task::{CommentItem, SignalItem},
     pages::{FormError, FormText, board::send_on_ctrl_enter},
-    ui::{Act, Ago, Drafts, Icon},
+    ui::{Act, Ago, Drafts, Erase, Icon, dynamic},
 };
 
 /// Questions that wait, each with the form of its answer.
@@ -52,7 +52,7 @@ fn Question(signal: SignalItem, act: Act) -> impl IntoView {
             </form>
         </section>
     }
-    .into_any()
+    .erase()
 }
 
 /// Comments and answered questions in the order of time, and the composer.
@@ -60,8 +60,8 @@ fn Question(signal: SignalItem, act: Act) -> impl IntoView {
 pub fn Thread(state: TaskState, act: Act) -> impl IntoView {
     let (id, number) = state.task.with_untracked(|t| (t.id, t.number));
     let entries = move || {
-        let mut all: Vec<(i64, AnyView)> = state.comments.with(|c| c.iter().map(|c| (c.at.0, comment(c).into_any())).collect());
-        state.signals.with(|s| all.extend(s.iter().filter(|s| !s.waits).map(|s| (s.at.0, signal(s).into_any()))));
+        let mut all: Vec<(i64, AnyView)> = state.comments.with(|c| c.iter().map(|c| (c.at.0, comment(c).erase())).collect());
+        state.signals.with(|s| all.extend(s.iter().filter(|s| !s.waits).map(|s| (s.at.0, signal(s).erase()))));
         all.sort_by_key(|(at, _)| *at);
         all.into_iter().map(|(_, view)| view).collect_view()
     };
@@ -77,8 +77,8 @@ pub fn Thread(state: TaskState, act: Act) -> impl IntoView {
     };
     view! {
         <section class="thread" aria-labelledby="comments">
-            <h3 class="sec" id="comments">"Comments"<span class="mut">{move || state.comments.with(Vec::len)}</span></h3>
-            <div>{entries}</div>
+            <h3 class="sec" id="comments">"Comments"<span class="mut">{dynamic(move || state.comments.with(Vec::len))}</span></h3>
+            <div>{dynamic(entries)}</div>
             <form class="composer" method="post" action=AddComment::url() node_ref=form on:submit=send on:keydown=send_on_ctrl_enter>
                 <FormError path=AddComment::PATH />
                 <input type="hidden" name="task" value=id.to_string() />
@@ -90,7 +90,7 @@ pub fn Thread(state: TaskState, act: Act) -> impl IntoView {
             </form>
         </section>
     }
-    .into_any()
+    .erase()
 }
 
 fn comment(c: &CommentItem) -> impl IntoView + use<> {

@@ -6,7 +6,7 @@ use super::state::TaskState;
 use crate::{
     api::{Field, edit_task},
     pages::FormText,
-    ui::{Act, Drafts, Icon},
+    ui::{Act, Drafts, Erase, Icon, dynamic},
 };
 
 /// The title.
@@ -15,15 +15,15 @@ pub fn TitleEdit(state: TaskState, act: Act) -> impl IntoView {
     let editing = RwSignal::new(false);
     let task = state.task;
     view! {
-        {move || if editing.get() {
-            view! { <Edit state act field=Field::Title editing /> }.into_any()
+        {dynamic(move || if editing.get() {
+            view! { <Edit state act field=Field::Title editing /> }.erase()
         } else {
             view! {
                 <h2 class="title">
-                    <button type="button" title="Edit the title" on:click=move |_| editing.set(true)>{move || task.with(|t| t.title.clone())}</button>
+                    <button type="button" title="Edit the title" on:click=move |_| editing.set(true)>{dynamic(move || task.with(|t| t.title.clone()))}</button>
                 </h2>
-            }.into_any()
-        }}
+            }.erase()
+        })}
     }
 }
 
@@ -34,8 +34,8 @@ pub fn DescriptionEdit(state: TaskState, act: Act) -> impl IntoView {
     let task = state.task;
     view! {
         <section aria-label="Description">
-            {move || if editing.get() {
-                view! { <Edit state act field=Field::Description editing /> }.into_any()
+            {dynamic(move || if editing.get() {
+                view! { <Edit state act field=Field::Description editing /> }.erase()
             } else {
                 match task.with(|t| t.description.clone()) {
                     Some(text) => view! {
@@ -43,12 +43,12 @@ pub fn DescriptionEdit(state: TaskState, act: Act) -> impl IntoView {
                             <div class="prose">{text}</div>
                             <button type="button" class="icon-btn js-only" aria-label="Edit the description" on:click=move |_| editing.set(true)><Icon name="edit" /></button>
                         </div>
-                    }.into_any(),
+                    }.erase(),
                     None => view! {
                         <button type="button" class="add js-only" on:click=move |_| editing.set(true)><Icon name="plus" />"Add a description"</button>
-                    }.into_any(),
+                    }.erase(),
                 }
-            }}
+            })}
         </section>
     }
 }
@@ -112,5 +112,5 @@ fn Edit(state: TaskState, act: Act, field: Field, editing: RwSignal<bool>) -> im
             </div>
         </form>
     }
-    .into_any()
+    .erase()
 }

@@ -34,7 +34,8 @@ fn a_claim_is_the_run() {
 
 #[test]
 fn a_claim_that_does_not_fit_any_more_is_refused() {
-    let table: &[(&str, Refusal, fn(&mut Bench, clutch_domain::id::TaskId))] = &[
+    type Before = fn(&mut Bench, clutch_domain::id::TaskId);
+    let table: &[(&str, Refusal, Before)] = &[
         ("moved away", Refusal::NotReady, |b, t| b.person(&relocate(t, Status::Backlog)).unwrap()),
         ("another ordinal", Refusal::NotReady, |b, t| {
             let run = b.start(t);
@@ -80,7 +81,8 @@ fn of_two_claims_from_one_look_only_one_is_applied() {
 
 #[test]
 fn a_claim_does_not_survive_what_it_was_not_allowed_to_overlook() {
-    let table: &[(&str, fn(&mut Bench))] = &[
+    type Meanwhile = fn(&mut Bench);
+    let table: &[(&str, Meanwhile)] = &[
         ("pause", |b| b.person(&Command::PauseLoop(b.project, true)).unwrap()),
         ("switch", |b| b.patch(ProjectPatch { work_loop_enabled: Some(false), ..ProjectPatch::default() })),
         ("lease", |b| b.run(&crate::bench::hold("server-2", None, true)).unwrap()),

@@ -130,8 +130,8 @@ fn roles_without_a_limit_of_their_own_share_the_projects() {
 
 #[test]
 fn every_ready_task_that_does_not_start_has_a_reason() {
-    type World0 = World;
-    let table: Vec<(&str, fn(&mut World0, &mut Policy))> = vec![
+    type Hinder = fn(&mut World, &mut Policy);
+    let table: Vec<(&str, Hinder)> = vec![
         ("The work loop is switched off for this server (WORK_LOOP_ENABLED).", |_, p| p.enabled = false),
         ("The loop is paused in this project.", |w, _| {
             let project = w.projects[0].project.id;

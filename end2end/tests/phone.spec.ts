@@ -1,0 +1,61 @@
+// A phone, 390 pixels wide: one column at a time, nothing sticks out.
+import { devices } from "@playwright/test";
+import { expect, freshProject, test } from "../support/fixtures.ts";
+import { card, cardIn, column, openPanel, panel } from "../support/look.ts";
+
+const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2, userAgent: devices["Pixel 7"].userAgent };
+
+test("home, board, dialog and panel fit, and the columns are one tap away", async ({ alone, visitor }) => {
+  const project = await freshProject(alone, "A project with rather a long name for a phone");
+  await alone.createTask(project, "Ready first", { status: "ready" });
+  await alone.createTask(project, "A title that is long enough to need two or three lines on a small screen, and has averylongwordwithoutanyspaceinitsothatitmustbreaksomewhere", { status: "backlog" });
+  const me = await visitor(PHONE);
+  const { page } = me;
+  const fits = async (what: string) => {
+    expect(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth), `${what} scrolls sideways`).toBeLessThanOrEqual(0);
+    await me.accessible();
+  };
+  await me.open(alone.url);
+  await fits("home");
+  await page.getByRole("button", { name: "Menu" }).click();
+  await expect(page.getByRole("navigation", { name: "Projects" }).getByRole("link", { name: project.name })).toBeInViewport();
+  await fits("the drawer");
+  await page.getByRole("navigation", { name: "Projects" }).getByRole("link", { name: project.name }).click();
+  await me.live();
+
+  // First the column where something happens.
+  await expect(cardIn(page, "Ready", "Ready first")).toBeInViewport();
+  await expect(column(page, "Backlog")).not.toBeInViewport({ ratio: 0.1 });
+  const width = (await column(page, "Ready").boundingBox())!.width;
+  expect(width).toBeGreaterThan(330);
+  expect(width).toBeLessThanOrEqual(390);
+  await fits("the board");
+  const tabs = page.getByRole("group", { name: "Columns" });
+  await tabs.getByRole("button", { name: /Backlog/ }).click();
+  await expect(column(page, "Backlog")).toBeInViewport({ ratio: 0.9 });
+  await expect(column(page, "Ready")).not.toBeInViewport({ ratio: 0.1 });
+  await fits("the backlog");
+
+  await page.getByRole("link", { name: "New Ticket", exact: true }).click();
+  await expect(page.getByRole("dialog", { name: "New ticket" })).toBeVisible();
+  await fits("the dialog");
+  await page.getByRole("dialog", { name: "New ticket" }).getByRole("link", { name: "Close" }).click();
+
+  await tabs.getByRole("button", { name: /Ready/ }).click();
+  await openPanel(page, "Ready first");
+  await expect.poll(async () => (await panel(page).boundingBox())?.width).toBe(390);
+  await fits("the panel");
+  await panel(page).getByRole("link", { name: "Close" }).click();
+  await expect(card(page, "Ready first")).toBeVisible();
+});
+
+test("a finger moves a card by its menu", async ({ alone, visitor }) => {
+  const project = await freshProject(alone, "Tap");
+  await alone.createTask(project, "Tap me", { status: "ready" });
+  const me = await visitor(PHONE);
+  const page = await me.open(`${alone.url}/projects/${project.slug}/board`);
+  await card(page, "Tap me").getByRole("button", { name: /^Actions for T-/ }).tap();
+  await expect(page.getByRole("menu")).toBeInViewport({ ratio: 1 });
+  await page.getByRole("menuitem", { name: "Blocked" }).tap();
+  await expect(cardIn(page, "Blocked", "Tap me")).toBeAttached();
+});

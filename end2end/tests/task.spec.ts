@@ -1,0 +1,237 @@
+// The panel of a ticket.
+import type { Board, Project, Task } from "../support/board.ts";
+import { expect, freshProject, test } from "../support/fixtures.ts";
+import { card, cardIn, openPanel, panel, toasts } from "../support/look.ts";
+import { until } from "../support/until.ts";
+
+async function withTasks(board: Board, names: string[]): Promise<{ project: Project; tasks: Task[]; address: string }> {
+  const project = await freshProject(board, "Panel");
+  const tasks: Task[] = [];
+  for (const name of names) tasks.push(await board.createTask(project, name));
+  return { project, tasks, address: `${board.url}/projects/${project.slug}/board` };
+}
+
+test("a link to a ticket is whole before any code runs", async ({ alone, visitor }) => {
+  const { tasks: [task], address } = await withTasks(alone, ["Oil the hinge"]);
+  await alone.call("PATCH", `/tasks/${task.id}`, { description: "It squeaks at night." });
+  await alone.call("POST", `/tasks/${task.id}/comments`, { content: "I hear it too.", author: "ada", author_type: "human" });
+  for (const name of [`T-${task.number}`, String(task.number), task.id]) {
+    const html = await (await fetch(`${address}?task=${name}`, { headers: { accept: "text/html" } })).text();
+    for (const words of ["Oil the hinge", "It squeaks at night.", "I hear it too."]) expect(html, name).toContain(words);
+  }
+  const me = await visitor();
+  await me.open(`${address}?task=T-${task.number}`);
+  await expect(panel(me.page).getByRole("button", { name: "Oil the hinge" })).toBeVisible();
+  await me.accessible();
+  await me.page.emulateMedia({ colorScheme: "dark" });
+  await me.accessible();
+  await me.page.keyboard.press("Escape");
+  await expect(panel(me.page)).toHaveCount(0);
+  await expect(me.page).toHaveURL(address);
+  await me.page.goBack();
+  await expect(panel(me.page)).toBeVisible();
+});
+
+test("a ticket that is not there says so in its panel", async ({ alone, visitor }) => {
+  const { address } = await withTasks(alone, []);
+  const me = await visitor();
+  me.expectTrouble(/404/);
+  await me.open(`${address}?task=T-99999`);
+  await expect(panel(me.page).getByRole("heading", { name: "No such ticket" })).toBeVisible();
+  await panel(me.page).getByRole("link", { name: "Close" }).click();
+  await expect(panel(me.page)).toHaveCount(0);
+});
+
+test("title and description: unsaved words survive what others change, and a reload", async ({ alone, visitor }) => {
+  const { tasks: [task], address } = await withTasks(alone, ["Oil the hinge"]);
+  const a = await visitor(), b = await visitor();
+  await a.open(address);
+  await b.open(address);
+  const mine = await openPanel(a.page, "Oil the hinge"), theirs = await openPanel(b.page, "Oil the hinge");
+
+  await mine.getByRole("button", { name: "Oil the hinge" }).click();
+  await mine.getByLabel("Title").fill("Oil both hinges");
+  await mine.getByRole("button", { name: "Add a description" }).click();
+  await mine.getByLabel("Description").last().fill("Half a thought");
+  // Somebody else changes the same ticket meanwhile.
+  await alone.call("PATCH", `/tasks/${task.id}`, { priority: "urgent", description: "From elsewhere" });
+  await alone.call("POST", `/tasks/${task.id}/comments`, { content: "Which oil?", author: "bob", author_type: "human" });
+  await expect(mine.getByLabel("Priority", { exact: true })).toHaveValue("urgent");
+  await expect(mine.getByRole("region", { name: /^Comments/ })).toContainText("Which oil?");
+  await expect(mine.getByLabel("Title")).toHaveValue("Oil both hinges");
+  await expect(mine.getByRole("textbox", { name: "Description" })).toHaveValue("Half a thought");
+  await expect(theirs).toContainText("From elsewhere");
+  await a.accessible();
+
+  await a.page.reload();
+  await a.live();
+  await mine.getByRole("button", { name: "Oil the hinge" }).click();
+  await expect(mine.getByLabel("Title")).toHaveValue("Oil both hinges");
+  await mine.getByLabel("Title").press("Enter");
+  for (const { page } of [a, b]) {
+    await expect(panel(page).getByRole("button", { name: "Oil both hinges" })).toBeVisible();
+    await expect(cardIn(page, "Backlog", "Oil both hinges")).toBeVisible();
+  }
+  await mine.getByRole("button", { name: "Edit the description" }).click();
+  const description = mine.getByRole("textbox", { name: "Description" });
+  await expect(description).toHaveValue("Half a thought");
+  await description.fill("A whole thought");
+  await description.press("Control+Enter");
+  await expect(theirs).toContainText("A whole thought");
+
+  // Escape gives up and forgets.
+  await mine.getByRole("button", { name: "Oil both hinges" }).click();
+  await mine.getByLabel("Title").fill("Nonsense");
+  await mine.getByLabel("Title").press("Escape");
+  await expect(mine.getByRole("button", { name: "Oil both hinges" })).toBeVisible();
+  await mine.getByRole("button", { name: "Oil both hinges" }).click();
+  await expect(mine.getByLabel("Title")).toHaveValue("Oil both hinges");
+  expect((await alone.task(task.id)).title).toBe("Oil both hinges");
+});
+
+test("an empty title is refused in words", async ({ alone, visitor }) => {
+  const { tasks: [task], address } = await withTasks(alone, ["Keep me"]);
+  const me = await visitor();
+  me.expectTrouble(/400/);
+  await me.open(address);
+  const opened = await openPanel(me.page, "Keep me");
+  await opened.getByRole("button", { name: "Keep me" }).click();
+  await opened.getByLabel("Title").fill("   ");
+  await opened.getByRole("button", { name: "Save" }).click();
+  await expect(toasts(me.page)).toContainText("A task needs a title.");
+  expect((await alone.task(task.id)).title).toBe("Keep me");
+});
+
+test("fields are saved as they are chosen, and seen in another window", async ({ alone, visitor }) => {
+  const { tasks: [task], address } = await withTasks(alone, ["Choose"]);
+  const a = await visitor(), b = await visitor();
+  await a.open(address);
+  await b.open(address);
+  const mine = await openPanel(a.page, "Choose"), theirs = await openPanel(b.page, "Choose");
+  await mine.getByLabel("Priority", { exact: true }).selectOption("High");
+  await expect(theirs.getByLabel("Priority", { exact: true })).toHaveValue("high");
+  await mine.getByLabel("Role").selectOption("Research");
+  await expect(card(b.page, "Choose")).toContainText("Research");
+  await mine.getByLabel("Assignee").fill("ada");
+  await mine.getByLabel("Assignee").press("Tab");
+  await expect(theirs.getByLabel("Assignee")).toHaveValue("ada");
+  await mine.getByLabel("Tags").fill("garden, birds");
+  await mine.getByLabel("Tags").press("Tab");
+  await expect(card(b.page, "Choose")).toContainText("garden");
+  await mine.getByText("Not needed").click();
+  await expect(theirs.getByText("A person looks before it is done")).toBeVisible();
+  // Cleared again.
+  await mine.getByLabel("Assignee").fill("");
+  await mine.getByLabel("Assignee").press("Tab");
+  await expect(theirs.getByLabel("Assignee")).toHaveValue("");
+  await mine.getByLabel("Status").selectOption("In review");
+  await expect(cardIn(b.page, "In review", "Choose")).toContainText("Your review is wanted");
+  // The log says who did it.
+  await mine.getByText("Activity").click();
+  await expect(mine.locator(".log")).toContainText("You moved it from Backlog to In review");
+  await a.accessible();
+  const kept = await alone.task(task.id);
+  expect(kept.status).toBe("in_review");
+});
+
+test("dependencies: added, named on both sides, cycles refused in words, removed", async ({ alone, visitor }) => {
+  const { tasks: [walls, roof], address } = await withTasks(alone, ["Build the walls", "Build the roof"]);
+  const me = await visitor();
+  me.expectTrouble(/400/);
+  await me.open(address);
+  const opened = await openPanel(me.page, "Build the roof");
+  await opened.getByRole("button", { name: "Add a ticket that this one waits for" }).click();
+  await opened.getByRole("textbox", { name: "Ticket that this one waits for" }).fill("walls");
+  await me.accessible();
+  await opened.getByRole("button", { name: /Build the walls/ }).click();
+  const waits = opened.getByRole("region", { name: "Waits for" });
+  await expect(waits.getByRole("link", { name: /Build the walls/ })).toBeVisible();
+  await expect(card(me.page, "Build the roof").getByRole("img", { name: "Waits for 1 tickets" })).toBeVisible();
+  await expect(card(me.page, "Build the walls").getByRole("img", { name: "1 tickets wait for this one" })).toBeVisible();
+
+  // The other way round would be a circle.
+  await waits.getByRole("link", { name: /Build the walls/ }).click();
+  await expect(opened.getByRole("button", { name: "Build the walls", exact: true })).toBeVisible();
+  await expect(opened.getByRole("heading", { name: "Blocks" })).toBeVisible();
+  await opened.getByRole("button", { name: "Add a ticket that this one waits for" }).click();
+  await opened.getByRole("textbox", { name: "Ticket that this one waits for" }).fill(`T-${roof.number}`);
+  await opened.getByRole("textbox", { name: "Ticket that this one waits for" }).press("Enter");
+  await expect(toasts(me.page)).toContainText("Adding this dependency would create a cycle");
+
+  await alone.call("GET", `/tasks/${walls.id}/dependencies`);
+  await card(me.page, "Build the roof").getByRole("link", { name: "Build the roof" }).click();
+  await opened.getByRole("button", { name: `Do not wait for T-${walls.number}` }).click();
+  await expect(opened.getByText("Nothing: it can start when it is Ready.")).toBeVisible();
+  await expect(card(me.page, "Build the roof").getByRole("img", { name: /^Waits for/ })).toHaveCount(0);
+});
+
+test("comments are seen in two windows as they come", async ({ alone, visitor }) => {
+  const { tasks: [task], address } = await withTasks(alone, ["Talk about it"]);
+  const a = await visitor(), b = await visitor();
+  await a.open(`${address}?task=T-${task.number}`);
+  await b.open(`${address}?task=T-${task.number}`);
+  const thread = (window: typeof a) => panel(window.page).getByRole("region", { name: /^Comments/ });
+  await thread(a).getByLabel("Comment", { exact: true }).fill("Shall we?\n<b>yes</b>");
+  await thread(a).getByRole("button", { name: "Comment", exact: true }).click();
+  for (const window of [a, b]) await expect(thread(window).getByRole("article")).toContainText("<b>yes</b>");
+  await expect(thread(a).getByLabel("Comment", { exact: true })).toHaveValue("");
+  await thread(b).getByLabel("Comment", { exact: true }).fill("Let us.");
+  await thread(b).getByLabel("Comment", { exact: true }).press("Control+Enter");
+  await expect(thread(a).getByRole("article")).toHaveCount(2);
+  await expect(thread(a).getByRole("article").last()).toContainText("Let us.");
+  const comments = await alone.comments(task.id);
+  expect(comments.map((comment) => comment.author_type)).toEqual(["human", "human"]);
+});
+
+test("a ticket is deleted after a question, and other windows see it go", async ({ alone, visitor }) => {
+  const { project, tasks: [task], address } = await withTasks(alone, ["Short-lived"]);
+  const a = await visitor(), b = await visitor();
+  await a.open(address);
+  await b.open(`${address}?task=T-${task.number}`);
+  const opened = await openPanel(a.page, "Short-lived");
+  await opened.getByRole("button", { name: "Delete" }).click();
+  const question = a.page.getByRole("dialog", { name: `Delete T-${task.number}?` });
+  await expect(question).toContainText("This cannot be undone.");
+  await a.accessible();
+  await question.getByRole("button", { name: "Cancel" }).click();
+  expect(await alone.tasks(project)).toHaveLength(1);
+  await opened.getByRole("button", { name: "Delete" }).click();
+  await question.getByRole("button", { name: "Delete" }).click();
+  await expect(card(a.page, "Short-lived")).toHaveCount(0);
+  await expect(panel(a.page)).toHaveCount(0);
+  await expect(card(b.page, "Short-lived")).toHaveCount(0);
+  await expect(panel(b.page)).toContainText("This ticket was deleted.");
+  await until("it is gone", async () => (await alone.tasks(project)).length === 0);
+});
+
+test("a form that is filled in before our code arrives keeps its words", async ({ alone, visitor }) => {
+  const { address } = await withTasks(alone, []);
+  const me = await visitor();
+  // The code arrives when the test says so.
+  let release = () => {};
+  const held = new Promise<void>((resolve) => { release = resolve; });
+  await me.page.route(/\.wasm/, async (route) => {
+    await held;
+    await route.continue();
+  });
+  await me.page.goto(`${address}?new`);
+  const dialog = me.page.getByRole("dialog", { name: "New ticket" });
+  await dialog.getByLabel("Title").fill("Typed early");
+  release();
+  await me.live();
+  await expect(dialog.getByLabel("Title")).toHaveValue("Typed early");
+  await dialog.getByRole("button", { name: "Create ticket" }).click();
+  await expect(card(me.page, "Typed early")).toBeVisible();
+});
+
+test("a form that is sent before our code arrives is posted by the browser itself", async ({ alone, visitor }) => {
+  const { address } = await withTasks(alone, []);
+  const me = await visitor();
+  await me.page.route(/\.wasm/, () => {}); // never arrives
+  await me.page.goto(`${address}?new`);
+  const dialog = me.page.getByRole("dialog", { name: "New ticket" });
+  await dialog.getByLabel("Title").fill("Sent early");
+  await dialog.getByRole("button", { name: "Create ticket" }).click();
+  await expect(card(me.page, "Sent early")).toBeVisible();
+  await me.page.unrouteAll({ behavior: "ignoreErrors" });
+});
