@@ -216,7 +216,7 @@ test("nothing is public", async () => {
   const seen: string[] = [];
   for (const [path, load] of Object.entries(modules)) {
     for (const [name, thing] of Object.entries((await load()) as Record<string, object>)) {
-      if (!["isQuery", "isMutation", "isAction", "isHttp"].some((mark) => mark in thing)) continue;
+      if (typeof thing !== "function" || !["isQuery", "isMutation", "isAction", "isHttp"].some((mark) => mark in thing)) continue;
       seen.push(name);
       expect("isInternal" in thing && thing.isInternal === true && !("isPublic" in thing), `${path}: ${name}`).toBe(true);
     }
