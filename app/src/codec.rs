@@ -6,10 +6,7 @@
 
 use std::fmt;
 
-use leptos::server_fn::{
-    Bytes, ContentType, Decodes, Encodes, Format, FormatType,
-    codec::Post,
-};
+use leptos::server_fn::{Bytes, ContentType, Decodes, Encodes, Format, FormatType, codec::Post};
 use serde::{Serialize, de::DeserializeOwned};
 
 /// JSON, read from text.

@@ -1,6 +1,11 @@
 //! The document around the app: head, sprite of icons, and the content security policy.
 
-use leptos::{config::LeptosOptions, hydration::{AutoReload, HydrationScripts}, nonce::use_nonce, prelude::*};
+use leptos::{
+    config::LeptosOptions,
+    hydration::{AutoReload, HydrationScripts},
+    nonce::use_nonce,
+    prelude::*,
+};
 use leptos_meta::{HashedStylesheet, MetaTags};
 
 use crate::App;

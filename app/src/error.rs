@@ -1,8 +1,6 @@
 //! What a server function answers when it does not do what was asked.
 
-use leptos::server_fn::{
-    error::{FromServerFnError, ServerFnErrorErr},
-};
+use leptos::server_fn::error::{FromServerFnError, ServerFnErrorErr};
 use serde::{Deserialize, Serialize};
 
 /// How an answer is meant.
@@ -61,9 +59,11 @@ impl FromServerFnError for AppError {
 
     fn from_server_fn_error(value: ServerFnErrorErr) -> Self {
         match value {
-            ServerFnErrorErr::Request(_) => {
-                Self::new(Class::Away, "no_answer", "The server does not answer. Nothing was changed; try again in a moment.")
-            }
+            ServerFnErrorErr::Request(_) => Self::new(
+                Class::Away,
+                "no_answer",
+                "The server does not answer. Nothing was changed; try again in a moment.",
+            ),
             ServerFnErrorErr::Args(what) | ServerFnErrorErr::MissingArg(what) => {
                 Self::new(Class::Invalid, "bad_request", format!("The form was not understood: {what}."))
             }
@@ -93,7 +93,11 @@ mod on_server {
     impl From<Fault> for AppError {
         fn from(fault: Fault) -> Self {
             tracing::error!(what = %fault.what, "a page's request failed");
-            Self::new(Class::Fault, "fault", "Something went wrong on the server; its log says what. Nothing was changed.")
+            Self::new(
+                Class::Fault,
+                "fault",
+                "Something went wrong on the server; its log says what. Nothing was changed.",
+            )
         }
     }
 

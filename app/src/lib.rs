@@ -8,12 +8,12 @@
 
 pub mod api;
 mod codec;
+#[cfg(feature = "ssr")]
+mod document;
 pub mod error;
 pub mod live;
 pub mod model;
 pub mod pages;
-#[cfg(feature = "ssr")]
-mod document;
 #[cfg(feature = "ssr")]
 pub mod site;
 pub mod ui;

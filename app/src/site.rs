@@ -44,7 +44,8 @@ pub struct SiteSettings {
 /// # Errors
 /// When the server was put together without it; that is our fault, not the caller's.
 pub fn site() -> Result<Site, AppError> {
-    use_context::<Site>().ok_or_else(|| clutch_orchestrator::store::Fault::new("no Site in the context of a server function").into())
+    use_context::<Site>()
+        .ok_or_else(|| clutch_orchestrator::store::Fault::new("no Site in the context of a server function").into())
 }
 
 /// Who opened the page, as far as the server can tell: put into the request's extensions

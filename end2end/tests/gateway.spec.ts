@@ -28,7 +28,7 @@ test("home says that no gateway answers and what to do, and turns green when it 
   const steps = me.page.getByRole("region", { name: /^First steps/ });
   const line = (title: string) => steps.getByRole("listitem").filter({ has: me.page.getByRole("heading", { name: title, exact: true }) });
   await expect(line("Store")).toContainText("Done");
-  await expect(line("Store")).toContainText("SQLite");
+  await expect(line("Store")).toContainText(engine === "convex" ? "Convex" : "SQLite");
   await expect(line("OpenClaw gateway")).toContainText("Needs you");
   await expect(line("OpenClaw gateway")).toContainText(`Nothing answers at ${gateway.url}`);
   await expect(line("OpenClaw gateway").locator("pre")).toHaveText("openclaw gateway run");

@@ -68,7 +68,10 @@ pub async fn serve(State(state): State<AppState>, request: Request) -> Response 
     }
     let site = state.site.clone();
     let options = state.leptos.clone();
-    let page = leptos_axum::render_app_to_stream_with_context(move || provide_context(site.clone()), move || shell(options.clone()));
+    let page = leptos_axum::render_app_to_stream_with_context(
+        move || provide_context(site.clone()),
+        move || shell(options.clone()),
+    );
     let mut response = page(request).await.into_response();
     if response.status() == StatusCode::OK {
         *response.status_mut() = StatusCode::NOT_FOUND;
@@ -77,7 +80,8 @@ pub async fn serve(State(state): State<AppState>, request: Request) -> Response 
 }
 
 fn accepts_brotli(headers: &HeaderMap) -> bool {
-    let accepted = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(','));
+    let accepted =
+        headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(','));
     accepted.map(str::trim).any(|a| a == "br" || (a.starts_with("br;") && !a.ends_with("q=0")))
 }
 
@@ -96,7 +100,9 @@ async fn read(file: &Path, brotli: bool) -> Option<(Vec<u8>, Option<&'static str
 /// A file inside `root`; nothing that climbs out of it.
 fn file_of(root: &Path, path: &str) -> Option<PathBuf> {
     let relative = Path::new(path.trim_start_matches('/'));
-    let inside = relative.components().all(|part| matches!(part, Component::Normal(name) if !name.to_string_lossy().starts_with('.')));
+    let inside = relative
+        .components()
+        .all(|part| matches!(part, Component::Normal(name) if !name.to_string_lossy().starts_with('.')));
     let file = root.join(relative);
     (inside && !path.contains('%') && file.is_file()).then_some(file)
 }
@@ -128,7 +134,9 @@ mod tests {
         std::fs::write(root.join(".secret"), "s").unwrap();
         std::fs::write(dir.path().join("outside"), "o").unwrap();
         assert!(file_of(&root, "/pkg/a.js").is_some());
-        for path in ["/", "/pkg", "/../outside", "/pkg/../../outside", "/.secret", "//outside", "/%2e%2e/outside", "/none"] {
+        for path in
+            ["/", "/pkg", "/../outside", "/pkg/../../outside", "/.secret", "//outside", "/%2e%2e/outside", "/none"]
+        {
             assert!(file_of(&root, path).is_none(), "{path}");
         }
     }

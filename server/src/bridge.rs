@@ -25,7 +25,9 @@ pub async fn follow(office: Arc<Office>, runtime: Arc<dyn AgentRuntime>) {
     loop {
         match events.recv().await {
             Ok(event) => bring(&office, &event).await,
-            Err(RecvError::Lagged(missed)) => tracing::warn!(missed, "the bridge missed events; answers among them are not brought"),
+            Err(RecvError::Lagged(missed)) => {
+                tracing::warn!(missed, "the bridge missed events; answers among them are not brought")
+            }
             Err(RecvError::Closed) => return,
         }
     }

@@ -195,7 +195,9 @@ pub(crate) fn router(state: AppState, door: Door) -> Router {
 /// 200 while the store answers.
 async fn health(State(state): State<AppState>) -> Response {
     match state.office.read(&Default::default()).await {
-        Ok(_) => axum::Json(serde_json::json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") })).into_response(),
+        Ok(_) => {
+            axum::Json(serde_json::json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") })).into_response()
+        }
         Err(fault) => rest::error::Failure::from(fault).into_response(),
     }
 }

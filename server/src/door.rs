@@ -26,7 +26,8 @@ impl Door {
     /// A door for a server that listens on this address.
     pub fn new(address: SocketAddr) -> Self {
         let port = address.port();
-        let mut hosts: Vec<String> = ["127.0.0.1", "localhost", "[::1]"].iter().map(|h| format!("{h}:{port}")).collect();
+        let mut hosts: Vec<String> =
+            ["127.0.0.1", "localhost", "[::1]"].iter().map(|h| format!("{h}:{port}")).collect();
         if address.ip().is_loopback() {
             // `--host 127.0.0.2` is still this machine, and no name leads there by a foreign hand.
             hosts.push(address.to_string());
@@ -44,7 +45,8 @@ impl Door {
         if !peer.ip().to_canonical().is_loopback() {
             return Some("not_loopback");
         }
-        let forwarded = |name: &str| matches!(name, "forwarded" | "x-real-ip" | "via") || name.starts_with("x-forwarded-");
+        let forwarded =
+            |name: &str| matches!(name, "forwarded" | "x-real-ip" | "via") || name.starts_with("x-forwarded-");
         if headers.keys().any(|name| forwarded(name.as_str())) {
             return Some("forwarded");
         }
@@ -65,14 +67,23 @@ impl Door {
             Some(_) => {
                 let mode = headers.get("sec-fetch-mode").and_then(|v| v.to_str().ok());
                 let destination = headers.get("sec-fetch-dest").and_then(|v| v.to_str().ok());
-                if method.is_safe() && mode == Some("navigate") && destination == Some("document") { None } else { Some("cross_site") }
+                if method.is_safe() && mode == Some("navigate") && destination == Some("document") {
+                    None
+                } else {
+                    Some("cross_site")
+                }
             }
         }
     }
 }
 
 /// The layer.
-pub async fn closed(State(door): State<Door>, ConnectInfo(peer): ConnectInfo<SocketAddr>, request: Request, next: Next) -> Response {
+pub async fn closed(
+    State(door): State<Door>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+    next: Next,
+) -> Response {
     match door.refuses(peer, request.method(), request.headers()) {
         None => next.run(request).await,
         Some(code) => {
@@ -121,14 +132,27 @@ mod tests {
             (here, &[ok, ("sec-fetch-site", "none")], None),
             (here, &[ok, ("sec-fetch-site", "cross-site")], Some("cross_site")),
             (here, &[ok, ("sec-fetch-site", "same-site"), ("sec-fetch-mode", "cors")], Some("cross_site")),
-            (here, &[ok, ("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "iframe")], Some("cross_site")),
-            (here, &[ok, ("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")], None),
+            (
+                here,
+                &[ok, ("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "iframe")],
+                Some("cross_site"),
+            ),
+            (
+                here,
+                &[ok, ("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")],
+                None,
+            ),
         ];
         let door = Door::new("127.0.0.1:3002".parse().unwrap());
         for (peer, pairs, want) in cases {
             assert_eq!(door.refuses(*peer, &Method::GET, &headers(pairs)), *want, "{pairs:?}");
         }
-        let form_elsewhere = headers(&[ok, ("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")]);
+        let form_elsewhere = headers(&[
+            ok,
+            ("sec-fetch-site", "cross-site"),
+            ("sec-fetch-mode", "navigate"),
+            ("sec-fetch-dest", "document"),
+        ]);
         assert_eq!(door.refuses(here, &Method::POST, &form_elsewhere), Some("cross_site"));
     }
 

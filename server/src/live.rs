@@ -26,10 +26,7 @@ use clutch_domain::{
     query::Query,
 };
 use clutch_orchestrator::live::{Topic, Update};
-use futures_util::{
-    SinkExt, StreamExt,
-    stream::SplitSink,
-};
+use futures_util::{SinkExt, StreamExt, stream::SplitSink};
 use tokio::{
     sync::watch,
     time::{MissedTickBehavior, interval},
@@ -218,8 +215,11 @@ async fn send_lines(
     for project in projects {
         let now = state.lines.of(project);
         let before = shown.entry(project).or_default();
-        let mut lines: BTreeMap<TaskId, Option<String>> =
-            now.iter().filter(|(task, line)| before.get(*task) != Some(*line)).map(|(t, l)| (*t, Some(l.clone()))).collect();
+        let mut lines: BTreeMap<TaskId, Option<String>> = now
+            .iter()
+            .filter(|(task, line)| before.get(*task) != Some(*line))
+            .map(|(t, l)| (*t, Some(l.clone())))
+            .collect();
         lines.extend(before.keys().filter(|task| !now.contains_key(*task)).map(|task| (*task, None)));
         if !lines.is_empty() {
             *before = now;

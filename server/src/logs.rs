@@ -107,7 +107,8 @@ mod tests {
         for _ in 0..6 {
             log.write_all(&line).unwrap();
         }
-        let mut names: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        let mut names: Vec<_> =
+            fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         assert_eq!(names, ["server.log", "server.log.1", "server.log.2", "server.log.3"]);
     }

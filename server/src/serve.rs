@@ -24,10 +24,18 @@ const GRACE: Duration = Duration::from_secs(5);
 /// Runs until SIGTERM or SIGINT. The error is a sentence for whoever started the program.
 pub fn run(flags: &Flags, ready_file: Option<&Path>) -> Result<(), String> {
     let settings = Settings::resolve(flags, &Source::from_process()).map_err(|e| e.to_string())?;
-    std::fs::create_dir_all(&settings.data_dir)
-        .map_err(|e| format!("The data folder {} cannot be made: {e}. Set CLUTCH_DATA_DIR to one that can.", settings.data_dir.display()))?;
-    logs::start(&settings.log_dir)
-        .map_err(|e| format!("Logs cannot be written to {}: {e}. Set CLUTCH_LOG_DIR to a folder that can.", settings.log_dir.display()))?;
+    std::fs::create_dir_all(&settings.data_dir).map_err(|e| {
+        format!(
+            "The data folder {} cannot be made: {e}. Set CLUTCH_DATA_DIR to one that can.",
+            settings.data_dir.display()
+        )
+    })?;
+    logs::start(&settings.log_dir).map_err(|e| {
+        format!(
+            "Logs cannot be written to {}: {e}. Set CLUTCH_LOG_DIR to a folder that can.",
+            settings.log_dir.display()
+        )
+    })?;
     for warning in &settings.warnings {
         tracing::warn!("{warning}");
     }
@@ -52,7 +60,8 @@ async fn serve(settings: Settings, ready_file: Option<&Path>) -> Result<(), Stri
     let (stop, stopping) = watch::channel(false);
     let house = compose::house(&settings, address, stopping.clone()).await?;
     if let Some(file) = ready_file {
-        std::fs::write(file, format!("http://{address}\n")).map_err(|e| format!("{} cannot be written: {e}.", file.display()))?;
+        std::fs::write(file, format!("http://{address}\n"))
+            .map_err(|e| format!("{} cannot be written: {e}.", file.display()))?;
     }
     tracing::info!(%address, data = %settings.data_dir.display(), "OpenClutch serves");
     let service = house.router.into_make_service_with_connect_info::<SocketAddr>();

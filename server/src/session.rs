@@ -40,7 +40,9 @@ impl Sessions {
         let random = SystemRandom::new();
         let key = match fs::read(&path) {
             Ok(key) if key.len() == 32 => key,
-            Ok(_) => return Err(io::Error::other(format!("{} is damaged; remove it to make a new one", path.display()))),
+            Ok(_) => {
+                return Err(io::Error::other(format!("{} is damaged; remove it to make a new one", path.display())));
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let mut key = vec![0; 32];
                 random.fill(&mut key).map_err(|_| io::Error::other("the system gives no random numbers"))?;
@@ -101,7 +103,9 @@ pub async fn sessions(State(sessions): State<Arc<Sessions>>, mut request: Reques
     if opens_a_page
         && !known
         && let Some(cookie) = sessions.make()
-        && let Ok(value) = HeaderValue::from_str(&format!("{COOKIE}={cookie}; Path=/; HttpOnly; SameSite=Lax; Max-Age={MAX_AGE_SECONDS}"))
+        && let Ok(value) = HeaderValue::from_str(&format!(
+            "{COOKIE}={cookie}; Path=/; HttpOnly; SameSite=Lax; Max-Age={MAX_AGE_SECONDS}"
+        ))
     {
         response.headers_mut().append(header::SET_COOKIE, value);
     }
@@ -124,7 +128,9 @@ mod tests {
         };
         assert!(with(&cookie));
         let (id, mark) = cookie.split_once('.').unwrap();
-        for forged in ["", "x", id, &format!("{id}."), &format!("0{}.{mark}", &id[1..]), &format!("{id}.zz"), &format!("{id}.é")] {
+        for forged in
+            ["", "x", id, &format!("{id}."), &format!("0{}.{mark}", &id[1..]), &format!("{id}.zz"), &format!("{id}.é")]
+        {
             assert!(HeaderValue::from_str(forged).is_err() || !with(forged) || forged == cookie, "{forged}");
         }
         assert!(!again.known(&HeaderMap::new()));

@@ -10,6 +10,10 @@ use std::{
 
 use clutch_domain::plan::Policy;
 
+mod engine;
+
+pub use engine::{ConvexKey, Engine};
+
 /// A secret: never shown, never logged.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
@@ -125,38 +129,6 @@ pub struct Settings {
     pub warnings: Vec<String>,
 }
 
-/// Where data is kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Engine {
-    /// In the data folder.
-    Sqlite,
-    /// In a Convex deployment.
-    Convex {
-        /// Its address.
-        url: String,
-        /// Its key.
-        key: ConvexKey,
-    },
-}
-
-/// A key of a Convex deployment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ConvexKey {
-    /// `CONVEX_SELF_HOSTED_ADMIN_KEY`.
-    Admin(Secret),
-    /// `CONVEX_DEPLOY_KEY`.
-    Deploy(Secret),
-}
-
-impl ConvexKey {
-    /// The key itself.
-    pub fn reveal(&self) -> &str {
-        match self {
-            Self::Admin(key) | Self::Deploy(key) => key.reveal(),
-        }
-    }
-}
-
 /// Why the program does not start.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("{0}")]
@@ -183,7 +155,12 @@ impl Source {
     }
 
     fn get(&self, name: &str) -> Option<&str> {
-        debug_assert!(name.starts_with("XDG_") || name.starts_with("LEPTOS_") || name == "HOME" || SETTINGS.iter().any(|s| s.name == name));
+        debug_assert!(
+            name.starts_with("XDG_")
+                || name.starts_with("LEPTOS_")
+                || name == "HOME"
+                || SETTINGS.iter().any(|s| s.name == name)
+        );
         self.values.get(name).map(|v| v.trim()).filter(|v| !v.is_empty())
     }
 }
@@ -208,7 +185,9 @@ impl Settings {
         let leptos: Option<SocketAddr> = source.get("LEPTOS_SITE_ADDR").and_then(|a| a.parse().ok());
         let host = match (flags.host, source.get("CLUTCH_HOST")) {
             (Some(host), _) => host,
-            (None, Some(text)) => text.parse().map_err(|_| wrong("CLUTCH_HOST", text, "an IP address such as 127.0.0.1"))?,
+            (None, Some(text)) => {
+                text.parse().map_err(|_| wrong("CLUTCH_HOST", text, "an IP address such as 127.0.0.1"))?
+            }
             // Some shells export the machine's name as HOST; only an address is meant for us.
             (None, None) => source
                 .get("HOST")
@@ -232,7 +211,9 @@ impl Settings {
             )));
         }
         if source.get("CLUTCH_PASSWORD").is_some() {
-            warnings.push("CLUTCH_PASSWORD is set, but log-in is not in this build yet: only this machine can connect.".into());
+            warnings.push(
+                "CLUTCH_PASSWORD is set, but log-in is not in this build yet: only this machine can connect.".into(),
+            );
         }
         let data_dir = flags
             .data_dir
@@ -240,7 +221,9 @@ impl Settings {
             .or_else(|| source.get("CLUTCH_DATA_DIR").map(PathBuf::from))
             .or_else(|| source.get("XDG_DATA_HOME").map(|d| Path::new(d).join("openclutch")))
             .or_else(|| source.get("HOME").map(|h| Path::new(h).join(".local/share/openclutch")))
-            .ok_or_else(|| SettingsError("There is no HOME to keep data in. Set CLUTCH_DATA_DIR to a folder.".into()))?;
+            .ok_or_else(|| {
+                SettingsError("There is no HOME to keep data in. Set CLUTCH_DATA_DIR to a folder.".into())
+            })?;
         let log_dir = source.get("CLUTCH_LOG_DIR").map_or_else(|| data_dir.join("logs"), PathBuf::from);
         for name in ["NEXT_PUBLIC_OPENCLAW_HTTP_URL", "NEXT_PUBLIC_OPENCLAW_API_URL"] {
             if source.get(name).is_some() {
@@ -254,7 +237,7 @@ impl Settings {
             address: SocketAddr::new(host, port),
             log_dir,
             data_dir,
-            engine: engine(source)?,
+            engine: engine::engine(source)?,
             gateway_url: gateway(source)?,
             gateway_token: source.get("OPENCLAW_TOKEN").map(|t| Secret(t.to_owned())),
             public_url: source.get("CLUTCH_URL").map(|u| u.trim_end_matches('/').to_owned()),
@@ -267,33 +250,6 @@ impl Settings {
 
 fn wrong(name: &str, text: &str, wanted: &str) -> SettingsError {
     SettingsError(format!("{name} is {text:?}, but it must be {wanted}."))
-}
-
-/// The engine that is set.
-fn engine(source: &Source) -> Result<Engine, SettingsError> {
-    let names = ["CONVEX_URL", "CONVEX_SELF_HOSTED_URL", "NEXT_PUBLIC_CONVEX_URL", "NEXT_PUBLIC_CONVEX_SELF_HOSTED_URL"];
-    let set: Vec<(&str, &str)> = names.iter().filter_map(|n| source.get(n).map(|v| (*n, v.trim_end_matches('/')))).collect();
-    let Some((first, url)) = set.first() else { return Ok(Engine::Sqlite) };
-    if let Some((other, _)) = set.iter().find(|(_, v)| v != url) {
-        return Err(SettingsError(format!("{first} and {other} name different Convex deployments. Unset one of them.")));
-    }
-    if !(url.starts_with("http://") || url.starts_with("https://")) {
-        return Err(wrong(first, url, "an address that begins with http:// or https://"));
-    }
-    let key = |name: &str| source.get(name).map(|key| Secret(key.to_owned()));
-    let key = match (key("CONVEX_SELF_HOSTED_ADMIN_KEY"), key("CONVEX_DEPLOY_KEY")) {
-        (Some(_), Some(_)) => {
-            return Err(SettingsError("CONVEX_SELF_HOSTED_ADMIN_KEY and CONVEX_DEPLOY_KEY are both set. Unset the one that is not of this deployment.".into()));
-        }
-        (Some(key), None) => ConvexKey::Admin(key),
-        (None, Some(key)) => ConvexKey::Deploy(key),
-        (None, None) => {
-            return Err(SettingsError(format!(
-                "{first} names a Convex deployment, but its key is missing. Set CONVEX_SELF_HOSTED_ADMIN_KEY (self-hosted) or CONVEX_DEPLOY_KEY (cloud); or unset {first} to keep data in SQLite."
-            )));
-        }
-    };
-    Ok(Engine::Convex { url: (*url).to_owned(), key })
 }
 
 fn gateway(source: &Source) -> Result<String, SettingsError> {
@@ -345,7 +301,7 @@ fn policy(source: &Source, warnings: &mut Vec<String>) -> Policy {
 mod tests {
     use super::*;
 
-    fn with(pairs: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+    pub(super) fn with(pairs: &[(&str, &str)]) -> Result<Settings, SettingsError> {
         let env = [("HOME", "/home/you")].iter().chain(pairs).map(|(a, b)| ((*a).to_owned(), (*b).to_owned()));
         Settings::resolve(&Flags::default(), &Source::new("", env.collect::<Vec<_>>()))
     }
@@ -414,26 +370,6 @@ mod tests {
     ];
 
     #[test]
-    fn convex_needs_an_address_and_one_key() {
-        let (urls, keys) = CONVEX.split_at(4);
-        for url in urls {
-            for key in keys {
-                let Engine::Convex { url, key } = with(&[(url, "http://c/"), (key, "k")]).unwrap().engine else { panic!("{url} {key}") };
-                assert_eq!((url.as_str(), key.reveal()), ("http://c", "k"));
-                assert!(!format!("{key:?}").contains('k') || format!("{key:?}").contains("***"));
-            }
-            let error = with(&[(url, "http://c")]).unwrap_err().0;
-            assert!(error.contains(url) && error.contains("CONVEX_DEPLOY_KEY") && error.contains("SQLite"), "{error}");
-            assert!(with(&[(url, "c"), (keys[0], "k")]).unwrap_err().0.contains("https://"));
-        }
-        // A key alone asks for nothing.
-        assert!(keys.iter().all(|key| with(&[(key, "k")]).unwrap().engine == Engine::Sqlite));
-        // The same address twice is no trouble.
-        assert!(with(&[(urls[0], "http://c"), (urls[3], "http://c/"), (keys[0], "k")]).is_ok());
-        assert!(with(&[(urls[0], "http://c"), (keys[0], "k"), (keys[1], "k")]).unwrap_err().0.contains("both"));
-    }
-
-    #[test]
     fn refusals_say_what_to_do() {
         let cases = [
             (vec![("CLUTCH_HOST", "0.0.0.0")], "SSH tunnel"),
@@ -450,7 +386,10 @@ mod tests {
 
     #[test]
     fn the_environment_wins_over_the_file() {
-        let source = Source::new("PORT=1\nexport OPENCLAW_TOKEN='a b'\n# PORT=2\n", [("PORT".into(), "3".into()), ("HOME".into(), "/h".into())]);
+        let source = Source::new(
+            "PORT=1\nexport OPENCLAW_TOKEN='a b'\n# PORT=2\n",
+            [("PORT".into(), "3".into()), ("HOME".into(), "/h".into())],
+        );
         let s = Settings::resolve(&Flags::default(), &source).unwrap();
         assert_eq!((s.address.port(), s.gateway_token.unwrap().reveal().to_owned()), (3, "a b".to_owned()));
     }

@@ -28,7 +28,11 @@ pub async fn load_board(slug: String) -> Result<Loaded, AppError> {
         let query = Query::Board { project: edge::project(&site, &slug).await?.id };
         let read = site.office.read(&query.fetch()).await?;
         let parts = parts(&query, &answer(&query, &read.value), &Extra::default());
-        if parts.is_empty() { Err(Refusal::ProjectNotFound.into()) } else { Ok(Loaded { version: read.version, parts }) }
+        if parts.is_empty() {
+            Err(Refusal::ProjectNotFound.into())
+        } else {
+            Ok(Loaded { version: read.version, parts })
+        }
     };
     edge::told(load.await)
 }

@@ -75,7 +75,11 @@ pub(crate) mod edge {
     /// A browser's form without our code, rather than our code.
     fn wants_html() -> bool {
         use_context::<http::request::Parts>().is_some_and(|parts| {
-            parts.headers.get(http::header::ACCEPT).and_then(|v| v.to_str().ok()).is_some_and(|v| v.contains("text/html"))
+            parts
+                .headers
+                .get(http::header::ACCEPT)
+                .and_then(|v| v.to_str().ok())
+                .is_some_and(|v| v.contains("text/html"))
         })
     }
 

@@ -30,7 +30,8 @@ pub async fn load_task(slug: String, task: String) -> Result<Loaded, AppError> {
         let query = Query::Task { project, task };
         let read = site.office.read(&query.fetch()).await?;
         let snapshot = answer(&query, &read.value);
-        let ranges: Vec<Range> = other_tasks(&snapshot).iter().map(|id| Range::doc(clutch_domain::doc::Kind::Task, id)).collect();
+        let ranges: Vec<Range> =
+            other_tasks(&snapshot).iter().map(|id| Range::doc(clutch_domain::doc::Kind::Task, id)).collect();
         let others = site.office.read(&Fetch { scopes: Vec::new(), ranges: ranges.clone() }).await?.value;
         let extra = Extra { others: ranges.iter().filter_map(|r| others.first::<Task>(r).cloned()).collect() };
         let parts = parts(&query, &snapshot, &extra);
@@ -71,7 +72,9 @@ pub async fn edit_task(task: TaskId, field: Field, #[server(default)] value: Str
     use super::edge::{filled, save, told};
     use crate::error::Class;
 
-    let unknown = || AppError::new(Class::Invalid, "value_unknown", format!("\u{201c}{value}\u{201d} is not one of the choices."));
+    let unknown = || {
+        AppError::new(Class::Invalid, "value_unknown", format!("\u{201c}{value}\u{201d} is not one of the choices."))
+    };
     let patch = told((|| {
         let mut patch = TaskPatch::default();
         match field {
@@ -79,7 +82,8 @@ pub async fn edit_task(task: TaskId, field: Field, #[server(default)] value: Str
             Field::Description => patch.description = Some(Body::parse(&value)?),
             Field::Priority => patch.priority = Some(value.parse::<Priority>().map_err(|()| unknown())?),
             Field::Role => {
-                patch.role = Some(filled(Some(value.clone())).map(|v| v.parse::<Role>().map_err(|()| unknown())).transpose()?);
+                patch.role =
+                    Some(filled(Some(value.clone())).map(|v| v.parse::<Role>().map_err(|()| unknown())).transpose()?);
             }
             Field::Assignee => patch.assignee = Some(filled(Some(value.clone()))),
             Field::Tags => patch.tags = Some(value.split(',').filter_map(|t| filled(Some(t.to_owned()))).collect()),
@@ -104,7 +108,8 @@ pub async fn add_comment(task: TaskId, content: String) -> Result<Saved, AppErro
     use super::edge::{save, told};
 
     let content = told(Body::parse(&content).and_then(|b| b.ok_or(Refusal::ContentMissing)).map_err(AppError::from))?;
-    let comment = NewComment { task, author: OWNER.into(), author_type: AuthorType::Human, content, kind: CommentType::Message };
+    let comment =
+        NewComment { task, author: OWNER.into(), author_type: AuthorType::Human, content, kind: CommentType::Message };
     save(Command::AddComment(comment)).await
 }
 

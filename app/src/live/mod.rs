@@ -49,7 +49,11 @@ impl Live {
     /// A feed that is not connected yet.
     #[must_use]
     pub fn new() -> Self {
-        Self { feed: RwSignal::new(Feed::Starting), gateway: RwSignal::new(None), lines: StoredValue::new(BTreeMap::new()) }
+        Self {
+            feed: RwSignal::new(Feed::Starting),
+            gateway: RwSignal::new(None),
+            lines: StoredValue::new(BTreeMap::new()),
+        }
     }
 
     /// What the agent of a task does right now.

@@ -103,12 +103,15 @@ fn connect() {
         handlers.push(closure);
     };
     on("open", Box::new(|_| opened()));
-    on("message", Box::new(|event| {
-        let text = event.dyn_into::<MessageEvent>().ok().and_then(|m| m.data().as_string());
-        if let Some(frame) = text.and_then(|t| serde_json::from_str::<Frame>(&t).ok()) {
-            take(frame);
-        }
-    }));
+    on(
+        "message",
+        Box::new(|event| {
+            let text = event.dyn_into::<MessageEvent>().ok().and_then(|m| m.data().as_string());
+            if let Some(frame) = text.and_then(|t| serde_json::from_str::<Frame>(&t).ok()) {
+                take(frame);
+            }
+        }),
+    );
     on("close", Box::new(|event| lost(event.dyn_into::<CloseEvent>().map_or(0, |c| c.code()))));
     WIRE.with_borrow_mut(|wire| {
         wire.socket = Some(socket);

@@ -25,7 +25,9 @@ pub fn gateway_model(state: &RuntimeState, settings: &SiteSettings) -> Gateway {
         }
         RuntimeState::Down { why, sentence, .. } => {
             let command = command_in(sentence).or_else(|| match why {
-                DownReason::TokenRefused => Some("OPENCLAW_TOKEN=<the value of gateway.auth.token> ./run.sh start".into()),
+                DownReason::TokenRefused => {
+                    Some("OPENCLAW_TOKEN=<the value of gateway.auth.token> ./run.sh start".into())
+                }
                 DownReason::NothingAnswers => Some("openclaw gateway run".into()),
                 _ => None,
             });
@@ -83,9 +85,10 @@ fn plugin_later() -> Check {
 
 fn plugin_check(trouble: &PluginTrouble, settings: &SiteSettings) -> Check {
     let (sentence, command) = match snippet(&trouble.code, settings) {
-        Some(lines) => {
-            (format!("{} Or merge the lines below into openclaw.json and restart the gateway.", stop(&trouble.sentence)), Some(lines))
-        }
+        Some(lines) => (
+            format!("{} Or merge the lines below into openclaw.json and restart the gateway.", stop(&trouble.sentence)),
+            Some(lines),
+        ),
         None => (trouble.sentence.clone(), command_in(&trouble.sentence)),
     };
     Check { id: "plugin".into(), state: CheckState::Bad, title: "OpenClutch plugin".into(), sentence, command }
@@ -154,7 +157,11 @@ mod tests {
     use super::*;
 
     fn settings() -> SiteSettings {
-        SiteSettings { plugin_dir: "/opt/open clutch/plugins/openclutch".into(), public_url: "http://127.0.0.1:3002".into(), ..Default::default() }
+        SiteSettings {
+            plugin_dir: "/opt/open clutch/plugins/openclutch".into(),
+            public_url: "http://127.0.0.1:3002".into(),
+            ..Default::default()
+        }
     }
 
     #[test]

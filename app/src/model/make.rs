@@ -35,7 +35,9 @@ pub struct Extra {
 #[must_use]
 pub fn other_tasks(snapshot: &Snapshot) -> Vec<TaskId> {
     match snapshot {
-        Snapshot::Task(view) => view.waits_for.iter().map(|e| e.depends_on).chain(view.blocks.iter().map(|e| e.task)).collect(),
+        Snapshot::Task(view) => {
+            view.waits_for.iter().map(|e| e.depends_on).chain(view.blocks.iter().map(|e| e.task)).collect()
+        }
         _ => Vec::new(),
     }
 }
@@ -108,7 +110,8 @@ fn board_parts(parts: &mut Parts, board: &Board) {
     put(parts, "head", &head);
     for t in &board.tasks {
         let note = state.and_then(|s| s.notes.get(&t.id));
-        let card = card(t, runs.get(&t.id).copied(), asks.get(&t.id).copied(), note, state.and_then(|s| s.notice.as_ref()));
+        let card =
+            card(t, runs.get(&t.id).copied(), asks.get(&t.id).copied(), note, state.and_then(|s| s.notice.as_ref()));
         put(parts, format!("t:{}", t.id), &card);
     }
 }
@@ -270,7 +273,9 @@ fn said(line: &Activity) -> String {
         "task_created" => format!("made this ticket in {}", column("status")),
         "status_changed" => format!("moved it from {} to {}", column("from_status"), column("to_status")),
         "reordered" => format!("reordered it in {}", column("status")),
-        "task_changed" => format!("changed {}", of("fields").replace("requires_human_review", "needs review").replace('_', " ")),
+        "task_changed" => {
+            format!("changed {}", of("fields").replace("requires_human_review", "needs review").replace('_', " "))
+        }
         "pr_opened" => format!("opened pull request #{}", of("pr_number")),
         "comment_added" => "commented".into(),
         "signal_raised" => format!("raised a {}", of("kind")),

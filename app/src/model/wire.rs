@@ -139,10 +139,14 @@ mod tests {
             Down::Snapshot { sub: 3, version: 7, parts: parts.clone() },
             Down::Delta { sub: 3, from: 7, to: 9, put: parts, del: vec!["t:1".into()] },
             Down::Away { sub: 3, why: "gone".into() },
-            Down::Lines { project: ProjectId(Default::default()), lines: BTreeMap::from([(task, Some("reads".to_owned()))]) },
+            Down::Lines {
+                project: ProjectId(Default::default()),
+                lines: BTreeMap::from([(task, Some("reads".to_owned()))]),
+            },
             Down::Bye,
         ];
-        let read: Vec<Frame> = frames.iter().map(|f| serde_json::from_str(&serde_json::to_string(f).unwrap()).unwrap()).collect();
+        let read: Vec<Frame> =
+            frames.iter().map(|f| serde_json::from_str(&serde_json::to_string(f).unwrap()).unwrap()).collect();
         assert_eq!((read[0].t.as_str(), read[0].sub, read[0].version), ("snapshot", 3, 7));
         assert_eq!(read[0].parts["head"].get(), r#"{"a":1}"#);
         assert_eq!((read[1].from, read[1].to, read[1].put.len(), read[1].del.len()), (7, 9, 1, 1));

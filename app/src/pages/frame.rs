@@ -149,11 +149,12 @@ fn Needs() -> impl IntoView {
     view! { {dynamic(move || badge(frame.waiting.get()))} }
 }
 
-fn badge(waiting: u32) -> impl IntoView {
+fn badge(waiting: u32) -> AnyView {
     (waiting > 0).then(|| {
         let label = format!("{waiting} waiting for you");
         view! { <span class="need-badge" title=label.clone()>{waiting}<span class="sr">" waiting for you"</span></span> }
     })
+    .erase()
 }
 
 #[component]
@@ -183,7 +184,8 @@ fn RailProjects(version: u64) -> impl IntoView {
                     </a>
                 }
             })
-            .collect_view()
+            .map(Erase::erase)
+            .collect::<Vec<_>>()
     };
     view! {
         <div class="rail-head">

@@ -87,7 +87,7 @@ fn Projects() -> impl IntoView {
                         } else {
                             ().erase()
                         })}
-                        <ul class="projects">{dynamic(move || frame.projects.get().into_iter().map(|row| view! { <Row row /> }).collect_view())}</ul>
+                        <ul class="projects">{dynamic(move || frame.projects.get().into_iter().map(|row| view! { <Row row /> }).map(Erase::erase).collect::<Vec<_>>())}</ul>
                     }
                     .erase()
                 }
@@ -107,10 +107,15 @@ fn Row(row: ProjectRow) -> impl IntoView {
         .zip(row.counts)
         .filter(|(status, n)| *n > 0 && **status != Status::Done)
         .map(|(status, n)| view! { <span class="count"><StatusMark status=*status />{n}<span class="word">{status.label()}</span></span> })
-        .collect_view();
+        .map(Erase::erase).collect::<Vec<_>>();
     let state = match (row.waiting, row.running, row.loop_on) {
-        (1.., _, _) => view! { <span class="pill need">{row.waiting}" need"{(row.waiting == 1).then_some("s")}" you"</span> }.erase(),
-        (_, 1.., _) => view! { <span class="pill run"><span class="pulse run"></span>{row.running}" running"</span> }.erase(),
+        (1.., _, _) => {
+            view! { <span class="pill need">{row.waiting}" need"{(row.waiting == 1).then_some("s")}" you"</span> }
+                .erase()
+        }
+        (_, 1.., _) => {
+            view! { <span class="pill run"><span class="pulse run"></span>{row.running}" running"</span> }.erase()
+        }
         (_, _, true) => view! { <span class="pill quiet">"Loop on"</span> }.erase(),
         _ => view! { <span class="pill quiet">"Loop off"</span> }.erase(),
     };
@@ -203,6 +208,7 @@ pub fn ColorChoice(
                 </label>
             }
         })
-        .collect_view();
+        .map(Erase::erase)
+        .collect::<Vec<_>>();
     view! { <fieldset class="colors"><legend>"Colour"</legend>{choices}</fieldset> }
 }

@@ -16,7 +16,10 @@ use leptos_router::{
     path,
 };
 
-use crate::{live::Live, ui::{Clock, Erase, ToastRegion, Toasts, dynamic}};
+use crate::{
+    live::Live,
+    ui::{Clock, Erase, ToastRegion, Toasts, dynamic},
+};
 use frame::{Frame, Rail};
 
 /// The app: the rail, the page of the address, and messages.
@@ -154,7 +157,9 @@ impl FormText {
     fn of(event: &web_sys::SubmitEvent) -> Self {
         #[cfg(feature = "hydrate")]
         {
-            let form = wasm_bindgen::JsCast::dyn_into::<web_sys::HtmlFormElement>(event_target::<web_sys::EventTarget>(event)).ok();
+            let form =
+                wasm_bindgen::JsCast::dyn_into::<web_sys::HtmlFormElement>(event_target::<web_sys::EventTarget>(event))
+                    .ok();
             Self(form.and_then(|f| web_sys::FormData::new_with_form(&f).ok()))
         }
         #[cfg(not(feature = "hydrate"))]

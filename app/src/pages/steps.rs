@@ -26,7 +26,7 @@ pub fn Steps(
         checks
     };
     let wanted = move |c: &Check| !open_only || matches!(c.state, CheckState::Bad | CheckState::Wait);
-    let lines = move || checks().into_iter().filter(wanted).map(line).collect_view();
+    let lines = move || checks().into_iter().filter(wanted).map(line).map(Erase::erase).collect::<Vec<_>>();
     let well = move || {
         let checks = checks();
         (checks.iter().filter(|c| c.state == CheckState::Ok).count(), checks.len())
@@ -43,7 +43,7 @@ pub fn Steps(
     .erase()
 }
 
-fn line(check: Check) -> impl IntoView {
+fn line(check: Check) -> AnyView {
     let (class, icon, word) = match check.state {
         CheckState::Ok => ("ok", "check", "Done"),
         CheckState::Wait => ("wait", "dots", "Being tried"),
@@ -60,6 +60,7 @@ fn line(check: Check) -> impl IntoView {
             </div>
         </li>
     }
+    .erase()
 }
 
 fn step(id: &str, title: &str, state: CheckState, sentence: &str) -> Check {
@@ -74,17 +75,30 @@ fn repository(frame: super::frame::Frame) -> Check {
     let title = "Repository";
     match state {
         Some(true) => step("repository", title, CheckState::Ok, "A project knows where its repository lies."),
-        Some(false) => {
-            step("repository", title, CheckState::Bad, "No project has a repository yet. Open a project's settings and give its path.")
-        }
-        None => step("repository", title, CheckState::Later, "Make a project and give the path of its git repository on this machine."),
+        Some(false) => step(
+            "repository",
+            title,
+            CheckState::Bad,
+            "No project has a repository yet. Open a project's settings and give its path.",
+        ),
+        None => step(
+            "repository",
+            title,
+            CheckState::Later,
+            "Make a project and give the path of its git repository on this machine.",
+        ),
     }
 }
 
 fn work_loop(frame: super::frame::Frame) -> Check {
     let title = "Work loop";
     if !frame.loop_enabled.get() {
-        return step("loop", title, CheckState::Bad, "Switched off for the whole server. Start it without WORK_LOOP_ENABLED=false.");
+        return step(
+            "loop",
+            title,
+            CheckState::Bad,
+            "Switched off for the whole server. Start it without WORK_LOOP_ENABLED=false.",
+        );
     }
     let state = frame.projects.with(|rows| match rows.len() {
         0 => None,
@@ -92,7 +106,14 @@ fn work_loop(frame: super::frame::Frame) -> Check {
     });
     match state {
         Some(true) => step("loop", title, CheckState::Ok, "On: tickets that are Ready are taken by agents."),
-        Some(false) => step("loop", title, CheckState::Bad, "No project lets it take tickets. Switch it on at the top of a board."),
-        None => step("loop", title, CheckState::Later, "Runs in this server. Each project decides whether it may take its tickets."),
+        Some(false) => {
+            step("loop", title, CheckState::Bad, "No project lets it take tickets. Switch it on at the top of a board.")
+        }
+        None => step(
+            "loop",
+            title,
+            CheckState::Later,
+            "Runs in this server. Each project decides whether it may take its tickets.",
+        ),
     }
 }

@@ -4,7 +4,7 @@ use std::future::Future;
 
 use leptos::prelude::*;
 
-use super::dynamic;
+use super::{Erase, dynamic};
 
 use crate::{api::Saved, error::AppError};
 
@@ -79,7 +79,8 @@ pub fn ToastRegion() -> impl IntoView {
                     </div>
                 }
             })
-            .collect_view()
+            .map(Erase::erase)
+            .collect::<Vec<_>>()
     };
     view! { <div class="toasts" role="status" aria-live="polite">{dynamic(items)}</div> }
 }

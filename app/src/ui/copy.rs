@@ -18,9 +18,12 @@ pub fn CopyBox(
             // Resolves later or never; where the clipboard is closed to us, the text can still be marked by hand.
             let _ = window().navigator().clipboard().write_text(&words);
             copied.set(true);
-            set_timeout(move || {
-                copied.try_set(false);
-            }, std::time::Duration::from_secs(2));
+            set_timeout(
+                move || {
+                    copied.try_set(false);
+                },
+                std::time::Duration::from_secs(2),
+            );
         }
         #[cfg(not(feature = "hydrate"))]
         let _ = &words;

@@ -10,12 +10,12 @@ mod modal;
 mod time;
 mod words;
 
-pub use acts::{Act, Toasts, ToastRegion, use_act};
+pub use acts::{Act, ToastRegion, Toasts, use_act};
 pub use copy::CopyBox;
 pub use draft::Drafts;
 pub use erase::{Erase, dynamic};
 pub use icon::Icon;
 pub use marks::{Avatar, Dot, PriorityMark, StatusMark};
 pub use modal::{Confirm, Modal};
-pub use words::coded;
 pub use time::{Ago, Clock, duration, use_clock};
+pub use words::coded;

@@ -103,7 +103,8 @@ fn age_short(age: i64) -> String {
 }
 
 fn age_long(age: i64) -> String {
-    unit(age).map_or_else(|| "just now".into(), |(n, _, word)| format!("{n} {word}{} ago", if n == 1 { "" } else { "s" }))
+    unit(age)
+        .map_or_else(|| "just now".into(), |(n, _, word)| format!("{n} {word}{} ago", if n == 1 { "" } else { "s" }))
 }
 
 /// A span in words: `8 s`, `2 min`, `1 h 5 min`.

@@ -14,6 +14,7 @@ pub fn coded(sentence: &str) -> AnyView {
             let part = part.to_owned();
             if n % 2 == 1 { view! { <code>{part}</code> }.erase() } else { part.erase() }
         })
-        .collect_view()
+        .map(Erase::erase)
+        .collect::<Vec<_>>()
         .erase()
 }

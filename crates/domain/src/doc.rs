@@ -67,6 +67,7 @@ macro_rules! kinds {
             }
         }
 
+        #[expect(clippy::large_enum_variant, reason = "a document lives on the heap already, in its `Arc<Doc>`")]
         /// What is inside a document. Stored as `{"<kind>": {...}}`.
         #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
         pub enum Body { $($(#[$doc])* #[serde(rename = $word)] $kind($body),)+ }

@@ -63,7 +63,10 @@ impl<'a> Everything<'a> {
             match self.counts.iter().find(|c| c.project == project.id) {
                 None => wrong.push(format!("project {} has no counts", project.slug)),
                 Some(kept) if **kept != real => {
-                    wrong.push(format!("project {} counts {:?}, there are {:?}", project.slug, kept.by_status, real.by_status));
+                    wrong.push(format!(
+                        "project {} counts {:?}, there are {:?}",
+                        project.slug, kept.by_status, real.by_status
+                    ));
                 }
                 Some(_) => {}
             }
@@ -110,12 +113,21 @@ impl<'a> Everything<'a> {
         }
         for task in self.tasks.values() {
             if task.open_run != open.get(&task.id).copied() {
-                wrong.push(format!("{} says that {:?} is open, but it is {:?}", task.short(), task.open_run, open.get(&task.id)));
+                wrong.push(format!(
+                    "{} says that {:?} is open, but it is {:?}",
+                    task.short(),
+                    task.open_run,
+                    open.get(&task.id)
+                ));
             }
             for (role, kept) in &task.ended_runs {
                 let real = ended.get(&(task.id, *role)).copied().unwrap_or(0);
                 if *kept != real {
-                    wrong.push(format!("{} counts {kept} ended runs of {}, there are {real}", task.short(), role.word()));
+                    wrong.push(format!(
+                        "{} counts {kept} ended runs of {}, there are {real}",
+                        task.short(),
+                        role.word()
+                    ));
                 }
             }
         }

@@ -228,9 +228,7 @@ impl<'a> Queues<'a> {
             return;
         }
         let mut tasks: Vec<&Task> = own.ready.iter().filter(|t| t.status == Status::Ready).collect();
-        tasks.sort_by(|a, b| {
-            b.priority.cmp(&a.priority).then(a.position.total_cmp(&b.position)).then(a.id.cmp(&b.id))
-        });
+        tasks.sort_by(|a, b| b.priority.cmp(&a.priority).then(a.position.total_cmp(&b.position)).then(a.id.cmp(&b.id)));
         let mut startable = VecDeque::new();
         for task in tasks {
             if let Some(at) = task.retry_at.filter(|at| now < *at) {

@@ -146,7 +146,12 @@ impl Office {
         Err(Error::Busy)
     }
 
-    async fn decide(&self, actor: &Actor, command: &Command, key: &IdempotencyKey) -> Result<clutch_domain::change::Change, Error> {
+    async fn decide(
+        &self,
+        actor: &Actor,
+        command: &Command,
+        key: &IdempotencyKey,
+    ) -> Result<clutch_domain::change::Change, Error> {
         let mut view = View::default();
         for _ in 0..LOOKS_AT_MOST {
             let stop = {

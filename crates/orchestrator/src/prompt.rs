@@ -19,7 +19,18 @@ pub const COMMENTS_TOLD: u32 = 30;
 
 /// What a template may name.
 pub const NAMES: &[&str] = &[
-    "ticket", "description", "comments", "reporting", "id", "number", "title", "attempt", "role", "repository", "board", "project",
+    "ticket",
+    "description",
+    "comments",
+    "reporting",
+    "id",
+    "number",
+    "title",
+    "attempt",
+    "role",
+    "repository",
+    "board",
+    "project",
 ];
 /// What it must name: without these an agent does not know what to do, or how to say that it did it.
 pub const NEEDED: &[&str] = &["ticket", "description", "comments", "reporting"];
@@ -164,7 +175,9 @@ impl Ticket<'_> {
     fn value(&self, name: &str) -> String {
         match name {
             "ticket" => self.head(),
-            "description" => self.task.description.as_ref().map_or_else(|| "(no description)".into(), ToString::to_string),
+            "description" => {
+                self.task.description.as_ref().map_or_else(|| "(no description)".into(), ToString::to_string)
+            }
             "comments" => self.talk(),
             "reporting" => self.reporting(),
             "id" => self.task.id.to_string(),
@@ -217,7 +230,12 @@ impl Ticket<'_> {
             if n == 0 {
                 talk.push_str("\nAnswered before:\n");
             }
-            let _ = writeln!(talk, "- Question: {}\n  Answer: {}", indented(signal.message.as_str()), indented(answer.as_str()));
+            let _ = writeln!(
+                talk,
+                "- Question: {}\n  Answer: {}",
+                indented(signal.message.as_str()),
+                indented(answer.as_str())
+            );
         }
         talk
     }

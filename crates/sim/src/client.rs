@@ -8,8 +8,8 @@ use std::sync::{
 use async_trait::async_trait;
 use clutch_domain::run::Lease;
 use clutch_orchestrator::runtime::{
-    Accepted, AgentRuntime, DownReason, Model, RUN_EVENTS_WAITING, RunEnd, RunEvent, RuntimeError, RuntimeState, Sighting,
-    StartRun,
+    Accepted, AgentRuntime, DownReason, Model, RUN_EVENTS_WAITING, RunEnd, RunEvent, RuntimeError, RuntimeState,
+    Sighting, StartRun,
 };
 use tokio::sync::{broadcast, watch};
 
@@ -158,7 +158,8 @@ impl Client {
         let epoch = self.epoch.load(Ordering::Relaxed);
         let same = || self.epoch.load(Ordering::Relaxed) == epoch && self.gateway.up();
         let arrives = {
-            let wanted = self.exec.now() + self.exec.rng(|r| if r.chance(5) { r.between(500, 8_000) } else { r.between(1, 60) });
+            let wanted =
+                self.exec.now() + self.exec.rng(|r| if r.chance(5) { r.between(500, 8_000) } else { r.between(1, 60) });
             let at = wanted.max(self.line.load(Ordering::Relaxed) + 1);
             self.line.store(at, Ordering::Relaxed);
             at

@@ -213,7 +213,8 @@ impl Gateway {
 
     /// Begins a turn. Every turn that is no resumption is a delivery of `key`; a second one is a double.
     fn begin(self: &Arc<Self>, session: &str, run: &str, key: Option<&str>, resumed: bool) {
-        let (turn, handle) = abortable(work(Turn { gateway: self.clone(), session: session.to_owned(), run: run.to_owned() }));
+        let (turn, handle) =
+            abortable(work(Turn { gateway: self.clone(), session: session.to_owned(), run: run.to_owned() }));
         let (process, doubled) = {
             let mut state = self.lock();
             let kept = state.sessions.entry(session.to_owned()).or_default();
@@ -235,7 +236,13 @@ impl Gateway {
         }
         self.check_alone(session);
         self.exec.count("model called");
-        self.exec.spawn(process, "turn", Box::pin(async move { let _ = turn.await; }));
+        self.exec.spawn(
+            process,
+            "turn",
+            Box::pin(async move {
+                let _ = turn.await;
+            }),
+        );
     }
 
     /// Two agents never work on one task at the same time.
@@ -268,7 +275,13 @@ impl Gateway {
         });
         self.lock().preparing.insert(to, handle);
         // Between the answer and the first row nothing shows the run.
-        self.exec.spawn(process, "preparation", Box::pin(async move { let _ = prepare.await; }));
+        self.exec.spawn(
+            process,
+            "preparation",
+            Box::pin(async move {
+                let _ = prepare.await;
+            }),
+        );
         key.to_owned()
     }
 
@@ -348,7 +361,8 @@ impl Gateway {
                 active.handle.abort();
                 let end = RunEnd { how: RunEndKind::Aborted, last_words: String::new(), reason: None };
                 state.ended.insert(active.run.clone(), end.clone());
-                let record = state.sessions.get_mut(session).and_then(|s| s.runs.iter_mut().find(|r| r.id == active.run));
+                let record =
+                    state.sessions.get_mut(session).and_then(|s| s.runs.iter_mut().find(|r| r.id == active.run));
                 if let Some(record) = record {
                     record.end = Some(end);
                 }
@@ -391,7 +405,8 @@ impl Gateway {
 
     /// Tells everybody who is connected; some hear nothing.
     pub fn publish(&self, session: &str, run: &str, what: RunSign) {
-        let event = Arc::new(RunEvent { session: session.to_owned(), run_id: run.to_owned(), at: self.exec.wall(), what });
+        let event =
+            Arc::new(RunEvent { session: session.to_owned(), run_id: run.to_owned(), at: self.exec.wall(), what });
         for client in self.clients() {
             client.hear(&event);
         }

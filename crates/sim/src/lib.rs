@@ -273,7 +273,12 @@ fn check_rest(exec: &Exec, store: &SimStore, gateway: &Gateway) {
         let notes = states.iter().find(|s| s.project == project.id).map(|s| s.notes.clone()).unwrap_or_default();
         for task in store.all::<Task>().into_iter().filter(|t| t.project == project.id) {
             if (task.status == Status::Ready) != notes.contains_key(&task.id) {
-                exec.wrong(format!("{} is {} and its note is {:?}", task.short(), task.status.word(), notes.get(&task.id)));
+                exec.wrong(format!(
+                    "{} is {} and its note is {:?}",
+                    task.short(),
+                    task.status.word(),
+                    notes.get(&task.id)
+                ));
             }
             exec.count(match task.status {
                 Status::Done => "task done",

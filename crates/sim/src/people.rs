@@ -68,7 +68,13 @@ impl Person {
     }
 
     /// A task with an agent that will play its part.
-    pub async fn task(&self, project: ProjectId, script: Script, status: Status, waits_for: Option<TaskId>) -> Option<TaskId> {
+    pub async fn task(
+        &self,
+        project: ProjectId,
+        script: Script,
+        status: Status,
+        waits_for: Option<TaskId>,
+    ) -> Option<TaskId> {
         let priority = self.exec.rng(|r| Priority::ALL[r.index(Priority::ALL.len())]);
         let new = NewTask {
             project,

@@ -11,7 +11,11 @@ use async_trait::async_trait;
 use bridge::Deployment;
 use clutch_domain::doc::{DocKey, Kind};
 use clutch_orchestrator::store::Store;
-use contract::{Place, doc, docs::{id, titled}, must, puts};
+use contract::{
+    Place, doc,
+    docs::{id, titled},
+    must, puts,
+};
 
 struct Convex(Deployment);
 

@@ -67,7 +67,10 @@ async fn convex_reads_what_is_open() {
     }
     let long = costs().await;
     assert_eq!(long, short, "documents given and read, board and world");
-    println!("measured: with {PAST} finished tasks Convex reads {} documents for a board, {} for the loop's world", long.1, long.3);
+    println!(
+        "measured: with {PAST} finished tasks Convex reads {} documents for a board, {} for the loop's world",
+        long.1, long.3
+    );
 }
 
 #[derive(Default)]
@@ -169,10 +172,13 @@ async fn what_people_do_is_a_few_round_trips() {
             tags: vec![],
             dependencies: vec![],
         };
-        let made = house.run(&format!("creating a ticket below {n} others"), most(7, 60), Command::CreateTask(new)).await;
+        let made =
+            house.run(&format!("creating a ticket below {n} others"), most(7, 60), Command::CreateTask(new)).await;
         tasks.push(made.change.activity[0].task.unwrap());
     }
-    let to = |task, place| Command::MoveTask(MoveTask { task, to: Status::Ready, place, reason: None, resolution: None, reopen: false });
+    let to = |task, place| {
+        Command::MoveTask(MoveTask { task, to: Status::Ready, place, reason: None, resolution: None, reopen: false })
+    };
     house.run("moving a card to another column", most(7, 60), to(tasks[0], Place::End)).await;
     house.run("moving a card above another", most(7, 60), to(tasks[1], Place::Before(tasks[0]))).await;
     let comment = NewComment {

@@ -62,7 +62,11 @@ async fn an_answer_that_is_lost_is_asked_for_again_and_applied_once() {
     let place = Deployment::bridge(&[]);
     let store = impatient(&place);
     must(&store, put(0, counter("a", 1))).await;
-    for (n, fault) in [(2, json!({ "loseAnswers": 3 })), (3, json!({ "loseRequests": 3 })), (4, json!({ "loseAnswers": 1, "loseRequests": 1 }))] {
+    for (n, fault) in [
+        (2, json!({ "loseAnswers": 3 })),
+        (3, json!({ "loseRequests": 3 })),
+        (4, json!({ "loseAnswers": 1, "loseRequests": 1 })),
+    ] {
         place.control("/faults", fault).await;
         let done = must(&store, put(n - 1, counter("a", n))).await;
         assert_eq!(done.scopes, [(Scope::Installation, n)]);
@@ -90,7 +94,8 @@ async fn a_busy_deployment_is_asked_again() {
     let place = Deployment::bridge(&[]);
     let store = impatient(&place);
     let busy = |times: u32| {
-        let body = json!({ "code": "OptimisticConcurrencyControlFailure", "message": "Documents were changed meanwhile" });
+        let body =
+            json!({ "code": "OptimisticConcurrencyControlFailure", "message": "Documents were changed meanwhile" });
         json!({ "refuse": { "times": times, "status": 503, "body": body } })
     };
     store.check().await.unwrap();
@@ -144,7 +149,10 @@ async fn a_restart_is_said_once_and_then_everything_is_there() {
     let away = until_away(&mut live).await;
     assert!(away.why.contains(&place.url) && away.why.contains("cannot be reached") && away.since.0 > 0, "{away:?}");
     let refused = commit(&store, puts([counter("a", 2)])).await;
-    assert!(matches!(&refused, Err(CommitError::Fault(fault)) if fault.what.contains("cannot be reached")), "{refused:?}");
+    assert!(
+        matches!(&refused, Err(CommitError::Fault(fault)) if fault.what.contains("cannot be reached")),
+        "{refused:?}"
+    );
     assert!(store.read(&a()).await.unwrap_err().what.contains("CONVEX_URL"));
 
     place.control("/up", json!({})).await;
@@ -160,7 +168,8 @@ async fn commits_during_restarts_and_lost_answers_are_applied_once_each() {
     const WRITERS: u64 = 6;
     const EACH: u64 = 15;
     let place = Deployment::bridge(&[]);
-    let store = Arc::new(ConvexStore::with(&place.url, KEY, Waits { reach: Duration::from_secs(20), ..waits() }).unwrap());
+    let store =
+        Arc::new(ConvexStore::with(&place.url, KEY, Waits { reach: Duration::from_secs(20), ..waits() }).unwrap());
     let mut live = store.watch(fetch((0..WRITERS).map(|w| Range::doc(Kind::Counter, format!("w{w}")))));
     let writers = (0..WRITERS).map(|w| {
         let store = store.clone();
@@ -216,7 +225,11 @@ async fn silence_is_noticed_and_ends() {
     let away = until_away(&mut store.watch(fetch([Range::doc(Kind::Counter, "b")]))).await;
     assert!(away.why.contains("did not answer"), "{away:?}");
     place.control("/faults", json!({ "silent": false })).await;
-    assert_eq!(committing.await.unwrap().scopes, [(Scope::Installation, 2)], "repeated under its key until it was known");
+    assert_eq!(
+        committing.await.unwrap().scopes,
+        [(Scope::Installation, 2)],
+        "repeated under its key until it was known"
+    );
     assert_eq!(count(&next(&mut live).await.unwrap(), "a"), 2);
 }
 
@@ -249,7 +262,8 @@ async fn without_websockets_live_reads_go_on_by_asking() {
 async fn a_wrong_key_says_so_everywhere() {
     let place = Deployment::bridge(&[]);
     let store = ConvexStore::with(&place.url, "test|another", waits()).unwrap();
-    let says = |what: &str| assert!(what.contains("CONVEX_SELF_HOSTED_ADMIN_KEY") && !what.contains("another"), "{what}");
+    let says =
+        |what: &str| assert!(what.contains("CONVEX_SELF_HOSTED_ADMIN_KEY") && !what.contains("another"), "{what}");
     says(&store.read(&a()).await.unwrap_err().what);
     says(&commit(&store, puts([counter("a", 1)])).await.unwrap_err().to_string());
     let refused = store.check().await.unwrap_err();
@@ -266,7 +280,8 @@ async fn nobody_without_the_key_is_let_in() {
     for path in ["docs:about", "docs:fetch", "docs:apply", "activity:after", "retention:forget"] {
         for kind in ["query", "mutation"] {
             let body = json!({ "path": path, "args": [{}], "format": "json" });
-            let answer = bridge::client().post(format!("{}/api/{kind}", place.url)).body(body.to_string()).send().await.unwrap();
+            let answer =
+                bridge::client().post(format!("{}/api/{kind}", place.url)).body(body.to_string()).send().await.unwrap();
             let answer = answer.text().await.unwrap();
             assert!(answer.contains("Could not find public function"), "{path}: {answer}");
         }
@@ -279,7 +294,10 @@ async fn missing_functions_are_named_and_their_arrival_is_seen() {
     place.control("/faults", json!({ "undeployed": true })).await;
     let store = impatient(&place);
     let refused = store.check().await.unwrap_err();
-    assert!(matches!(&refused, CheckError::Functions(fault) if fault.what.contains("clutch convex deploy")), "{refused:?}");
+    assert!(
+        matches!(&refused, CheckError::Functions(fault) if fault.what.contains("clutch convex deploy")),
+        "{refused:?}"
+    );
     let mut live = store.watch(a());
     assert!(until_away(&mut live).await.why.contains("clutch convex deploy"));
     place.control("/faults", json!({ "undeployed": false })).await;
@@ -295,7 +313,10 @@ async fn data_of_the_original_system_is_never_written_to() {
     place.control("/insert", json!({ "table": "tasks", "rows": [{ "id": "t", "title": "theirs" }] })).await;
     let store = impatient(&place);
     let refused = store.check().await.unwrap_err();
-    assert!(matches!(&refused, CheckError::Unfit(fault) if fault.what.contains("tables tasks") && fault.what.contains("never written")), "{refused:?}");
+    assert!(
+        matches!(&refused, CheckError::Unfit(fault) if fault.what.contains("tables tasks") && fault.what.contains("never written")),
+        "{refused:?}"
+    );
     assert!(matches!(commit(&store, puts([counter("a", 1)])).await, Err(CommitError::Fault(_))));
     assert_eq!(place.stat("mutations").await, 0, "it was not even tried");
 

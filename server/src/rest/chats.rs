@@ -2,11 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Json,
-    extract::State,
-    http::StatusCode,
-};
+use axum::{Json, extract::State, http::StatusCode};
 use clutch_domain::{
     chat::{Chat, Message},
     command::{ChatPatch, Command, NewChat},
@@ -61,7 +57,10 @@ pub async fn list(State(office): State<Arc<Office>>, Query(query): Query<ListQue
 
 fn with_last(chat: &Chat) -> Value {
     let mut shape = shapes::chat(chat);
-    let last = chat.last.as_ref().map_or(Value::Null, |l| json!({ "content": l.content, "author": l.author, "created_at": l.created_at }));
+    let last = chat
+        .last
+        .as_ref()
+        .map_or(Value::Null, |l| json!({ "content": l.content, "author": l.author, "created_at": l.created_at }));
     shape.insert("lastMessage".into(), last);
     Value::Object(shape)
 }
@@ -156,17 +155,23 @@ pub struct PageQuery {
 }
 
 /// `GET /api/chats/:id/messages`, oldest first.
-pub async fn messages(State(office): State<Arc<Office>>, Path(id): Path<String>, Query(query): Query<PageQuery>) -> Answer {
+pub async fn messages(
+    State(office): State<Arc<Office>>,
+    Path(id): Path<String>,
+    Query(query): Query<PageQuery>,
+) -> Answer {
     let chat = find(&office, &id).await?;
     let limit = query.limit.as_deref().filter(|l| !l.is_empty()).map_or(Ok(50), str::parse::<u32>);
-    let limit = limit.map_err(|_| Failure::invalid("invalid_field", "limit must be a whole number"))?.clamp(1, MESSAGES_MAX);
+    let limit =
+        limit.map_err(|_| Failure::invalid("invalid_field", "limit must be a whole number"))?.clamp(1, MESSAGES_MAX);
     let before = match query.before.as_deref().filter(|b| !b.is_empty()) {
         None => None,
         Some(id) => {
             let id: MessageId = path_id(id, Refusal::MessageNotFound)?;
             let range = Range::doc(Kind::Message, id);
             let docs = office.read(&Fetch { scopes: Vec::new(), ranges: vec![range.clone()] }).await?.value;
-            let message = docs.first::<Message>(&range).filter(|m| m.chat == chat.id).ok_or(Refusal::MessageNotFound)?;
+            let message =
+                docs.first::<Message>(&range).filter(|m| m.chat == chat.id).ok_or(Refusal::MessageNotFound)?;
             Some(message.created_at)
         }
     };

@@ -2,11 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Json,
-    extract::State,
-    http::StatusCode,
-};
+use axum::{Json, extract::State, http::StatusCode};
 use clutch_domain::{
     command::{Command, EdgeRef},
     doc::{Dependency, Kind},
@@ -59,7 +55,11 @@ pub async fn list(State(office): State<Arc<Office>>, Path(id): Path<String>) -> 
 }
 
 /// `POST /api/tasks/:id/dependencies`.
-pub async fn add(State(office): State<Arc<Office>>, Path(id): Path<String>, body: Body) -> Result<(StatusCode, Json<Value>), Failure> {
+pub async fn add(
+    State(office): State<Arc<Office>>,
+    Path(id): Path<String>,
+    body: Body,
+) -> Result<(StatusCode, Json<Value>), Failure> {
     let task = find(&office, &id).await?.id;
     let other = find(&office, body.needed("depends_on_id", "field_missing", "depends_on_id is required")?).await?.id;
     let done = office.run(&program(None), &Command::AddDependency(task, other)).await?;
@@ -86,19 +86,25 @@ pub async fn remove_by_ends(
     let other = ends.depends_on_id.filter(|d| !d.is_empty());
     let other = other.ok_or_else(|| Failure::invalid("field_missing", "depends_on_id is required"))?;
     let task = find(&office, &id).await?.id;
-    let missing = |failure: Failure| if failure.is(Refusal::TaskNotFound) { Refusal::DependencyNotFound.into() } else { failure };
+    let missing =
+        |failure: Failure| if failure.is(Refusal::TaskNotFound) { Refusal::DependencyNotFound.into() } else { failure };
     let other = find(&office, &other).await.map_err(missing)?.id;
     office.run(&program(None), &Command::RemoveDependency(EdgeRef::Ends(task, other))).await?;
     Ok(Json(json!({ "success": true })))
 }
 
 /// `DELETE /api/tasks/:id/dependencies/:depId`, at either end.
-pub async fn remove(State(office): State<Arc<Office>>, Path((id, edge)): Path<(String, String)>) -> Result<Json<Value>, Failure> {
+pub async fn remove(
+    State(office): State<Arc<Office>>,
+    Path((id, edge)): Path<(String, String)>,
+) -> Result<Json<Value>, Failure> {
     let task = find(&office, &id).await?.id;
     let edge: DependencyId = path_id(&edge, Refusal::DependencyNotFound)?;
     let range = Range::doc(Kind::Dependency, edge);
     let docs = office.read(&Fetch { scopes: Vec::new(), ranges: vec![range.clone()] }).await?.value;
-    docs.first::<Dependency>(&range).filter(|d| d.task == task || d.depends_on == task).ok_or(Refusal::DependencyNotFound)?;
+    docs.first::<Dependency>(&range)
+        .filter(|d| d.task == task || d.depends_on == task)
+        .ok_or(Refusal::DependencyNotFound)?;
     office.run(&program(None), &Command::RemoveDependency(EdgeRef::Id(edge))).await?;
     Ok(Json(json!({ "success": true })))
 }

@@ -47,7 +47,11 @@ pub fn routes() -> Router<AppState> {
 
 /// A route that is there, but not for this method.
 pub async fn wrong_method() -> error::Failure {
-    error::Failure::new(http::StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "This address does not take that method.")
+    error::Failure::new(
+        http::StatusCode::METHOD_NOT_ALLOWED,
+        "method_not_allowed",
+        "This address does not take that method.",
+    )
 }
 
 async fn unknown() -> error::Failure {

@@ -28,7 +28,10 @@ impl Call {
             Some(key) if !key.is_empty() && key.len() <= KEY_MAX => {
                 Ok(Self { key: IdempotencyKey(format!("{route}:{key}")), named: true })
             }
-            Some(_) => Err(Failure::invalid("invalid_idempotency_key", "idempotency-key must have 1 to 200 visible characters")),
+            Some(_) => Err(Failure::invalid(
+                "invalid_idempotency_key",
+                "idempotency-key must have 1 to 200 visible characters",
+            )),
         }
     }
 

@@ -2,11 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use axum::{
-    Json,
-    extract::State,
-    http::StatusCode,
-};
+use axum::{Json, extract::State, http::StatusCode};
 use clutch_domain::{
     actor::Actor,
     command::{Command, Force, NewProject, ProjectPatch},
@@ -40,7 +36,8 @@ pub async fn list(State(office): State<Arc<Office>>) -> Answer {
     let counts: BTreeMap<ProjectId, u32> = docs.all::<Counts>(&ranges[1]).map(|c| (c.project, c.total())).collect();
     let mut projects: Vec<&Project> = docs.all(&ranges[0]).collect();
     projects.sort_by_key(|p| (p.name.as_str().to_lowercase(), p.id));
-    let projects: Vec<Value> = projects.into_iter().map(|p| with_count(p, counts.get(&p.id).copied().unwrap_or(0))).collect();
+    let projects: Vec<Value> =
+        projects.into_iter().map(|p| with_count(p, counts.get(&p.id).copied().unwrap_or(0))).collect();
     Ok(Json(json!({ "projects": projects })))
 }
 
@@ -161,6 +158,9 @@ fn overrides(body: &Body) -> Result<Option<BTreeMap<String, String>>, Failure> {
             })
             .collect::<Result<_, _>>()
             .map(Some),
-        Some(_) => Err(Failure::invalid("invalid_field", "role_model_overrides must be an object mapping roles to model strings")),
+        Some(_) => Err(Failure::invalid(
+            "invalid_field",
+            "role_model_overrides must be an object mapping roles to model strings",
+        )),
     }
 }

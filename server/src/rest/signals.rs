@@ -2,10 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use axum::{
-    Json,
-    extract::State,
-};
+use axum::{Json, extract::State};
 use clutch_domain::{
     command::Command,
     doc::Kind,
@@ -61,7 +58,8 @@ pub async fn list(State(office): State<Arc<Office>>, Query(query): Query<ListQue
         }
         None => ranges.extend([waiting.clone(), by_status("delivering"), by_status("settled")]),
     }
-    let kind = query.kind.as_deref().filter(|k| !k.is_empty()).map(|k| k.parse::<SignalKind>().map_err(|()| kind_wrong()));
+    let kind =
+        query.kind.as_deref().filter(|k| !k.is_empty()).map(|k| k.parse::<SignalKind>().map_err(|()| kind_wrong()));
     let kind = kind.transpose()?;
     let limit = query.limit.as_deref().filter(|l| !l.is_empty()).map_or(Ok(50), str::parse::<usize>);
     let limit = limit.map_err(|_| Failure::invalid("invalid_field", "limit must be a whole number"))?;
@@ -83,7 +81,11 @@ pub fn kind_wrong() -> Failure {
 }
 
 /// `POST /api/signal/:id/respond`. The answer is kept and sent by the outbox; this waits a moment to tell how that went.
-pub async fn respond(State(office): State<Arc<Office>>, Path(id): Path<String>, body: Body) -> Result<Json<Value>, Failure> {
+pub async fn respond(
+    State(office): State<Arc<Office>>,
+    Path(id): Path<String>,
+    body: Body,
+) -> Result<Json<Value>, Failure> {
     let id: SignalId = path_id(&id, Refusal::SignalNotFound)?;
     let answer = match body.some("response") {
         Some(Value::String(text)) => text::Body::parse(text)?.ok_or(Refusal::ResponseMissing)?,
@@ -92,7 +94,8 @@ pub async fn respond(State(office): State<Arc<Office>>, Path(id): Path<String>, 
     let done = office.run(&program(None), &Command::AnswerSignal(id, answer)).await?;
     let answered = done.written::<Signal>().cloned().ok_or(Refusal::SignalNotFound)?;
     let range = Range::doc(Kind::Signal, id);
-    let fetch = Fetch { scopes: vec![clutch_domain::doc::Scope::Project(answered.project)], ranges: vec![range.clone()] };
+    let fetch =
+        Fetch { scopes: vec![clutch_domain::doc::Scope::Project(answered.project)], ranges: vec![range.clone()] };
     let mut watch = office.store().watch(fetch);
     let settled = async {
         while let Some(read) = watch.next().await {

@@ -94,9 +94,11 @@ pub async fn list(State(office): State<Arc<Office>>, Query(query): Query<ListQue
     let project = query.project_id.filter(|p| !p.is_empty());
     let project = project.ok_or_else(|| Failure::invalid("field_missing", "projectId is required"))?;
     let status = query.status.filter(|s| !s.is_empty()).map(|s| status_word(&s)).transpose()?;
-    let limit = query.limit.as_deref().filter(|l| !l.is_empty()).map(|l| {
-        l.parse::<usize>().map_err(|_| Failure::invalid("invalid_field", "limit must be a whole number"))
-    });
+    let limit = query
+        .limit
+        .as_deref()
+        .filter(|l| !l.is_empty())
+        .map(|l| l.parse::<usize>().map_err(|_| Failure::invalid("invalid_field", "limit must be a whole number")));
     let limit = limit.transpose()?.unwrap_or(usize::MAX);
     let project = projects::find(&office, &project).await?.id;
     let after = |t: &Task| After { order: t.position, id: t.id.to_string() };
@@ -181,7 +183,8 @@ pub async fn update(State(office): State<Arc<Office>>, Path(id): Path<String>, b
         reopen: body.truthy("reopen").unwrap_or(false) || body.truthy("force").unwrap_or(false),
     };
     let done = office.run(&program(None), &Command::UpdateTask(task.id, patch)).await?;
-    let now = done.change.puts.iter().find_map(|b| <Task as clutch_domain::doc::Inside>::of(b).filter(|t| t.id == task.id));
+    let now =
+        done.change.puts.iter().find_map(|b| <Task as clutch_domain::doc::Inside>::of(b).filter(|t| t.id == task.id));
     Ok(Json(json!({ "task": shapes::task(now.unwrap_or(&task)) })))
 }
 
@@ -219,14 +222,21 @@ pub async fn comments(State(office): State<Arc<Office>>, Path(id): Path<String>)
 }
 
 /// `POST /api/tasks/:id/comments`.
-pub async fn comment(State(office): State<Arc<Office>>, Path(id): Path<String>, headers: HeaderMap, body: Body) -> Created {
+pub async fn comment(
+    State(office): State<Arc<Office>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Created {
     let task = find(&office, &id).await?;
     let author = body.text("author")?.map(str::trim).filter(|a| !a.is_empty()).unwrap_or("unknown").to_owned();
     let new = NewComment {
         task: task.id,
         author_type: body.word("author_type", &["coordinator", "agent", "human"])?.unwrap_or(AuthorType::Human),
         content: body.markdown("content")?.ok_or(Refusal::ContentMissing)?,
-        kind: body.word("type", &["message", "status_change", "request_input", "completion"])?.unwrap_or(CommentType::Message),
+        kind: body
+            .word("type", &["message", "status_change", "request_input", "completion"])?
+            .unwrap_or(CommentType::Message),
         author: author.clone(),
     };
     let call = Call::of(&office, &headers, "comment")?;
@@ -244,13 +254,19 @@ pub fn status_word(text: &str) -> Result<Status, Failure> {
         "in-progress" | "progress" => "in_progress".to_owned(),
         other => other.to_owned(),
     };
-    word.parse().map_err(|()| Failure::invalid("invalid_field", format!("Invalid status. Must be one of: {}", STATUSES.join(", "))))
+    word.parse().map_err(|()| {
+        Failure::invalid("invalid_field", format!("Invalid status. Must be one of: {}", STATUSES.join(", ")))
+    })
 }
 
 /// Tags: an array, a JSON array in a string, or a comma list in a string.
 fn tags(body: &Body) -> Result<Option<Vec<String>>, Failure> {
     let words = |items: &[Value]| -> Vec<String> {
-        items.iter().map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned)).filter(|t| !t.trim().is_empty()).collect()
+        items
+            .iter()
+            .map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned))
+            .filter(|t| !t.trim().is_empty())
+            .collect()
     };
     Ok(match body.0.get("tags") {
         None => None,

@@ -103,10 +103,16 @@ async fn the_list_has_the_last_words_and_the_newest_talk_first() {
     let (a, b) = (chat(&house, &project, "a").await, chat(&house, &project, "b").await);
     let list = async || -> Vec<(String, Value)> {
         let list = house.get(&format!("/api/chats?projectId={project}")).await.ok(200);
-        list["chats"].as_array().unwrap().iter().map(|c| (c["title"].as_str().unwrap().to_owned(), c["lastMessage"].clone())).collect()
+        list["chats"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|c| (c["title"].as_str().unwrap().to_owned(), c["lastMessage"].clone()))
+            .collect()
     };
     assert_eq!(list().await, [("b".into(), Value::Null), ("a".into(), Value::Null), ("General".into(), Value::Null)]);
-    let said = house.post(&format!("/api/chats/{a}/messages"), json!({ "content": "hello" })).await.ok(201)["message"].clone();
+    let said =
+        house.post(&format!("/api/chats/{a}/messages"), json!({ "content": "hello" })).await.ok(201)["message"].clone();
     let last = json!({ "content": "hello", "author": "dan", "created_at": said["created_at"] });
     assert_eq!(list().await, [("a".into(), last), ("b".into(), Value::Null), ("General".into(), Value::Null)]);
     house.post(&format!("/api/chats/{b}/messages"), json!({ "content": "and b" })).await.ok(201);
@@ -190,7 +196,9 @@ async fn a_repeated_message_is_written_once() {
     let project = house.project("site").await;
     let path = format!("/api/chats/{}/messages", chat(&house, &project, "c").await);
     let other = format!("/api/chats/{}/messages", chat(&house, &project, "d").await);
-    let say = async |path: &str, content: &str| house.raw("POST", path, &[("idempotency-key", "k")], json!({ "content": content }).to_string()).await;
+    let say = async |path: &str, content: &str| {
+        house.raw("POST", path, &[("idempotency-key", "k")], json!({ "content": content }).to_string()).await
+    };
     let first = say(&path, "x").await.ok(201);
     assert_eq!(say(&path, "x").await.ok(201), first);
     say(&path, "y").await.fails_with(422, "idempotency_key_reused");
@@ -208,7 +216,12 @@ async fn messages_come_in_pages() {
     let page = async |query: &str| -> (Vec<u32>, bool, Value) {
         let page = house.get(&format!("{path}?{query}")).await.ok(200);
         assert_eq!(keys(&page), ["cursor", "hasMore", "messages"]);
-        let words = page["messages"].as_array().unwrap().iter().map(|m| m["content"].as_str().unwrap().parse().unwrap()).collect();
+        let words = page["messages"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|m| m["content"].as_str().unwrap().parse().unwrap())
+            .collect();
         (words, page["hasMore"].as_bool().unwrap(), page["cursor"].clone())
     };
     let (words, more, cursor) = page("").await;
@@ -244,8 +257,18 @@ async fn typing_is_told_and_taken_back() {
     for body in [json!({}), json!({ "typing": 1 }), json!({ "typing": "true" }), json!({ "typing": null })] {
         house.post(&path, body).await.fails(400, "field_missing", "typing (boolean) is required");
     }
-    house.post(&path, json!({ "typing": true, "author": [] })).await.fails(400, "invalid_field", "author must be a string");
-    assert!(house.project_log(house.get(&format!("/api/chats/{chat}")).await.ok(200)["chat"]["project_id"].as_str().unwrap()).await.iter().all(|l| l.what != "typing"));
+    house.post(&path, json!({ "typing": true, "author": [] })).await.fails(
+        400,
+        "invalid_field",
+        "author must be a string",
+    );
+    assert!(
+        house
+            .project_log(house.get(&format!("/api/chats/{chat}")).await.ok(200)["chat"]["project_id"].as_str().unwrap())
+            .await
+            .iter()
+            .all(|l| l.what != "typing")
+    );
 }
 
 #[tokio::test]

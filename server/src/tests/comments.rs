@@ -38,7 +38,10 @@ async fn every_word_of_the_lists_is_taken_and_no_other() {
     let task = house.task(&house.project("site").await, "t", "ready").await;
     let path = format!("/api/tasks/{task}/comments");
     for word in ["coordinator", "agent", "human"] {
-        assert_eq!(house.post(&path, json!({ "content": "x", "author_type": word })).await.ok(201)["comment"]["author_type"], word);
+        assert_eq!(
+            house.post(&path, json!({ "content": "x", "author_type": word })).await.ok(201)["comment"]["author_type"],
+            word
+        );
     }
     for word in ["message", "status_change", "request_input", "completion"] {
         assert_eq!(house.post(&path, json!({ "content": "x", "type": word })).await.ok(201)["comment"]["type"], word);
@@ -49,9 +52,17 @@ async fn every_word_of_the_lists_is_taken_and_no_other() {
         (json!({ "content": "  \n" }), "content_missing", "Content is required"),
         (json!({ "content": null }), "content_missing", "Content is required"),
         (json!({ "content": 5 }), "invalid_field", "content must be a string"),
-        (json!({ "content": "x".repeat(1_000_001) }), "text_too_long", "The text is longer than one megabyte; attach a file instead."),
+        (
+            json!({ "content": "x".repeat(1_000_001) }),
+            "text_too_long",
+            "The text is longer than one megabyte; attach a file instead.",
+        ),
         (json!({ "content": "x", "author": 1 }), "invalid_field", "author must be a string"),
-        (json!({ "content": "x", "author_type": "robot" }), "invalid_field", "Invalid author_type. Must be one of: coordinator, agent, human"),
+        (
+            json!({ "content": "x", "author_type": "robot" }),
+            "invalid_field",
+            "Invalid author_type. Must be one of: coordinator, agent, human",
+        ),
         (json!({ "content": "x", "type": "note" }), "invalid_field", kinds),
     ];
     for (body, code, sentence) in cases {
@@ -64,7 +75,13 @@ async fn every_word_of_the_lists_is_taken_and_no_other() {
 async fn whoever_a_comment_names_it_is_recorded_as_a_programs() {
     let house = House::new();
     let task = house.task(&house.project("site").await, "t", "ready").await;
-    house.post(&format!("/api/tasks/{task}/comments"), json!({ "content": "I am dan", "author": " dan ", "author_type": "human" })).await.ok(201);
+    house
+        .post(
+            &format!("/api/tasks/{task}/comments"),
+            json!({ "content": "I am dan", "author": " dan ", "author_type": "human" }),
+        )
+        .await
+        .ok(201);
     let line = &house.log(&task).await[0];
     assert_eq!((line.what.as_str(), &line.actor), ("comment_added", &Actor::Program { claim: Some("dan".into()) }));
     assert_eq!(line.data["preview"], "I am dan");
@@ -85,7 +102,9 @@ async fn a_repeated_comment_is_written_once() {
     let sentence = "This idempotency-key belongs to another call. Give each call a key of its own.";
     say(&task, "k", "y").await.fails(422, "idempotency_key_reused", sentence);
     say(&other, "k", "x").await.fails(422, "idempotency_key_reused", sentence);
-    let count = async |task: &str| house.get(&format!("/api/tasks/{task}/comments")).await.ok(200)["comments"].as_array().map(Vec::len);
+    let count = async |task: &str| {
+        house.get(&format!("/api/tasks/{task}/comments")).await.ok(200)["comments"].as_array().map(Vec::len)
+    };
     assert_eq!((count(&task).await, count(&other).await), (Some(2), Some(0)));
     for wrong in ["", &"k".repeat(201)] {
         let sentence = "idempotency-key must have 1 to 200 visible characters";

@@ -22,7 +22,12 @@ async fn a_report_brings_the_task_to_review() {
             "## Task Completed\n\nS\n\n**Pull Request:** https://github.com/o/r/pull/12/files\n\n**Notes:** N",
         ),
         ("in_review", json!({ "summary": "S", "prUrl": " ", "notes": "" }), Value::Null, "## Task Completed\n\nS"),
-        ("blocked", json!({ "summary": "S", "prUrl": "somewhere", "notes": null }), Value::Null, "## Task Completed\n\nS\n\n**Pull Request:** somewhere"),
+        (
+            "blocked",
+            json!({ "summary": "S", "prUrl": "somewhere", "notes": null }),
+            Value::Null,
+            "## Task Completed\n\nS\n\n**Pull Request:** somewhere",
+        ),
     ] {
         let task = house.task(&project, from, from).await;
         let answer = house.post(&format!("/api/tasks/{task}/complete"), body).await.ok(200);
@@ -78,7 +83,10 @@ async fn what_is_no_report() {
         (json!({ "summary": "s", "agent": {} }), ("invalid_field", "agent must be a string")),
         (json!({ "summary": "s", "sessionKey": 1 }), ("invalid_field", "sessionKey must be a string")),
         (json!({ "summary": "s", "run_id": 1 }), ("invalid_field", "run_id must be a string")),
-        (json!({ "summary": "s".repeat(999_999) }), ("text_too_long", "The text is longer than one megabyte; attach a file instead.")),
+        (
+            json!({ "summary": "s".repeat(999_999) }),
+            ("text_too_long", "The text is longer than one megabyte; attach a file instead."),
+        ),
     ];
     for (body, (code, sentence)) in cases {
         house.post(&path, body).await.fails(400, code, sentence);
@@ -102,7 +110,8 @@ async fn a_finished_task_takes_the_words_and_stays() {
 async fn a_repeated_report_is_recorded_once() {
     let house = House::on_disk();
     let project = house.project("site").await;
-    let (task, other) = (house.task(&project, "t", "in_progress").await, house.task(&project, "u", "in_progress").await);
+    let (task, other) =
+        (house.task(&project, "t", "in_progress").await, house.task(&project, "u", "in_progress").await);
     let report = async |task: &str, key: &str, summary: &str| {
         let body = json!({ "summary": summary }).to_string();
         house.raw("POST", &format!("/api/tasks/{task}/complete"), &[("idempotency-key", key)], body).await
@@ -120,7 +129,8 @@ async fn a_repeated_report_is_recorded_once() {
     report(&task, "call-1", "T").await.fails(422, "idempotency_key_reused", sentence);
     assert_eq!(house.look(&other).await["status"], "in_progress", "the refused call moved nothing");
     // The same word for another kind of call is another key.
-    let signal = json!({ "taskId": task, "sessionKey": "s", "agentId": "a", "kind": "fyi", "message": "m" }).to_string();
+    let signal =
+        json!({ "taskId": task, "sessionKey": "s", "agentId": "a", "kind": "fyi", "message": "m" }).to_string();
     house.raw("POST", "/api/signal", &[("idempotency-key", "call-1")], signal).await.ok(201);
 }
 
@@ -164,7 +174,9 @@ async fn the_report_of_an_older_attempt_is_recorded_and_not_obeyed() {
 async fn a_report_without_a_name_counts_for_the_current_run() {
     let house = House::new();
     let project = house.project("site").await;
-    for (n, body) in [json!({ "summary": "S" }), json!({ "summary": "S", "sessionKey": "somebody:else" })].into_iter().enumerate() {
+    for (n, body) in
+        [json!({ "summary": "S" }), json!({ "summary": "S", "sessionKey": "somebody:else" })].into_iter().enumerate()
+    {
         let task = house.task(&project, &n.to_string(), "ready").await;
         let first = house.run_of(&task, 1).await;
         house.fails(&first).await;
@@ -184,7 +196,10 @@ async fn a_session_of_another_task_is_not_believed() {
     house.fails(&of_a).await;
     house.run_of(&b, 1).await;
     // The session of a's ended run says that b is complete: b's own open run is what counts.
-    let answer = house.post(&format!("/api/tasks/{b}/complete"), json!({ "summary": "S", "sessionKey": of_a.session_key })).await.ok(200);
+    let answer = house
+        .post(&format!("/api/tasks/{b}/complete"), json!({ "summary": "S", "sessionKey": of_a.session_key }))
+        .await
+        .ok(200);
     assert_eq!(answer["task"]["status"], "in_review");
     assert_eq!(house.look(&a).await["status"], "ready", "a is not touched");
 }

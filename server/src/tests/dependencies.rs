@@ -35,7 +35,8 @@ impl Trio {
 async fn both_generations_of_callers_find_their_keys() {
     let t = trio().await;
     let (a, b, c) = (&t.a, &t.b, &t.c);
-    let none = json!({ "task_id": a, "dependencies": [], "blocked_by": [], "incomplete": [], "depends_on": [], "blocks": [] });
+    let none =
+        json!({ "task_id": a, "dependencies": [], "blocked_by": [], "incomplete": [], "depends_on": [], "blocks": [] });
     assert_eq!(t.of(a).await, none);
     let edge = t.wait(a, b).await.ok(201);
     let inner = json!({ "id": "known", "task_id": a, "depends_on_id": b, "created_at": "known" });
@@ -73,13 +74,21 @@ async fn what_cannot_wait() {
     t.wait(a, a).await.fails(400, "self_dependency", "Task cannot depend on itself");
     t.wait(b, a).await.fails(400, "dependency_cycle", cycle);
     t.wait(c, a).await.fails(400, "dependency_cycle", cycle);
-    t.wait(a, &far).await.fails(400, "dependency_across_projects", "Both tasks of a dependency must belong to the same project.");
+    t.wait(a, &far).await.fails(
+        400,
+        "dependency_across_projects",
+        "Both tasks of a dependency must belong to the same project.",
+    );
     for nobody in [NOBODY, "nobody", "T-99"] {
         t.wait(a, nobody).await.fails(404, "task_not_found", "Task not found");
         t.wait(nobody, a).await.fails(404, "task_not_found", "Task not found");
     }
     for body in [json!({}), json!({ "depends_on_id": "" }), json!({ "depends_on_id": null })] {
-        t.house.post(&format!("/api/tasks/{a}/dependencies"), body).await.fails(400, "field_missing", "depends_on_id is required");
+        t.house.post(&format!("/api/tasks/{a}/dependencies"), body).await.fails(
+            400,
+            "field_missing",
+            "depends_on_id is required",
+        );
     }
     t.wait(a, c).await.ok(201);
 }
@@ -92,7 +101,11 @@ async fn an_edge_is_removed_by_its_ends_or_by_its_id() {
     t.wait(a, b).await.ok(201);
     assert_eq!(t.house.delete(&format!("/api/tasks/{a}/dependencies?depends_on_id={b}")).await.ok(200), success);
     let gone = "Dependency not found";
-    t.house.delete(&format!("/api/tasks/{a}/dependencies?depends_on_id={b}")).await.fails(404, "dependency_not_found", gone);
+    t.house.delete(&format!("/api/tasks/{a}/dependencies?depends_on_id={b}")).await.fails(
+        404,
+        "dependency_not_found",
+        gone,
+    );
     t.wait(a, b).await.ok(201);
     assert_eq!(t.house.delete("/api/tasks/T-1/dependencies?depends_on_id=T-2").await.ok(200), success);
     for missing in ["", "?depends_on_id="] {
@@ -100,7 +113,11 @@ async fn an_edge_is_removed_by_its_ends_or_by_its_id() {
         t.house.delete(&path).await.fails(400, "field_missing", "depends_on_id is required");
     }
     for nobody in [NOBODY, "nobody"] {
-        t.house.delete(&format!("/api/tasks/{a}/dependencies?depends_on_id={nobody}")).await.fails(404, "dependency_not_found", gone);
+        t.house.delete(&format!("/api/tasks/{a}/dependencies?depends_on_id={nobody}")).await.fails(
+            404,
+            "dependency_not_found",
+            gone,
+        );
         t.house.delete(&format!("/api/tasks/{a}/dependencies/{nobody}")).await.fails(404, "dependency_not_found", gone);
     }
     let edge = id(&t.wait(a, c).await.ok(201));
@@ -108,7 +125,11 @@ async fn an_edge_is_removed_by_its_ends_or_by_its_id() {
     assert_eq!(t.of(a).await["incomplete"].as_array().unwrap().len(), 1, "another task's edge is not touched");
     assert_eq!(t.house.delete(&format!("/api/tasks/{a}/dependencies/{edge}")).await.ok(200), success);
     let edge = id(&t.wait(a, c).await.ok(201));
-    assert_eq!(t.house.delete(&format!("/api/tasks/{c}/dependencies/{edge}")).await.ok(200), success, "from its other end");
+    assert_eq!(
+        t.house.delete(&format!("/api/tasks/{c}/dependencies/{edge}")).await.ok(200),
+        success,
+        "from its other end"
+    );
     assert_eq!(t.of(a).await["dependencies"], json!([]));
 }
 

@@ -84,9 +84,21 @@ async fn nobody_else_comes_in_anywhere() {
         (here, &[host, ("sec-fetch-site", "cross-site")], "cross_site"),
         (here, &[host, ("sec-fetch-site", "same-site")], "cross_site"),
         (here, &[host, ("sec-fetch-site", "anything")], "cross_site"),
-        (here, &[host, ("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "no-cors"), ("sec-fetch-dest", "script")], "cross_site"),
-        (here, &[host, ("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "websocket"), ("sec-fetch-dest", "websocket")], "cross_site"),
-        (here, &[host, ("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "iframe")], "cross_site"),
+        (
+            here,
+            &[host, ("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "no-cors"), ("sec-fetch-dest", "script")],
+            "cross_site",
+        ),
+        (
+            here,
+            &[host, ("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "websocket"), ("sec-fetch-dest", "websocket")],
+            "cross_site",
+        ),
+        (
+            here,
+            &[host, ("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "iframe")],
+            "cross_site",
+        ),
     ];
     for (method, path) in PLACES {
         for (peer, headers, code) in refused {
@@ -110,7 +122,12 @@ async fn this_machine_comes_in_everywhere() {
     let site = [("host", ADDRESS), ("origin", "http://localhost:3002"), ("sec-fetch-site", "same-origin")];
     let program: Pairs<'_> = &[("host", "[::1]:3002")];
     for (method, path) in PLACES {
-        for (peer, headers) in [("127.0.0.1:5000", &site[..]), ("[::1]:5000", program), ("[::ffff:127.0.0.1]:5000", program), ("127.9.9.9:1", program)] {
+        for (peer, headers) in [
+            ("127.0.0.1:5000", &site[..]),
+            ("[::1]:5000", program),
+            ("[::ffff:127.0.0.1]:5000", program),
+            ("127.9.9.9:1", program),
+        ] {
             let reply = house.send(request(method, path, headers), peer).await;
             assert_ne!(reply.status, 403, "{method} {path} {headers:?}: {}", reply.text);
         }
@@ -120,7 +137,12 @@ async fn this_machine_comes_in_everywhere() {
 #[tokio::test]
 async fn a_link_from_elsewhere_opens_a_page_and_does_nothing_else() {
     let house = House::new();
-    let link = [("host", ADDRESS), ("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")];
+    let link = [
+        ("host", ADDRESS),
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-mode", "navigate"),
+        ("sec-fetch-dest", "document"),
+    ];
     assert_ne!(house.send(request("GET", "/", &link), "127.0.0.1:5000").await.status, 403);
     for method in ["POST", "PUT", "PATCH", "DELETE"] {
         house.send(request(method, "/api/projects", &link), "127.0.0.1:5000").await.fails(403, "cross_site", SENTENCE);
@@ -139,7 +161,10 @@ async fn a_page_view_makes_a_session_and_nothing_else_does() {
     let (pair, rest) = made.split_once(';').unwrap();
     assert_eq!(rest.trim(), "Path=/; HttpOnly; SameSite=Lax; Max-Age=31536000");
     assert_eq!(cookie("GET", "/nowhere", &[page[0], ("cookie", pair)]).await, None, "it is known already");
-    assert!(cookie("GET", "/nowhere", &[page[0], ("cookie", "clutch=forged.00")]).await.is_some(), "a forged one is not");
+    assert!(
+        cookie("GET", "/nowhere", &[page[0], ("cookie", "clutch=forged.00")]).await.is_some(),
+        "a forged one is not"
+    );
     assert_eq!(cookie("GET", "/api/projects", &[("accept", "application/json")]).await, None);
     assert_eq!(cookie("POST", "/api/projects", &page).await, None);
     assert_eq!(cookie("GET", "/health", &[]).await, None);
@@ -148,7 +173,9 @@ async fn a_page_view_makes_a_session_and_nothing_else_does() {
 #[tokio::test]
 async fn every_answer_says_to_the_browser_what_is_safe() {
     let house = House::new();
-    for (method, path) in [("GET", "/nowhere"), ("GET", "/health"), ("GET", "/api/tasks"), ("PUT", "/api/tasks"), ("GET", "/pkg/none.js")] {
+    for (method, path) in
+        [("GET", "/nowhere"), ("GET", "/health"), ("GET", "/api/tasks"), ("PUT", "/api/tasks"), ("GET", "/pkg/none.js")]
+    {
         let reply = house.raw(method, path, &[], "").await;
         let header = |name: &str| reply.headers.get(name).and_then(|v| v.to_str().ok());
         assert_eq!(header("x-content-type-options"), Some("nosniff"), "{path}");

@@ -1,171 +1,16 @@
 //! `/live` over real sockets, as a browser uses it.
 
-use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
-
-use clutch_app::model::wire::{Frame, Up};
+use clutch_app::model::wire::Up;
 use clutch_domain::query::Query;
-use clutch_orchestrator::live::Pages;
-use futures_util::{SinkExt, StreamExt};
-use proptest::{prelude::*, test_runner::TestCaseError};
+use futures_util::SinkExt;
 use serde_json::{Value, json};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio_tungstenite::{
-    WebSocketStream, client_async,
-    tungstenite::{self, Message, client::IntoClientRequest, protocol::frame::coding::CloseCode},
+use tokio_tungstenite::tungstenite::{self, Message, protocol::frame::coding::CloseCode};
+
+use super::{
+    House,
+    tab::{PATIENCE, all_queries, connect, listen, parts_of, tab, truth},
 };
-
-use super::House;
-use crate::{compose, door::Door, live::SUBSCRIPTIONS_MAX, pages::AppPages};
-
-/// Nothing here takes that long; a test that waits longer has failed.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// Serves the house on a free port.
-async fn listen(house: &House) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let router = compose::router(house.state.clone(), Door::new(address));
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    tokio::spawn(std::future::IntoFuture::into_future(axum::serve(listener, service)));
-    address
-}
-
-type Page = (u64, BTreeMap<String, Value>);
-
-/// A browser tab.
-struct Tab {
-    socket: WebSocketStream<TcpStream>,
-    pages: BTreeMap<u32, Page>,
-}
-
-async fn connect(address: SocketAddr, headers: &[(&'static str, &str)], buffer: Option<u32>) -> Result<Tab, tungstenite::Error> {
-    let mut request = format!("ws://{address}/live").into_client_request()?;
-    for (name, value) in headers {
-        request.headers_mut().insert(*name, value.parse().unwrap());
-    }
-    let socket = TcpSocket::new_v4().unwrap();
-    if let Some(buffer) = buffer {
-        socket.set_recv_buffer_size(buffer).unwrap();
-    }
-    let stream = socket.connect(address).await.unwrap();
-    let (socket, _) = client_async(request, stream).await?;
-    Ok(Tab { socket, pages: BTreeMap::new() })
-}
-
-async fn tab(address: SocketAddr) -> Tab {
-    connect(address, &[], None).await.unwrap()
-}
-
-fn parts_of(parts: &clutch_app::model::wire::Parts) -> BTreeMap<String, Value> {
-    parts.iter().map(|(name, raw)| (name.clone(), serde_json::from_str(raw.get()).unwrap())).collect()
-}
-
-impl Tab {
-    async fn say(&mut self, up: &Up) {
-        self.socket.send(Message::text(serde_json::to_string(up).unwrap())).await.unwrap();
-    }
-
-    async fn open(&mut self, sub: u32, query: Query, version: Option<u64>) {
-        self.say(&Up::Open { sub, query, version }).await;
-    }
-
-    /// The next message that is not the protocol's own.
-    async fn message(&mut self) -> Option<Result<Message, tungstenite::Error>> {
-        loop {
-            match self.socket.next().await {
-                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
-                other => return other,
-            }
-        }
-    }
-
-    async fn frame(&mut self) -> Frame {
-        match self.message().await {
-            Some(Ok(Message::Text(text))) => serde_json::from_str(&text).unwrap(),
-            other => panic!("no frame: {other:?}"),
-        }
-    }
-
-    /// The next frame of this kind; others that are no pages' are passed over.
-    async fn next(&mut self, kind: &str) -> Frame {
-        let next = async {
-            loop {
-                let frame = self.frame().await;
-                if frame.t == kind {
-                    return frame;
-                }
-                assert!(["gateway", "lines"].contains(&frame.t.as_str()), "{kind} awaited, but {frame:?}");
-            }
-        };
-        tokio::time::timeout(PATIENCE, next).await.unwrap_or_else(|_| panic!("no {kind} came"))
-    }
-
-    /// Takes frames as a page does, a delta onto exactly the version that it names, until `done`.
-    async fn take_until(&mut self, sub: u32, done: impl Fn(&Page) -> bool) -> Page {
-        match tokio::time::timeout(PATIENCE, self.take(sub, done)).await {
-            Ok(page) => page,
-            Err(_) => panic!("the page stays at {:#?}", self.pages.get(&sub)),
-        }
-    }
-
-    async fn take(&mut self, sub: u32, done: impl Fn(&Page) -> bool) -> Page {
-        loop {
-            if let Some(page) = self.pages.get(&sub)
-                && done(page)
-            {
-                return page.clone();
-            }
-            let frame = self.frame().await;
-            match frame.t.as_str() {
-                "snapshot" => {
-                    let before = self.pages.insert(frame.sub, (frame.version, parts_of(&frame.parts)));
-                    assert!(before.is_none_or(|(version, _)| version < frame.version), "a version went back");
-                }
-                "delta" => {
-                    let page = self.pages.get_mut(&frame.sub).expect("a delta without a page");
-                    assert_eq!(page.0, frame.from, "a delta onto another version");
-                    assert!(frame.to > frame.from && (!frame.put.is_empty() || !frame.del.is_empty()), "{frame:?}");
-                    for name in &frame.del {
-                        assert!(page.1.remove(name).is_some(), "{name} is removed, but was not there");
-                    }
-                    page.1.extend(parts_of(&frame.put));
-                    page.0 = frame.to;
-                }
-                "gateway" | "lines" => {}
-                other => panic!("{other}: {frame:?}"),
-            }
-        }
-    }
-
-    /// How the server ended it: code and reason.
-    async fn ended(&mut self) -> Option<(u16, String)> {
-        let ended = async {
-            loop {
-                match self.message().await {
-                    Some(Ok(Message::Close(frame))) => return frame.map(|f| (f.code.into(), f.reason.to_string())),
-                    Some(Ok(_)) => {}
-                    Some(Err(_)) | None => return None,
-                }
-            }
-        };
-        tokio::time::timeout(PATIENCE, ended).await.expect("the server does not end it")
-    }
-}
-
-/// The page as it should be, read from the store without the hub.
-async fn truth(house: &House, query: Query) -> (u64, BTreeMap<String, Value>) {
-    let store = house.office.store().clone();
-    let read = store.read(&query.fetch()).await.unwrap();
-    let parts = AppPages { store }.parts(&query, &read.value).await.unwrap();
-    (read.version, parts_of(&parts))
-}
-
-async fn all_queries(house: &House) -> (String, String, [Query; 3]) {
-    let project = house.project("site").await;
-    let task = house.task(&project, "first", "ready").await;
-    let (p, t) = (project.parse().unwrap(), task.parse().unwrap());
-    (project, task, [Query::Home, Query::Board { project: p }, Query::Task { project: p, task: t }])
-}
+use crate::live::SUBSCRIPTIONS_MAX;
 
 #[tokio::test]
 async fn the_gateway_is_told_at_once() {
@@ -288,7 +133,11 @@ async fn who_comes_back_gets_what_was_missed() {
     let mut again = tab(address).await;
     again.pages.insert(4, old.clone());
     again.open(4, board, Some(old.0)).await;
-    assert_eq!(again.take_until(4, |(version, _)| *version == now).await.1, want, "deltas alone lead to the newest page");
+    assert_eq!(
+        again.take_until(4, |(version, _)| *version == now).await.1,
+        want,
+        "deltas alone lead to the newest page"
+    );
     // A version that nobody knows any more, from the past or from another life, gets everything.
     for unknown in [0, now + 1_000, u64::MAX] {
         let mut lost = tab(address).await;
@@ -409,7 +258,8 @@ async fn only_our_own_pages_may_listen() {
         match connect(address, &headers, None).await.err() {
             Some(tungstenite::Error::Http(response)) => {
                 assert_eq!(response.status(), 403, "{headers:?}");
-                let body: Value = serde_json::from_slice(response.body().as_deref().unwrap_or_default()).unwrap_or_default();
+                let body: Value =
+                    serde_json::from_slice(response.body().as_deref().unwrap_or_default()).unwrap_or_default();
                 assert!(body["code"].is_string(), "{headers:?} {body}");
             }
             other => panic!("{headers:?} was let in: {other:?}"),
@@ -477,115 +327,4 @@ async fn a_slow_reader_ends_with_the_last_state() {
     };
     assert_eq!(last, want);
     assert!(frames < 161, "states were skipped: {frames} frames for 161 changes");
-}
-
-impl Tab {
-    async fn next_of_page(&mut self) -> Frame {
-        let next = async {
-            loop {
-                let frame = self.frame().await;
-                if matches!(frame.t.as_str(), "snapshot" | "delta") {
-                    return frame;
-                }
-            }
-        };
-        tokio::time::timeout(PATIENCE, next).await.expect("no page came")
-    }
-}
-
-/// What may happen to a board.
-#[derive(Clone, Debug)]
-enum Act {
-    Make(usize),
-    Move(usize, usize),
-    Retitle(usize),
-    Comment,
-    Delete(usize),
-    Depend(usize),
-    Signal,
-    Rename,
-    Switch(bool),
-}
-
-fn act() -> impl Strategy<Value = Act> {
-    prop_oneof![
-        3 => (0..6_usize).prop_map(Act::Make),
-        4 => (0..20_usize, 0..6_usize).prop_map(|(n, to)| Act::Move(n, to)),
-        2 => (0..20_usize).prop_map(Act::Retitle),
-        2 => Just(Act::Comment),
-        1 => (0..20_usize).prop_map(Act::Delete),
-        2 => (0..20_usize).prop_map(Act::Depend),
-        1 => Just(Act::Signal),
-        1 => Just(Act::Rename),
-        1 => any::<bool>().prop_map(Act::Switch),
-    ]
-}
-
-const WORDS: [&str; 6] = ["backlog", "ready", "in_progress", "in_review", "blocked", "done"];
-
-/// Does it through REST; what is refused changes nothing, which is fine.
-async fn does(house: &House, project: &str, first: &str, made: &mut Vec<String>, n: usize, act: &Act) {
-    let any = |made: &[String], i: usize| if made.is_empty() { first.to_owned() } else { made[i % made.len()].clone() };
-    match act {
-        Act::Make(status) => made.push(house.task(project, &format!("made {n}"), WORDS[*status]).await),
-        Act::Move(i, to) => {
-            let body = json!({ "status": WORDS[*to], "force": true });
-            house.patch(&format!("/api/tasks/{}", any(made, *i)), body).await;
-        }
-        Act::Retitle(i) => drop(house.patch(&format!("/api/tasks/{}", any(made, *i)), json!({ "title": format!("t{n}") })).await),
-        Act::Comment => drop(house.post(&format!("/api/tasks/{first}/comments"), json!({ "content": format!("c{n}") })).await),
-        Act::Delete(i) if !made.is_empty() => {
-            let at = i % made.len();
-            house.delete(&format!("/api/tasks/{}", made.remove(at))).await.ok(200);
-        }
-        Act::Delete(_) => {}
-        Act::Depend(i) => {
-            let body = json!({ "depends_on_id": any(made, *i) });
-            house.post(&format!("/api/tasks/{first}/dependencies"), body).await;
-        }
-        Act::Signal => {
-            let body = json!({ "taskId": first, "sessionKey": "s", "agentId": "a", "kind": "question", "message": format!("q{n}") });
-            house.post("/api/signal", body).await.ok(201);
-        }
-        Act::Rename => drop(house.patch(&format!("/api/projects/{project}"), json!({ "name": format!("n{n}") })).await),
-        Act::Switch(on) => drop(house.patch(&format!("/api/projects/{project}"), json!({ "work_loop_enabled": on })).await),
-    }
-}
-
-async fn deltas_lead_to_the_truth(acts: Vec<Act>) -> Result<(), TestCaseError> {
-    let house = House::new();
-    let address = listen(&house).await;
-    let (project, first, queries) = all_queries(&house).await;
-    let mut follows = tab(address).await;
-    for (sub, query) in (1..).zip(queries) {
-        follows.open(sub, query, None).await;
-    }
-    for sub in 1..=3 {
-        follows.take_until(sub, |_| true).await;
-    }
-    let mut made = Vec::new();
-    for (n, act) in acts.iter().enumerate() {
-        does(&house, &project, &first, &mut made, n, act).await;
-    }
-    for (sub, query) in (1..).zip(queries) {
-        let (newest, want) = truth(&house, query).await;
-        let (version, parts) = follows.take_until(sub, |(_, parts)| *parts == want).await;
-        // Whoever comes now sees the same.
-        let mut fresh = tab(address).await;
-        fresh.open(9, query, None).await;
-        let frame = fresh.next("snapshot").await;
-        prop_assert_eq!(parts_of(&frame.parts), parts);
-        prop_assert!(version <= frame.version && frame.version <= newest, "{} {} {}", version, frame.version, newest);
-    }
-    Ok(())
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn deltas_applied_in_order_are_the_page(acts in proptest::collection::vec(act(), 1..30)) {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        runtime.block_on(deltas_lead_to_the_truth(acts))?;
-    }
 }

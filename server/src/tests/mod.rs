@@ -6,10 +6,13 @@ mod complete;
 mod dependencies;
 mod door;
 mod live;
+mod live_random;
 mod nasty;
 mod openclaw;
+mod pages;
 mod projects;
 mod signals;
+mod tab;
 mod tasks;
 
 use std::{
@@ -172,7 +175,10 @@ impl House {
             sessions: Sessions::open(dir.path()).unwrap(),
             stop: stopping,
             settings: SiteSettings { gateway_url: "ws://127.0.0.1:1".into(), ..SiteSettings::default() },
-            leptos: LeptosOptions::builder().output_name("clutch").site_root(dir.path().join("no-site").display().to_string()).build(),
+            leptos: LeptosOptions::builder()
+                .output_name("clutch")
+                .site_root(dir.path().join("no-site").display().to_string())
+                .build(),
         });
         let router = compose::router(state.clone(), Door::new(ADDRESS.parse().unwrap()));
         Self { router, state, office, stop, _gateway: task, _dir: dir }
@@ -189,7 +195,11 @@ impl House {
 
     /// A request of a program on this machine, with any body.
     pub async fn raw(&self, method: &str, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Reply {
-        let mut request = Request::builder().method(method).uri(path).header("host", ADDRESS).header("content-type", "application/json");
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", ADDRESS)
+            .header("content-type", "application/json");
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -252,7 +262,8 @@ impl House {
 
     /// The loop takes the task for its `attempt`th run, and the gateway takes the run.
     pub async fn run_of(&self, task: &str, attempt: u32) -> Run {
-        self.by_loop(Command::HoldLease(HoldLease { holder: "test".into(), take_over_beat: None, sole_writer: true })).await;
+        self.by_loop(Command::HoldLease(HoldLease { holder: "test".into(), take_over_beat: None, sole_writer: true }))
+            .await;
         let claim = ClaimRun {
             task: task.parse().unwrap(),
             role: Role::Dev,
@@ -269,7 +280,14 @@ impl House {
     /// The run fails; the task may be taken again at once.
     pub async fn fails(&self, run: &Run) {
         let retry = Retry { wait_ms: 0, cap: 9 };
-        self.by_loop(Command::RunEnded(EndRun { run: run.id, as_id: None, how: Ended::Failed, last_words: "no".into(), retry })).await;
+        self.by_loop(Command::RunEnded(EndRun {
+            run: run.id,
+            as_id: None,
+            how: Ended::Failed,
+            last_words: "no".into(),
+            retry,
+        }))
+        .await;
     }
 }
 
@@ -284,7 +302,8 @@ pub fn id(shape: &Value) -> String {
 /// The keys of a shape, sorted.
 #[track_caller]
 pub fn keys(shape: &Value) -> Vec<&str> {
-    let mut keys: Vec<&str> = shape.as_object().unwrap_or_else(|| panic!("no object: {shape}")).keys().map(String::as_str).collect();
+    let mut keys: Vec<&str> =
+        shape.as_object().unwrap_or_else(|| panic!("no object: {shape}")).keys().map(String::as_str).collect();
     keys.sort_unstable();
     keys
 }
@@ -296,7 +315,10 @@ pub fn known(mut shape: Value, names: &[&str]) -> Value {
         let value = &mut shape[*name];
         match &*value {
             Value::String(text) => assert!(text.parse::<Uuid>().is_ok(), "{name} is no UUID: {text}"),
-            Value::Number(at) => assert!(at.as_i64().is_some_and(|at| (BEGIN..BEGIN + 1_000_000).contains(&at)), "{name} is no time: {at}"),
+            Value::Number(at) => assert!(
+                at.as_i64().is_some_and(|at| (BEGIN..BEGIN + 1_000_000).contains(&at)),
+                "{name} is no time: {at}"
+            ),
             other => panic!("{name} is {other}"),
         }
         *value = json!("known");

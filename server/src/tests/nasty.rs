@@ -29,7 +29,17 @@ fn fields() -> BTreeSet<&'static str> {
     let names = calls.filter_map(|rest| rest.split_once('"').map(|(name, _)| name));
     let is_name = |name: &&str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
     let fields: BTreeSet<&str> = names.filter(is_name).collect();
-    for must in ["title", "project_id", "task_id", "work_loop_max_agents", "retry_count", "sessionKey", "typing", "response", "pr_number"] {
+    for must in [
+        "title",
+        "project_id",
+        "task_id",
+        "work_loop_max_agents",
+        "retry_count",
+        "sessionKey",
+        "typing",
+        "response",
+        "pr_number",
+    ] {
         assert!(fields.contains(must), "{must} is not among {fields:?}");
     }
     fields
@@ -60,10 +70,13 @@ fn values() -> Vec<Value> {
 }
 
 fn bodies() -> Vec<Vec<u8>> {
-    let mut bodies: Vec<Vec<u8>> = ["", " ", "{", "}", "nul", "null", "true", "0", "1e999", "\"x\"", "[]", "[{}]", "{}", "{}{}", "{\"a\":}", "{'a':1}", "a=b&c=d"]
-        .iter()
-        .map(|b| b.as_bytes().to_vec())
-        .collect();
+    let mut bodies: Vec<Vec<u8>> = [
+        "", " ", "{", "}", "nul", "null", "true", "0", "1e999", "\"x\"", "[]", "[{}]", "{}", "{}{}", "{\"a\":}",
+        "{'a':1}", "a=b&c=d",
+    ]
+    .iter()
+    .map(|b| b.as_bytes().to_vec())
+    .collect();
     bodies.push("[".repeat(100_000).into_bytes());
     bodies.push(format!("{}1{}", "{\"a\":".repeat(5_000), "}".repeat(5_000)).into_bytes());
     bodies.push(b"{\"title\":\"\xff\xfe\",\"content\":\"\xc3\x28\"}".to_vec());
@@ -93,12 +106,28 @@ async fn furnished(house: &House) -> Vec<String> {
     let signal = id(&house.post("/api/signal", raised).await.ok(201)["signal"]);
     // Answered already: an answer is waited for, and the sweep is not about that.
     house
-        .by_loop(clutch_domain::command::Command::AnswerSignal(signal.parse().unwrap(), clutch_domain::text::Body::parse("a").unwrap().unwrap()))
+        .by_loop(clutch_domain::command::Command::AnswerSignal(
+            signal.parse().unwrap(),
+            clutch_domain::text::Body::parse("a").unwrap().unwrap(),
+        ))
         .await;
     vec![project, task, chat, signal]
 }
 
-const NOT_IDS: &[&str] = &[NOBODY, "site-x", "T-999999", "T-x", "%20", "%00", "%ff%fe", "%2e%2e", "%F0%9F%92%A5", "-", "a%2Fb%3Fc", "undefined"];
+const NOT_IDS: &[&str] = &[
+    NOBODY,
+    "site-x",
+    "T-999999",
+    "T-x",
+    "%20",
+    "%00",
+    "%ff%fe",
+    "%2e%2e",
+    "%F0%9F%92%A5",
+    "-",
+    "a%2Fb%3Fc",
+    "undefined",
+];
 
 fn fill(path: &str, first: &str) -> String {
     path.replace("{id}", first).replace("{edge}", NOBODY)
@@ -146,7 +175,10 @@ async fn nonsense_in_fields() {
                     for value in values() {
                         let mut body = right.clone();
                         body[field] = value;
-                        let what = format!("{method} {path} {field}={}", body[field].to_string().chars().take(40).collect::<String>());
+                        let what = format!(
+                            "{method} {path} {field}={}",
+                            body[field].to_string().chars().take(40).collect::<String>()
+                        );
                         judge(&house.raw(method, &path, &[], body.to_string()).await, &what);
                         count += 1;
                     }
@@ -174,19 +206,29 @@ async fn nonsense_on_disk() {
     for path in paths() {
         let id = &ids[if path.contains("chats") { 2 } else { 1 }];
         for value in values() {
-            let mut body = json!({ "project_id": ids[0], "taskId": ids[1], "id": ids[2], "kind": "fyi", "typing": true });
+            let mut body =
+                json!({ "project_id": ids[0], "taskId": ids[1], "id": ids[2], "kind": "fyi", "typing": true });
             for field in fields() {
                 if body.get(field).is_none() {
                     body[field] = value.clone();
                 }
             }
-            for (name, text) in [("title", "\u{0}'\"\\"), ("content", "\u{0}'; --"), ("name", "\u{0}"), ("agentId", "\u{0}"), ("summary", "\u{0}")] {
+            for (name, text) in [
+                ("title", "\u{0}'\"\\"),
+                ("content", "\u{0}'; --"),
+                ("name", "\u{0}"),
+                ("agentId", "\u{0}"),
+                ("summary", "\u{0}"),
+            ] {
                 if value.is_string() {
                     body[name] = json!(text);
                 }
             }
             for method in ["POST", "PATCH"] {
-                judge(&house.raw(method, &fill(path, id), &[], body.to_string()).await, &format!("{method} {path} {value}"));
+                judge(
+                    &house.raw(method, &fill(path, id), &[], body.to_string()).await,
+                    &format!("{method} {path} {value}"),
+                );
             }
         }
     }
@@ -199,8 +241,22 @@ async fn nonsense_in_addresses() {
     let house = House::new();
     let ids = furnished(&house).await;
     let queries = [
-        "", "?", "?projectId", "?projectId=%ff", "?limit=1&limit=2", "?projectId=a&project_id=b", "?before=x&limit=99999999999999999999",
-        "?limit=-1", "?limit=1.5", "?status=%00", "?kind=question&kind=fyi", "?blocking=maybe", "?%ff=%ff", "?depends_on_id=x", "?&&==&=", "?a[]=1",
+        "",
+        "?",
+        "?projectId",
+        "?projectId=%ff",
+        "?limit=1&limit=2",
+        "?projectId=a&project_id=b",
+        "?before=x&limit=99999999999999999999",
+        "?limit=-1",
+        "?limit=1.5",
+        "?status=%00",
+        "?kind=question&kind=fyi",
+        "?blocking=maybe",
+        "?%ff=%ff",
+        "?depends_on_id=x",
+        "?&&==&=",
+        "?a[]=1",
         "?task_id=T-99999999999999999999999",
     ];
     for path in paths() {
@@ -224,7 +280,11 @@ async fn nonsense_in_addresses() {
             house.raw(method, path, &[], "{}").await.fails_with(404, "route_not_found");
         }
     }
-    house.raw("PUT", "/api/tasks", &[], "{}").await.fails(405, "method_not_allowed", "This address does not take that method.");
+    house.raw("PUT", "/api/tasks", &[], "{}").await.fails(
+        405,
+        "method_not_allowed",
+        "This address does not take that method.",
+    );
     let head = house.raw("HEAD", "/api/projects", &[], "").await;
     assert_eq!((head.status.as_u16(), head.text.as_str()), (200, ""));
 }

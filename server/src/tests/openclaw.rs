@@ -17,7 +17,10 @@ async fn a_gateway_that_is_not_there_is_told_in_words() {
     tokio::time::timeout(Duration::from_secs(20), down).await.unwrap().unwrap();
     let RuntimeState::Down { sentence, .. } = state.borrow().clone() else { unreachable!("it was down") };
     let now = house.get("/api/openclaw/status").await.ok(200);
-    assert_eq!(now, json!({ "status": "reconnecting", "connected": false, "wsUrl": "ws://127.0.0.1:1", "error": sentence }));
+    assert_eq!(
+        now,
+        json!({ "status": "reconnecting", "connected": false, "wsUrl": "ws://127.0.0.1:1", "error": sentence })
+    );
     assert!(sentence.contains("ws://127.0.0.1:1") && sentence.contains("openclaw gateway run"), "{sentence}");
     let again = house.post("/api/openclaw/status", json!({})).await.ok(200);
     assert_eq!(again, json!({ "message": "Reconnection initiated", "previousStatus": "reconnecting" }));

@@ -33,7 +33,10 @@ async fn a_project_has_exactly_these_fields() {
     }
     // A project begins with a chat.
     let chats = house.get(&format!("/api/chats?projectId={}", project["id"].as_str().unwrap())).await.ok(200);
-    assert_eq!((chats["chats"][0]["title"].clone(), chats["chats"][0]["participants"].clone()), (json!("General"), json!("[]")));
+    assert_eq!(
+        (chats["chats"][0]["title"].clone(), chats["chats"][0]["participants"].clone()),
+        (json!("General"), json!("[]"))
+    );
 }
 
 #[tokio::test]
@@ -47,11 +50,22 @@ async fn the_list_is_by_name_and_counts_tasks() {
     house.task(&apple, "one", "backlog").await;
     house.task(&apple, "two", "done").await;
     let list = house.get("/api/projects").await.ok(200);
-    let seen: Vec<(&str, u64)> =
-        list["projects"].as_array().unwrap().iter().map(|p| (p["name"].as_str().unwrap(), p["task_count"].as_u64().unwrap())).collect();
+    let seen: Vec<(&str, u64)> = list["projects"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|p| (p["name"].as_str().unwrap(), p["task_count"].as_u64().unwrap()))
+        .collect();
     assert_eq!(seen, [("Apple", 2), ("banana", 0), ("cherry", 0)]);
-    assert_eq!(house.get("/api/projects/apple").await.ok(200)["project"], list["projects"][0], "one project looks as in the list");
-    assert_eq!(house.get(&format!("/api/projects/{apple}")).await.ok(200), house.get("/api/projects/APPLE").await.ok(200));
+    assert_eq!(
+        house.get("/api/projects/apple").await.ok(200)["project"],
+        list["projects"][0],
+        "one project looks as in the list"
+    );
+    assert_eq!(
+        house.get(&format!("/api/projects/{apple}")).await.ok(200),
+        house.get("/api/projects/APPLE").await.ok(200)
+    );
 }
 
 #[tokio::test]
@@ -77,10 +91,22 @@ async fn what_cannot_be_made() {
         (400, with("name", json!(7)), ("invalid_field", "name must be a string")),
         (400, with("name", json!("n".repeat(101))), ("name_too_long", "A project's name has at most 100 characters.")),
         (400, with("slug", json!("s".repeat(51))), ("slug_too_long", "Slug must be 50 characters or less")),
-        (400, with("slug", json!("a b")), ("slug_invalid", "A slug has lower-case letters, digits and inner hyphens only.")),
-        (400, with("slug", json!("-a")), ("slug_invalid", "A slug has lower-case letters, digits and inner hyphens only.")),
+        (
+            400,
+            with("slug", json!("a b")),
+            ("slug_invalid", "A slug has lower-case letters, digits and inner hyphens only."),
+        ),
+        (
+            400,
+            with("slug", json!("-a")),
+            ("slug_invalid", "A slug has lower-case letters, digits and inner hyphens only."),
+        ),
         (400, with("local_path", json!(5)), ("invalid_field", "local_path must be a string")),
-        (400, with("local_path", json!("here")), ("path_not_absolute", "The repository's path must be absolute, for example /home/you/project.")),
+        (
+            400,
+            with("local_path", json!("here")),
+            ("path_not_absolute", "The repository's path must be absolute, for example /home/you/project."),
+        ),
         (400, with("github_repo", json!("x")), repo),
         (400, with("github_repo", json!("a/b/c")), repo),
         (400, with("github_repo", json!("a b/c")), repo),
@@ -99,7 +125,11 @@ async fn what_cannot_be_made() {
     for (status, body, (code, sentence)) in cases {
         house.post("/api/projects", body).await.fails(status, code, sentence);
     }
-    assert_eq!(house.get("/api/projects").await.ok(200)["projects"].as_array().unwrap().len(), 1, "nothing was made by a refused request");
+    assert_eq!(
+        house.get("/api/projects").await.ok(200)["projects"].as_array().unwrap().len(),
+        1,
+        "nothing was made by a refused request"
+    );
 }
 
 #[tokio::test]
@@ -116,13 +146,25 @@ async fn fields_are_changed_and_cleared() {
     for (name, value) in full.as_object().unwrap() {
         assert_eq!(&project[name], value, "{name}");
     }
-    for name in ["description", "repo_url", "context_path", "local_path", "github_repo", "work_loop_max_agents", "role_model_overrides"] {
+    for name in [
+        "description",
+        "repo_url",
+        "context_path",
+        "local_path",
+        "github_repo",
+        "work_loop_max_agents",
+        "role_model_overrides",
+    ] {
         let project = house.patch(&path, json!({ name: null })).await.ok(200)["project"].clone();
         assert_eq!(project[name], Value::Null, "{name} is cleared by null");
         assert_eq!(project["name"], "New", "{name} alone");
     }
     house.patch(&path, json!({ "description": "again" })).await.ok(200);
-    assert_eq!(house.patch(&path, json!({ "description": "" })).await.ok(200)["project"]["description"], Value::Null, "empty text clears");
+    assert_eq!(
+        house.patch(&path, json!({ "description": "" })).await.ok(200)["project"]["description"],
+        Value::Null,
+        "empty text clears"
+    );
     // By its slug, too; afterwards only the new slug leads there.
     house.patch("/api/projects/site", json!({ "slug": "home" })).await.ok(200);
     house.get("/api/projects/site").await.fails(404, "project_not_found", "Project not found");
@@ -143,8 +185,18 @@ async fn what_cannot_be_changed() {
         (400, json!({ "local_path": 1 }), "invalid_field", "local_path must be a string"),
         (400, json!({ "github_repo": "b" }), "github_repo_invalid", "github_repo must be in owner/repo format"),
         (400, json!({ "role_model_overrides": [] }), "invalid_field", object),
-        (400, json!({ "role_model_overrides": { "dev": 1 } }), "invalid_field", "role_model_overrides.dev must be a string"),
-        (400, json!({ "work_loop_max_agents": 0 }), "max_agents_invalid", "work_loop_max_agents must be a positive integer"),
+        (
+            400,
+            json!({ "role_model_overrides": { "dev": 1 } }),
+            "invalid_field",
+            "role_model_overrides.dev must be a string",
+        ),
+        (
+            400,
+            json!({ "work_loop_max_agents": 0 }),
+            "max_agents_invalid",
+            "work_loop_max_agents must be a positive integer",
+        ),
         (409, json!({ "slug": "other" }), "slug_taken", "A project with this slug already exists"),
     ];
     let before = house.get("/api/projects").await.ok(200);
@@ -159,7 +211,8 @@ async fn a_project_goes_with_everything_in_it() {
     let house = House::on_disk();
     let id = house.project("site").await;
     let task = house.task(&id, "t", "ready").await;
-    let chat = house.get(&format!("/api/chats?projectId={id}")).await.ok(200)["chats"][0]["id"].as_str().unwrap().to_owned();
+    let chat =
+        house.get(&format!("/api/chats?projectId={id}")).await.ok(200)["chats"][0]["id"].as_str().unwrap().to_owned();
     assert_eq!(house.delete("/api/projects/site").await.ok(200), json!({ "success": true }));
     house.get("/api/projects/site").await.fails(404, "project_not_found", "Project not found");
     house.get(&format!("/api/tasks/{task}")).await.fails(404, "task_not_found", "Task not found");

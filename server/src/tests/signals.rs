@@ -46,17 +46,30 @@ async fn each_kind_and_severity_is_taken() {
     let house = House::new();
     let task = house.task(&house.project("site").await, "t", "in_progress").await;
     for (kind, blocking) in [("question", true), ("blocker", true), ("alert", true), ("fyi", false)] {
-        for (severity, kept) in [("normal", "normal"), ("high", "high"), ("urgent", "high"), ("critical", "critical"), ("", "normal")] {
+        for (severity, kept) in
+            [("normal", "normal"), ("high", "high"), ("urgent", "high"), ("critical", "critical"), ("", "normal")]
+        {
             let body = with(with(asks(&task), "kind", json!(kind)), "severity", json!(severity));
             let made = house.post("/api/signal", body).await.ok(201);
             assert_eq!(made["blocking"], json!(blocking), "{kind}");
-            assert_eq!((&made["signal"]["kind"], &made["signal"]["severity"]), (&json!(kind), &json!(kept)), "{severity}");
+            assert_eq!(
+                (&made["signal"]["kind"], &made["signal"]["severity"]),
+                (&json!(kind), &json!(kept)),
+                "{severity}"
+            );
             assert_eq!(made["signal"]["blocking"], json!(u8::from(blocking)));
         }
     }
     let all = house.get("/api/signal?limit=100").await.ok(200);
-    assert_eq!((all["signals"].as_array().unwrap().len(), &all["pendingCount"]), (20, &json!(15)), "nobody waits for fyi");
-    assert_eq!(house.post("/api/signal", with(asks("T-1"), "severity", json!(null))).await.ok(201)["signal"]["task_id"], json!(task));
+    assert_eq!(
+        (all["signals"].as_array().unwrap().len(), &all["pendingCount"]),
+        (20, &json!(15)),
+        "nobody waits for fyi"
+    );
+    assert_eq!(
+        house.post("/api/signal", with(asks("T-1"), "severity", json!(null))).await.ok(201)["signal"]["task_id"],
+        json!(task)
+    );
 }
 
 #[tokio::test]
@@ -70,16 +83,27 @@ async fn what_cannot_be_raised() {
         house.post("/api/signal", short).await.fails(400, "field_missing", needed);
         house.post("/api/signal", with(asks(&task), name, json!(" "))).await.fails(400, "field_missing", needed);
         house.post("/api/signal", with(asks(&task), name, json!(null))).await.fails(400, "field_missing", needed);
-        house.post("/api/signal", with(asks(&task), name, json!([1]))).await.fails(400, "invalid_field", &format!("{name} must be a string"));
+        house.post("/api/signal", with(asks(&task), name, json!([1]))).await.fails(
+            400,
+            "invalid_field",
+            &format!("{name} must be a string"),
+        );
     }
     let kinds = "Invalid kind. Must be one of: question, blocker, alert, fyi";
     house.post("/api/signal", with(asks(&task), "kind", json!("cry"))).await.fails(400, "invalid_field", kinds);
     let severities = "Invalid severity. Must be one of: normal, high, critical";
-    house.post("/api/signal", with(asks(&task), "severity", json!("low"))).await.fails(400, "invalid_field", severities);
+    house.post("/api/signal", with(asks(&task), "severity", json!("low"))).await.fails(
+        400,
+        "invalid_field",
+        severities,
+    );
     for nobody in [NOBODY, "nobody", "T-99"] {
         house.post("/api/signal", asks(nobody)).await.fails(404, "task_not_found", "Task not found");
     }
-    house.post("/api/signal", with(asks(&task), "message", json!("x".repeat(1_000_001)))).await.fails_with(400, "text_too_long");
+    house
+        .post("/api/signal", with(asks(&task), "message", json!("x".repeat(1_000_001))))
+        .await
+        .fails_with(400, "text_too_long");
     assert_eq!(house.get("/api/signal").await.ok(200), json!({ "signals": [], "pendingCount": 0 }));
 }
 
@@ -96,7 +120,12 @@ async fn the_list_is_filtered_and_sorted() {
     raise(&t, "fyi", "critical", "loud").await;
     raise(&u, "blocker", "high", "stuck").await;
     let answered = raise(&u, "question", "normal", "new").await;
-    house.by_loop(Command::AnswerSignal(answered.parse().unwrap(), clutch_domain::text::Body::parse("yes").unwrap().unwrap())).await;
+    house
+        .by_loop(Command::AnswerSignal(
+            answered.parse().unwrap(),
+            clutch_domain::text::Body::parse("yes").unwrap().unwrap(),
+        ))
+        .await;
     let list = async |query: &str| -> Vec<String> {
         let list = house.get(&format!("/api/signal?{query}")).await.ok(200);
         assert_eq!(list["pendingCount"], 2, "pending counts everything, whatever is listed");
@@ -121,13 +150,21 @@ async fn the_list_is_filtered_and_sorted() {
 async fn a_repeated_signal_is_raised_once() {
     let house = House::on_disk();
     let project = house.project("site").await;
-    let (task, other) = (house.task(&project, "t", "in_progress").await, house.task(&project, "u", "in_progress").await);
-    let raise = async |body: Value, key: &str| house.raw("POST", "/api/signal", &[("idempotency-key", key)], body.to_string()).await;
+    let (task, other) =
+        (house.task(&project, "t", "in_progress").await, house.task(&project, "u", "in_progress").await);
+    let raise = async |body: Value, key: &str| {
+        house.raw("POST", "/api/signal", &[("idempotency-key", key)], body.to_string()).await
+    };
     let first = raise(asks(&task), "call-1").await.ok(201);
     assert_eq!(raise(asks(&task), "call-1").await.ok(201), first);
     // Also when much has happened in between: the answer tells how it stands.
     let signal = id(&first["signal"]);
-    house.by_loop(Command::AnswerSignal(signal.parse().unwrap(), clutch_domain::text::Body::parse("a").unwrap().unwrap())).await;
+    house
+        .by_loop(Command::AnswerSignal(
+            signal.parse().unwrap(),
+            clutch_domain::text::Body::parse("a").unwrap().unwrap(),
+        ))
+        .await;
     let again = raise(asks(&task), "call-1").await.ok(201);
     assert_eq!((id(&again["signal"]), &again["signal"]["response"]), (signal, &json!("a")));
     let sentence = "This idempotency-key belongs to another call. Give each call a key of its own.";
@@ -163,14 +200,24 @@ async fn an_answer_says_whether_it_arrived() {
     ] {
         let signal = id(&house.post("/api/signal", asks(&task)).await.ok(201)["signal"]);
         let path = format!("/api/signal/{signal}/respond");
-        let (answer, ()) = tokio::join!(house.post(&path, json!({ "response": " The first. " })), settles(&house, &signal, &project, how));
+        let (answer, ()) = tokio::join!(
+            house.post(&path, json!({ "response": " The first. " })),
+            settles(&house, &signal, &project, how)
+        );
         let answer = answer.ok(200);
         assert_eq!(keys(&answer), ["notificationSent", "signal", "success"]);
         assert_eq!((&answer["success"], &answer["notificationSent"]), (&json!(true), &json!(sent)));
         let kept = known(answer["signal"].clone(), &["id", "created_at", "responded_at"]);
-        assert_eq!((&kept["response"], &kept["notification_status"], &kept["notification_error"]), (&json!("The first."), &json!(status), &error));
+        assert_eq!(
+            (&kept["response"], &kept["notification_status"], &kept["notification_error"]),
+            (&json!("The first."), &json!(status), &error)
+        );
         assert_eq!(kept["delivered_at"].is_i64(), sent);
-        house.post(&path, json!({ "response": "again" })).await.fails(409, "signal_answered", "Signal has already been responded to");
+        house.post(&path, json!({ "response": "again" })).await.fails(
+            409,
+            "signal_answered",
+            "Signal has already been responded to",
+        );
         let listed = house.get("/api/signal?limit=1").await.ok(200);
         assert_eq!((&listed["signals"][0], &listed["pendingCount"]), (&answer["signal"], &json!(0)));
     }
@@ -195,12 +242,22 @@ async fn what_is_no_answer() {
     let task = house.task(&house.project("site").await, "t", "in_progress").await;
     let signal = id(&house.post("/api/signal", asks(&task)).await.ok(201)["signal"]);
     let path = format!("/api/signal/{signal}/respond");
-    for body in [json!({}), json!({ "response": null }), json!({ "response": 5 }), json!({ "response": ["x"] }), json!({ "response": " " })] {
+    for body in [
+        json!({}),
+        json!({ "response": null }),
+        json!({ "response": 5 }),
+        json!({ "response": ["x"] }),
+        json!({ "response": " " }),
+    ] {
         house.post(&path, body).await.fails(400, "response_missing", "response is required and must be a string");
     }
     house.post(&path, json!({ "response": "x".repeat(1_000_001) })).await.fails_with(400, "text_too_long");
     for nobody in [NOBODY, "nobody"] {
-        house.post(&format!("/api/signal/{nobody}/respond"), json!({ "response": "x" })).await.fails(404, "signal_not_found", "Signal not found");
+        house.post(&format!("/api/signal/{nobody}/respond"), json!({ "response": "x" })).await.fails(
+            404,
+            "signal_not_found",
+            "Signal not found",
+        );
     }
     assert_eq!(house.get("/api/signal").await.ok(200)["pendingCount"], 1);
 }

@@ -79,7 +79,8 @@ async fn what_cannot_be_made() {
     };
     let needed = ("field_missing", "project_id and title are required");
     let shape = ("invalid_field", "Each dependency must have task_id and direction");
-    let statuses = ("invalid_field", "Invalid status. Must be one of: backlog, ready, in_progress, in_review, blocked, done");
+    let statuses =
+        ("invalid_field", "Invalid status. Must be one of: backlog, ready, in_progress, in_review, blocked, done");
     let cases = [
         (400, json!({}), needed),
         (400, json!({ "title": "T" }), needed),
@@ -89,23 +90,54 @@ async fn what_cannot_be_made() {
         (400, with("project_id", json!(1)), ("invalid_field", "project_id must be a string")),
         (404, with("project_id", json!("nobody")), ("project_not_found", "Project not found")),
         (404, with("project_id", json!(NOBODY)), ("project_not_found", "Project not found")),
-        (400, with("title", json!("t".repeat(201))), ("title_too_long", "A title has at most 200 characters; put the rest into the description.")),
-        (400, with("description", json!("x".repeat(1_000_001))), ("text_too_long", "The text is longer than one megabyte; attach a file instead.")),
+        (
+            400,
+            with("title", json!("t".repeat(201))),
+            ("title_too_long", "A title has at most 200 characters; put the rest into the description."),
+        ),
+        (
+            400,
+            with("description", json!("x".repeat(1_000_001))),
+            ("text_too_long", "The text is longer than one megabyte; attach a file instead."),
+        ),
         (400, with("status", json!("doing")), statuses),
         (400, with("status", json!(3)), ("invalid_field", "status must be a string")),
-        (400, with("priority", json!("P1")), ("invalid_field", "Invalid priority. Must be one of: low, medium, high, urgent")),
-        (400, with("role", json!("boss")), ("invalid_field", "Invalid role. Must be one of: pm, dev, research, reviewer, conflict_resolver")),
+        (
+            400,
+            with("priority", json!("P1")),
+            ("invalid_field", "Invalid priority. Must be one of: low, medium, high, urgent"),
+        ),
+        (
+            400,
+            with("role", json!("boss")),
+            ("invalid_field", "Invalid role. Must be one of: pm, dev, research, reviewer, conflict_resolver"),
+        ),
         (400, with("tags", json!(7)), ("invalid_field", "tags must be an array of strings")),
         (400, with("dependencies", json!("x")), shape),
         (400, with("dependencies", json!([{}])), shape),
         (400, with("dependencies", json!([{ "task_id": open }])), shape),
         (400, with("dependencies", json!([{ "direction": "blocks" }])), shape),
-        (400, with("dependencies", json!([{ "task_id": open, "direction": "after" }])), ("invalid_field", "direction must be 'depends_on' or 'blocks'")),
-        (404, with("dependencies", json!([{ "task_id": NOBODY, "direction": "blocks" }])), ("task_not_found", "Task not found")),
-        (400, with("dependencies", json!([{ "task_id": other, "direction": "blocks" }])), ("dependency_across_projects", "Both tasks of a dependency must belong to the same project.")),
         (
             400,
-            with("dependencies", json!([{ "task_id": open, "direction": "blocks" }, { "task_id": open, "direction": "depends_on" }])),
+            with("dependencies", json!([{ "task_id": open, "direction": "after" }])),
+            ("invalid_field", "direction must be 'depends_on' or 'blocks'"),
+        ),
+        (
+            404,
+            with("dependencies", json!([{ "task_id": NOBODY, "direction": "blocks" }])),
+            ("task_not_found", "Task not found"),
+        ),
+        (
+            400,
+            with("dependencies", json!([{ "task_id": other, "direction": "blocks" }])),
+            ("dependency_across_projects", "Both tasks of a dependency must belong to the same project."),
+        ),
+        (
+            400,
+            with(
+                "dependencies",
+                json!([{ "task_id": open, "direction": "blocks" }, { "task_id": open, "direction": "depends_on" }]),
+            ),
             ("dependency_cycle", "Adding this dependency would create a cycle"),
         ),
     ];
@@ -116,14 +148,19 @@ async fn what_cannot_be_made() {
     waits["dependencies"] = json!([{ "task_id": open, "direction": "depends_on" }]);
     let sentence = "Cannot change status: dependencies not complete. 1 incomplete dependencies must be done first.";
     house.post("/api/tasks", waits).await.fails(400, "dependencies_open", sentence);
-    assert_eq!(house.get(&format!("/api/tasks?projectId={project}")).await.ok(200)["tasks"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        house.get(&format!("/api/tasks?projectId={project}")).await.ok(200)["tasks"].as_array().unwrap().len(),
+        1
+    );
 }
 
 #[tokio::test]
 async fn the_list_is_by_column_and_place() {
     let house = House::on_disk();
     let project = house.project("site").await;
-    for (title, status) in [("d1", "done"), ("r1", "ready"), ("b1", "backlog"), ("d2", "done"), ("r2", "ready"), ("v", "in-review")] {
+    for (title, status) in
+        [("d1", "done"), ("r1", "ready"), ("b1", "backlog"), ("d2", "done"), ("r2", "ready"), ("v", "in-review")]
+    {
         house.task(&project, title, status).await;
     }
     let titles = async |query: &str| -> Vec<String> {
@@ -186,16 +223,35 @@ async fn fields_are_changed_and_cleared() {
         assert_eq!(keys(&changed), ["task"]);
         assert_eq!(changed["task"][*name], *value, "{name} is set");
         assert_eq!(house.look(&task).await, changed["task"], "{name} is kept");
-        assert_eq!(house.patch(&path, json!({ "title": "t" })).await.ok(200)["task"][*name], *value, "{name} stays when it is absent");
-        assert_eq!(house.patch(&path, json!({ *name: null })).await.ok(200)["task"][*name], *cleared, "{name} is cleared by null");
+        assert_eq!(
+            house.patch(&path, json!({ "title": "t" })).await.ok(200)["task"][*name],
+            *value,
+            "{name} stays when it is absent"
+        );
+        assert_eq!(
+            house.patch(&path, json!({ *name: null })).await.ok(200)["task"][*name],
+            *cleared,
+            "{name} is cleared by null"
+        );
         house.patch(&path, json!({ *name: value })).await.ok(200);
-        assert_eq!(house.patch(&path, json!({ *name: "" })).await.ok(200)["task"][*name], *cleared, "{name} is cleared by empty text");
+        assert_eq!(
+            house.patch(&path, json!({ *name: "" })).await.ok(200)["task"][*name],
+            *cleared,
+            "{name} is cleared by empty text"
+        );
     }
-    assert_eq!(house.patch(&path, json!({ "pr_number": "31" })).await.ok(200)["task"]["pr_number"], 31, "a number as text");
+    assert_eq!(
+        house.patch(&path, json!({ "pr_number": "31" })).await.ok(200)["task"]["pr_number"],
+        31,
+        "a number as text"
+    );
     assert_eq!(house.patch(&path, json!({ "pr_number": 0 })).await.ok(200)["task"]["pr_number"], Value::Null);
     let same = house.look(&task).await;
     assert_eq!(house.patch(&path, json!({})).await.ok(200)["task"], same, "nothing to change changes nothing");
-    assert_eq!(house.patch(&path, json!({ "no_such_field": 1, "title": null, "priority": null })).await.ok(200)["task"], same);
+    assert_eq!(
+        house.patch(&path, json!({ "no_such_field": 1, "title": null, "priority": null })).await.ok(200)["task"],
+        same
+    );
 }
 
 #[tokio::test]
@@ -206,7 +262,11 @@ async fn what_cannot_be_changed() {
     let before = house.look(&task).await;
     let cases = [
         (json!({ "title": "" }), "title_missing", "A task needs a title."),
-        (json!({ "title": "é".repeat(201) }), "title_too_long", "A title has at most 200 characters; put the rest into the description."),
+        (
+            json!({ "title": "é".repeat(201) }),
+            "title_too_long",
+            "A title has at most 200 characters; put the rest into the description.",
+        ),
         (json!({ "title": 1 }), "invalid_field", "title must be a string"),
         (json!({ "branch": {} }), "invalid_field", "branch must be a string"),
         (json!({ "pr_number": 1.5 }), "invalid_field", "pr_number must be a whole number"),
@@ -214,7 +274,11 @@ async fn what_cannot_be_changed() {
         (json!({ "pr_number": "seven" }), "invalid_field", "pr_number must be a whole number"),
         (json!({ "pr_number": [] }), "invalid_field", "pr_number must be a whole number"),
         (json!({ "priority": "now" }), "invalid_field", "Invalid priority. Must be one of: low, medium, high, urgent"),
-        (json!({ "role": "x" }), "invalid_field", "Invalid role. Must be one of: pm, dev, research, reviewer, conflict_resolver"),
+        (
+            json!({ "role": "x" }),
+            "invalid_field",
+            "Invalid role. Must be one of: pm, dev, research, reviewer, conflict_resolver",
+        ),
         (
             json!({ "title": "new", "status": "x" }),
             "invalid_field",
@@ -244,7 +308,9 @@ async fn the_statuses_have_aliases() {
     ];
     for (word, status) in cases {
         let task = house.task(&project, "t", if status == "backlog" { "ready" } else { "backlog" }).await;
-        let moved = house.patch(&format!("/api/tasks/{task}"), json!({ "status": word, "title": "u" })).await.ok(200)["task"].clone();
+        let moved =
+            house.patch(&format!("/api/tasks/{task}"), json!({ "status": word, "title": "u" })).await.ok(200)["task"]
+                .clone();
         assert_eq!((moved["status"].as_str(), moved["title"].as_str()), (Some(status), Some("u")), "{word}");
         let line = &house.log(&task).await[0];
         assert_eq!(line.what, "status_changed");
@@ -280,7 +346,13 @@ async fn a_move_by_a_program_is_recorded_as_the_programs() {
     let task = house.task(&project, "t", "backlog").await;
     let claims = json!({ "status": "ready", "author": OWNER, "actor": OWNER, "agent_session_key": "agent:main:main" });
     house.patch(&format!("/api/tasks/{task}"), claims).await.ok(200);
-    house.post("/api/tasks/reorder", json!({ "project_id": project, "task_id": task, "status": "blocked", "new_index": 0 })).await.ok(200);
+    house
+        .post(
+            "/api/tasks/reorder",
+            json!({ "project_id": project, "task_id": task, "status": "blocked", "new_index": 0 }),
+        )
+        .await
+        .ok(200);
     // Not even with the cookie of a page view: routes for programs are for programs.
     let page = house.raw("GET", "/nowhere", &[("accept", "text/html")], "").await;
     let cookie = page.headers["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
@@ -300,7 +372,10 @@ async fn the_first_pull_request_is_recorded() {
     house.patch(&path, json!({ "pr_number": 13, "branch": "b" })).await.ok(200);
     let log = house.log(&task).await;
     assert_eq!(log.iter().map(|l| l.what.as_str()).collect::<Vec<_>>(), ["task_changed", "pr_opened", "task_created"]);
-    assert_eq!((log[1].data["pr_number"].as_str(), log[1].data["branch"].clone()), ("12", format!("fix/{}", &task[..8])));
+    assert_eq!(
+        (log[1].data["pr_number"].as_str(), log[1].data["branch"].clone()),
+        ("12", format!("fix/{}", &task[..8]))
+    );
 }
 
 #[tokio::test]
@@ -333,9 +408,17 @@ async fn a_task_is_put_between_others() {
         house.post("/api/tasks/reorder", short).await.fails(400, "field_missing", needed);
     }
     for wrong in [json!(-1), json!(0.5), json!("x"), json!([])] {
-        house.post("/api/tasks/reorder", body(&far, "ready", wrong)).await.fails(400, "invalid_field", "new_index must be a whole number");
+        house.post("/api/tasks/reorder", body(&far, "ready", wrong)).await.fails(
+            400,
+            "invalid_field",
+            "new_index must be a whole number",
+        );
     }
-    house.post("/api/tasks/reorder", body(NOBODY, "ready", json!(0))).await.fails(404, "task_not_found", "Task not found");
+    house.post("/api/tasks/reorder", body(NOBODY, "ready", json!(0))).await.fails(
+        404,
+        "task_not_found",
+        "Task not found",
+    );
     let mut elsewhere = body(&far, "ready", json!(0));
     elsewhere["project_id"] = json!(house.project("other").await);
     house.post("/api/tasks/reorder", elsewhere).await.fails(404, "task_not_found", "Task not found");
@@ -354,7 +437,11 @@ async fn a_task_goes_with_what_hangs_on_it() {
     house.get("/api/tasks/T-1").await.fails(404, "task_not_found", "Task not found");
     house.get(&format!("/api/tasks/{a}/comments")).await.fails(404, "task_not_found", "Task not found");
     house.delete(&format!("/api/tasks/{a}")).await.fails(404, "task_not_found", "Task not found");
-    assert_eq!(house.get(&format!("/api/tasks/{b}/dependencies")).await.ok(200)["incomplete"], json!([]), "b waits for nothing now");
+    assert_eq!(
+        house.get(&format!("/api/tasks/{b}/dependencies")).await.ok(200)["incomplete"],
+        json!([]),
+        "b waits for nothing now"
+    );
     house.patch(&format!("/api/tasks/{b}"), json!({ "status": "in_progress" })).await.ok(200);
 }
 
@@ -369,7 +456,15 @@ async fn who_is_not_there() {
         for below in ["comments", "dependencies"] {
             house.get(&format!("{path}/{below}")).await.fails(404, "task_not_found", "Task not found");
         }
-        house.post(&format!("{path}/comments"), json!({ "content": "x" })).await.fails(404, "task_not_found", "Task not found");
-        house.post(&format!("{path}/complete"), json!({ "summary": "x" })).await.fails(404, "task_not_found", "Task not found");
+        house.post(&format!("{path}/comments"), json!({ "content": "x" })).await.fails(
+            404,
+            "task_not_found",
+            "Task not found",
+        );
+        house.post(&format!("{path}/complete"), json!({ "summary": "x" })).await.fails(
+            404,
+            "task_not_found",
+            "Task not found",
+        );
     }
 }

@@ -61,7 +61,11 @@ fn agent(name: &str) -> Actor {
 }
 
 /// `POST /api/signal` (facts §2.9).
-async fn signal(State(office): State<Arc<Office>>, headers: HeaderMap, body: Body) -> Result<(StatusCode, Json<Value>), Failure> {
+async fn signal(
+    State(office): State<Arc<Office>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<(StatusCode, Json<Value>), Failure> {
     let needed = "taskId, sessionKey, agentId, kind, and message are required";
     let get = |name| body.needed(name, "field_missing", needed);
     let (task, session, agent_id, kind) = (get("taskId")?, get("sessionKey")?, get("agentId")?, get("kind")?);
@@ -70,9 +74,9 @@ async fn signal(State(office): State<Arc<Office>>, headers: HeaderMap, body: Bod
         None => SignalSeverity::Normal,
         // The plugin's tool offers "urgent"; people see it as high.
         Some("urgent") => SignalSeverity::High,
-        Some(word) => word
-            .parse()
-            .map_err(|()| Failure::invalid("invalid_field", "Invalid severity. Must be one of: normal, high, critical"))?,
+        Some(word) => word.parse().map_err(|()| {
+            Failure::invalid("invalid_field", "Invalid severity. Must be one of: normal, high, critical")
+        })?,
     };
     let new = NewSignal {
         kind: kind.parse().map_err(|()| signals::kind_wrong())?,
@@ -131,7 +135,12 @@ async fn complete(
 }
 
 /// `POST /api/chats/:id/messages` (facts §2.3). Stores only; sending is the caller's, as before.
-async fn message(State(office): State<Arc<Office>>, Path(id): Path<String>, headers: HeaderMap, body: Body) -> Result<(StatusCode, Json<Value>), Failure> {
+async fn message(
+    State(office): State<Arc<Office>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<(StatusCode, Json<Value>), Failure> {
     let chat: ChatId = path_id(&id, Refusal::ChatNotFound)?;
     let author = body.text("author")?.map(str::trim).filter(|a| !a.is_empty()).unwrap_or(OWNER).to_owned();
     let content = body.markdown("content")?.ok_or(Refusal::ContentMissing)?;

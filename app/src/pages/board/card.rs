@@ -52,11 +52,12 @@ pub fn CardItem(
     .erase()
 }
 
-fn inside(card: Card, line: Option<String>) -> impl IntoView {
+fn inside(card: Card, line: Option<String>) -> AnyView {
     let asks = card.ask.as_ref().map(|ask| {
         view! { <p class="ask"><b>"Asks you: "</b>{ask.text.clone()}</p> }
     });
-    let review = (card.ask.is_none() && needs_you(&card)).then(|| view! { <p class="ask"><b>"Your review"</b>" is wanted"</p> });
+    let review =
+        (card.ask.is_none() && needs_you(&card)).then(|| view! { <p class="ask"><b>"Your review"</b>" is wanted"</p> });
     let agent = card.agent.as_ref().filter(|_| card.ask.is_none()).map(|agent| {
         view! {
             <p class="live">
@@ -69,7 +70,11 @@ fn inside(card: Card, line: Option<String>) -> impl IntoView {
         let icon = if card.status == Status::Blocked { "alert" } else { "clock" };
         view! { <p class="why"><Icon name=icon /><span>{why}</span></p> }
     });
-    let attempt = card.agent.as_ref().filter(|a| a.attempt > 1).map(|a| view! { <span>{format!("attempt {}", a.attempt)}</span> });
+    let attempt = card
+        .agent
+        .as_ref()
+        .filter(|a| a.attempt > 1)
+        .map(|a| view! { <span>{format!("attempt {}", a.attempt)}</span> });
     let role = card.role.map(|role| view! { <span class=role_class(role)>{role.label()}</span> });
     let waits = (card.open_dependencies > 0).then(|| {
         let label = format!("Waits for {} tickets", card.open_dependencies);
@@ -83,7 +88,13 @@ fn inside(card: Card, line: Option<String>) -> impl IntoView {
         view! { <span class="mark" role="img" aria-label=label.clone() title=label><Icon name="branch" />{card.dependents}</span> }
     });
     let pr = card.pr_number.map(|n| view! { <span class="mark"><Icon name="pr" />{format!("#{n}")}</span> });
-    let tags = card.tags.iter().take(3).map(|t| view! { <span class="tag">{t.clone()}</span> }).collect_view();
+    let tags = card
+        .tags
+        .iter()
+        .take(3)
+        .map(|t| view! { <span class="tag">{t.clone()}</span> })
+        .map(Erase::erase)
+        .collect::<Vec<_>>();
     view! {
         <div class="h">
             <StatusMark status=card.status />
@@ -100,6 +111,7 @@ fn inside(card: Card, line: Option<String>) -> impl IntoView {
             {card.assignee.map(|name| view! { <span class="grow"></span><span class="who">{name}</span> })}
         </div>
     }
+    .erase()
 }
 
 /// A role's chip.

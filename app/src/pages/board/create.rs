@@ -32,7 +32,15 @@ pub fn NewTicket(
         let form = FormText::of(&event);
         let priority = form.text("priority").parse().unwrap_or(Priority::Medium);
         let column = form.text("status").parse().unwrap_or(Status::Backlog);
-        let create = create_task(project, to.clone(), form.text("title"), form.filled("description"), column, priority, form.filled("role"));
+        let create = create_task(
+            project,
+            to.clone(),
+            form.text("title"),
+            form.filled("description"),
+            column,
+            priority,
+            form.filled("role"),
+        );
         state.act.run(create, move |answer| {
             if answer.is_ok() {
                 drafts.sent();
@@ -56,16 +64,19 @@ pub fn NewTicket(
                 </label>
             }
         })
-        .collect_view();
+        .map(Erase::erase)
+        .collect::<Vec<_>>();
     let roles = Role::ALL
         .iter()
         .filter(|r| !matches!(r, Role::ConflictResolver))
         .map(|r| view! { <option value=r.word()>{r.label()}</option> })
-        .collect_view();
+        .map(Erase::erase)
+        .collect::<Vec<_>>();
     let statuses = Status::ALL
         .iter()
         .map(|s| view! { <option value=s.word() selected=status.get_untracked() == *s>{s.label()}</option> })
-        .collect_view();
+        .map(Erase::erase)
+        .collect::<Vec<_>>();
     view! {
         <Modal title="New ticket" close=board>
             <form class="form" method="post" action=CreateTask::url() node_ref=form on:submit=send on:keydown=super::keys::send_on_ctrl_enter>

@@ -53,7 +53,11 @@ pub fn install(node: NodeRef<html::Div>, state: BoardState) {
             let options = web_sys::AddEventListenerOptions::new();
             options.set_passive(!active);
             options.set_capture(name == "click");
-            let _ = target.add_event_listener_with_callback_and_add_event_listener_options(name, closure.as_ref().unchecked_ref(), &options);
+            let _ = target.add_event_listener_with_callback_and_add_event_listener_options(
+                name,
+                closure.as_ref().unchecked_ref(),
+                &options,
+            );
             closure.forget(); // the board's element holds it, and goes with it
         };
         let dropped = Rc::new(std::cell::Cell::new(false));
@@ -63,35 +67,60 @@ pub fn install(node: NodeRef<html::Div>, state: BoardState) {
         let (shared, element) = (drag.clone(), board.clone());
         on(&board, "pointermove", true, Box::new(move |event| follow(&shared, &element, state, event.unchecked_ref())));
         let (shared, mark) = (drag.clone(), dropped.clone());
-        on(&board, "pointerup", false, Box::new(move |_| {
-            mark.set(land(&shared, state, true));
-            let mark = mark.clone();
-            // The click that belongs to this release comes in the same task or not at all.
-            set_timeout(move || mark.set(false), Duration::ZERO);
-        }));
+        on(
+            &board,
+            "pointerup",
+            false,
+            Box::new(move |_| {
+                mark.set(land(&shared, state, true));
+                let mark = mark.clone();
+                // The click that belongs to this release comes in the same task or not at all.
+                set_timeout(move || mark.set(false), Duration::ZERO);
+            }),
+        );
         let shared = drag.clone();
-        on(&board, "pointercancel", false, Box::new(move |_| {
-            land(&shared, state, false);
-        }));
+        on(
+            &board,
+            "pointercancel",
+            false,
+            Box::new(move |_| {
+                land(&shared, state, false);
+            }),
+        );
         let shared = drag.clone();
-        on(&board, "touchmove", true, Box::new(move |event| {
-            if flying(&shared) {
-                event.prevent_default();
-            }
-        }));
+        on(
+            &board,
+            "touchmove",
+            true,
+            Box::new(move |event| {
+                if flying(&shared) {
+                    event.prevent_default();
+                }
+            }),
+        );
         let shared = drag.clone();
-        on(&board, "contextmenu", true, Box::new(move |event| {
-            if shared.try_borrow().is_ok_and(|d| d.as_ref().is_some_and(|d| d.finger)) {
-                event.prevent_default();
-            }
-        }));
+        on(
+            &board,
+            "contextmenu",
+            true,
+            Box::new(move |event| {
+                if shared.try_borrow().is_ok_and(|d| d.as_ref().is_some_and(|d| d.finger)) {
+                    event.prevent_default();
+                }
+            }),
+        );
         on(&board, "dragstart", true, Box::new(|event| event.prevent_default()));
-        on(&board, "click", true, Box::new(move |event| {
-            if dropped.get() {
-                event.prevent_default();
-                event.stop_propagation();
-            }
-        }));
+        on(
+            &board,
+            "click",
+            true,
+            Box::new(move |event| {
+                if dropped.get() {
+                    event.prevent_default();
+                    event.stop_propagation();
+                }
+            }),
+        );
         let handle = window_event_listener(leptos::ev::keydown, move |event| {
             if event.key() == "Escape" && flying(&drag) {
                 land(&drag, state, false);
@@ -111,10 +140,15 @@ fn point(event: &PointerEvent) -> (f64, f64) {
 
 fn take(drag: &Shared, board: &HtmlElement, state: BoardState, event: &PointerEvent) {
     let Some(target) = event.target().and_then(|t| t.dyn_into::<Element>().ok()) else { return };
-    if event.button() != 0 || !event.is_primary() || target.closest("button, input, select, textarea").ok().flatten().is_some() {
+    if event.button() != 0
+        || !event.is_primary()
+        || target.closest("button, input, select, textarea").ok().flatten().is_some()
+    {
         return;
     }
-    let Some(card) = target.closest("[data-card]").ok().flatten().and_then(|c| c.dyn_into::<HtmlElement>().ok()) else { return };
+    let Some(card) = target.closest("[data-card]").ok().flatten().and_then(|c| c.dyn_into::<HtmlElement>().ok()) else {
+        return;
+    };
     let Some(id) = card_of(&card) else { return };
     let area = card.get_bounding_client_rect();
     let at = point(event);
@@ -126,7 +160,8 @@ fn take(drag: &Shared, board: &HtmlElement, state: BoardState, event: &PointerEv
         let (drag, board) = (drag.clone(), board.clone());
         set_timeout(
             move || {
-                let still = drag.borrow().as_ref().is_some_and(|d| d.pointer == pointer && d.start == at && d.flying.is_none());
+                let still =
+                    drag.borrow().as_ref().is_some_and(|d| d.pointer == pointer && d.start == at && d.flying.is_none());
                 if still {
                     lift(&drag, &board, state);
                 }
@@ -167,7 +202,9 @@ fn lift(drag: &Shared, board: &HtmlElement, state: BoardState) {
         let mut held = drag.borrow_mut();
         let Some(drag) = held.as_mut() else { return };
         let area = drag.card.get_bounding_client_rect();
-        let (Ok(ghost), Ok(line)) = (drag.card.clone_node_with_deep(true), document().create_element("li")) else { return };
+        let (Ok(ghost), Ok(line)) = (drag.card.clone_node_with_deep(true), document().create_element("li")) else {
+            return;
+        };
         let (Ok(ghost), Ok(line)) = (ghost.dyn_into::<HtmlElement>(), line.dyn_into::<HtmlElement>()) else { return };
         ghost.remove_attribute("id").ok();
         ghost.remove_attribute("data-card").ok();
@@ -175,7 +212,7 @@ fn lift(drag: &Shared, board: &HtmlElement, state: BoardState) {
         ghost.class_list().add_1("ghost").ok();
         line.set_class_name("drop-line");
         line.set_attribute("aria-hidden", "true").ok();
-        let _ = HtmlElement::style(&ghost).set_property("width", &format!("{}px", area.width()));
+        let _ = HtmlElement::style(&ghost).set_property("width", &format!("{}px", area.width().ceil() as i32));
         if let Some(body) = document().body() {
             let _ = body.append_child(&ghost);
             body.class_list().add_1("dragging").ok();
@@ -193,7 +230,8 @@ fn lift(drag: &Shared, board: &HtmlElement, state: BoardState) {
 fn aim(drag: &Shared) {
     let mut held = drag.borrow_mut();
     let Some(Drag { id, card, at, grip, flying: Some(flying), .. }) = held.as_mut() else { return };
-    let _ = HtmlElement::style(&flying.ghost).set_property("transform", &format!("translate({}px, {}px)", at.0 - grip.0, at.1 - grip.1));
+    let _ = HtmlElement::style(&flying.ghost)
+        .set_property("transform", &format!("translate({}px, {}px)", (at.0 - grip.0) as i32, (at.1 - grip.1) as i32));
     flying.target = None;
     let column = document().element_from_point(at.0 as f32, at.1 as f32).and_then(|e| e.closest(".col").ok().flatten());
     let Some(column) = column else { return flying.line.remove() };
@@ -271,6 +309,12 @@ fn scroll_at_edges(drag: Shared, board: HtmlElement) {
 }
 
 fn speed(at: f64, from: f64, to: f64) -> i32 {
-    let push = if at < from + EDGE_PX { at - from - EDGE_PX } else if at > to - EDGE_PX { at - to + EDGE_PX } else { 0.0 };
+    let push = if at < from + EDGE_PX {
+        at - from - EDGE_PX
+    } else if at > to - EDGE_PX {
+        at - to + EDGE_PX
+    } else {
+        0.0
+    };
     (push / EDGE_PX * FASTEST_PX).clamp(-FASTEST_PX, FASTEST_PX) as i32
 }

@@ -81,7 +81,11 @@ fn LoopChip(state: BoardState) -> impl IntoView {
             view! { <span class="pulse wait"></span><span>"Paused"{(running > 0).then(|| format!(" · {running} still running"))}</span>{button("play", "Resume", |s| pause(s, false))} }.erase()
         } else {
             let pulse = if running > 0 { "pulse run" } else { "pulse ok" };
-            let words = if running > 0 { view! { <span><b>{running}</b>" running"</span> }.erase() } else { view! { <span>"Loop on"</span> }.erase() };
+            let words = if running > 0 {
+                view! { <span><b>{running}</b>" running"</span> }.erase()
+            } else {
+                view! { <span>"Loop on"</span> }.erase()
+            };
             view! { <span class=pulse></span>{words}{button("pause", "Pause", |s| pause(s, true))} }.erase()
         }
     };
@@ -126,7 +130,8 @@ fn GatewayChip() -> impl IntoView {
                         {c.command.map(|text| view! { <CopyBox text /> })}
                     }
                 })
-                .collect_view()
+                .map(Erase::erase)
+                .collect::<Vec<_>>()
         })
     };
     let node = NodeRef::<html::Details>::new();
@@ -162,7 +167,8 @@ pub fn Filters(state: BoardState) -> impl IntoView {
     let field = NodeRef::<html::Input>::new();
     let keys = window_event_listener(leptos::ev::keydown, move |event| {
         let typing = event.target().and_then(|t| wasm_bindgen::JsCast::dyn_into::<web_sys::Element>(t).ok());
-        let typing = typing.is_some_and(|e| e.closest("input, textarea, select, dialog, [role=menu]").ok().flatten().is_some());
+        let typing =
+            typing.is_some_and(|e| e.closest("input, textarea, select, dialog, [role=menu]").ok().flatten().is_some());
         if typing || event.ctrl_key() || event.meta_key() || event.alt_key() {
             return;
         }
@@ -204,7 +210,8 @@ pub fn Filters(state: BoardState) -> impl IntoView {
         })
     };
     let notice = move || {
-        head.with(|h| h.notice.clone().filter(|_| !h.loop_on || h.local_path.is_some())).map(|text| view! { <p class="notice"><Icon name="alert" /><span>{coded(&text)}</span></p> })
+        head.with(|h| h.notice.clone().filter(|_| !h.loop_on || h.local_path.is_some()))
+            .map(|text| view! { <p class="notice"><Icon name="alert" /><span>{coded(&text)}</span></p> })
     };
     let no_repository = move || {
         head.with(|h| (h.loop_on && h.local_path.is_none()).then(|| h.slug.clone())).map(|slug| {
@@ -252,7 +259,8 @@ pub fn ColumnTabs(state: BoardState, node: NodeRef<html::Div>) -> impl IntoView 
                     at.set(now.min(super::state::COLUMNS - 1));
                 }
             });
-            let _ = board.add_event_listener_with_callback("scroll", wasm_bindgen::JsCast::unchecked_ref(on_scroll.as_ref()));
+            let _ = board
+                .add_event_listener_with_callback("scroll", wasm_bindgen::JsCast::unchecked_ref(on_scroll.as_ref()));
             on_scroll.forget(); // lives as long as the board's element, which holds it
             // First the column where something happens.
             let first = state.counts.with_untracked(|c| [2, 1, 3, 0].into_iter().find(|n| c[*n] > 0)).unwrap_or(0);
@@ -276,6 +284,6 @@ pub fn ColumnTabs(state: BoardState, node: NodeRef<html::Div>) -> impl IntoView 
                 </button>
             }
         })
-        .collect_view();
+        .map(Erase::erase).collect::<Vec<_>>();
     view! { <div class="col-tabs js-only" role="group" aria-label="Columns">{tabs}</div> }.erase()
 }

@@ -105,7 +105,8 @@ fn shift(state: BoardState, id: TaskId, key: &str) -> bool {
 
 fn walk(state: BoardState, id: TaskId, key: &str) -> bool {
     let Some((column, at, of)) = spot(state, id) else { return false };
-    let beside = |c: usize| state.columns[c].with_untracked(|ids| ids.get(at.min(ids.len().saturating_sub(1))).copied());
+    let beside =
+        |c: usize| state.columns[c].with_untracked(|ids| ids.get(at.min(ids.len().saturating_sub(1))).copied());
     let next = match key {
         "ArrowUp" => at.checked_sub(1).and_then(|n| state.columns[column].with_untracked(|ids| ids.get(n).copied())),
         "ArrowDown" if at + 1 < of => state.columns[column].with_untracked(|ids| ids.get(at + 1).copied()),

@@ -7,7 +7,7 @@ use wasm_bindgen::JsCast;
 use super::{end_of, state::BoardState};
 use crate::{
     api::delete_task,
-    ui::{Confirm, Icon, StatusMark, Toasts, dynamic},
+    ui::{Confirm, Erase, Icon, StatusMark, Toasts, dynamic},
 };
 
 /// The open menu: of which card, and where on the screen.
@@ -70,7 +70,7 @@ pub fn CardMenu(state: BoardState, menu: RwSignal<Option<Open>>) -> impl IntoVie
                 .map(|s| {
                     view! { <button type="button" role="menuitem" on:click=move |_| go(*s, false)><StatusMark status=*s />{s.label()}</button> }
                 })
-                .collect_view();
+                .map(Erase::erase).collect::<Vec<_>>();
             let order = (here != Status::Done).then(|| {
                 view! {
                     <button type="button" role="menuitem" on:click=move |_| go(here, true)><Icon name="up" />"Move to top"</button>
@@ -149,8 +149,8 @@ fn place(element: &web_sys::HtmlElement, open: Open) {
     let x = open.x.min(size(window.inner_width()) - area.width() - 8.0).max(8.0);
     let y = (open.y + 4.0).min(size(window.inner_height()) - area.height() - 8.0).max(8.0);
     let style = web_sys::HtmlElement::style(element);
-    let _ = style.set_property("left", &format!("{x}px"));
-    let _ = style.set_property("top", &format!("{y}px"));
+    let _ = style.set_property("left", &format!("{}px", x as i32));
+    let _ = style.set_property("top", &format!("{}px", y as i32));
     if let Ok(Some(first)) = element.query_selector("[role=menuitem]")
         && let Ok(first) = first.dyn_into::<web_sys::HtmlElement>()
     {

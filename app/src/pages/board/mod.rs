@@ -57,10 +57,12 @@ pub fn BoardPage() -> impl IntoView {
 fn Skeleton() -> impl IntoView {
     let columns = (0..state::COLUMNS)
         .map(|n| {
-            let cards = (0..3 - n % 3).map(|_| view! { <div class="skel card"></div> }).collect_view();
+            let cards =
+                (0..3 - n % 3).map(|_| view! { <div class="skel card"></div> }).map(Erase::erase).collect::<Vec<_>>();
             view! { <div class="col"><div class="skel line"></div>{cards}</div> }
         })
-        .collect_view();
+        .map(Erase::erase)
+        .collect::<Vec<_>>();
     view! { <div class="board-page"><div class="board" aria-busy="true" aria-label="Loading the board">{columns}</div></div> }
 }
 
@@ -86,7 +88,11 @@ fn Board(state: BoardState, version: u64) -> impl IntoView {
         let (waiting, name) = head.with(|h| (h.waiting, h.name.clone()));
         if waiting > 0 { format!("({waiting}) {name} · OpenClutch") } else { format!("{name} · OpenClutch") }
     };
-    let columns = Status::ALL.iter().map(|status| view! { <Column state status=*status chosen /> }).collect_view();
+    let columns = Status::ALL
+        .iter()
+        .map(|status| view! { <Column state status=*status chosen /> })
+        .map(Erase::erase)
+        .collect::<Vec<_>>();
     view! {
         <Title text=title />
         {dynamic(move || {

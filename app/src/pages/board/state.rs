@@ -197,8 +197,7 @@ impl BoardState {
     pub fn show_move(self, id: TaskId, to: Status, at: Place, reopen: bool) -> Result<(), Refusal> {
         let card = self.peek(id).ok_or(Refusal::TaskNotFound)?;
         may_move(card.status, to, card.open_dependencies, reopen)?;
-        let column: Vec<(TaskId, f64)> = self
-            .columns[to as usize]
+        let column: Vec<(TaskId, f64)> = self.columns[to as usize]
             .get_untracked()
             .into_iter()
             .filter_map(|other| self.peek(other).map(|c| (other, c.position)))

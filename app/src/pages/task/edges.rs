@@ -19,7 +19,9 @@ pub fn Edges(board: BoardState, state: TaskState, act: Act) -> impl IntoView {
     let edges = state.edges;
     let picking = RwSignal::new(false);
     let list = move |waits: bool| {
-        edges.with(|all| all.iter().filter(|e| e.waits == waits).cloned().map(|e| edge(e, act)).collect_view())
+        edges.with(|all| {
+            all.iter().filter(|e| e.waits == waits).cloned().map(|e| edge(e, act)).map(Erase::erase).collect::<Vec<_>>()
+        })
     };
     let any = move |waits: bool| edges.with(|all| all.iter().any(|e| e.waits == waits));
     view! {
@@ -38,7 +40,7 @@ pub fn Edges(board: BoardState, state: TaskState, act: Act) -> impl IntoView {
     .erase()
 }
 
-fn edge(edge: EdgeItem, act: Act) -> impl IntoView {
+fn edge(edge: EdgeItem, act: Act) -> AnyView {
     let name = format!("T-{}", edge.number);
     let remove = edge.waits.then(|| {
         let label = format!("Do not wait for {name}");
@@ -55,6 +57,7 @@ fn edge(edge: EdgeItem, act: Act) -> impl IntoView {
             {remove}
         </li>
     }
+    .erase()
 }
 
 /// Finds a ticket of this board by number or words; a number of any ticket works too.
@@ -100,7 +103,7 @@ fn Picker(board: BoardState, state: TaskState, act: Act, picking: RwSignal<bool>
                     </li>
                 }
             })
-            .collect_view()
+            .map(Erase::erase).collect::<Vec<_>>()
             .erase()
     };
     view! {

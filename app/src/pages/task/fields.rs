@@ -8,7 +8,10 @@ use crate::{
     api::{Field, MoveTask, edit_task},
     live::use_live,
     model::task::TaskHead,
-    pages::{FormError, board::{BoardState, end_of}},
+    pages::{
+        FormError,
+        board::{BoardState, end_of},
+    },
     ui::{Act, Ago, Avatar, Erase, PriorityMark, StatusMark, dynamic},
 };
 
@@ -80,12 +83,14 @@ pub fn Fields(board: BoardState, state: TaskState, status: Memo<Status>, act: Ac
             }
         })
     };
-    let branch = move || {
-        task.with(|t| t.branch.clone()).map(|b| view! { <dt>"Branch"</dt><dd class="mono">{b}</dd> })
-    };
+    let branch = move || task.with(|t| t.branch.clone()).map(|b| view! { <dt>"Branch"</dt><dd class="mono">{b}</dd> });
     let ended = move || {
-        task.with(|t| t.completed_at.zip(t.resolution.or(Some(clutch_domain::task::Resolution::Completed))).filter(|_| t.status == Status::Done))
-            .map(|(at, how)| view! { <dt>"Ended"</dt><dd>{how.label()}" · "<Ago at long=true /></dd> })
+        task.with(|t| {
+            t.completed_at
+                .zip(t.resolution.or(Some(clutch_domain::task::Resolution::Completed)))
+                .filter(|_| t.status == Status::Done)
+        })
+        .map(|(at, how)| view! { <dt>"Ended"</dt><dd>{how.label()}" · "<Ago at long=true /></dd> })
     };
     view! {
         <FormError path=MoveTask::PATH />
@@ -104,7 +109,10 @@ pub fn Fields(board: BoardState, state: TaskState, status: Memo<Status>, act: Ac
 }
 
 fn choices<'a>(all: impl Iterator<Item = (&'a str, &'a str)>, now: &str) -> Vec<AnyView> {
-    all.map(|(word, label)| view! { <option value=word.to_owned() selected=word == now>{label.to_owned()}</option> }.erase()).collect()
+    all.map(|(word, label)| {
+        view! { <option value=word.to_owned() selected=word == now>{label.to_owned()}</option> }.erase()
+    })
+    .collect()
 }
 
 /// The agent at work, with what it does right now.

@@ -15,13 +15,13 @@ pub fn Runs(state: TaskState) -> impl IntoView {
     move || {
         let runs = state.runs.get();
         (!runs.is_empty()).then(|| {
-            let items = runs.into_iter().map(run).collect_view();
+            let items = runs.into_iter().map(run).map(Erase::erase).collect::<Vec<_>>();
             view! { <section aria-labelledby="runs"><h3 class="sec" id="runs">"Runs"</h3><ul class="runs" role="list">{items}</ul></section> }
         })
     }
 }
 
-fn run(run: RunItem) -> impl IntoView {
+fn run(run: RunItem) -> AnyView {
     let clock = use_clock();
     let (begun, ended) = (run.started_at, run.ended_at);
     let span = move || duration(ended.unwrap_or_else(|| clock.now()).since(begun));
@@ -44,6 +44,7 @@ fn run(run: RunItem) -> impl IntoView {
             <p class="mono mut cut" title=run.session_key.clone()>{run.session_key.clone()}</p>
         </li>
     }
+    .erase()
 }
 
 /// The log, newest first; closed until it is asked for.
@@ -52,13 +53,13 @@ pub fn Activity(state: TaskState) -> impl IntoView {
     view! {
         <details class="log">
             <summary>"Activity"<span class="mut">{dynamic(move || state.activity.with(Vec::len))}</span></summary>
-            <ul role="list">{dynamic(move || state.activity.get().into_iter().map(line).collect_view())}</ul>
+            <ul role="list">{dynamic(move || state.activity.get().into_iter().map(line).map(Erase::erase).collect::<Vec<_>>())}</ul>
         </details>
     }
     .erase()
 }
 
-fn line(item: ActivityItem) -> impl IntoView {
+fn line(item: ActivityItem) -> AnyView {
     view! {
         <li class=format!("by-{}", item.who_kind)>
             <span class="tick" aria-hidden="true"></span>
@@ -66,4 +67,5 @@ fn line(item: ActivityItem) -> impl IntoView {
             <Ago at=item.at />
         </li>
     }
+    .erase()
 }

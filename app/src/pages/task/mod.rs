@@ -38,7 +38,9 @@ pub fn TaskPanel(
     let home = close.clone();
     let leave = Callback::new(move |()| {
         // The card that was open has the focus again.
-        if let Some(card) = document().query_selector(".card.sel").ok().flatten().and_then(|c| super::board::card_of(&c)) {
+        if let Some(card) =
+            document().query_selector(".card.sel").ok().flatten().and_then(|c| super::board::card_of(&c))
+        {
             super::board::focus_card(card);
         }
         navigate(&home, leptos_router::NavigateOptions { scroll: false, ..Default::default() });

@@ -60,10 +60,11 @@ fn Question(signal: SignalItem, act: Act) -> impl IntoView {
 pub fn Thread(state: TaskState, act: Act) -> impl IntoView {
     let (id, number) = state.task.with_untracked(|t| (t.id, t.number));
     let entries = move || {
-        let mut all: Vec<(i64, AnyView)> = state.comments.with(|c| c.iter().map(|c| (c.at.0, comment(c).erase())).collect());
+        let mut all: Vec<(i64, AnyView)> =
+            state.comments.with(|c| c.iter().map(|c| (c.at.0, comment(c).erase())).collect());
         state.signals.with(|s| all.extend(s.iter().filter(|s| !s.waits).map(|s| (s.at.0, signal(s).erase()))));
         all.sort_by_key(|(at, _)| *at);
-        all.into_iter().map(|(_, view)| view).collect_view()
+        all.into_iter().map(|(_, view)| view).map(Erase::erase).collect::<Vec<_>>()
     };
     let form = NodeRef::<html::Form>::new();
     let drafts = Drafts::keep(form, format!("comment:{number}"));
@@ -93,7 +94,7 @@ pub fn Thread(state: TaskState, act: Act) -> impl IntoView {
     .erase()
 }
 
-fn comment(c: &CommentItem) -> impl IntoView + use<> {
+fn comment(c: &CommentItem) -> AnyView {
     let (class, who) = match c.author_type {
         AuthorType::Human if c.author == OWNER => ("me", "You".to_owned()),
         AuthorType::Human => ("me", c.author.clone()),
@@ -109,9 +110,10 @@ fn comment(c: &CommentItem) -> impl IntoView + use<> {
             <div class="prose">{c.content.clone()}</div>
         </article>
     }
+    .erase()
 }
 
-fn signal(s: &SignalItem) -> impl IntoView + use<> {
+fn signal(s: &SignalItem) -> AnyView {
     let way = s.delivery.map(|delivery| {
         let text = match (&s.delivery_error, delivery) {
             (Some(why), Delivery::Failed) => format!("Not delivered: {why}"),
@@ -120,7 +122,10 @@ fn signal(s: &SignalItem) -> impl IntoView + use<> {
         let class = if delivery == Delivery::Failed { "way bad" } else { "way" };
         view! { <small class=class>{text}</small> }
     });
-    let answer = s.response.clone().map(|text| view! { <div class="answer"><Icon name="reply" /><div class="prose">{text}</div></div> });
+    let answer = s
+        .response
+        .clone()
+        .map(|text| view! { <div class="answer"><Icon name="reply" /><div class="prose">{text}</div></div> });
     view! {
         <article class="msg agent">
             <p class="by">
@@ -131,6 +136,7 @@ fn signal(s: &SignalItem) -> impl IntoView + use<> {
             {answer}{way}
         </article>
     }
+    .erase()
 }
 
 fn initial(name: &str) -> String {

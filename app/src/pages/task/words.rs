@@ -56,7 +56,8 @@ pub fn DescriptionEdit(state: TaskState, act: Act) -> impl IntoView {
 /// The form of one text. What is typed stays a draft until it is saved or given up.
 #[component]
 fn Edit(state: TaskState, act: Act, field: Field, editing: RwSignal<bool>) -> impl IntoView {
-    let (id, number, title, description) = state.task.with_untracked(|t| (t.id, t.number, t.title.clone(), t.description.clone()));
+    let (id, number, title, description) =
+        state.task.with_untracked(|t| (t.id, t.number, t.title.clone(), t.description.clone()));
     let line = field == Field::Title;
     let text = if line { title } else { description.unwrap_or_default() };
     let label = if line { "Title" } else { "Description" };
@@ -82,7 +83,9 @@ fn Edit(state: TaskState, act: Act, field: Field, editing: RwSignal<bool>) -> im
             if answer.is_ok() {
                 drafts.sent();
                 // Shown at once; the live feed says the same a moment later.
-                state.task.try_update(|t| if line { t.title = value } else { t.description = Some(value).filter(|v| !v.is_empty()) });
+                state.task.try_update(|t| {
+                    if line { t.title = value } else { t.description = Some(value).filter(|v| !v.is_empty()) }
+                });
                 editing.try_set(false);
             }
         });

@@ -4,7 +4,10 @@
 use std::fmt;
 
 use crate::{
-    plan::{Policy, world::{OwnWorld, World}},
+    plan::{
+        Policy,
+        world::{OwnWorld, World},
+    },
     task::{Role, Task},
     time::Millis,
 };

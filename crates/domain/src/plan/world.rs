@@ -69,7 +69,13 @@ fn open_runs() -> Range {
 }
 
 fn answers() -> Range {
-    Range::ByStatus { kind: Kind::Signal, scope: None, status: "delivering".into(), order: Order::Ordered, limit: SIGNALS_MAX }
+    Range::ByStatus {
+        kind: Kind::Signal,
+        scope: None,
+        status: "delivering".into(),
+        order: Order::Ordered,
+        limit: SIGNALS_MAX,
+    }
 }
 
 fn ready(project: ProjectId) -> Range {

@@ -118,10 +118,10 @@ pub fn post(view: &View, new: &NewMessage, ctx: &mut Ctx<'_>) -> Decided {
     let chat = view.must::<Chat>(new.chat, Refusal::ChatNotFound)?;
     let id = MessageId(ctx.ids.fresh());
     let mut change = Change::default();
-    if let Some(run) = &new.run_id {
-        if view.taken(&message_run_name(run))? {
-            return Err(Refusal::MessageExists.into());
-        }
+    if let Some(run) = &new.run_id
+        && view.taken(&message_run_name(run))?
+    {
+        return Err(Refusal::MessageExists.into());
     }
     if let Some(same) = same_answer(view, new, ctx.now)? {
         let Some(run) = &new.run_id else { return Err(Refusal::MessageExists.into()) };

@@ -7,7 +7,8 @@ use clutch_domain::{
     actor::Actor,
     change::{Change, Expect},
     command::{
-        ClaimRun, Command, Completion, EndRun, Ended, HoldLease, NewProject, NewSignal, NewTask, Place, ProjectPatch, Retry,
+        ClaimRun, Command, Completion, EndRun, Ended, HoldLease, NewProject, NewSignal, NewTask, Place, ProjectPatch,
+        Retry,
     },
     ctx::Ctx,
     doc::{Body, Doc, DocKey, Inside, Scope},
@@ -168,7 +169,9 @@ impl Bench {
             Range::NewestChildren { kind, parent, limit, .. } => {
                 find(&|b| b.kind() == *kind && b.index().parent == *parent, *limit, true)
             }
-            Range::Linked { kind, link, limit } => find(&|b| b.kind() == *kind && b.index().link == *link, *limit, false),
+            Range::Linked { kind, link, limit } => {
+                find(&|b| b.kind() == *kind && b.index().link == *link, *limit, false)
+            }
             Range::ByStatus { kind, scope, status, order, limit } => find(
                 &|b| {
                     let index = b.index();
@@ -177,7 +180,9 @@ impl Bench {
                 *limit,
                 *order == Order::Newest,
             ),
-            Range::Newest { kind, scope, limit, .. } => find(&|b| b.kind() == *kind && b.index().scope == *scope, *limit, true),
+            Range::Newest { kind, scope, limit, .. } => {
+                find(&|b| b.kind() == *kind && b.index().scope == *scope, *limit, true)
+            }
         }
     }
 

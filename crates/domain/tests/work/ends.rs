@@ -49,7 +49,9 @@ fn a_claim_that_does_not_fit_any_more_is_refused() {
         ("project off", Refusal::NotReady, |b, _| {
             b.patch(ProjectPatch { work_loop_enabled: Some(false), ..ProjectPatch::default() });
         }),
-        ("no path", Refusal::NotReady, |b, _| b.patch(ProjectPatch { local_path: Some(None), ..ProjectPatch::default() })),
+        ("no path", Refusal::NotReady, |b, _| {
+            b.patch(ProjectPatch { local_path: Some(None), ..ProjectPatch::default() })
+        }),
         ("paused", Refusal::NotReady, |b, _| b.person(&Command::PauseLoop(b.project, true)).unwrap()),
         ("run open", Refusal::RunOpen, |b, t| {
             b.start(t);
@@ -185,7 +187,8 @@ fn a_question_keeps_the_run_open_until_its_answer_was_worked_off() {
     let is = bench.the_run(run);
     assert_eq!((is.state, is.waits_for, is.current_id()), (RunState::Started, None, "turn-2"));
 
-    let late = EndRun { run, as_id: Some(is.key.clone()), how: Ended::Finished, last_words: String::new(), retry: RETRY };
+    let late =
+        EndRun { run, as_id: Some(is.key.clone()), how: Ended::Finished, last_words: String::new(), retry: RETRY };
     bench.run(&Command::RunEnded(late)).unwrap();
     assert!(bench.last.is_empty(), "the first turn's end, told late, is not the end of the second");
     bench.end(run, Ended::Finished, "Done, but I forgot to report.").unwrap();

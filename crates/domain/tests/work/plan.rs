@@ -35,7 +35,11 @@ fn world(bench: &Bench) -> World {
     World {
         projects: bench.all::<Project>().into_iter().map(own).collect(),
         runs: bench.all::<Run>().into_iter().filter(Run::open).map(open).collect(),
-        answers: signals.iter().filter(|s| s.delivery == Some(clutch_domain::talk::Delivery::Pending)).cloned().collect(),
+        answers: signals
+            .iter()
+            .filter(|s| s.delivery == Some(clutch_domain::talk::Delivery::Pending))
+            .cloned()
+            .collect(),
         trouble: None,
     }
 }

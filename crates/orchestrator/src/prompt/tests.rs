@@ -117,7 +117,8 @@ fn all(text: &str) -> impl Iterator<Item = (Role, &str)> {
 
 fn rendered(attempt: u32, comments: Vec<&Comment>, signals: Vec<&Signal>) -> String {
     let (task, project, run) = (task(), project(), run(attempt));
-    let ticket = Ticket { task: &task, project: &project, run: &run, comments, signals, board: "http://127.0.0.1:3002" };
+    let ticket =
+        Ticket { task: &task, project: &project, run: &run, comments, signals, board: "http://127.0.0.1:3002" };
     Roles::load(all(TEMPLATE)).unwrap().render(&ticket)
 }
 

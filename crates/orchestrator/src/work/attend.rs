@@ -68,7 +68,18 @@ impl Attendant {
         let events = desk.runtime.events();
         let sign_at = desk.reactor.steady();
         let listening = desk.connected_since();
-        Self { desk, run, stop, fresh, events, heard: BTreeMap::new(), sign_at, taken_over: None, listening, unsure_ms: UNSURE_MS.0 }
+        Self {
+            desk,
+            run,
+            stop,
+            fresh,
+            events,
+            heard: BTreeMap::new(),
+            sign_at,
+            taken_over: None,
+            listening,
+            unsure_ms: UNSURE_MS.0,
+        }
     }
 
     /// Until the run is over, waits for a person, or is somebody else's to attend.
@@ -212,7 +223,12 @@ impl Attendant {
     async fn prompt(&self, run: &Run) -> Result<Option<String>, Deposed> {
         let task = Range::doc(Kind::Task, run.task);
         let project = Range::doc(Kind::Project, run.project);
-        let comments = Range::NewestChildren { kind: Kind::Comment, parent: run.task.to_string(), before: None, limit: COMMENTS_TOLD };
+        let comments = Range::NewestChildren {
+            kind: Kind::Comment,
+            parent: run.task.to_string(),
+            before: None,
+            limit: COMMENTS_TOLD,
+        };
         let signals = Range::children(Kind::Signal, run.task, COMMENTS_TOLD);
         let docs = self.desk.read(vec![task.clone(), project.clone(), comments.clone(), signals.clone()]).await?;
         let (Some(task), Some(project)) = (docs.first::<Task>(&task), docs.first::<Project>(&project)) else {
@@ -254,7 +270,11 @@ impl Attendant {
     /// The task went elsewhere.
     async fn stop(&mut self, run: &Run) -> Result<(), Deposed> {
         let why = "Stopped because the task was moved away.".to_owned();
-        if self.fresh { self.end(run, Ended::Aborted, None, why).await } else { self.give_up(run, Ended::Aborted, why, false).await }
+        if self.fresh {
+            self.end(run, Ended::Aborted, None, why).await
+        } else {
+            self.give_up(run, Ended::Aborted, why, false).await
+        }
     }
 
     /// Nothing may run in the session of an attempt that is given up: the next one begins in its own.

@@ -156,7 +156,9 @@ impl Desk {
                 Err(RuntimeError::Refused { code, sentence }) => {
                     tracing::warn!(%session, %code, %sentence, "the runtime does not show the session");
                 }
-                Err(RuntimeError::Unknown(why) | RuntimeError::Away(why)) => tracing::debug!(%session, %why, "not seen yet"),
+                Err(RuntimeError::Unknown(why) | RuntimeError::Away(why)) => {
+                    tracing::debug!(%session, %why, "not seen yet")
+                }
             }
             self.breathe().await;
         }

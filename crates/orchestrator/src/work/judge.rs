@@ -85,7 +85,9 @@ pub fn judge(clues: &Clues<'_>) -> Verdict {
         None if !late => Verdict::Unsure,
         None => match finished_before(sighting) {
             Some(end) => Verdict::Over(with_words(end, sighting)),
-            None => Verdict::Lost("The gateway lost this run: nothing runs in its session, and no end is known.".into()),
+            None => {
+                Verdict::Lost("The gateway lost this run: nothing runs in its session, and no end is known.".into())
+            }
         },
     }
 }

@@ -20,10 +20,7 @@ use clutch_domain::{
 };
 use tokio::sync::watch;
 
-use crate::{
-    office::Error,
-    work::desk::Desk,
-};
+use crate::{office::Error, work::desk::Desk};
 
 /// The holder raises its beat so often, in milliseconds.
 pub const BEAT_EVERY_MS: i64 = 5_000;

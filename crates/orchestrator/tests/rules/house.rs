@@ -70,7 +70,8 @@ impl House {
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
         let office = Office::new(store.clone(), Arc::new(Ticking::default()), Arc::new(Counting::default()));
         let mut house = Self { office, store, project: ProjectId(Uuid::nil()) };
-        house.project = house.run(Command::CreateProject(new_project("Birds"))).await.unwrap().written::<Project>().unwrap().id;
+        house.project =
+            house.run(Command::CreateProject(new_project("Birds"))).await.unwrap().written::<Project>().unwrap().id;
         house
     }
 
@@ -104,7 +105,13 @@ impl House {
     }
 
     pub async fn log(&self) -> Vec<Activity> {
-        self.list(Range::Newest { kind: Kind::Activity, scope: Scope::Project(self.project), before: None, limit: 1_000 }).await
+        self.list(Range::Newest {
+            kind: Kind::Activity,
+            scope: Scope::Project(self.project),
+            before: None,
+            limit: 1_000,
+        })
+        .await
     }
 
     /// What must be true after every command, whatever it was.

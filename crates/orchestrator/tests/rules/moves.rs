@@ -35,7 +35,8 @@ async fn any_column_may_follow_any_other_but_done_is_left_on_purpose() {
 async fn nobody_starts_before_what_it_waits_for_is_done() {
     let house = House::new().await;
     let first = house.task("First", Ready).await;
-    let second = house.make(waiting_for(new_task(house.project, "Second", Ready), &[(first, Direction::DependsOn)])).await;
+    let second =
+        house.make(waiting_for(new_task(house.project, "Second", Ready), &[(first, Direction::DependsOn)])).await;
     house.refuses(to(second, InProgress), Refusal::DependenciesOpen(1)).await;
     for free in [Backlog, Blocked, InReview, Ready] {
         house.run(to(second, free)).await.unwrap();
@@ -55,7 +56,10 @@ async fn a_move_is_recorded_as_the_one_who_moved() {
     let task = house.task("One", Backlog).await;
     house.run(to(task, Ready)).await.unwrap();
     let line = house.log().await.into_iter().find(|a| a.what == "status_changed").unwrap();
-    assert_eq!((line.actor.name(), line.data["from_status"].as_str(), line.data["to_status"].as_str()), ("dan", "backlog", "ready"));
+    assert_eq!(
+        (line.actor.name(), line.data["from_status"].as_str(), line.data["to_status"].as_str()),
+        ("dan", "backlog", "ready")
+    );
 }
 
 #[tokio::test]
@@ -108,7 +112,8 @@ async fn a_column_without_room_between_cards_is_numbered_anew() {
     for n in 0..60 {
         let next = house.task(&format!("{n}"), Backlog).await;
         house.run(at(next, Ready, Place::After(a))).await.unwrap();
-        let (first, moved, below) = (house.get(a).await.position, house.get(next).await.position, house.get(last).await.position);
+        let (first, moved, below) =
+            (house.get(a).await.position, house.get(next).await.position, house.get(last).await.position);
         assert!(first < moved && moved < below, "{first} {moved} {below}");
         last = next;
     }
@@ -143,7 +148,10 @@ async fn fields_change_and_can_be_cleared() {
     };
     house.run(Command::UpdateTask(task, clear)).await.unwrap();
     let is = house.get(task).await;
-    assert_eq!((is.description, is.assignee, is.pr_number, is.branch, is.post_merge_steps), (None, None, None, None, None));
+    assert_eq!(
+        (is.description, is.assignee, is.pr_number, is.branch, is.post_merge_steps),
+        (None, None, None, None, None)
+    );
 }
 
 #[tokio::test]
@@ -165,7 +173,8 @@ async fn circles_are_refused_wherever_an_edge_is_made() {
     house.refuses(Command::AddDependency(a, b), Refusal::DependencyExists).await;
     house.refuses(Command::AddDependency(b, a), Refusal::DependencyCycle).await;
     house.refuses(Command::AddDependency(c, a), Refusal::DependencyCycle).await;
-    let through = waiting_for(new_task(house.project, "d", Backlog), &[(a, Direction::DependsOn), (c, Direction::Blocks)]);
+    let through =
+        waiting_for(new_task(house.project, "d", Backlog), &[(a, Direction::DependsOn), (c, Direction::Blocks)]);
     house.refuses(Command::CreateTask(through), Refusal::DependencyCycle).await;
     house.check().await;
     house.run(Command::RemoveDependency(EdgeRef::Ends(b, c))).await.unwrap();

@@ -96,7 +96,8 @@ async fn an_answer_is_kept_once() {
             let done = house.run(answer(chat, words, *run)).await;
             assert_eq!(done.is_ok(), *accepted, "{posts:?} at {words} {run:?}: {done:?}");
         }
-        let messages: Vec<Message> = house.list(Range::Newest { kind: Kind::Message, scope: Scope::Chat(chat), before: None, limit: 10 }).await;
+        let messages: Vec<Message> =
+            house.list(Range::Newest { kind: Kind::Message, scope: Scope::Chat(chat), before: None, limit: 10 }).await;
         assert_eq!(messages.len(), kept, "{posts:?}");
     }
 }

@@ -32,7 +32,8 @@ impl Store for Overtaken {
     async fn commit(&self, change: Change, key: IdempotencyKey) -> Result<Committed, CommitError> {
         let other = self.other.lock().unwrap().take();
         if let Some(other) = other {
-            let office = Office::new(self.inner.clone(), Arc::new(Ticking::default()), Arc::new(Counting::starting_at(5_000)));
+            let office =
+                Office::new(self.inner.clone(), Arc::new(Ticking::default()), Arc::new(Counting::starting_at(5_000)));
             match office.run(&me(), &other).await {
                 Ok(_) | Err(Error::Refused(_)) => {}
                 Err(error) => panic!("{error}"),
@@ -73,13 +74,21 @@ async fn pairs_of_commands_decided_from_one_view_keep_what_must_be_true() {
     let mut pairs = 0;
     let count = {
         let house = House::new().await;
-        commands(&[house.task("a", Status::Ready).await, house.task("b", Status::Done).await, house.task("c", Status::Backlog).await]).len()
+        commands(&[
+            house.task("a", Status::Ready).await,
+            house.task("b", Status::Done).await,
+            house.task("c", Status::Backlog).await,
+        ])
+        .len()
     };
     for i in 0..count {
         for j in 0..count {
             let house = House::new().await;
-            let tasks =
-                [house.task("a", Status::Ready).await, house.task("b", Status::Done).await, house.task("c", Status::Backlog).await];
+            let tasks = [
+                house.task("a", Status::Ready).await,
+                house.task("b", Status::Done).await,
+                house.task("c", Status::Backlog).await,
+            ];
             house.run(Command::AddDependency(tasks[0], tasks[1])).await.unwrap();
             let all = commands(&tasks);
             let store = Arc::new(Overtaken { inner: house.store.clone(), other: Mutex::new(Some(all[j].clone())) });

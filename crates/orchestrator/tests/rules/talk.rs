@@ -30,7 +30,14 @@ fn report(task: clutch_domain::id::TaskId, url: Option<&str>) -> Command {
 
 #[tokio::test]
 async fn a_report_moves_to_review_and_reads_the_pull_request() {
-    for (from, want) in [(Backlog, InReview), (Ready, InReview), (InProgress, InReview), (Blocked, InReview), (InReview, InReview), (Done, Done)] {
+    for (from, want) in [
+        (Backlog, InReview),
+        (Ready, InReview),
+        (InProgress, InReview),
+        (Blocked, InReview),
+        (InReview, InReview),
+        (Done, Done),
+    ] {
         let house = House::new().await;
         let task = house.task("One", from).await;
         house.run(report(task, Some("https://github.com/o/r/pull/12"))).await.unwrap();
@@ -80,7 +87,11 @@ async fn a_signal_is_answered_once_and_the_answer_is_on_its_way() {
 async fn unknown_tasks_are_refused_everywhere() {
     let house = House::new().await;
     let nobody = clutch_domain::id::TaskId(uuid::Uuid::from_u128(9));
-    for command in [report(nobody, None), at(nobody, Status::Ready, clutch_domain::command::Place::End), Command::DeleteTask(nobody)] {
+    for command in [
+        report(nobody, None),
+        at(nobody, Status::Ready, clutch_domain::command::Place::End),
+        Command::DeleteTask(nobody),
+    ] {
         house.refuses(command, Refusal::TaskNotFound).await;
     }
 }

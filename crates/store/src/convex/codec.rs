@@ -73,7 +73,8 @@ fn range(range: &Range) -> Value {
             asked
         }
         Range::NewestChildren { kind, parent, before: moment, limit } => {
-            let mut asked = json!({ "range": "newest_children", "kind": kind.word(), "parent": parent, "limit": limit });
+            let mut asked =
+                json!({ "range": "newest_children", "kind": kind.word(), "parent": parent, "limit": limit });
             field(&mut asked, "before", before(moment));
             asked
         }
@@ -194,7 +195,9 @@ pub(super) fn fetched(asked: &Fetch, answer: &Value) -> Result<Versioned<Docs>, 
     for (range, rows) in asked.ranges.iter().zip(found) {
         let rows = rows.as_array().ok_or_else(|| strange("no list"))?;
         if rows.len() >= RANGE_MOST && limit(range) > RANGE_MOST {
-            return Err(Fault::new(format!("More than {RANGE_MOST} documents were asked for at once: Convex answers no more. Ask in pages.")));
+            return Err(Fault::new(format!(
+                "More than {RANGE_MOST} documents were asked for at once: Convex answers no more. Ask in pages."
+            )));
         }
         value.insert(range, rows.iter().map(doc).collect::<Result<_, _>>()?);
     }
@@ -301,7 +304,12 @@ mod tests {
             scopes: vec![Scope::Loop],
             ranges: vec![
                 Range::Newest { kind: clutch_domain::doc::Kind::Run, scope: Scope::Loop, before: None, limit: 1 },
-                Range::Newest { kind: clutch_domain::doc::Kind::Run, scope: Scope::Loop, before: Some(Millis(-2)), limit: 1 },
+                Range::Newest {
+                    kind: clutch_domain::doc::Kind::Run,
+                    scope: Scope::Loop,
+                    before: Some(Millis(-2)),
+                    limit: 1,
+                },
             ],
         };
         let encoded = fetch(&asked);

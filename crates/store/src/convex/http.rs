@@ -64,7 +64,9 @@ impl Trouble {
                 "Convex at {url} refuses the key. Set CONVEX_SELF_HOSTED_ADMIN_KEY to the admin key of this deployment (self-hosted) or CONVEX_DEPLOY_KEY to one of its deploy keys (cloud)."
             ),
             Self::NotDeployed => {
-                format!("The Convex deployment at {url} does not have OpenClutch's functions. Run: clutch convex deploy")
+                format!(
+                    "The Convex deployment at {url} does not have OpenClutch's functions. Run: clutch convex deploy"
+                )
             }
             Self::Refused(why) => format!(
                 "Convex at {url} refused: {why} If its functions are not those of this program, run: clutch convex deploy"
@@ -196,11 +198,16 @@ mod tests {
         let error = |words: &str| json!({ "status": "error", "errorMessage": words }).to_string();
         assert_eq!(seen(200, r#"{"status":"success","value":[1]}"#), Ok(json!([1])));
         assert_eq!(seen(200, r#"{"status":"success"}"#), Ok(Value::Null));
-        let missing = error("[Request ID: a] Server Error\nCould not find public function for 'docs:fetch'. Did you forget to deploy?");
+        let missing = error(
+            "[Request ID: a] Server Error\nCould not find public function for 'docs:fetch'. Did you forget to deploy?",
+        );
         assert_eq!(seen(200, &missing), Err(Trouble::NotDeployed));
         assert_eq!(seen(560, &missing), Err(Trouble::NotDeployed));
         assert_eq!(seen(401, r#"{"code":"BadAdminKey","message":"invalid"}"#), Err(Trouble::WrongKey));
-        assert_eq!(seen(503, r#"{"code":"OptimisticConcurrencyControlFailure","message":"again"}"#), Err(Trouble::Busy("again".into())));
+        assert_eq!(
+            seen(503, r#"{"code":"OptimisticConcurrencyControlFailure","message":"again"}"#),
+            Err(Trouble::Busy("again".into()))
+        );
         assert_eq!(seen(500, "oops"), Err(Trouble::Lost("status 500 Internal Server Error".into())));
         assert!(matches!(seen(200, "<html>"), Err(Trouble::Refused(_))));
         assert!(matches!(seen(302, ""), Err(Trouble::Refused(_))));

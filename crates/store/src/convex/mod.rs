@@ -167,7 +167,9 @@ impl ConvexStore {
             match self.check().await {
                 Ok(()) => return Ok(()),
                 Err(CheckError::Away(_)) if began.elapsed() + pause <= self.shared.waits.reach => {}
-                Err(CheckError::Away(fault) | CheckError::Functions(fault) | CheckError::Unfit(fault)) => return Err(fault),
+                Err(CheckError::Away(fault) | CheckError::Functions(fault) | CheckError::Unfit(fault)) => {
+                    return Err(fault);
+                }
             }
             sleep(pause).await;
             pause = (pause * 2).min(PAUSE_MOST);
@@ -270,7 +272,10 @@ impl Store for ConvexStore {
                 Ok(committed)
             }
             Applied::Conflict { expect, found } => {
-                let expect = prepared.expects.get(expect).ok_or_else(|| Fault::new("Convex names a conflict that nobody expected."))?;
+                let expect = prepared
+                    .expects
+                    .get(expect)
+                    .ok_or_else(|| Fault::new("Convex names a conflict that nobody expected."))?;
                 Err(CommitError::Conflict(conflict(expect, found)))
             }
         }

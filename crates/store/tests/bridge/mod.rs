@@ -26,9 +26,14 @@ pub struct Deployment {
 }
 
 enum Kind {
-    Bridge { child: Child, control: String },
+    Bridge {
+        child: Child,
+        control: String,
+    },
     /// One test at a time.
-    Real { turn: std::sync::Mutex<Option<OwnedMutexGuard<()>>> },
+    Real {
+        turn: std::sync::Mutex<Option<OwnedMutexGuard<()>>>,
+    },
 }
 
 static TURN: std::sync::LazyLock<Arc<Mutex<()>>> = std::sync::LazyLock::new(Arc::default);
@@ -45,7 +50,11 @@ impl Deployment {
         match std::env::var("CONVEX_TEST_URL") {
             Ok(url) if !url.is_empty() => {
                 let key = std::env::var("CONVEX_TEST_KEY").expect("CONVEX_TEST_KEY: the deployment's admin key");
-                Self { url: url.trim_end_matches('/').into(), key, kind: Kind::Real { turn: std::sync::Mutex::default() } }
+                Self {
+                    url: url.trim_end_matches('/').into(),
+                    key,
+                    kind: Kind::Real { turn: std::sync::Mutex::default() },
+                }
             }
             _ => Self::bridge(&[]),
         }

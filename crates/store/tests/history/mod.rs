@@ -63,7 +63,11 @@ pub async fn past(store: &dyn Store, from: u64, to: u64) {
 pub async fn board(store: &dyn Store) -> Versioned<Docs> {
     let asked = Query::Board { project: project() }.fetch();
     let answer = store.read(&asked).await.unwrap();
-    let shown = asked.ranges.iter().flat_map(|range| answer.value.get(range).unwrap()).filter(|doc| doc.body.kind() == Kind::Task);
+    let shown = asked
+        .ranges
+        .iter()
+        .flat_map(|range| answer.value.get(range).unwrap())
+        .filter(|doc| doc.body.kind() == Kind::Task);
     assert_eq!(shown.count() as u64, 5 * OPEN + u64::from(DONE_SHOWN));
     answer
 }
