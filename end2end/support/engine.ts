@@ -10,7 +10,7 @@ import { Hopeless, until } from "./until.ts";
 export const engine: "sqlite" | "convex" = process.env.CLUTCH_TEST_ENGINE === "convex" ? "convex" : "sqlite";
 
 const KEY = "test|bridge-admin-key";
-const running = new Map<string, { child: Child; url: string }>();
+const running = new Map<string, { child: Child; url: string; control: string }>();
 
 /** Settings that give the server of a folder its engine. The engine outlives the server's restarts. */
 export async function engineFor(folder: string): Promise<Record<string, string>> {
@@ -21,15 +21,21 @@ export async function engineFor(folder: string): Promise<Record<string, string>>
     const child = new Child(process.execPath, [path.join(root, "end2end/convex-bridge/bridge.mjs"), "--admin-key", KEY], {
       cwd: folder, log, env: { PATH: process.env.PATH, HOME: path.join(folder, "home") },
     });
-    const port = await until("the Convex bridge is ready", () => {
+    const [, port, control] = await until("the Convex bridge is ready", () => {
       const said = fs.readFileSync(log, "utf8");
       if (!child.alive) throw new Hopeless(said);
-      return /^READY (\d+)/m.exec(said)?.[1];
+      return /^READY (\d+) (\d+)$/m.exec(said);
     });
-    bridge = { child, url: `http://127.0.0.1:${port}` };
+    bridge = { child, url: `http://127.0.0.1:${port}`, control: `http://127.0.0.1:${control}` };
     running.set(folder, bridge);
   }
   return { CONVEX_URL: bridge.url, CONVEX_SELF_HOSTED_ADMIN_KEY: KEY };
+}
+
+/** Asks something of the control port of a folder's Convex bridge: see end2end/convex-bridge/bridge.mjs. */
+export async function troubleConvex(folder: string, what: string, body: unknown = {}): Promise<void> {
+  const answer = await fetch(`${running.get(folder)?.control}/${what}`, { method: "POST", body: JSON.stringify(body) });
+  if (!answer.ok) throw new Error(`${what}: ${await answer.text()}`);
 }
 
 /** Ends the engines of all folders in a folder. */

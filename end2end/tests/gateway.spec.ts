@@ -1,6 +1,7 @@
 // The gateway comes, dies and comes back: the pages say so, and nothing is done twice.
 import path from "node:path";
 import { Board } from "../support/board.ts";
+import { engine } from "../support/engine.ts";
 import { expect, freshProject, test as base, withHouse, type Pair } from "../support/fixtures.ts";
 import { Gateway } from "../support/gateway.ts";
 import { cardIn } from "../support/look.ts";

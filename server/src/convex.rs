@@ -38,7 +38,8 @@ const PROJECT: &[(&str, &str)] = files![
 ];
 
 /// What Convex's program would take for another deployment than the one that is meant.
-const OTHERS: [&str; 4] = ["CONVEX_DEPLOYMENT", "CONVEX_DEPLOY_KEY", "CONVEX_SELF_HOSTED_URL", "CONVEX_SELF_HOSTED_ADMIN_KEY"];
+const OTHERS: [&str; 4] =
+    ["CONVEX_DEPLOYMENT", "CONVEX_DEPLOY_KEY", "CONVEX_SELF_HOSTED_URL", "CONVEX_SELF_HOSTED_ADMIN_KEY"];
 
 /// Deploys, and looks whether it worked. The error is a sentence.
 pub fn deploy(data_dir: Option<PathBuf>) -> Result<(), String> {
@@ -62,10 +63,15 @@ pub fn deploy(data_dir: Option<PathBuf>) -> Result<(), String> {
         Err(CheckError::Away(fault) | CheckError::Unfit(fault)) => return Err(fault.what),
     }
     let folder = settings.data_dir.join("convex");
-    lay_out(&folder).map_err(|e| format!("{} cannot be written: {e}. Name another folder with --data-dir.", folder.display()))?;
+    lay_out(&folder)
+        .map_err(|e| format!("{} cannot be written: {e}. Name another folder with --data-dir.", folder.display()))?;
     let mut npm = Command::new("npm");
     npm.args(["ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund"]);
-    run(npm, &folder, "npm could not install Convex's program; its message is above. Check the network and npm's registry setting.")?;
+    run(
+        npm,
+        &folder,
+        "npm could not install Convex's program; its message is above. Check the network and npm's registry setting.",
+    )?;
     run(deployer(url, key), &folder, "Convex's program could not deploy; its message is above.")?;
     check().map_err(|e| format!("The functions were deployed, but the deployment at {url} does not answer with them: is the key one of that deployment? {e}"))
 }
@@ -84,12 +90,22 @@ fn lay_out(folder: &Path) -> std::io::Result<()> {
 /// Convex's program with the settings that make it deploy here and nowhere else.
 fn deployer(url: &str, key: &ConvexKey) -> Command {
     let mut command = Command::new("node");
-    command.args(["node_modules/convex/bin/main.js", "deploy", "--yes", "--typecheck", "disable", "--codegen", "disable"]);
+    command.args([
+        "node_modules/convex/bin/main.js",
+        "deploy",
+        "--yes",
+        "--typecheck",
+        "disable",
+        "--codegen",
+        "disable",
+    ]);
     for name in OTHERS {
         command.env_remove(name);
     }
     match key {
-        ConvexKey::Admin(key) => command.env("CONVEX_SELF_HOSTED_URL", url).env("CONVEX_SELF_HOSTED_ADMIN_KEY", key.reveal()),
+        ConvexKey::Admin(key) => {
+            command.env("CONVEX_SELF_HOSTED_URL", url).env("CONVEX_SELF_HOSTED_ADMIN_KEY", key.reveal())
+        }
         ConvexKey::Deploy(key) => command.env("CONVEX_DEPLOY_KEY", key.reveal()),
     };
     command
@@ -100,7 +116,9 @@ fn run(mut command: Command, folder: &Path, failed: &str) -> Result<(), String> 
     match command.current_dir(folder).status() {
         Ok(status) if status.success() => Ok(()),
         Ok(_) => Err(failed.into()),
-        Err(error) => Err(format!("{program} cannot be started: {error}. Install Node.js (20 or newer) with npm, then run this again.")),
+        Err(error) => Err(format!(
+            "{program} cannot be started: {error}. Install Node.js (20 or newer) with npm, then run this again."
+        )),
     }
 }
 
@@ -123,7 +141,8 @@ mod tests {
         let mut there = Vec::new();
         names(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../convex")), "functions", &mut there);
         there.sort();
-        let brought: Vec<&str> = PROJECT.iter().map(|(name, _)| *name).filter(|name| name.starts_with("functions/")).collect();
+        let brought: Vec<&str> =
+            PROJECT.iter().map(|(name, _)| *name).filter(|name| name.starts_with("functions/")).collect();
         assert_eq!(brought, there);
         let dir = tempfile::tempdir().unwrap();
         lay_out(dir.path()).unwrap();
@@ -132,10 +151,18 @@ mod tests {
 
     #[test]
     fn it_deploys_to_the_deployment_that_is_set_and_no_other() {
-        let source = |name: &str| Source::new("", [("HOME", "/h"), ("CONVEX_URL", "http://c"), (name, "k")].map(|(a, b)| (a.to_owned(), b.to_owned())));
+        let source = |name: &str| {
+            Source::new(
+                "",
+                [("HOME", "/h"), ("CONVEX_URL", "http://c"), (name, "k")].map(|(a, b)| (a.to_owned(), b.to_owned())),
+            )
+        };
         type Environment = BTreeMap<String, Option<String>>;
         let environment = |name: &str| -> Environment {
-            let Engine::Convex { url, key } = Settings::resolve(&Flags::default(), &source(name)).unwrap().engine else { panic!("{name}") };
+            let Engine::Convex { url, key } = Settings::resolve(&Flags::default(), &source(name)).unwrap().engine
+            else {
+                panic!("{name}")
+            };
             let text = |text: &OsStr| text.to_str().unwrap().to_owned();
             deployer(&url, &key).get_envs().map(|(name, value)| (text(name), value.map(text))).collect()
         };

@@ -36,8 +36,10 @@ impl ConvexKey {
 
 /// The engine that is set.
 pub(super) fn engine(source: &Source) -> Result<Engine, SettingsError> {
-    let names = ["CONVEX_URL", "CONVEX_SELF_HOSTED_URL", "NEXT_PUBLIC_CONVEX_URL", "NEXT_PUBLIC_CONVEX_SELF_HOSTED_URL"];
-    let set: Vec<(&str, &str)> = names.iter().filter_map(|n| source.get(n).map(|v| (*n, v.trim_end_matches('/')))).collect();
+    let names =
+        ["CONVEX_URL", "CONVEX_SELF_HOSTED_URL", "NEXT_PUBLIC_CONVEX_URL", "NEXT_PUBLIC_CONVEX_SELF_HOSTED_URL"];
+    let set: Vec<(&str, &str)> =
+        names.iter().filter_map(|n| source.get(n).map(|v| (*n, v.trim_end_matches('/')))).collect();
     let Some((first, url)) = set.first() else { return Ok(Engine::Sqlite) };
     if let Some((other, _)) = set.iter().find(|(_, v)| v != url) {
         return Err(SettingsError(format!(
@@ -72,7 +74,9 @@ mod tests {
         let (urls, keys) = CONVEX.split_at(4);
         for url in urls {
             for key in keys {
-                let Engine::Convex { url, key } = with(&[(url, "http://c/"), (key, "k")]).unwrap().engine else { panic!("{url} {key}") };
+                let Engine::Convex { url, key } = with(&[(url, "http://c/"), (key, "k")]).unwrap().engine else {
+                    panic!("{url} {key}")
+                };
                 assert_eq!((url.as_str(), key.reveal()), ("http://c", "k"));
                 assert!(!format!("{key:?}").contains('k') || format!("{key:?}").contains("***"));
             }
