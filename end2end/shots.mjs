@@ -27,13 +27,19 @@ function faults(smallest) {
     const text = (element.textContent ?? "").trim().replace(/\s+/g, " ").slice(0, 50);
     return `<${element.localName}${element.id ? `#${element.id}` : ""}${classes}> "${text}"`;
   };
+  /** Words that only screen readers get. */
+  const unseen = (element) => {
+    for (let here = element; here; here = here.parentElement) {
+      if (getComputedStyle(here).clipPath === "inset(50%)" || (here.clientWidth === 1 && here.clientHeight === 1)) return true;
+    }
+    return false;
+  };
   const root = document.documentElement;
   if (root.scrollWidth > root.clientWidth) found.push(`the page scrolls sideways: ${root.scrollWidth} px in ${root.clientWidth}`);
   for (const element of document.body.querySelectorAll("*")) {
     if (!(element instanceof HTMLElement) || !element.checkVisibility({ visibilityProperty: true, opacityProperty: true })) continue;
     const style = getComputedStyle(element), box = element.getBoundingClientRect();
-    if (box.width === 0 || box.height === 0 || style.clipPath === "inset(50%)" || (box.width <= 1 && box.height <= 1)) continue; // for screen readers
-    if (element.closest(".sr, svg, [hidden]")) continue;
+    if (box.width === 0 || box.height === 0 || unseen(element)) continue;
     const ownText = [...element.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.textContent.trim());
     const size = parseFloat(style.fontSize);
     if ((ownText || element.matches("input, textarea, select")) && size < smallest) found.push(`text of ${size} px: ${name(element)}`);

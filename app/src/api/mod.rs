@@ -7,6 +7,7 @@
 mod boards;
 mod home;
 #[allow(missing_docs)]
+#[expect(clippy::too_many_arguments, reason = "one for each field of a form")]
 mod projects;
 #[allow(missing_docs)]
 mod tasks;

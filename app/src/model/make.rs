@@ -149,8 +149,8 @@ fn card(task: &Task, run: Option<&Run>, ask: Option<&Signal>, note: Option<&Stri
 /// What the board says above all cards is only named on each.
 fn why(task: &Task, note: Option<&String>, notice: Option<&String>) -> Option<String> {
     match task.status {
-        Status::Ready if note.is_some() && note == notice => {
-            note.map(|n| n.split_once(": ").map_or(n.as_str(), |(head, _)| head).to_owned())
+        Status::Ready if note.is_none() || note == notice => {
+            notice.map(|n| n.split_once(": ").map_or(n.as_str(), |(head, _)| head).to_owned())
         }
         Status::Ready => note.cloned(),
         Status::Blocked => task.trouble.clone(),

@@ -91,8 +91,8 @@ const DAY: i64 = 24 * HOUR;
 fn unit(age: i64) -> Option<(i64, &'static str, &'static str)> {
     match age {
         ..MINUTE => None,
-        ..HOUR => Some((age / MINUTE, "m", "minute")),
-        ..DAY => Some((age / HOUR, "h", "hour")),
+        MINUTE..HOUR => Some((age / MINUTE, "m", "minute")),
+        HOUR..DAY => Some((age / HOUR, "h", "hour")),
         a if a < 14 * DAY => Some((age / DAY, "d", "day")),
         _ => Some((age / (7 * DAY), "w", "week")),
     }
@@ -112,7 +112,7 @@ fn age_long(age: i64) -> String {
 pub fn duration(ms: i64) -> String {
     match ms {
         ..MINUTE => format!("{} s", ms / 1000),
-        ..HOUR => format!("{} min", ms / MINUTE),
+        MINUTE..HOUR => format!("{} min", ms / MINUTE),
         _ => format!("{} h {} min", ms / HOUR, ms % HOUR / MINUTE),
     }
 }

@@ -102,7 +102,7 @@ pub struct TaskView {
     pub waits_for: Vec<Dependency>,
     /// Edges from what waits for it.
     pub blocks: Vec<Dependency>,
-    /// The loop's note about it.
+    /// The loop's note about it; for a ready task without one, what it says of the whole project.
     pub note: Option<String>,
 }
 
@@ -246,7 +246,9 @@ pub fn answer(query: &Query, docs: &Docs) -> Snapshot {
                 activity: docs.all(&ranges[6]).cloned().collect(),
                 waits_for: docs.all(&ranges[7]).cloned().collect(),
                 blocks: docs.all(&ranges[8]).cloned().collect(),
-                note: docs.first::<LoopState>(&ranges[2]).and_then(|l| l.notes.get(&task).cloned()),
+                note: docs.first::<LoopState>(&ranges[2]).and_then(|l| {
+                    l.notes.get(&task).or(l.notice.as_ref().filter(|_| t.status == Status::Ready)).cloned()
+                }),
             }))
         }
     }

@@ -1,0 +1,57 @@
+//! Pages are painted on the server, with content.
+
+use axum::body::Body;
+use serde_json::json;
+
+use super::{ADDRESS, House, Reply};
+
+async fn page(house: &House, path: &str) -> Reply {
+    house.raw("GET", path, &[("accept", "text/html")], Body::empty()).await
+}
+
+#[tokio::test]
+async fn the_first_paint_has_what_there_is() {
+    let house = House::on_disk();
+    let project = house.project("site").await;
+    house.patch("/api/projects/site", json!({ "name": "Bird & <site>" })).await.ok(200);
+    house.task(&project, "Paint the <door>", "ready").await;
+    for path in ["/", "/projects/site/board"] {
+        let reply = page(&house, path).await;
+        assert_eq!(reply.status, 200, "{path}");
+        assert!(reply.headers["content-type"].to_str().unwrap().starts_with("text/html"), "{path}");
+        assert!(reply.text.contains("Bird &amp; &lt;site"), "{path} does not show the project:\n{}", reply.text);
+    }
+    let board = page(&house, "/projects/site/board").await.text;
+    assert!(board.contains("Paint the &lt;door"), "the board does not show its card");
+    let body = board.split_once("<body").unwrap().1;
+    assert!(
+        !body.contains("<door>") && !body.contains("<site>"),
+        "what people typed is text, also in what scripts are handed"
+    );
+}
+
+#[tokio::test]
+async fn a_title_is_text_too() {
+    let house = House::on_disk();
+    house.project("site").await;
+    house.patch("/api/projects/site", json!({ "name": "</title><script>alert(1)</script>" })).await.ok(200);
+    for path in ["/projects/site/board", "/projects/site/settings"] {
+        let reply = page(&house, path).await;
+        assert_eq!(reply.status, 200, "{path}");
+        assert!(!reply.text.contains("<script>alert"), "{path}: a project's name runs as a script");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_a_page_that_says_so() {
+    let house = House::new();
+    for path in ["/nowhere", "/projects/nobody/board"] {
+        let reply = page(&house, path).await;
+        assert_eq!(reply.status, 404, "{path}");
+        assert!(reply.text.contains("<html"), "{path}");
+    }
+    for path in ["/pkg/none.js", "/fn/none"] {
+        house.get(path).await.fails(404, "file_not_found", "There is no such file.");
+    }
+    assert!(!page(&house, "/").await.text.contains(&ADDRESS.replace("3002", "18789")));
+}

@@ -1,0 +1,284 @@
+//! The house's own rules, as tests rather than wishes (ARCHITECTURE.md).
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use clutch_domain::refusal::Refusal;
+use serde_json::Value;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+fn cargo(args: &[&str]) -> String {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| env!("CARGO").into());
+    let out = Command::new(cargo).args(args).args(["--offline", "--locked"]).current_dir(root()).output().unwrap();
+    assert!(out.status.success(), "cargo {args:?}: {}", String::from_utf8_lossy(&out.stderr));
+    String::from_utf8(out.stdout).unwrap()
+}
+
+/// What the packages of the workspace name in `[dependencies]`: name, and whether it is optional.
+fn declared() -> BTreeMap<String, BTreeMap<String, bool>> {
+    let metadata: Value = serde_json::from_str(&cargo(&["metadata", "--format-version", "1", "--no-deps"])).unwrap();
+    let dependencies = |package: &Value| {
+        let all = package["dependencies"].as_array().unwrap().iter();
+        let normal = all.filter(|d| d["kind"].is_null());
+        normal.map(|d| (d["name"].as_str().unwrap().to_owned(), d["optional"].as_bool().unwrap())).collect()
+    };
+    let packages = metadata["packages"].as_array().unwrap().iter();
+    packages.map(|p| (p["name"].as_str().unwrap().to_owned(), dependencies(p))).collect()
+}
+
+/// Every package that ends up in this one on this machine.
+fn tree(package: &str) -> BTreeSet<String> {
+    let text = cargo(&["tree", "-p", package, "-e", "normal,build", "--prefix", "none", "--format", "{p}"]);
+    let names: BTreeSet<String> = text.lines().filter_map(|l| l.split(' ').next()).map(str::to_owned).collect();
+    assert!(names.contains(package), "{names:?}");
+    names
+}
+
+/// Who may name whom. Anything else is a new arrow: change ARCHITECTURE.md first.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("clutch-domain", &[]),
+    ("clutch-orchestrator", &["clutch-domain"]),
+    ("clutch-store", &["clutch-orchestrator", "clutch-domain"]),
+    ("clutch-gateway", &["clutch-orchestrator", "clutch-domain"]),
+    ("clutch-sim", &["clutch-orchestrator", "clutch-store", "clutch-domain"]),
+    ("clutch-app", &["clutch-orchestrator", "clutch-domain"]),
+    ("clutch-frontend", &["clutch-app"]),
+    ("clutch", &["clutch-app", "clutch-orchestrator", "clutch-store", "clutch-gateway", "clutch-domain"]),
+];
+
+#[test]
+fn arrows_between_crates() {
+    let declared = declared();
+    assert_eq!(
+        declared.keys().map(String::as_str).collect::<BTreeSet<_>>(),
+        ARROWS.iter().map(|(name, _)| *name).collect()
+    );
+    for (name, allowed) in ARROWS {
+        let ours = declared[*name].keys().filter(|d| declared.contains_key(*d));
+        let wrong: Vec<&String> = ours.filter(|d| !allowed.contains(&d.as_str())).collect();
+        assert!(wrong.is_empty(), "{name} may not depend on {wrong:?}");
+    }
+    assert!(declared["clutch-app"]["clutch-orchestrator"], "the app reaches the orchestrator under `ssr` only");
+}
+
+#[test]
+fn the_domain_knows_three_crates() {
+    let names: Vec<String> = declared()["clutch-domain"].keys().cloned().collect();
+    assert_eq!(names, ["serde", "thiserror", "uuid"]);
+    let tree = tree("clutch-domain");
+    for random in ["getrandom", "rand", "rand_core", "tokio", "web-time", "chrono", "time"] {
+        assert!(!tree.contains(random), "the domain has no {random}, not even through others");
+    }
+}
+
+#[test]
+fn the_orchestrator_knows_no_adapter() {
+    let tree = tree("clutch-orchestrator");
+    for adapter in [
+        "rusqlite",
+        "libsqlite3-sys",
+        "convex",
+        "reqwest",
+        "hyper",
+        "axum",
+        "leptos",
+        "tungstenite",
+        "tokio-tungstenite",
+        "mio",
+    ] {
+        assert!(!tree.contains(adapter), "the orchestrator names {adapter}");
+    }
+}
+
+/// Features unify: built together with `frontend`, a server would be half a browser.
+#[test]
+fn the_server_renders_and_does_not_hydrate() {
+    let features =
+        |package: &str| cargo(&["tree", "-p", package, "-e", "normal,features", "-i", "leptos", "--prefix", "none"]);
+    let server = features("clutch");
+    assert!(server.contains("leptos feature \"ssr\""));
+    for browser in ["hydrate", "csr", "islands"] {
+        assert!(
+            !server.contains(&format!("leptos feature \"{browser}\"")),
+            "the browser's {browser} has crept into the server"
+        );
+    }
+    let frontend = features("clutch-frontend");
+    assert!(frontend.contains("leptos feature \"hydrate\"") && !frontend.contains("leptos feature \"ssr\""));
+}
+
+#[test]
+fn one_cryptography_and_no_foreign_tls() {
+    let tree = tree("clutch");
+    assert!(tree.contains("ring"));
+    for other in ["aws-lc-rs", "aws-lc-sys", "openssl", "openssl-sys", "native-tls"] {
+        assert!(!tree.contains(other), "{other} is in the program");
+    }
+}
+
+/// Files of these kinds below these places; generated and installed things are left out.
+fn files(places: &[&str], extensions: &[&str]) -> Vec<(String, String)> {
+    let root = root();
+    let mut waiting: Vec<PathBuf> = places.iter().map(|p| root.join(p)).collect();
+    let mut found = Vec::new();
+    while let Some(path) = waiting.pop() {
+        let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+        if path.is_dir() {
+            if name == "target"
+                || name == "node_modules"
+                || name.starts_with("target-")
+                || (name.starts_with('.') && path != root)
+            {
+                continue;
+            }
+            waiting.extend(std::fs::read_dir(&path).unwrap().map(|e| e.unwrap().path()));
+        } else if path.extension().and_then(|e| e.to_str()).is_some_and(|e| extensions.contains(&e)) {
+            let shown = path.strip_prefix(&root).unwrap().display().to_string();
+            found.push((shown, std::fs::read_to_string(&path).unwrap()));
+        }
+    }
+    assert!(!found.is_empty(), "{places:?} hold nothing");
+    found
+}
+
+/// Rust that goes into the program: no test folders, no `#[cfg(test)]` modules at the end of files.
+fn product(places: &[&str]) -> Vec<(String, String)> {
+    let is_test = |path: &str| {
+        path.contains("/tests/") || path.contains("/test/") || path.ends_with("tests.rs") || path.contains("/examples/")
+    };
+    files(places, &["rs", "ts", "md"])
+        .into_iter()
+        .filter(|(path, _)| !is_test(path))
+        .map(|(path, text)| {
+            let end = text.find("#[cfg(test)]\nmod tests {").unwrap_or(text.len());
+            (path, text[..end].to_owned())
+        })
+        .collect()
+}
+
+#[track_caller]
+fn nowhere(sources: &[(String, String)], words: &[&str]) {
+    let mut seen = Vec::new();
+    for (path, text) in sources {
+        for (n, line) in text.lines().enumerate() {
+            let small = line.to_lowercase();
+            seen.extend(words.iter().filter(|w| small.contains(**w)).map(|w| format!("{path}:{}: {w}", n + 1)));
+        }
+    }
+    assert!(seen.is_empty(), "{seen:#?}");
+}
+
+/// The demo's script plays people's parts; the product never does.
+#[test]
+fn no_directive_of_a_demo_or_a_test() {
+    let mut sources = product(&[
+        "app/src",
+        "server/src",
+        "crates/domain/src",
+        "crates/orchestrator/src",
+        "crates/store/src",
+        "crates/gateway/src",
+        "roles",
+        "plugins",
+    ]);
+    assert!(sources.len() > 100, "{}", sources.len());
+    for (_, text) in &mut sources {
+        // People may be told how to try it.
+        *text = text.replace("./run.sh demo", "");
+    }
+    let words = [
+        "[[say",
+        "[[ask",
+        "[[tool",
+        "[[fail",
+        "[[slow",
+        "scripted",
+        "script_pace",
+        "script_models",
+        "script_log",
+        "script_port",
+        "lively-1",
+        "demo",
+        "test_mode",
+        "is_test",
+        "mock",
+    ];
+    nowhere(&sources, &words);
+    // Words of a ticket that change the scripted model's part mean nothing to the product.
+    let mut parts = Vec::new();
+    for part in ["ask", "fail", "slow", "forget"] {
+        parts.extend([
+            format!("contains(\"{part}\")"),
+            format!("== \"{part}\""),
+            format!("includes(\"{part}\")"),
+            format!("=== \"{part}\""),
+        ]);
+    }
+    nowhere(&sources, &parts.iter().map(String::as_str).collect::<Vec<_>>());
+}
+
+#[test]
+fn channels_are_bounded() {
+    let sources = product(&["app", "server/src", "crates"]);
+    nowhere(&sources, &["unbounded_channel", "mpsc::unbounded", "unboundedsender", "async_channel::unbounded"]);
+}
+
+#[test]
+fn time_and_chance_come_from_outside() {
+    let clocks = ["systemtime", "std::time::instant", "instant::now", "std::env", "std::fs", "rand::", "new_v4"];
+    nowhere(&product(&["crates/domain/src"]), &clocks);
+    let mut driven = product(&["crates/orchestrator/src"]);
+    driven.retain(|(path, _)| path.contains("/work") || path.ends_with("office.rs"));
+    assert!(driven.len() >= 5, "{}", driven.len());
+    nowhere(&driven, &["tokio::spawn", "tokio::time", "tokio::select", "systemtime", "instant::now", "new_v4"]);
+}
+
+#[test]
+fn one_place_picks_the_adapters() {
+    let mut sources = product(&["server/src", "app"]);
+    sources.retain(|(path, _)| path != "server/src/compose.rs");
+    nowhere(&sources, &["sqlitestore::", "memorystore::", "openclaw::connect"]);
+}
+
+#[test]
+fn pages_do_not_fetch_what_is_for_programs() {
+    let mut sources = product(&["app"]);
+    sources.retain(|(path, _)| path.ends_with(".rs"));
+    nowhere(&sources, &["\"/api/", "(\"/api", "format!(\"/api"]);
+}
+
+#[test]
+fn every_refusal_has_its_own_code_and_a_sentence() {
+    let mut codes = BTreeSet::new();
+    for refusal in Refusal::ALL {
+        let (code, sentence) = (refusal.code(), refusal.to_string());
+        assert!(codes.insert(code), "two refusals have the code {code}");
+        assert!(!code.is_empty() && code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'), "{code}");
+        assert!(sentence.len() > 8 && sentence.trim() == sentence, "{code}: {sentence:?}");
+    }
+    assert!(codes.len() > 30);
+}
+
+/// Longer than one sitting, each with the reason.
+const LONG: &[(&str, &str)] = &[];
+const LINES_MAX: usize = 500;
+
+#[test]
+fn files_are_read_in_one_sitting() {
+    let long: BTreeMap<String, usize> = files(&["app", "frontend", "server", "crates"], &["rs"])
+        .into_iter()
+        .map(|(path, text)| (path, text.lines().count()))
+        .filter(|(_, lines)| *lines > LINES_MAX)
+        .collect();
+    let without: Vec<_> = long.iter().filter(|(path, _)| !LONG.iter().any(|(p, _)| p == path)).collect();
+    assert!(without.is_empty(), "split these, or say in LONG why not: {without:?}");
+    for (path, reason) in LONG {
+        assert!(long.contains_key(*path) && reason.len() > 10, "{path} is short by now, or has no reason");
+    }
+}
