@@ -50,6 +50,8 @@ pub struct House {
     pub router: Router,
     /// The gateway's tasks, to be ended in order.
     pub gateway_task: GatewayTask,
+    /// Tabs that are connected.
+    pub tabs: Arc<live::Tabs>,
 }
 
 struct SystemClock;
@@ -128,7 +130,8 @@ pub async fn house(settings: &Settings, address: SocketAddr, stop: watch::Receiv
         },
         leptos: assets::leptos_options(address),
     });
-    Ok(House { router: router(state, Door::new(address)), gateway_task })
+    let tabs = state.tabs.clone();
+    Ok(House { router: router(state, Door::new(address)), gateway_task, tabs })
 }
 
 /// Adapters and settings that somebody has picked.
@@ -157,6 +160,7 @@ pub(crate) fn share(picked: Picked) -> AppState {
         ephemeral: Arc::new(Ephemeral::default()),
         sessions: Arc::new(sessions),
         site,
+        tabs: Arc::default(),
         stop,
         leptos,
     }

@@ -55,6 +55,39 @@ pub async fn upgrade(State(state): State<AppState>, socket: WebSocketUpgrade) ->
     socket.max_message_size(FRAME_MAX).max_frame_size(FRAME_MAX).on_upgrade(move |socket| serve(socket, state))
 }
 
+/// How many tabs are connected, so that a server that goes can wait until each was told.
+pub struct Tabs(watch::Sender<usize>);
+
+impl Default for Tabs {
+    fn default() -> Self {
+        Self(watch::Sender::new(0))
+    }
+}
+
+impl Tabs {
+    /// Ready when no tab is connected.
+    pub async fn empty(&self) {
+        // The sender is here: it cannot be gone.
+        let _ = self.0.subscribe().wait_for(|open| *open == 0).await;
+    }
+}
+
+/// One tab that is counted as long as this lives.
+struct Counted(Arc<Tabs>);
+
+impl Counted {
+    fn new(tabs: &Arc<Tabs>) -> Self {
+        tabs.0.send_modify(|open| *open += 1);
+        Self(tabs.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.0.send_modify(|open| *open -= 1);
+    }
+}
+
 struct Sub {
     topic: Arc<Topic>,
     query: Query,
@@ -72,6 +105,7 @@ async fn gone(stop: &mut watch::Receiver<bool>) {
 }
 
 async fn serve(socket: WebSocket, state: AppState) {
+    let _counted = Counted::new(&state.tabs);
     let (mut out, mut input) = socket.split();
     let mut subs: HashMap<u32, Sub> = HashMap::new();
     let mut wakes: StreamMap<u32, WatchStream<u64>> = StreamMap::new();

@@ -39,7 +39,9 @@ pub fn run(flags: &Flags, ready_file: Option<&Path>) -> Result<(), String> {
     for warning in &settings.warnings {
         tracing::warn!("{warning}");
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    // One thread: parts of one page are painted side by side, and on several threads a signal
+    // that one part reads while another writes it ends the page. The store has threads of its own.
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|e| format!("The program's threads could not be started: {e}."))?;
@@ -59,6 +61,8 @@ async fn serve(settings: Settings, ready_file: Option<&Path>) -> Result<(), Stri
     let address = listener.local_addr().map_err(|e| e.to_string())?;
     let (stop, stopping) = watch::channel(false);
     let house = compose::house(&settings, address, stopping.clone()).await?;
+    // Whoever reads that we are ready may ask us to go at once.
+    let asked = asked_to_go();
     if let Some(file) = ready_file {
         std::fs::write(file, format!("http://{address}\n"))
             .map_err(|e| format!("{} cannot be written: {e}.", file.display()))?;
@@ -67,11 +71,15 @@ async fn serve(settings: Settings, ready_file: Option<&Path>) -> Result<(), Stri
     let service = house.router.into_make_service_with_connect_info::<SocketAddr>();
     let served = axum::serve(listener, service).with_graceful_shutdown(wait_for(stopping.clone()));
     let server = tokio::spawn(served.into_future());
-    asked_to_go().await;
+    asked.await;
     tracing::info!("going");
     let _ = stop.send(true);
     // Whoever is still talking after the grace is cut off: nothing unconfirmed is lost by that.
-    let _ = tokio::time::timeout(GRACE, server).await;
+    let gone = async {
+        let _ = server.await;
+        house.tabs.empty().await;
+    };
+    let _ = tokio::time::timeout(GRACE, gone).await;
     house.gateway_task.shutdown().await;
     tracing::info!("gone");
     Ok(())

@@ -360,7 +360,7 @@ mod tests {
     }
 
     /// Names that mean something together only.
-    const CONVEX: [&str; 6] = [
+    pub(super) const CONVEX: [&str; 6] = [
         "CONVEX_URL",
         "CONVEX_SELF_HOSTED_URL",
         "NEXT_PUBLIC_CONVEX_URL",

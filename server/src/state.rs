@@ -9,7 +9,7 @@ use clutch_orchestrator::{live::Hub, office::Office};
 use leptos::config::LeptosOptions;
 use tokio::sync::watch;
 
-use crate::{ephemeral::Ephemeral, lines::Lines, session::Sessions};
+use crate::{ephemeral::Ephemeral, lines::Lines, live::Tabs, session::Sessions};
 
 /// Shared state of the web server.
 #[derive(Clone, FromRef)]
@@ -28,6 +28,8 @@ pub struct AppState {
     pub sessions: Arc<Sessions>,
     /// What pages may know.
     pub site: Site,
+    /// Tabs that are connected.
+    pub tabs: Arc<Tabs>,
     /// True once the server is going.
     #[from_ref(skip)]
     pub stop: watch::Receiver<bool>,

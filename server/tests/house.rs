@@ -1,5 +1,7 @@
 //! The house's own rules, as tests rather than wishes (ARCHITECTURE.md).
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},

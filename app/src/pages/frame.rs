@@ -1,6 +1,9 @@
 //! What is around every page: the rail with the projects, and the state behind it.
 
-use std::rc::Rc;
+use std::{
+    rc::Rc,
+    sync::{Arc, Once},
+};
 
 use clutch_domain::query::Query;
 use leptos::prelude::*;
@@ -29,6 +32,8 @@ pub struct Frame {
     pub store: RwSignal<Option<Check>>,
     /// Whether the loop may take anything at all.
     pub loop_enabled: RwSignal<bool>,
+    // Every part of a page waits for the frame, on the server each on a thread of its own: one of them fills it.
+    filled: StoredValue<Arc<Once>>,
 }
 
 /// The frame of this page.
@@ -45,6 +50,7 @@ impl Frame {
             waiting: RwSignal::new(0),
             store: RwSignal::new(None),
             loop_enabled: RwSignal::new(true),
+            filled: StoredValue::new(Arc::new(Once::new())),
         }
     }
 
@@ -52,7 +58,8 @@ impl Frame {
     pub async fn ready(self) -> Result<u64, AppError> {
         let (live, clock) = (use_live(), use_clock());
         let load = self.load.await?;
-        if self.store.with_untracked(Option::is_none) {
+        let filled = self.filled.get_value();
+        filled.call_once(|| {
             if let Some(server) = part::<Server>(&load, "server") {
                 clock.set(server.now);
                 self.loop_enabled.set(server.loop_enabled);
@@ -60,7 +67,7 @@ impl Frame {
             live.gateway.set(part(&load, "gateway"));
             self.store.set(part(&load, "store"));
             fill(&self, &load);
-        }
+        });
         Ok(load.version)
     }
 

@@ -232,7 +232,7 @@ async fn messages_come_in_pages() {
     assert_eq!((words, more), ((0..5).collect(), false));
     assert_eq!(page(&format!("before={}", cursor.as_str().unwrap())).await, (vec![], false, Value::Null));
     assert_eq!(page("limit=500").await.0.len(), 100, "at most a hundred");
-    assert_eq!(page("limit=105").await.1, true);
+    assert!(page("limit=105").await.1);
     assert_eq!(page("limit=0").await.0, [104], "at least one");
     house.get(&format!("{path}?limit=x")).await.fails(400, "invalid_field", "limit must be a whole number");
     for nobody in [NOBODY, "nobody"] {

@@ -265,7 +265,8 @@ pub fn ColumnTabs(state: BoardState, node: NodeRef<html::Div>) -> impl IntoView 
             // First the column where something happens.
             let first = state.counts.with_untracked(|c| [2, 1, 3, 0].into_iter().find(|n| c[*n] > 0)).unwrap_or(0);
             if on_a_phone() {
-                board.set_scroll_left((first as f64 * width(&board)) as i32);
+                // Not before it is laid out: until then it has no width to scroll by.
+                request_animation_frame(move || board.set_scroll_left((first as f64 * width(&board)) as i32));
             }
         }
     });

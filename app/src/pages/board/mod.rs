@@ -84,8 +84,10 @@ fn Board(state: BoardState, version: u64) -> impl IntoView {
     let on_key = keys::handler(state, menu);
     let on_click = menu::opener(menu);
     // Questions count in the tab's title: they are seen while one is elsewhere.
+    // The server reads the title after the page's signals are gone, so it holds its own share.
+    let titled = ArcRwSignal::from(head);
     let title = move || {
-        let (waiting, name) = head.with(|h| (h.waiting, h.name.clone()));
+        let (waiting, name) = titled.with(|h| (h.waiting, h.name.clone()));
         if waiting > 0 { format!("({waiting}) {name} · OpenClutch") } else { format!("{name} · OpenClutch") }
     };
     let columns = Status::ALL
