@@ -353,7 +353,8 @@ mod tests {
             let settings = with(&[(name, value)]).unwrap();
             assert!(holds(&settings), "{name}={value} gave {settings:?}");
         }
-        let tried: std::collections::BTreeSet<&str> = cases.iter().map(|(n, _, _)| *n).chain(["CLUTCH_ALLOWED_HOSTS"]).chain(CONVEX).collect();
+        let tried: std::collections::BTreeSet<&str> =
+            cases.iter().map(|(n, _, _)| *n).chain(["CLUTCH_ALLOWED_HOSTS"]).chain(CONVEX).collect();
         for setting in SETTINGS {
             assert!(tried.contains(setting.name), "{} has no case", setting.name);
         }
