@@ -10,6 +10,7 @@
 //
 //   POST /drop                 cut every socket
 //   POST /down, POST /up       stop listening and cut every connection; listen again on the same port
+//   POST /quiet                answers when no socket is left
 //   POST /faults {...}         see `faults` below; what is not named stays
 //   POST /insert {table, rows} rows as somebody else left them
 //   GET  /stats
@@ -56,6 +57,8 @@ const clock = {
     this.now = now > this.now ? now : this.now + 1n;
   },
 };
+/** Between two looks whether all sockets are gone. */
+const QUIET_LOOK_MS = 2;
 const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 const bridge = { engine, faults, stats, clock, adminKey, sleep };
 const sessions = new Set();
@@ -117,6 +120,9 @@ async function control(request, response) {
   switch (`${request.method} ${request.url}`) {
     case "POST /drop":
       for (const session of [...sessions]) session.cut();
+      break;
+    case "POST /quiet":
+      while (sessions.size > 0) await sleep(QUIET_LOOK_MS);
       break;
     case "POST /down":
       await new Promise((done) => {

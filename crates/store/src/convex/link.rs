@@ -3,6 +3,10 @@
 //! What the crate does not do, and so is done here or in `watch`: it never says that it waits, it knows
 //! no time-out, and it repeats a wrong key for ever. It reconnects by itself, with its queries. Nothing
 //! is ever changed through it: it applies mutations in flight a second time after a reconnect.
+//!
+//! A connection is made once and kept while the store lives: when a client is dropped in the very moment in
+//! which its connection fails, the crate's socket task can go round for ever on its thread (it waits for a
+//! request from a sender that is gone, without ever giving way). At the end of the program that does no harm.
 
 use std::time::Duration;
 

@@ -4,7 +4,8 @@
 #![allow(dead_code, clippy::unwrap_used)]
 
 use std::{
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
     path::Path,
     process::{Child, Command, Stdio},
     sync::Arc,
@@ -13,7 +14,10 @@ use std::{
 
 use clutch_store::ConvexStore;
 use serde_json::{Value, json};
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::{
+    runtime::RuntimeFlavor,
+    sync::{Mutex, OwnedMutexGuard},
+};
 
 /// The bridge's admin key.
 pub const KEY: &str = "test|bridge-admin-key";
@@ -131,9 +135,25 @@ impl Deployment {
     }
 }
 
+/// Waits until the store that was just dropped has closed its socket. The `convex` crate runs in a circle
+/// for ever when its connection fails in the very moment in which it is dropped on several threads
+/// (`WebSocketWorker::run` waits for a request from a sender that is gone); see `link.rs`.
+fn quiet(control: &str) {
+    let several = tokio::runtime::Handle::try_current().is_ok_and(|h| h.runtime_flavor() == RuntimeFlavor::MultiThread);
+    if !several {
+        return; // nothing runs while we wait here, so nothing would close
+    }
+    let address = control.trim_start_matches("http://");
+    let Ok(mut stream) = TcpStream::connect(address) else { return };
+    let _ = stream.set_read_timeout(Some(Duration::from_secs(5)));
+    let _ = write!(stream, "POST /quiet HTTP/1.1\r\nHost: {address}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    let _ = stream.read(&mut [0; 64]);
+}
+
 impl Drop for Deployment {
     fn drop(&mut self) {
-        if let Kind::Bridge { child, .. } = &mut self.kind {
+        if let Kind::Bridge { child, control } = &mut self.kind {
+            quiet(control);
             // It may be gone already.
             let _ = child.kill();
             let _ = child.wait();
