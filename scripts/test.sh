@@ -162,7 +162,9 @@ stage_convex() {
   (cd convex && FORCE_COLOR=0 npm run --silent test)
   part=convex run_crates crates/store
 }
-stage_server() { run_crates app server; }
+# One test after the other: each has a runtime of its own, and pages that are painted in several
+# runtimes of one process at once wait for each other now and then. A server has one runtime.
+stage_server() { RUST_TEST_THREADS=1 run_crates app server; }
 stage_docs() { cargo test --locked --doc --features "$TEST_FEATURES"; }
 
 stage_gateway() { run_crates crates/gateway; }

@@ -39,9 +39,7 @@ pub fn run(flags: &Flags, ready_file: Option<&Path>) -> Result<(), String> {
     for warning in &settings.warnings {
         tracing::warn!("{warning}");
     }
-    // One thread: parts of one page are painted side by side, and on several threads a signal
-    // that one part reads while another writes it ends the page. The store has threads of its own.
-    let runtime = tokio::runtime::Builder::new_current_thread()
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|e| format!("The program's threads could not be started: {e}."))?;

@@ -8,6 +8,7 @@ mod icon;
 mod marks;
 mod modal;
 mod time;
+mod title;
 mod words;
 
 pub use acts::{Act, ToastRegion, Toasts, use_act};
@@ -18,4 +19,5 @@ pub use icon::Icon;
 pub use marks::{Avatar, Dot, PriorityMark, StatusMark};
 pub use modal::{Confirm, Modal};
 pub use time::{Ago, Clock, duration, use_clock};
+pub use title::title;
 pub use words::coded;

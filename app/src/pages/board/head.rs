@@ -280,7 +280,7 @@ pub fn ColumnTabs(state: BoardState, node: NodeRef<html::Div>) -> impl IntoView 
         .enumerate()
         .map(|(n, status)| {
             view! {
-                <button type="button" aria-pressed=move || (at.get() == n).to_string() data-tab=status.word() on:click=move |_| go(n)>
+                <button type="button" aria-pressed=move || (at.get() == n).to_string() aria-label=move || format!("{} {}", status.label(), state.counts.with(|c| c[n])) data-tab=status.word() on:click=move |_| go(n)>
                     <StatusMark status=*status /><span class="word">{status.label()}</span><span class="c">{dynamic(move || state.counts.with(|c| c[n]))}</span>
                 </button>
             }

@@ -88,7 +88,11 @@ fn Board(state: BoardState, version: u64) -> impl IntoView {
     let titled = ArcRwSignal::from(head);
     let title = move || {
         let (waiting, name) = titled.with(|h| (h.waiting, h.name.clone()));
-        if waiting > 0 { format!("({waiting}) {name} · OpenClutch") } else { format!("{name} · OpenClutch") }
+        crate::ui::title(if waiting > 0 {
+            format!("({waiting}) {name} · OpenClutch")
+        } else {
+            format!("{name} · OpenClutch")
+        })
     };
     let columns = Status::ALL
         .iter()
