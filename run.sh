@@ -29,6 +29,7 @@ usage() {
 ./run.sh logs  [name] [-f]      server, loop, bridge, gateway or model; -f follows
 ./run.sh dev                    demo gateway and `cargo leptos watch`: edit, save, the browser shows it
 ./run.sh test  [--only STAGE]   every check, cheap ones first; ./run.sh test --list names the stages
+./run.sh test  --engine convex  the store and the browser stories with the data in Convex
 ./run.sh shots                  screenshots of the demo into shots/
 ./run.sh bench [name]           measurements of bench/; without a name, their list
 TEXT

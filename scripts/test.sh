@@ -1,7 +1,9 @@
 # shellcheck shell=bash
 # ./run.sh test: cheap checks first, the first red stage ends it. The last line adds up all stages.
 
-readonly STAGES=(format lints compile domain core server docs plugin script gateway build browser demo)
+readonly STAGES=(format lints compile domain core convex server docs plugin script gateway build browser demo)
+# With --engine convex: what depends on where data is kept.
+readonly CONVEX_STAGES=(compile convex build browser)
 
 declare -A STAGE_TITLES=(
   [format]="Formatting"
@@ -9,6 +11,7 @@ declare -A STAGE_TITLES=(
   [compile]="Compiling the tests"
   [domain]="Domain: the rules"
   [core]="Orchestrator, stores, simulator"
+  [convex]="Convex: its functions, and the store on the bridge (or on CONVEX_TEST_URL)"
   [server]="Server and pages"
   [docs]="Examples in the documentation"
   [plugin]="Plugin"
@@ -20,7 +23,18 @@ declare -A STAGE_TITLES=(
 )
 
 command_test() {
-  local only='' name summary=()
+  local only='' name summary=() stages=("${STAGES[@]}")
+  if [ "${1:-}" = --engine ]; then
+    case ${2:-} in
+      sqlite) ;;
+      convex)
+        export CLUTCH_TEST_ENGINE=convex
+        stages=("${CONVEX_STAGES[@]}")
+        ;;
+      *) die "There is no engine \"${2:-}\": it is sqlite or convex." ;;
+    esac
+    shift 2
+  fi
   case ${1:-} in
     '') ;;
     --list)
@@ -31,11 +45,11 @@ command_test() {
       only=${2:-}
       [ -n "${STAGE_TITLES[${only:-none}]:-}" ] || die "There is no stage \"$only\": ./run.sh test --list names them."
       ;;
-    *) die "\"test $1\" is unknown: it is ./run.sh test [--only STAGE | --list]." ;;
+    *) die "\"test $1\" is unknown: it is ./run.sh test [--engine sqlite|convex] [--only STAGE | --list]." ;;
   esac
   local started=$SECONDS total=0 passed=0 failed=0 code=0
   test_tools "$only"
-  for name in "${STAGES[@]}"; do
+  for name in "${stages[@]}"; do
     if [ -n "$only" ] && [ "$only" != "$name" ]; then continue; fi
     # Minutes of installing on a new machine, so not before a stage that could be red needs it.
     case $name in build | browser | demo) need_leptos_tools ;; esac
@@ -69,11 +83,13 @@ test_tools() { # STAGE, or nothing for all
   need_machine
   need_rust
   start_npm_dependencies
+  start_convex_dependencies
   case $1 in '' | plugin | script | gateway | browser | demo) start_openclaw "$OPENCLAW" "$OPENCLAW_OLD" ;; esac
   case $1 in '' | browser) need_chromium ;; esac
   need_wasm_target
   need_rust_components
   join_background npm
+  join_background convex
   with_lock "$target/.openclutch-build.lock" "building" seed_dependencies
 }
 
@@ -109,6 +125,7 @@ count_tests() { # LOG
     /^# fail [0-9]+$/ { f += $3 }
     /^  [0-9]+ (passed|flaky)( \(|$)/ { p += $1 }
     /^  [0-9]+ failed$/ { f += $1 }
+    /^ +Tests +/ { for (i = 1; i < NF; i++) { if ($(i + 1) == "passed") p += $i; if ($(i + 1) == "failed") f += $i } }
     /^check passed: / { p += 1 }
     END { print p + 0, f + 0 }')
   passed=${numbers% *} failed=${numbers#* }
@@ -129,9 +146,10 @@ stage_lints() {
   cargo clippy --locked -p clutch-frontend --target wasm32-unknown-unknown --features split -- -D warnings
   end2end/node_modules/.bin/tsc -p plugins/openclutch
   end2end/node_modules/.bin/tsc -p end2end
+  (cd convex && npm run --silent typecheck && npm run --silent lint)
 }
 
-readonly TEST_FEATURES=clutch-gateway/real-gateway
+readonly TEST_FEATURES=clutch-gateway/real-gateway,clutch-store/convex-bridge
 
 # All tests are compiled in one go and run crate by crate: asked for one crate at a time, cargo would
 # compile shared dependencies again for each choice of features.
@@ -143,6 +161,10 @@ stage_compile() {
 
 stage_domain() { run_crates crates/domain; }
 stage_core() { run_crates crates/orchestrator crates/store crates/sim; }
+stage_convex() {
+  (cd convex && FORCE_COLOR=0 npm run --silent test)
+  part=convex run_crates crates/store
+}
 # One test after the other: each has a runtime of its own, and pages that are painted in several
 # runtimes of one process at once wait for each other now and then. A server has one runtime.
 stage_server() { RUST_TEST_THREADS=1 run_crates app server; }
@@ -151,7 +173,8 @@ stage_docs() { cargo test --locked --doc --features "$TEST_FEATURES"; }
 stage_gateway() { run_crates crates/gateway; }
 stage_build() { build_app fast; }
 
-# run_crates FOLDERS...: every test program of these crates, as `cargo test` would start it.
+# run_crates FOLDERS...: every test program of these crates, as `cargo test` would start it; those named
+# convex* only, and alone, with part=convex.
 run_crates() {
   local folder manifest program found code=0
   [ -e "$run_logs/tests.json" ] || stage_compile
@@ -159,6 +182,10 @@ run_crates() {
     found=no
     while read -r manifest program; do
       [ "$manifest" = "$root/$folder" ] || continue
+      case ${program##*/} in
+        convex*) [ "${part:-}" = convex ] || continue ;;
+        *) [ -z "${part:-}" ] || continue ;;
+      esac
       [ -x "$program" ] || { say "$program is missing: ./run.sh test --only compile makes it."; return 1; }
       found=yes
       say "--- $folder: ${program##*/}"

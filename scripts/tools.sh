@@ -145,6 +145,21 @@ start_npm_dependencies() {
   in_background npm "Downloading sass, wasm-opt and the browser tests' tools with npm" npm_dependencies
 }
 
+# What the functions on Convex are checked with and what the bridge runs on, by the lock file of convex/.
+convex_dependencies() {
+  local stamp file=convex/node_modules/.openclutch-lock
+  stamp=$(sha256sum convex/package-lock.json | cut -d' ' -f1)
+  [ "$(cat "$file" 2>/dev/null)" = "$stamp" ] && return 0
+  (cd convex && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error) || return 1
+  printf '%s\n' "$stamp" >"$file"
+}
+
+start_convex_dependencies() {
+  need_npm
+  [ "$(cat convex/node_modules/.openclutch-lock 2>/dev/null)" = "$(sha256sum convex/package-lock.json | cut -d' ' -f1)" ] && return 0
+  in_background convex "Downloading the tools for Convex with npm" convex_dependencies
+}
+
 # The private Node and one OpenClaw version, or two (the old one is for one test of the gateway client).
 # install.sh decides by itself; the look at its stamp only saves the announcement.
 start_openclaw() { # VERSIONS...

@@ -2,6 +2,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import { Child } from "./child.ts";
+import { engineFor } from "./engine.ts";
 import { program, site } from "./places.ts";
 import { Hopeless, until } from "./until.ts";
 
@@ -29,13 +30,14 @@ export class Board {
   async start(): Promise<this> {
     const ready = path.join(this.folder, "ready");
     fs.rmSync(ready, { force: true });
+    const engine = await engineFor(this.folder);
     const inherited = Object.fromEntries(["PATH", "LANG", "LEPTOS_HASH_FILES"].map((name) => [name, process.env[name]]));
     this.child = new Child(program(), ["serve", "--port", String(this.port), "--ready-file", ready, "--data-dir", path.join(this.folder, "data")], {
       cwd: this.folder, // no .env.local here
       log: path.join(this.folder, "server.out"),
       env: {
         ...inherited, HOME: path.join(this.folder, "home"), LEPTOS_SITE_ROOT: site(),
-        OPENCLAW_WS_URL: this.gateway.url, OPENCLAW_TOKEN: this.gateway.token, ...this.more,
+        OPENCLAW_WS_URL: this.gateway.url, OPENCLAW_TOKEN: this.gateway.token, ...engine, ...this.more,
       },
     });
     const child = this.child;

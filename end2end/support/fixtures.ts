@@ -5,6 +5,7 @@ import { AxeBuilder } from "@axe-core/playwright";
 import { test as base, expect, type BrowserContextOptions, type Page } from "@playwright/test";
 import { Board } from "./board.ts";
 import { runFolder } from "./child.ts";
+import { endEngines } from "./engine.ts";
 import { Gateway, freePort } from "./gateway.ts";
 
 export { expect };
@@ -23,6 +24,7 @@ export class House {
 
   async close(): Promise<void> {
     for (const end of this.ends.reverse()) await end();
+    await endEngines(this.folder);
     if (!this.failed) fs.rmSync(this.folder, { recursive: true, force: true });
   }
 }

@@ -1,6 +1,7 @@
 // The gateway comes, dies and comes back: the pages say so, and nothing is done twice.
 import path from "node:path";
 import { Board } from "../support/board.ts";
+import { engine } from "../support/engine.ts";
 import { expect, freshProject, test as base, withHouse, type Pair } from "../support/fixtures.ts";
 import { Gateway } from "../support/gateway.ts";
 import { cardIn } from "../support/look.ts";
@@ -28,7 +29,7 @@ test("home says that no gateway answers and what to do, and turns green when it 
   const steps = me.page.getByRole("region", { name: /^First steps/ });
   const line = (title: string) => steps.getByRole("listitem").filter({ has: me.page.getByRole("heading", { name: title, exact: true }) });
   await expect(line("Store")).toContainText("Done");
-  await expect(line("Store")).toContainText("SQLite");
+  await expect(line("Store")).toContainText(engine === "convex" ? "Convex" : "SQLite");
   await expect(line("OpenClaw gateway")).toContainText("Needs you");
   await expect(line("OpenClaw gateway")).toContainText(`Nothing answers at ${gateway.url}`);
   await expect(line("OpenClaw gateway").locator("pre")).toHaveText("openclaw gateway run");

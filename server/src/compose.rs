@@ -23,7 +23,7 @@ use clutch_orchestrator::{
     store::Store,
     work::Parts,
 };
-use clutch_store::SqliteStore;
+use clutch_store::{CheckError, ConvexStore, SqliteStore};
 use leptos::{config::LeptosOptions, prelude::provide_context};
 use leptos_axum::{LeptosRoutes, generate_route_list};
 use tokio::sync::watch;
@@ -39,7 +39,7 @@ use crate::{
     pages::{AppPages, WithNeighbours},
     rest,
     session::{self, Sessions},
-    settings::Settings,
+    settings::{Engine, Settings},
     state::AppState,
     webhooks, worker,
 };
@@ -71,9 +71,26 @@ impl IdSource for RandomIds {
     }
 }
 
+/// Opens the engine that the settings name. The error is a sentence.
+///
+/// A Convex deployment that does not answer is no error: the pages say what they wait for. One that is
+/// not ours, or has not our functions, is.
+async fn open(settings: &Settings) -> Result<Arc<dyn Store>, String> {
+    let Engine::Convex { url, key } = &settings.engine else {
+        return Ok(Arc::new(SqliteStore::open(&settings.data_dir).map_err(|e| e.to_string())?));
+    };
+    let store = ConvexStore::new(url, key.reveal()).map_err(|fault| fault.what)?;
+    match store.check().await {
+        Ok(()) => {}
+        Err(CheckError::Away(fault)) => tracing::warn!("{fault}"),
+        Err(CheckError::Functions(fault) | CheckError::Unfit(fault)) => return Err(fault.what),
+    }
+    Ok(Arc::new(store))
+}
+
 /// Puts the house together. Must run within tokio. The error is a sentence.
-pub fn house(settings: &Settings, address: SocketAddr, stop: watch::Receiver<bool>) -> Result<House, String> {
-    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&settings.data_dir).map_err(|e| e.to_string())?);
+pub async fn house(settings: &Settings, address: SocketAddr, stop: watch::Receiver<bool>) -> Result<House, String> {
+    let store = open(settings).await?;
     let sessions = Sessions::open(&settings.data_dir).map_err(|e| format!("The session key cannot be kept: {e}."))?;
     let office = Arc::new(Office::new(store.clone(), Arc::new(SystemClock), Arc::new(RandomIds)));
     let (gateway, gateway_task) = OpenClaw::connect(Config {

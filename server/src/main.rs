@@ -3,6 +3,7 @@
 mod assets;
 mod bridge;
 mod compose;
+mod convex;
 mod door;
 mod ephemeral;
 mod lines;
@@ -36,6 +37,21 @@ enum Role {
     /// Serve the board, its webhooks and the work loop
     #[command(after_long_help = settings::table())]
     Serve(ServeArgs),
+    /// Work with the Convex deployment that CONVEX_URL names
+    Convex {
+        #[command(subcommand)]
+        what: ConvexRole,
+    },
+}
+
+#[derive(Subcommand)]
+enum ConvexRole {
+    /// Put OpenClutch's functions on the deployment, with Convex's own program (needs npm and Node.js)
+    Deploy {
+        /// Folder for data; the functions are laid out in a folder of it
+        #[arg(long)]
+        data_dir: Option<PathBuf>,
+    },
 }
 
 /// Flags win over the environment, the environment over `.env.local`.
@@ -66,9 +82,14 @@ fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
     };
-    let Role::Serve(args) = role;
-    let flags = settings::Flags { host: args.host, port: args.port, data_dir: args.data_dir };
-    match serve::run(&flags, args.ready_file.as_deref()) {
+    let done = match role {
+        Role::Serve(args) => {
+            let flags = settings::Flags { host: args.host, port: args.port, data_dir: args.data_dir };
+            serve::run(&flags, args.ready_file.as_deref())
+        }
+        Role::Convex { what: ConvexRole::Deploy { data_dir } } => convex::deploy(data_dir),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(sentence) => {
             complain(&sentence);

@@ -58,7 +58,7 @@ async fn serve(settings: Settings, ready_file: Option<&Path>) -> Result<(), Stri
     })?;
     let address = listener.local_addr().map_err(|e| e.to_string())?;
     let (stop, stopping) = watch::channel(false);
-    let house = compose::house(&settings, address, stopping.clone())?;
+    let house = compose::house(&settings, address, stopping.clone()).await?;
     // Whoever reads that we are ready may ask us to go at once.
     let asked = asked_to_go();
     if let Some(file) = ready_file {

@@ -10,6 +10,10 @@ use std::{
 
 use clutch_domain::plan::Policy;
 
+mod engine;
+
+pub use engine::{ConvexKey, Engine};
+
 /// A secret: never shown, never logged.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
@@ -48,10 +52,12 @@ pub const SETTINGS: &[Setting] = &[
     row("HOST", "Place", "The same, if it is an IP address"),
     row("CLUTCH_DATA_DIR", "Place", "Data folder; $XDG_DATA_HOME/openclutch"),
     row("CLUTCH_LOG_DIR", "Place", "Log folder; logs in the data folder"),
-    row("CONVEX_URL", "Store", "Convex deployment; not in this build yet: data stays in SQLite"),
+    row("CONVEX_URL", "Store", "Convex deployment that keeps the data; without it SQLite in the data folder"),
     row("CONVEX_SELF_HOSTED_URL", "Store", "The same, self-hosted"),
     row("NEXT_PUBLIC_CONVEX_URL", "Store", "Alias of CONVEX_URL"),
     row("NEXT_PUBLIC_CONVEX_SELF_HOSTED_URL", "Store", "Alias of CONVEX_SELF_HOSTED_URL"),
+    row("CONVEX_SELF_HOSTED_ADMIN_KEY", "Store", "The deployment's admin key, self-hosted; stays on the server"),
+    row("CONVEX_DEPLOY_KEY", "Store", "Instead of it: a deploy key, in Convex's cloud"),
     row("OPENCLAW_WS_URL", "Gateway", "Address of the OpenClaw gateway; ws://127.0.0.1:18789"),
     row("OPENCLAW_HOST", "Gateway", "Its host, when OPENCLAW_WS_URL is not set"),
     row("OPENCLAW_PORT", "Gateway", "Its port, when OPENCLAW_WS_URL is not set"),
@@ -107,6 +113,8 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// Log folder.
     pub log_dir: PathBuf,
+    /// Where data is kept.
+    pub engine: Engine,
     /// Gateway.
     pub gateway_url: String,
     /// Its token.
@@ -217,7 +225,6 @@ impl Settings {
                 SettingsError("There is no HOME to keep data in. Set CLUTCH_DATA_DIR to a folder.".into())
             })?;
         let log_dir = source.get("CLUTCH_LOG_DIR").map_or_else(|| data_dir.join("logs"), PathBuf::from);
-        convex(source, &data_dir, &mut warnings)?;
         for name in ["NEXT_PUBLIC_OPENCLAW_HTTP_URL", "NEXT_PUBLIC_OPENCLAW_API_URL"] {
             if source.get(name).is_some() {
                 warnings.push(format!("{name} is ignored: the server speaks to the gateway itself."));
@@ -230,6 +237,7 @@ impl Settings {
             address: SocketAddr::new(host, port),
             log_dir,
             data_dir,
+            engine: engine::engine(source)?,
             gateway_url: gateway(source)?,
             gateway_token: source.get("OPENCLAW_TOKEN").map(|t| Secret(t.to_owned())),
             public_url: source.get("CLUTCH_URL").map(|u| u.trim_end_matches('/').to_owned()),
@@ -242,23 +250,6 @@ impl Settings {
 
 fn wrong(name: &str, text: &str, wanted: &str) -> SettingsError {
     SettingsError(format!("{name} is {text:?}, but it must be {wanted}."))
-}
-
-fn convex(source: &Source, data_dir: &Path, warnings: &mut Vec<String>) -> Result<(), SettingsError> {
-    let names =
-        ["CONVEX_URL", "CONVEX_SELF_HOSTED_URL", "NEXT_PUBLIC_CONVEX_URL", "NEXT_PUBLIC_CONVEX_SELF_HOSTED_URL"];
-    let set: Vec<(&str, &str)> = names.iter().filter_map(|n| source.get(n).map(|v| (*n, v))).collect();
-    let Some((first, url)) = set.first() else { return Ok(()) };
-    if let Some((other, _)) = set.iter().find(|(_, v)| v != url) {
-        return Err(SettingsError(format!(
-            "{first} and {other} name different Convex deployments. Unset one of them."
-        )));
-    }
-    warnings.push(format!(
-        "{first} is set, but Convex is not in this build yet: data is kept in SQLite, in {}.",
-        data_dir.display()
-    ));
-    Ok(())
 }
 
 fn gateway(source: &Source) -> Result<String, SettingsError> {
@@ -310,7 +301,7 @@ fn policy(source: &Source, warnings: &mut Vec<String>) -> Policy {
 mod tests {
     use super::*;
 
-    fn with(pairs: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+    pub(super) fn with(pairs: &[(&str, &str)]) -> Result<Settings, SettingsError> {
         let env = [("HOME", "/home/you")].iter().chain(pairs).map(|(a, b)| ((*a).to_owned(), (*b).to_owned()));
         Settings::resolve(&Flags::default(), &Source::new("", env.collect::<Vec<_>>()))
     }
@@ -337,10 +328,6 @@ mod tests {
             ("HOST", "mybox", |s| s.address.ip().to_string() == "127.0.0.1"),
             ("CLUTCH_DATA_DIR", "/d", |s| s.data_dir == Path::new("/d")),
             ("CLUTCH_LOG_DIR", "/l", |s| s.log_dir == Path::new("/l")),
-            ("CONVEX_URL", "http://c", |s| s.warnings[0].contains("SQLite")),
-            ("CONVEX_SELF_HOSTED_URL", "http://c", |s| s.warnings[0].contains("SQLite")),
-            ("NEXT_PUBLIC_CONVEX_URL", "http://c", |s| s.warnings[0].contains("SQLite")),
-            ("NEXT_PUBLIC_CONVEX_SELF_HOSTED_URL", "http://c", |s| s.warnings[0].contains("SQLite")),
             ("OPENCLAW_WS_URL", "wss://g", |s| s.gateway_url == "wss://g"),
             ("OPENCLAW_HOST", "g", |s| s.gateway_url == "ws://g:18789"),
             ("OPENCLAW_PORT", "1", |s| s.gateway_url == "ws://127.0.0.1:1"),
@@ -367,11 +354,21 @@ mod tests {
             assert!(holds(&settings), "{name}={value} gave {settings:?}");
         }
         let tried: std::collections::BTreeSet<&str> =
-            cases.iter().map(|(n, _, _)| *n).chain(["CLUTCH_ALLOWED_HOSTS"]).collect();
+            cases.iter().map(|(n, _, _)| *n).chain(["CLUTCH_ALLOWED_HOSTS"]).chain(CONVEX).collect();
         for setting in SETTINGS {
             assert!(tried.contains(setting.name), "{} has no case", setting.name);
         }
     }
+
+    /// Names that mean something together only.
+    pub(super) const CONVEX: [&str; 6] = [
+        "CONVEX_URL",
+        "CONVEX_SELF_HOSTED_URL",
+        "NEXT_PUBLIC_CONVEX_URL",
+        "NEXT_PUBLIC_CONVEX_SELF_HOSTED_URL",
+        "CONVEX_SELF_HOSTED_ADMIN_KEY",
+        "CONVEX_DEPLOY_KEY",
+    ];
 
     #[test]
     fn refusals_say_what_to_do() {

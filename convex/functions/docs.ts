@@ -1,0 +1,104 @@
+import { v } from "convex/values";
+import { internalMutation, internalQuery } from "./_generated/server";
+import { key, KINDS } from "./kinds";
+import { answer, range } from "./model/ranges";
+import { Before, bodyOf, put, remove, write } from "./model/rows";
+
+// Everything here is internal: only the server, with the deployment's admin key, can call it. Nobody
+// who merely knows the address can. No rule of OpenClutch is here; the server decides, and these
+// functions read, compare revisions, and write.
+
+/** Raised whenever the server and these functions must be of the same age. */
+export const VERSION = 1;
+
+/** Tables of the original system, which kept its data on Convex too. */
+const ORIGINAL = ["tasks", "projects", "comments", "chats", "chatMessages", "taskDependencies", "workLoopRuns", "promptVersions"];
+
+/** What this deployment is. */
+export const about = internalQuery({
+  args: {},
+  returns: v.object({ version: v.number(), kinds: v.array(v.string()), original: v.array(v.string()) }),
+  handler: async (ctx) => {
+    const original: string[] = [];
+    for (const table of ORIGINAL) {
+      // Not tables of our schema, so the types do not know them; reading an absent one finds nothing.
+      if ((await ctx.db.query(table as "scope").first()) !== null) original.push(table);
+    }
+    return { version: VERSION, kinds: KINDS, original };
+  },
+});
+
+/** Answers all ranges of one moment, and the revisions of the scopes at that moment. */
+export const fetch = internalQuery({
+  args: { scopes: v.array(v.string()), ranges: v.array(range) },
+  returns: v.object({
+    scopes: v.array(v.number()),
+    ranges: v.array(v.array(v.object({ rev: v.number(), body: v.string() }))),
+  }),
+  handler: async (ctx, args) => {
+    const scopes = await Promise.all(
+      args.scopes.map(async (name) => {
+        const row = await ctx.db
+          .query("scope")
+          .withIndex("by_name", (q) => q.eq("name", name))
+          .unique();
+        return row?.rev ?? 0;
+      }),
+    );
+    const ranges = await Promise.all(
+      args.ranges.map(async (asked) => {
+        const { kind, rows } = await answer(ctx, asked);
+        return await Promise.all(rows.map(async (row) => ({ rev: row.rev, body: await bodyOf(ctx, kind, row) })));
+      }),
+    );
+    return { scopes, ranges };
+  },
+});
+
+const expectation = v.union(v.object({ doc: key, rev: v.number() }), v.object({ scope: v.string(), rev: v.number() }));
+
+/**
+ * Applies a change whole or not at all, only if all that it expects holds, once per key. A known key
+ * answers the stored result and looks at no revision. `conflict` names the first expectation that does
+ * not hold, by its place in `expects`, and the revision that was found; nothing was written then.
+ */
+export const apply = internalMutation({
+  args: {
+    key: v.string(),
+    expects: v.array(expectation),
+    deletes: v.array(key),
+    puts: v.array(put),
+    touches: v.array(v.string()),
+  },
+  returns: v.union(
+    v.object({ scopes: v.array(v.object({ scope: v.string(), rev: v.number() })) }),
+    v.object({ conflict: v.object({ expect: v.number(), found: v.number() }) }),
+  ),
+  handler: async (ctx, args) => {
+    const known = await ctx.db
+      .query("ledger")
+      .withIndex("by_key", (q) => q.eq("key", args.key))
+      .unique();
+    if (known !== null) return { scopes: known.scopes };
+
+    const before = new Before(ctx);
+    for (const [expect, wanted] of args.expects.entries()) {
+      const found = "doc" in wanted ? ((await before.row(wanted.doc.kind, wanted.doc.id))?.rev ?? 0) : (await before.scope(wanted.scope)).rev;
+      if (found !== wanted.rev) return { conflict: { expect, found } };
+    }
+    for (const { kind, id } of args.deletes) {
+      const row = await before.row(kind, id);
+      if (row !== null) await remove(ctx, kind, row);
+    }
+    for (const put of args.puts) await write(ctx, put, await before.row(put.kind, put.id));
+    const scopes = [];
+    for (const scope of args.touches) {
+      const old = await before.scope(scope);
+      const rev = old.rev + 1;
+      await old.write(rev);
+      scopes.push({ scope, rev });
+    }
+    await ctx.db.insert("ledger", { key: args.key, scopes });
+    return { scopes };
+  },
+});

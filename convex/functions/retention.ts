@@ -1,0 +1,23 @@
+import { v } from "convex/values";
+import { internal } from "./_generated/api";
+import { internalMutation } from "./_generated/server";
+
+/** How long a commit's key is known, in milliseconds: 24 hours. */
+export const LEDGER_KEPT_MS = 24 * 60 * 60 * 1_000;
+/** Rows removed in one transaction. */
+export const FORGET_BATCH = 1_000;
+
+/** Forgets keys of commits that nobody can repeat any more; goes on by itself until none is left. */
+export const forget = internalMutation({
+  args: {},
+  returns: v.number(),
+  handler: async (ctx) => {
+    const old = await ctx.db
+      .query("ledger")
+      .withIndex("by_creation_time", (q) => q.lt("_creationTime", Date.now() - LEDGER_KEPT_MS))
+      .take(FORGET_BATCH);
+    for (const row of old) await ctx.db.delete("ledger", row._id);
+    if (old.length === FORGET_BATCH) await ctx.scheduler.runAfter(0, internal.retention.forget, {});
+    return old.length;
+  },
+});

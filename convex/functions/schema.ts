@@ -1,0 +1,70 @@
+import { defineSchema, defineTable } from "convex/server";
+import { v } from "convex/values";
+import { key, kind } from "./kinds";
+
+/** What every document has: its id and revision, what ranges look at, and its inside. */
+const fields = {
+  id: v.string(),
+  /** From 1; each write raises it by one. */
+  rev: v.number(),
+  scope: v.string(),
+  /** What it hangs on; empty when nothing. */
+  parent: v.string(),
+  /** A second thing that it hangs on; empty when nothing. */
+  link: v.string(),
+  /** Empty when it has none. */
+  status: v.string(),
+  /** Order among its siblings; never -0, which Convex would sort before 0. */
+  ord: v.number(),
+  /** Milliseconds since 1970. */
+  at: v.int64(),
+  /** The inside as JSON, as far as it fits into one document of Convex (1 MiB). */
+  body: v.string(),
+  /** How many rows of `rest` hold what did not fit. */
+  more: v.number(),
+};
+
+// Every kind is found by its id, and by its scope with the newest first.
+const plain = () => defineTable(fields).index("by_doc", ["id"]).index("by_scope_at", ["scope", "at", "id"]);
+const child = () => plain().index("by_parent_ord", ["parent", "ord", "id"]).index("by_parent_at", ["parent", "at", "id"]);
+const linked = () => child().index("by_link_ord", ["link", "ord", "id"]);
+const staged = () =>
+  child()
+    .index("by_scope_status_ord", ["scope", "status", "ord", "id"])
+    .index("by_scope_status_at", ["scope", "status", "at", "id"])
+    .index("by_status_ord", ["status", "ord", "id"])
+    .index("by_status_at", ["status", "at", "id"]);
+
+// One table per kind (see kinds.ts for which indexes it needs), and four that are ours. The original
+// system's tables have other names, all in the plural, so both are told apart.
+export default defineSchema({
+  project: child(),
+  counts: child(),
+  task: staged(),
+  dependency: linked(),
+  comment: child(),
+  signal: staged(),
+  notification: staged(),
+  // Its lines have an order of their own, that of the commits: `at` is what the writer's clock said.
+  activity: defineTable({ ...fields, commit: v.commitTs() })
+    .index("by_doc", ["id"])
+    .index("by_scope_at", ["scope", "at", "id"])
+    .index("by_parent_ord", ["parent", "ord", "id"])
+    .index("by_parent_at", ["parent", "at", "id"])
+    .index("by_commit", ["commit", "id"]),
+  run: staged().index("by_link_ord", ["link", "ord", "id"]),
+  loop_state: child(),
+  lease: plain(),
+  chat: child(),
+  message: child(),
+  /** `target` is the document that has the name, so that a range finds it without reading the inside. */
+  unique: defineTable({ ...fields, target: key }).index("by_doc", ["id"]).index("by_scope_at", ["scope", "at", "id"]),
+  counter: plain(),
+
+  /** Revisions of scopes. A row is made at the first touch and never removed. */
+  scope: defineTable({ name: v.string(), rev: v.number() }).index("by_name", ["name"]),
+  /** Commits by their key, with the answer that a repetition gets. Found by age through `_creationTime`. */
+  ledger: defineTable({ key: v.string(), scopes: v.array(v.object({ scope: v.string(), rev: v.number() })) }).index("by_key", ["key"]),
+  /** The parts of insides that are larger than one document of Convex may be, from 0. */
+  rest: defineTable({ kind, id: v.string(), part: v.number(), text: v.string() }).index("by_doc", ["kind", "id", "part"]),
+});

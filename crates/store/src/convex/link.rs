@@ -1,0 +1,106 @@
+//! The live connection: one WebSocket for all live reads, through the `convex` crate.
+//!
+//! What the crate does not do, and so is done here or in `watch`: it never says that it waits, it knows
+//! no time-out, and it repeats a wrong key for ever. It reconnects by itself, with its queries. Nothing
+//! is ever changed through it: it applies mutations in flight a second time after a reconnect.
+//!
+//! A connection is made once and kept while the store lives: when a client is dropped in the very moment in
+//! which its connection fails, the crate's socket task can go round for ever on its thread (it waits for a
+//! request from a sender that is gone, without ever giving way). At the end of the program that does no harm.
+
+use std::time::Duration;
+
+use clutch_domain::range::Fetch;
+use convex::{ConvexClient, ConvexClientBuilder, QuerySubscription, Value, WebSocketState};
+use tokio::{
+    sync::{Mutex, mpsc, watch},
+    time::timeout,
+};
+
+use super::codec;
+
+/// Changes of state that may wait to be noticed; beyond it the crate drops them.
+const STATES: usize = 256;
+/// Longest wait for the crate to take a subscription. It takes one at once, unless it is between two connections.
+const TAKE: Duration = Duration::from_secs(2);
+
+/// Whether the socket is open.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Socket {
+    Open,
+    Closed,
+}
+
+struct Open {
+    client: ConvexClient,
+    socket: watch::Receiver<Socket>,
+    generation: u64,
+}
+
+/// Opens the connection when it is first needed.
+pub(super) struct Link {
+    url: String,
+    key: String,
+    open: Mutex<(u64, Option<Open>)>,
+}
+
+/// One live query.
+pub(super) struct Feed {
+    /// Its answers; repeats are usual.
+    pub(super) answers: QuerySubscription,
+    /// The socket's state.
+    pub(super) socket: watch::Receiver<Socket>,
+    generation: u64,
+    // The connection ends with its last client.
+    _client: ConvexClient,
+}
+
+impl Link {
+    pub(super) fn new(url: &str, key: &str) -> Self {
+        Self { url: url.to_owned(), key: key.to_owned(), open: Mutex::new((0, None)) }
+    }
+
+    /// Subscribes to a fetch. The error is the crate's.
+    pub(super) async fn subscribe(&self, fetch: &Fetch) -> Result<Feed, String> {
+        let Value::Object(args) = Value::try_from(codec::fetch(fetch)).map_err(|e| e.to_string())? else {
+            return Err("the arguments are no object".into());
+        };
+        let (mut client, socket, generation) = self.client().await?;
+        let taken = timeout(TAKE, client.subscribe(super::FETCH, args)).await;
+        let answers = taken.map_err(|_| "not connected".to_owned())?.map_err(|e| e.to_string())?;
+        Ok(Feed { answers, socket, generation, _client: client })
+    }
+
+    /// Gives up a connection whose worker has ended; the next subscription opens another.
+    pub(super) async fn discard(&self, feed: Feed) {
+        let mut open = self.open.lock().await;
+        if open.1.as_ref().is_some_and(|open| open.generation == feed.generation) {
+            open.1 = None;
+        }
+    }
+
+    async fn client(&self) -> Result<(ConvexClient, watch::Receiver<Socket>, u64), String> {
+        let mut slot = self.open.lock().await;
+        if let Some(open) = &slot.1 {
+            return Ok((open.client.clone(), open.socket.clone(), open.generation));
+        }
+        let (report, mut reports) = mpsc::channel(STATES);
+        let builder = ConvexClientBuilder::new(&self.url).with_on_state_change(report);
+        let mut client = builder.build().await.map_err(|e| e.to_string())?;
+        client.set_admin_auth(self.key.clone(), None).await;
+        let (tell, socket) = watch::channel(Socket::Closed);
+        // Ends with the connection, whose worker holds the other end.
+        tokio::spawn(async move {
+            while let Some(state) = reports.recv().await {
+                tell.send_replace(match state {
+                    WebSocketState::Connected => Socket::Open,
+                    WebSocketState::Connecting => Socket::Closed,
+                });
+            }
+        });
+        slot.0 += 1;
+        let generation = slot.0;
+        slot.1 = Some(Open { client: client.clone(), socket: socket.clone(), generation });
+        Ok((client, socket, generation))
+    }
+}
