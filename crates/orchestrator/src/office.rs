@@ -18,7 +18,7 @@ use uuid::Uuid;
 use crate::store::{CommitError, Committed, Fault, IdempotencyKey, Store};
 
 /// How often a command is decided again after somebody else was faster.
-pub const DECIDE_AT_MOST: u32 = 3;
+pub const DECIDE_AT_MOST: u32 = 5;
 /// How often a rule may ask for more within one decision; the deepest rule walks a dependency graph.
 const LOOKS_AT_MOST: u32 = 1_100;
 
@@ -70,8 +70,9 @@ pub struct Office {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdSource>,
-    // Commands of one process are decided one after another: they would only
-    // meet each other's revisions, and deciding costs less than a conflict.
+    // Commands of the only writer are decided one after another: they would only meet each other's
+    // revisions, and deciding costs less than a conflict. Where others write too, a commit is a
+    // journey: there commands begin side by side, and who met a conflict waits for a turn.
     turn: Mutex<()>,
 }
 
@@ -130,7 +131,10 @@ impl Office {
     ///
     /// On a conflict everything is read and decided anew, at most [`DECIDE_AT_MOST`] times.
     pub async fn run_as(&self, actor: &Actor, command: &Command, key: &IdempotencyKey) -> Result<Done, Error> {
-        let _turn = self.turn.lock().await;
+        let mut turn = None;
+        if self.store.sole_writer() {
+            turn = Some(self.turn.lock().await);
+        }
         for _ in 0..DECIDE_AT_MOST {
             let change = self.decide(actor, command, key).await?;
             if change.is_empty() {
@@ -138,7 +142,12 @@ impl Office {
             }
             match self.store.commit(change.clone(), key.clone()).await {
                 Ok(committed) => return Ok(Done { change, committed }),
-                Err(CommitError::Conflict(what)) => tracing::debug!(%what, "decided again"),
+                Err(CommitError::Conflict(what)) => {
+                    tracing::debug!(%what, "decided again");
+                    if turn.is_none() {
+                        turn = Some(self.turn.lock().await);
+                    }
+                }
                 Err(CommitError::Unknown(what)) => return Err(Error::Fault(Fault::new(what))),
                 Err(CommitError::Fault(fault)) => return Err(Error::Fault(fault)),
             }

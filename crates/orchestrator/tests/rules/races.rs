@@ -103,3 +103,90 @@ async fn pairs_of_commands_decided_from_one_view_keep_what_must_be_true() {
     }
     assert_eq!(pairs, count * count);
 }
+
+/// A store far away, where others write too: commits are on their way at the same time.
+struct Far {
+    inner: Arc<dyn Store>,
+    on_the_way: tokio::sync::Barrier,
+}
+
+#[async_trait]
+impl Store for Far {
+    async fn read(&self, fetch: &Fetch) -> Result<Versioned<Docs>, Fault> {
+        self.inner.read(fetch).await
+    }
+
+    async fn commit(&self, change: Change, key: IdempotencyKey) -> Result<Committed, CommitError> {
+        // Never answers unless as many commits as the barrier wants are on their way.
+        self.on_the_way.wait().await;
+        self.inner.commit(change, key).await
+    }
+
+    fn watch(&self, fetch: Fetch) -> LiveDocs {
+        self.inner.watch(fetch)
+    }
+
+    fn sole_writer(&self) -> bool {
+        false
+    }
+
+    fn describe(&self) -> String {
+        "far".into()
+    }
+}
+
+#[tokio::test]
+async fn commands_on_a_shared_store_do_not_wait_for_each_other() {
+    let house = House::new().await;
+    let (a, b) = (house.task("a", Status::Ready).await, house.task("b", Status::Ready).await);
+    let far = Arc::new(Far { inner: house.store.clone(), on_the_way: tokio::sync::Barrier::new(2) });
+    let office = Office::new(far, Arc::new(Ticking::default()), Arc::new(Counting::starting_at(20_000)));
+    let urgent = |task| Command::UpdateTask(task, TaskPatch { priority: Some(Priority::High), ..TaskPatch::default() });
+    let (urgent_a, urgent_b, me) = (urgent(a), urgent(b), me());
+    let (first, second) = tokio::join!(office.run(&me, &urgent_a), office.run(&me, &urgent_b));
+    assert!(first.is_ok() && second.is_ok(), "{first:?} {second:?}");
+    house.check().await;
+}
+
+#[tokio::test]
+async fn many_who_write_to_one_ticket_of_a_shared_store_all_land() {
+    let house = House::new().await;
+    let task = house.task("a", Status::Backlog).await;
+    let store = Arc::new(Yielding(house.store.clone()));
+    let office = Office::new(store, Arc::new(Ticking::default()), Arc::new(Counting::starting_at(30_000)));
+    let all = (0..16).map(|n| {
+        let office = &office;
+        async move { office.run(&me(), &to(task, Status::ALL[n % 2])).await }
+    });
+    for answer in futures_util::future::join_all(all).await {
+        answer.unwrap();
+    }
+    house.check().await;
+}
+
+/// Lets everybody else go first, between decision and commit.
+struct Yielding(Arc<dyn Store>);
+
+#[async_trait]
+impl Store for Yielding {
+    async fn read(&self, fetch: &Fetch) -> Result<Versioned<Docs>, Fault> {
+        self.0.read(fetch).await
+    }
+
+    async fn commit(&self, change: Change, key: IdempotencyKey) -> Result<Committed, CommitError> {
+        tokio::task::yield_now().await;
+        self.0.commit(change, key).await
+    }
+
+    fn watch(&self, fetch: Fetch) -> LiveDocs {
+        self.0.watch(fetch)
+    }
+
+    fn sole_writer(&self) -> bool {
+        false
+    }
+
+    fn describe(&self) -> String {
+        "yielding".into()
+    }
+}
