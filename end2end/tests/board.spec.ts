@@ -250,7 +250,7 @@ test("what waits for another ticket does not start: refused at once, in words", 
   await alone.call("POST", `/tasks/${second.id}/dependencies`, { depends_on_id: first.id });
   const me = await visitor();
   const page = await me.open(address(alone, project));
-  await expect(card(page, "Second").getByRole("img", { name: "Waits for 1 tickets" })).toBeVisible();
+  await expect(card(page, "Second").getByRole("img", { name: "Waits for 1 ticket" })).toBeVisible();
   const target = column(page, "In progress");
   await drag(page, cardIn(page, "Backlog", "Second"), await middle(target), target);
   await expect(toasts(page)).toContainText("dependencies not complete");

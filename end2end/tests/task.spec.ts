@@ -161,8 +161,8 @@ test("dependencies: added, named on both sides, cycles refused in words, removed
   await opened.getByRole("button", { name: /Build the walls/ }).click();
   const waits = opened.getByRole("region", { name: "Waits for" });
   await expect(waits.getByRole("link", { name: /Build the walls/ })).toBeVisible();
-  await expect(card(me.page, "Build the roof").getByRole("img", { name: "Waits for 1 tickets" })).toBeVisible();
-  await expect(card(me.page, "Build the walls").getByRole("img", { name: "1 tickets wait for this one" })).toBeVisible();
+  await expect(card(me.page, "Build the roof").getByRole("img", { name: "Waits for 1 ticket" })).toBeVisible();
+  await expect(card(me.page, "Build the walls").getByRole("img", { name: "1 ticket waits for this one" })).toBeVisible();
 
   // The other way round would be a circle.
   await waits.getByRole("link", { name: /Build the walls/ }).click();

@@ -77,14 +77,20 @@ fn inside(card: Card, line: Option<String>) -> AnyView {
         .map(|a| view! { <span>{format!("attempt {}", a.attempt)}</span> });
     let role = card.role.map(|role| view! { <span class=role_class(role)>{role.label()}</span> });
     let waits = (card.open_dependencies > 0).then(|| {
-        let label = format!("Waits for {} tickets", card.open_dependencies);
+        let label = match card.open_dependencies {
+            1 => "Waits for 1 ticket".to_owned(),
+            n => format!("Waits for {n} tickets"),
+        };
         view! { <span class="mark" role="img" aria-label=label.clone() title=label><Icon name="lock" />{card.open_dependencies}</span> }
     });
     let linked = (card.open_dependencies == 0 && card.dependencies > 0).then(|| {
         view! { <span class="mark" role="img" aria-label="Everything it waited for is done" title="Everything it waited for is done"><Icon name="link" />{card.dependencies}</span> }
     });
     let blocks = (card.dependents > 0).then(|| {
-        let label = format!("{} tickets wait for this one", card.dependents);
+        let label = match card.dependents {
+            1 => "1 ticket waits for this one".to_owned(),
+            n => format!("{n} tickets wait for this one"),
+        };
         view! { <span class="mark" role="img" aria-label=label.clone() title=label><Icon name="branch" />{card.dependents}</span> }
     });
     let pr = card.pr_number.map(|n| view! { <span class="mark"><Icon name="pr" />{format!("#{n}")}</span> });
