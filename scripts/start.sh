@@ -39,11 +39,11 @@ start_address() {
 start_up() { # APP
   local port
   if pid_of "$start_run/server.pid" >/dev/null; then
-    if [ "$(cat "$start_run/server.app" 2>/dev/null)" = "$1" ] && answers "$(start_address)/health"; then
-      say "It runs already; ./run.sh stop, then ./run.sh start takes changed settings."
+    if [ "$(cat "$start_run/server.app" 2>/dev/null)" = "$1 $(settings_hash)" ] && answers "$(start_address)/health"; then
+      say "It runs already, with these settings."
       return 0
     fi
-    say "The program has changed since it was started: it is started again."
+    say "The program or its settings have changed since it was started: it is started again."
   fi
   stop_process "$start_run/server.pid" "the server" 15
   port=$(setting PORT 3002)
@@ -51,7 +51,15 @@ start_up() { # APP
     die "Port $port is taken by another program: end that one, or take another port with \"PORT=3010 ./run.sh start\" (or a line PORT=3010 in .env.local)."
   fi
   stage "Starting the server" start_server_now "$1"
-  printf '%s\n' "$1" >"$start_run/server.app"
+  printf '%s\n' "$1 $(settings_hash)" >"$start_run/server.app"
+}
+
+# Whether a running server has the settings that this call brings; a hash, as there are secrets among them.
+settings_hash() {
+  {
+    env | grep -E '^(HOST|PORT|CLUTCH_|OPENCLAW_|WORK_LOOP_|CONVEX_|NEXT_PUBLIC_|SSL_CERT_FILE)' | LC_ALL=C sort
+    cat .env.local 2>/dev/null
+  } | sha256sum | cut -c1-16
 }
 
 # In the repository's folder: there the program looks for .env.local.

@@ -26,7 +26,7 @@ pub fn gateway_model(state: &RuntimeState, settings: &SiteSettings) -> Gateway {
         RuntimeState::Down { why, sentence, .. } => {
             let command = command_in(sentence).or_else(|| match why {
                 DownReason::TokenRefused => {
-                    Some("OPENCLAW_TOKEN=<the value of gateway.auth.token> ./run.sh start".into())
+                    Some("echo 'OPENCLAW_TOKEN=<gateway.auth.token>' >> .env.local && ./run.sh start".into())
                 }
                 DownReason::NothingAnswers => Some("openclaw gateway run".into()),
                 _ => None,
@@ -118,7 +118,18 @@ fn snippet(code: &str, settings: &SiteSettings) -> Option<String> {
     }}
   }},
   "channels": {{ "clutch": {{ "enabled": true }} }},
-  "tools": {{ "alsoAllow": ["openclutch"] }}
+  "tools": {{ "toolSearch": false, "alsoAllow": ["openclutch"] }}
+}}"#
+        )),
+        // They refuse names that they do not know.
+        "not_loaded_by_old" => Some(format!(
+            r#"{{
+  "plugins": {{
+    "load": {{ "paths": [{folder}] }},
+    "entries": {{
+      "openclutch": {{ "enabled": true, "config": {{ "url": {url} }} }}
+    }}
+  }}
 }}"#
         )),
         "not_allowed_to_hear" => Some(
@@ -133,7 +144,7 @@ fn snippet(code: &str, settings: &SiteSettings) -> Option<String> {
         ),
         "tools_hidden" => Some(
             r#"{
-  "tools": { "alsoAllow": ["openclutch"] }
+  "tools": { "toolSearch": false, "alsoAllow": ["openclutch"] }
 }"#
             .into(),
         ),
@@ -181,7 +192,7 @@ mod tests {
 
     #[test]
     fn each_plugin_trouble_brings_lines_that_are_json() {
-        for code in ["not_loaded", "not_allowed_to_hear", "tools_hidden"] {
+        for code in ["not_loaded", "not_loaded_by_old", "not_allowed_to_hear", "tools_hidden"] {
             let state = RuntimeState::Connected {
                 address: "ws://127.0.0.1:18789".into(),
                 since: Millis(0),

@@ -30,9 +30,12 @@ pub struct Answers {
 /// What is wrong, each with what to do. Empty when nothing is, or nothing can be known.
 #[must_use]
 pub fn troubles(answers: &Answers) -> Vec<PluginTrouble> {
+    // Without the plugin the other questions have no meaning.
     if let Some(sentence) = not_loaded(answers) {
-        // Without the plugin the other questions have no meaning.
         return vec![trouble("not_loaded", sentence)];
+    }
+    if let Some(sentence) = not_loaded_by_old(answers) {
+        return vec![trouble("not_loaded_by_old", sentence)];
     }
     let mut found = Vec::new();
     if not_allowed_to_hear(answers) {
@@ -53,32 +56,39 @@ fn trouble(code: &str, sentence: impl Into<String>) -> PluginTrouble {
 }
 
 fn not_loaded(answers: &Answers) -> Option<String> {
-    if let Some(plugins) = answers.list.as_ref().and_then(|list| list["plugins"].as_array()) {
-        let ours = plugins.iter().find(|plugin| text(plugin, "id") == PLUGIN_ID);
-        let Some(ours) = ours.filter(|plugin| plugin["installed"] != Value::Bool(false)) else {
-            return Some(format!(
-                "The OpenClutch plugin is not in the gateway. On the gateway's machine, in OpenClutch's folder, run \
-                 `openclaw plugins install -l ./plugins/{PLUGIN_ID}`, then `openclaw plugins enable {PLUGIN_ID}`."
-            ));
-        };
-        if ours["enabled"] == Value::Bool(false) {
-            return Some(format!(
-                "The OpenClutch plugin is switched off in the gateway. \
+    let plugins = answers.list.as_ref().and_then(|list| list["plugins"].as_array())?;
+    let ours = plugins.iter().find(|plugin| text(plugin, "id") == PLUGIN_ID);
+    let Some(ours) = ours.filter(|plugin| plugin["installed"] != Value::Bool(false)) else {
+        return Some(format!(
+            "The OpenClutch plugin is not in the gateway. On the gateway's machine, in OpenClutch's folder, run \
+                 `openclaw plugins install -l ./plugins/{PLUGIN_ID}`, say that you trust it, then \
+                 `openclaw plugins enable {PLUGIN_ID}`."
+        ));
+    };
+    if ours["enabled"] == Value::Bool(false) {
+        return Some(format!(
+            "The OpenClutch plugin is switched off in the gateway. \
                  Run `openclaw plugins enable {PLUGIN_ID}` on the gateway's machine."
-            ));
-        }
-        return (text(&ours["runtime"], "state") == "unloaded").then(|| {
-            format!(
-                "The gateway knows the OpenClutch plugin but has not loaded it. \
+        ));
+    }
+    (text(&ours["runtime"], "state") == "unloaded").then(|| {
+        format!(
+            "The gateway knows the OpenClutch plugin but has not loaded it. \
                  `openclaw plugins inspect {PLUGIN_ID}` on the gateway's machine says why; then restart the gateway."
-            )
-        });
+        )
+    })
+}
+
+/// Gateways without `plugins.list` show a plugin only by its channel.
+fn not_loaded_by_old(answers: &Answers) -> Option<String> {
+    if answers.list.is_some() {
+        return None;
     }
     let channels = answers.channels.as_ref().and_then(|status| status["channelOrder"].as_array())?;
     (!channels.iter().any(|channel| channel == CHANNEL_ID)).then(|| {
         format!(
             "The OpenClutch plugin is not loaded in the gateway. Name the folder plugins/{PLUGIN_ID} under plugins.load.paths \
-             in its openclaw.json, set channels.{CHANNEL_ID}.enabled to true, and restart the gateway."
+             in its openclaw.json and restart the gateway."
         )
     })
 }
@@ -204,7 +214,7 @@ mod tests {
     #[test]
     fn old_gateways_are_judged_by_the_channel() {
         let old = |order: Value| Answers { channels: Some(json!({ "channelOrder": order })), ..Answers::default() };
-        assert_eq!(codes(&old(json!([]))), ["not_loaded"]);
+        assert_eq!(codes(&old(json!([]))), ["not_loaded_by_old"]);
         assert_eq!(codes(&old(json!(["clutch"]))), [""; 0]);
     }
 
