@@ -13,8 +13,11 @@ mod document;
 pub mod error;
 mod lazy;
 pub mod live;
+#[cfg(feature = "ssr")]
+pub mod markdown;
 pub mod model;
 pub mod pages;
+pub mod safe;
 #[cfg(feature = "ssr")]
 pub mod site;
 pub mod ui;

@@ -248,6 +248,48 @@ fn one_place_picks_the_adapters() {
     nowhere(&sources, &["sqlitestore::", "memorystore::", "openclaw::connect"]);
 }
 
+/// One component sets inner HTML, and takes only what one module sanitised.
+#[test]
+fn html_is_set_in_one_place_and_made_in_one_place() {
+    let mut sources = product(&["app", "frontend", "server/src", "crates"]);
+    let count = |path: &str, word: &str| {
+        let (_, text) = sources.iter().find(|(p, _)| p == path).unwrap_or_else(|| panic!("{path} is gone"));
+        text.matches(word).count()
+    };
+    assert_eq!(count("app/src/ui/markdown.rs", "inner_html=html.into_string()"), 1);
+    assert_eq!(count("app/src/ui/markdown.rs", "inner_html"), 1);
+    // The document's own constants, before any words of people.
+    assert_eq!(count("app/src/document.rs", "inner_html=EARLY") + count("app/src/document.rs", "inner_html=SPRITE"), 2);
+    assert_eq!(count("app/src/document.rs", "inner_html"), 2);
+    assert_eq!(count("app/src/markdown.rs", "SafeHtml::sanitised("), 1);
+    assert_eq!(count("app/src/safe.rs", "Self("), 1);
+    assert_eq!(count("app/src/safe.rs", "pub struct SafeHtml(String);"), 1);
+    sources.retain(|(path, _)| !["app/src/ui/markdown.rs", "app/src/document.rs"].contains(&path.as_str()));
+    let ways = [
+        "inner_html",
+        "innerhtml",
+        "outer_html",
+        "insert_adjacent_html",
+        "srcdoc",
+        "document.write",
+        "contextual_fragment",
+    ];
+    nowhere(&sources, &ways);
+    sources.retain(|(path, _)| path != "app/src/markdown.rs");
+    nowhere(&sources, &["::sanitised("]);
+}
+
+/// What renders markdown is large, and the browser is handed HTML.
+#[test]
+fn the_browser_renders_no_markdown() {
+    let browser = tree("clutch-frontend");
+    for heavy in ["comrak", "ammonia", "html5ever", "image", "syntect"] {
+        assert!(!browser.contains(heavy), "{heavy} is on its way into the WASM");
+    }
+    let server = tree("clutch");
+    assert!(server.contains("comrak") && server.contains("ammonia"));
+}
+
 #[test]
 fn pages_do_not_fetch_what_is_for_programs() {
     let mut sources = product(&["app"]);

@@ -20,6 +20,7 @@ use super::{
     task::{ActivityItem, CommentItem, EdgeItem, RunItem, SignalItem, TaskHead},
     wire::Parts,
 };
+use crate::markdown::render;
 
 /// Longest question on a card, in characters; the panel shows all of it.
 const ASK_ON_CARD: usize = 220;
@@ -167,6 +168,7 @@ fn task_parts(parts: &mut Parts, view: &TaskView, extra: &Extra) {
         number: task.number,
         title: task.title.to_string(),
         description: task.description.as_ref().map(|d| d.as_str().to_owned()),
+        description_html: task.description.as_ref().map(|d| render(d.as_str())),
         status: task.status,
         priority: task.priority,
         role: task.role,
@@ -190,7 +192,7 @@ fn task_parts(parts: &mut Parts, view: &TaskView, extra: &Extra) {
             author: c.author.clone(),
             author_type: c.author_type,
             kind: c.kind,
-            content: c.content.as_str().to_owned(),
+            content: render(c.content.as_str()),
             at: c.created_at,
         };
         put(parts, format!("c:{}", c.id), &item);
@@ -220,9 +222,9 @@ fn signal(signal: &Signal) -> SignalItem {
         agent: signal.agent_id.clone(),
         kind: signal.kind,
         severity: signal.severity,
-        message: signal.message.as_str().to_owned(),
+        message: render(signal.message.as_str()),
         waits: signal.waits(),
-        response: signal.response.as_ref().map(|r| r.as_str().to_owned()),
+        response: signal.response.as_ref().map(|r| render(r.as_str())),
         delivery: signal.delivery,
         delivery_error: signal.delivery_error.clone(),
         at: signal.created_at,
@@ -241,7 +243,7 @@ fn run(run: &Run) -> RunItem {
         started_at: run.started_at.unwrap_or(run.claimed_at),
         ended_at: if run.state == RunState::Ended { run.ended_at } else { None },
         outcome: run.outcome,
-        last_words: run.last_words.clone(),
+        last_words: run.last_words.as_deref().map(render),
     }
 }
 

@@ -12,6 +12,8 @@ use clutch_domain::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::safe::SafeHtml;
+
 /// The task itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TaskHead {
@@ -25,8 +27,10 @@ pub struct TaskHead {
     pub number: u64,
     /// Title.
     pub title: String,
-    /// Markdown as it was typed.
+    /// Markdown as it was typed, for the editor.
     pub description: Option<String>,
+    /// The same, rendered; absent where the page knows it before the server has rendered it.
+    pub description_html: Option<SafeHtml>,
     /// Column.
     pub status: Status,
     /// Priority.
@@ -70,8 +74,8 @@ pub struct CommentItem {
     pub author_type: AuthorType,
     /// What it is for.
     pub kind: CommentType,
-    /// Markdown as it was written.
-    pub content: String,
+    /// What was written, rendered.
+    pub content: SafeHtml,
     /// When.
     pub at: Millis,
 }
@@ -87,12 +91,12 @@ pub struct SignalItem {
     pub kind: SignalKind,
     /// Severity.
     pub severity: SignalSeverity,
-    /// Words.
-    pub message: String,
+    /// The words, rendered.
+    pub message: SafeHtml,
     /// It waits for an answer.
     pub waits: bool,
-    /// The answer.
-    pub response: Option<String>,
+    /// The answer, rendered.
+    pub response: Option<SafeHtml>,
     /// The answer's way to the agent.
     pub delivery: Option<Delivery>,
     /// Why the delivery failed.
@@ -124,8 +128,8 @@ pub struct RunItem {
     pub ended_at: Option<Millis>,
     /// How it ended.
     pub outcome: Option<Outcome>,
-    /// Last words or the reason.
-    pub last_words: Option<String>,
+    /// Last words or the reason, rendered.
+    pub last_words: Option<SafeHtml>,
 }
 
 /// A line of the log, in words.

@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use super::state::TaskState;
 use crate::{
     model::task::{ActivityItem, RunItem},
-    ui::{Ago, Avatar, Erase, duration, dynamic, use_clock},
+    ui::{Ago, Avatar, Erase, Markdown, duration, dynamic, use_clock},
 };
 
 /// The runs, newest first.
@@ -40,7 +40,7 @@ fn run(run: RunItem) -> AnyView {
                 <span class="grow"></span>
                 <span class=format!("state {class}")>{word}</span><span class="mut">{dynamic(span)}</span>
             </p>
-            {run.last_words.map(|words| view! { <div class="prose last">{words}</div> })}
+            {run.last_words.map(|html| view! { <div class="last"><Markdown html /></div> })}
             <p class="mono mut cut" title=run.session_key.clone()>{run.session_key.clone()}</p>
         </li>
     }

@@ -11,7 +11,7 @@ use crate::{
     api::{AddComment, AnswerSignal, add_comment, answer_signal},
     model::task::{CommentItem, SignalItem},
     pages::{FormError, FormText, board::send_on_ctrl_enter},
-    ui::{Act, Ago, Drafts, Erase, Icon, dynamic},
+    ui::{Act, Ago, Drafts, Erase, Icon, Markdown, dynamic},
 };
 
 /// Questions that wait, each with the form of its answer.
@@ -40,7 +40,7 @@ fn Question(signal: SignalItem, act: Act) -> impl IntoView {
     view! {
         <section class="question" aria-label="The agent asks you">
             <p class="ask"><b>{signal.kind.label()}" from "{signal.agent}</b>" · "<Ago at=signal.at long=true /></p>
-            <div class="prose">{signal.message}</div>
+            <Markdown html=signal.message />
             <form method="post" action=AnswerSignal::url() node_ref=form on:submit=send on:keydown=send_on_ctrl_enter>
                 <FormError path=AnswerSignal::PATH />
                 <input type="hidden" name="signal" value=id.to_string() />
@@ -107,7 +107,7 @@ fn comment(c: &CommentItem) -> AnyView {
     view! {
         <article class=format!("msg {class}")>
             <p class="by"><span class="face" aria-hidden="true">{initial(&who)}</span><b>{who}</b>{mark}<Ago at=c.at long=true /></p>
-            <div class="prose">{c.content.clone()}</div>
+            <Markdown html=c.content.clone() />
         </article>
     }
     .erase()
@@ -122,17 +122,15 @@ fn signal(s: &SignalItem) -> AnyView {
         let class = if delivery == Delivery::Failed { "way bad" } else { "way" };
         view! { <small class=class>{text}</small> }
     });
-    let answer = s
-        .response
-        .clone()
-        .map(|text| view! { <div class="answer"><Icon name="reply" /><div class="prose">{text}</div></div> });
+    let answer =
+        s.response.clone().map(|html| view! { <div class="answer"><Icon name="reply" /><Markdown html /></div> });
     view! {
         <article class="msg agent">
             <p class="by">
                 <span class="face" aria-hidden="true">{initial(&s.agent)}</span><b>{s.agent.clone()}</b>
                 <span class="chip">{s.kind.label()}</span><Ago at=s.at long=true />
             </p>
-            <div class="prose">{s.message.clone()}</div>
+            <Markdown html=s.message.clone() />
             {answer}{way}
         </article>
     }

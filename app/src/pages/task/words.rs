@@ -6,7 +6,7 @@ use super::state::TaskState;
 use crate::{
     api::{Field, edit_task},
     pages::FormText,
-    ui::{Act, Drafts, Erase, Icon, dynamic},
+    ui::{Act, Drafts, Erase, Icon, Markdown, dynamic},
 };
 
 /// The title.
@@ -37,10 +37,13 @@ pub fn DescriptionEdit(state: TaskState, act: Act) -> impl IntoView {
             {dynamic(move || if editing.get() {
                 view! { <Edit state act field=Field::Description editing /> }.erase()
             } else {
-                match task.with(|t| t.description.clone()) {
-                    Some(text) => view! {
+                match task.with(|t| t.description.clone().map(|text| (text, t.description_html.clone()))) {
+                    Some((text, html)) => view! {
                         <div class="words">
-                            <div class="prose">{text}</div>
+                            {match html {
+                                Some(html) => view! { <Markdown html /> }.erase(),
+                                None => view! { <div class="prose">{text}</div> }.erase(),
+                            }}
                             <button type="button" class="icon-btn js-only" aria-label="Edit the description" on:click=move |_| editing.set(true)><Icon name="edit" /></button>
                         </div>
                     }.erase(),
@@ -82,9 +85,15 @@ fn Edit(state: TaskState, act: Act, field: Field, editing: RwSignal<bool>) -> im
         act.run(edit_task(id, field, value.clone()), move |answer| {
             if answer.is_ok() {
                 drafts.sent();
-                // Shown at once; the live feed says the same a moment later.
+                // Shown at once; the live feed says the same a moment later, and what it looks like rendered.
                 state.task.try_update(|t| {
-                    if line { t.title = value } else { t.description = Some(value).filter(|v| !v.is_empty()) }
+                    let value = value.trim();
+                    if line {
+                        t.title = value.to_owned();
+                    } else if t.description.as_deref().unwrap_or_default() != value {
+                        t.description = Some(value.to_owned()).filter(|v| !v.is_empty());
+                        t.description_html = None;
+                    }
                 });
                 editing.try_set(false);
             }

@@ -1,0 +1,15 @@
+//! Words with their markdown shown.
+
+use leptos::prelude::*;
+
+use super::Erase;
+use crate::safe::SafeHtml;
+
+/// Rendered markdown. The only component that sets inner HTML, and it takes nothing but [`SafeHtml`].
+#[component]
+pub fn Markdown(
+    /// What the server rendered.
+    html: SafeHtml,
+) -> impl IntoView {
+    view! { <div class="prose md" inner_html=html.into_string()></div> }.erase()
+}
