@@ -41,6 +41,7 @@ use crate::{
     session::{self, Sessions},
     settings::{Engine, Settings},
     state::AppState,
+    uploads::{self, Uploads},
     webhooks, worker,
 };
 
@@ -118,6 +119,7 @@ pub async fn house(settings: &Settings, address: SocketAddr, stop: watch::Receiv
         gateway,
         lines,
         sessions,
+        uploads: Uploads::open(&settings.data_dir, settings.upload_quota_mb),
         stop,
         settings: SiteSettings {
             store: store.describe(),
@@ -140,6 +142,7 @@ pub(crate) struct Picked {
     pub gateway: Arc<OpenClaw>,
     pub lines: Arc<Lines>,
     pub sessions: Sessions,
+    pub uploads: Uploads,
     pub stop: watch::Receiver<bool>,
     pub settings: SiteSettings,
     pub leptos: LeptosOptions,
@@ -147,7 +150,7 @@ pub(crate) struct Picked {
 
 /// What handlers share. Must run within tokio: live queries are its tasks.
 pub(crate) fn share(picked: Picked) -> AppState {
-    let Picked { office, gateway, lines, sessions, stop, settings, leptos } = picked;
+    let Picked { office, gateway, lines, sessions, uploads, stop, settings, leptos } = picked;
     let store = office.store().clone();
     let watched = Arc::new(WithNeighbours(store.clone()));
     let hub = Hub::new(watched, Arc::new(AppPages { store }), Arc::new(|task| drop(tokio::spawn(task))));
@@ -159,6 +162,7 @@ pub(crate) fn share(picked: Picked) -> AppState {
         lines,
         ephemeral: Arc::new(Ephemeral::default()),
         sessions: Arc::new(sessions),
+        uploads: Arc::new(uploads),
         site,
         tabs: Arc::default(),
         stop,
@@ -182,6 +186,7 @@ pub(crate) fn router(state: AppState, door: Door) -> Router {
         .leptos_routes_with_context(&state, pages, context, move || shell(options.clone()))
         .merge(rest::routes())
         .merge(webhooks::routes())
+        .merge(uploads::routes())
         .route("/live", get(live::upgrade))
         .route("/health", get(health))
         .method_not_allowed_fallback(rest::wrong_method)

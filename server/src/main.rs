@@ -17,6 +17,7 @@ mod settings;
 mod state;
 #[cfg(test)]
 mod tests;
+mod uploads;
 mod webhooks;
 mod worker;
 

@@ -52,6 +52,7 @@ pub const SETTINGS: &[Setting] = &[
     row("HOST", "Place", "The same, if it is an IP address"),
     row("CLUTCH_DATA_DIR", "Place", "Data folder; $XDG_DATA_HOME/openclutch"),
     row("CLUTCH_LOG_DIR", "Place", "Log folder; logs in the data folder"),
+    row("CLUTCH_UPLOAD_QUOTA_MB", "Place", "Most megabytes of uploaded pictures; 2048"),
     row("CONVEX_URL", "Store", "Convex deployment that keeps the data; without it SQLite in the data folder"),
     row("CONVEX_SELF_HOSTED_URL", "Store", "The same, self-hosted"),
     row("NEXT_PUBLIC_CONVEX_URL", "Store", "Alias of CONVEX_URL"),
@@ -113,6 +114,8 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// Log folder.
     pub log_dir: PathBuf,
+    /// Most megabytes of uploaded pictures.
+    pub upload_quota_mb: u64,
     /// Where data is kept.
     pub engine: Engine,
     /// Gateway.
@@ -233,10 +236,12 @@ impl Settings {
         if source.get("NEXT_PUBLIC_OPENCLAW_TOKEN").is_some() {
             warnings.push("NEXT_PUBLIC_OPENCLAW_TOKEN is never used. It was public to every browser: make a new token and set OPENCLAW_TOKEN.".into());
         }
+        let upload_quota_mb = upload_quota_mb(source, &mut warnings);
         Ok(Self {
             address: SocketAddr::new(host, port),
             log_dir,
             data_dir,
+            upload_quota_mb,
             engine: engine::engine(source)?,
             gateway_url: gateway(source)?,
             gateway_token: source.get("OPENCLAW_TOKEN").map(|t| Secret(t.to_owned())),
@@ -267,6 +272,15 @@ fn gateway(source: &Source) -> Result<String, SettingsError> {
     } else {
         Err(wrong("OPENCLAW_WS_URL", &url, "an address that begins with ws:// or wss://"))
     }
+}
+
+fn upload_quota_mb(source: &Source, warnings: &mut Vec<String>) -> u64 {
+    const DEFAULT: u64 = 2048;
+    let Some(text) = source.get("CLUTCH_UPLOAD_QUOTA_MB") else { return DEFAULT };
+    text.parse().unwrap_or_else(|_| {
+        warnings.push(format!("CLUTCH_UPLOAD_QUOTA_MB is {text:?}, which is not a number: {DEFAULT} is used."));
+        DEFAULT
+    })
 }
 
 fn policy(source: &Source, warnings: &mut Vec<String>) -> Policy {
@@ -328,6 +342,9 @@ mod tests {
             ("HOST", "mybox", |s| s.address.ip().to_string() == "127.0.0.1"),
             ("CLUTCH_DATA_DIR", "/d", |s| s.data_dir == Path::new("/d")),
             ("CLUTCH_LOG_DIR", "/l", |s| s.log_dir == Path::new("/l")),
+            ("CLUTCH_UPLOAD_QUOTA_MB", "7", |s| s.upload_quota_mb == 7),
+            ("CLUTCH_UPLOAD_QUOTA_MB", "0", |s| s.upload_quota_mb == 0),
+            ("CLUTCH_UPLOAD_QUOTA_MB", "lots", |s| s.upload_quota_mb == 2048 && s.warnings.len() == 1),
             ("OPENCLAW_WS_URL", "wss://g", |s| s.gateway_url == "wss://g"),
             ("OPENCLAW_HOST", "g", |s| s.gateway_url == "ws://g:18789"),
             ("OPENCLAW_PORT", "1", |s| s.gateway_url == "ws://127.0.0.1:1"),

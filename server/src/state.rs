@@ -9,7 +9,7 @@ use clutch_orchestrator::{live::Hub, office::Office};
 use leptos::config::LeptosOptions;
 use tokio::sync::watch;
 
-use crate::{ephemeral::Ephemeral, lines::Lines, live::Tabs, session::Sessions};
+use crate::{ephemeral::Ephemeral, lines::Lines, live::Tabs, session::Sessions, uploads::Uploads};
 
 /// Shared state of the web server.
 #[derive(Clone, FromRef)]
@@ -26,6 +26,8 @@ pub struct AppState {
     pub ephemeral: Arc<Ephemeral>,
     /// Browser sessions.
     pub sessions: Arc<Sessions>,
+    /// Pictures that were sent.
+    pub uploads: Arc<Uploads>,
     /// What pages may know.
     pub site: Site,
     /// Tabs that are connected.

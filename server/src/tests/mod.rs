@@ -14,6 +14,7 @@ mod projects;
 mod signals;
 mod tab;
 mod tasks;
+mod uploads;
 
 use std::{
     net::SocketAddr,
@@ -60,6 +61,7 @@ use crate::{
     lines::Lines,
     session::Sessions,
     state::AppState,
+    uploads::Uploads,
 };
 
 /// The address under which the house says it listens.
@@ -173,6 +175,7 @@ impl House {
             gateway,
             lines: Arc::new(Lines::default()),
             sessions: Sessions::open(dir.path()).unwrap(),
+            uploads: Uploads::open(dir.path(), 64),
             stop: stopping,
             settings: SiteSettings { gateway_url: "ws://127.0.0.1:1".into(), ..SiteSettings::default() },
             leptos: LeptosOptions::builder()
