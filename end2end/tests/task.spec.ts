@@ -198,6 +198,53 @@ test("comments are seen in two windows as they come", async ({ alone, visitor })
   expect(comments.map((comment) => comment.author_type)).toEqual(["human", "human"]);
 });
 
+test("markdown shows what it means, and nothing in it runs", async ({ alone, visitor }) => {
+  const { tasks: [task], address } = await withTasks(alone, ["Written by an agent"]);
+  const words = [
+    "## Task Completed", "", "Ran `make test`, **all** green:", "", "- [x] feeder", "- [ ] lamp", "",
+    "| bird | seen |", "|---|--:|", `| wren | ${"often ".repeat(60)} |`, "",
+    "```sh", `echo ${"very ".repeat(60)}long`, "```", "",
+    "<img src=x onerror=\"document.title='broken'\"><script>document.title='broken'</script>", "",
+    "[bad](javascript:document.title='broken') [good](https://example.org/a) ![far](https://example.org/cat.png)",
+  ].join("\n");
+  await alone.call("PATCH", `/tasks/${task.id}`, { description: words });
+  await alone.call("POST", `/tasks/${task.id}/comments`, { content: words, author: "ada", author_type: "agent" });
+  const me = await visitor();
+  await me.open(`${address}?task=T-${task.number}`);
+  const description = panel(me.page).getByRole("region", { name: "Description" });
+  for (const part of [description, panel(me.page).getByRole("article")]) {
+    await expect(part.getByRole("heading", { name: "Task Completed" })).toBeVisible();
+    await expect(part.locator("p > code")).toHaveText("make test");
+    await expect(part.getByRole("checkbox").first()).toBeChecked();
+    await expect(part.getByRole("checkbox").first()).toBeDisabled();
+    await expect(part.getByRole("checkbox").last()).not.toBeChecked();
+    await expect(part.getByRole("cell", { name: "wren" })).toBeVisible();
+    await expect(part).toContainText("<script>document.title='broken'</script>");
+    await expect(part.locator("script, img")).toHaveCount(0);
+    await expect(part.getByRole("link", { name: "bad" })).toHaveCount(0);
+    await expect(part.getByRole("link", { name: "far" })).toHaveAttribute("href", "https://example.org/cat.png");
+    const good = part.getByRole("link", { name: "good" });
+    await expect(good).toHaveAttribute("target", "_blank");
+    await expect(good).toHaveAttribute("rel", "noopener noreferrer nofollow");
+    // Code scrolls inside itself; the panel is not pushed wider.
+    expect(await part.locator("pre").evaluate((pre) => pre.scrollWidth > pre.clientWidth)).toBe(true);
+  }
+  expect(await panel(me.page).locator(".body").evaluate((body) => body.scrollWidth <= body.clientWidth)).toBe(true);
+  expect(await me.page.title()).not.toBe("broken");
+  await me.accessible();
+  await me.page.emulateMedia({ colorScheme: "dark" });
+  await me.accessible();
+
+  // The editor has the words as they were typed; what is saved is shown rendered.
+  await panel(me.page).getByRole("button", { name: "Edit the description" }).click();
+  const editor = panel(me.page).getByRole("textbox", { name: "Description" });
+  await expect(editor).toHaveValue(words);
+  await editor.fill("Now *shorter*.");
+  await editor.press("Control+Enter");
+  await expect(description.locator("em")).toHaveText("shorter");
+  await expect(description).toContainText("Now shorter.");
+});
+
 test("a ticket is deleted after a question, and other windows see it go", async ({ alone, visitor }) => {
   const { project, tasks: [task], address } = await withTasks(alone, ["Short-lived"]);
   const a = await visitor(), b = await visitor();

@@ -26,7 +26,7 @@ pub struct Uploads {
     dir: PathBuf,
     quota_mb: u64,
     random: SystemRandom,
-    decoders: Semaphore,
+    decoders: Arc<Semaphore>,
     // Counting and writing is one step, so that two uploads do not both take the last place.
     writing: Mutex<()>,
 }
@@ -82,7 +82,7 @@ impl Uploads {
             dir,
             quota_mb,
             random: SystemRandom::new(),
-            decoders: Semaphore::new(DECODERS),
+            decoders: Arc::new(Semaphore::new(DECODERS)),
             writing: Mutex::default(),
         }
     }
@@ -94,9 +94,11 @@ impl Uploads {
 
     /// Cleans a picture and keeps it.
     pub async fn keep(self: Arc<Self>, bytes: Vec<u8>) -> Result<Kept, Unkept> {
-        let _place = self.decoders.acquire().await.map_err(|e| Unkept::Fault(e.to_string()))?;
+        let place = self.decoders.clone().acquire_owned().await.map_err(|e| Unkept::Fault(e.to_string()))?;
         let uploads = self.clone();
         let work = tokio::task::spawn_blocking(move || {
+            // Held here: whoever sent it may be gone before it is decoded.
+            let _place = place;
             let picture = picture::clean(&bytes)?;
             drop(bytes);
             uploads.write(&picture)
