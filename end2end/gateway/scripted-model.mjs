@@ -15,6 +15,7 @@
 import fs from "node:fs";
 import http from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
+import { nextWords, readChat } from "./chat-script.mjs";
 import { chatSentence, nextStep, readSession } from "./script.mjs";
 
 const PACE = Number(process.env.SCRIPT_PACE || 1);
@@ -49,6 +50,11 @@ function decide(body) {
   const work = readSession(messages);
   const users = messages.filter((message) => message.role === "user").length;
   // A gateway also asks for titles and summaries, without tools.
+  const talk = work ? undefined : readChat(messages);
+  if (talk && offered.size && /(^|:)clutch:/.test(session ?? "clutch:")) {
+    const { say = "", call, fail, whole } = nextWords(talk, offered);
+    return { note: { kind: "chat", session, messages: users, asked: talk.asked.slice(0, 200) }, say, call, fail, whole };
+  }
   if (!work || !offered.has("exec")) return { note: { kind: "chat", session, messages: users }, say: chatSentence(users - 1) };
   const { step, name, say, call, fail } = nextStep(work, PACE);
   const note = { kind: "work", session, messages: users, ticket: work.prompt.ticket, attempt: work.prompt.attempt, step, name, prompts: work.prompts, later: work.later };
@@ -61,7 +67,7 @@ function decide(body) {
 }
 
 async function chat(response, body) {
-  const { note, say, call, fail } = decide(body);
+  const { note, say, call, fail, whole } = decide(body);
   if (LOG) fs.appendFileSync(LOG, JSON.stringify({ at: Date.now(), ...note }) + "\n");
   console.log(`${new Date().toISOString()} ${note.ticket?.slice(0, 8) ?? "chat"} ${note.name ?? ""}`);
   let open = true;
@@ -70,7 +76,7 @@ async function chat(response, body) {
   if (fail) return json(response, fail.status, { error: { message: fail.message, type: "invalid_request_error" } });
 
   const id = `chatcmpl-${process.pid}-${++made}`;
-  const words = say.match(/\S+\s*/g) ?? [];
+  const words = whole ? say.match(/[\s\S]{1,65536}/g) : say.match(/\S+\s*/g) ?? [];
   const usage = { prompt_tokens: Math.ceil(JSON.stringify(body.messages ?? []).length / 4), completion_tokens: words.length + (call ? 20 : 0) };
   usage.total_tokens = usage.prompt_tokens + usage.completion_tokens;
   const calls = call ? [{ id: `call_${process.pid}_${made}`, type: "function", function: { name: call.name, arguments: JSON.stringify(call.args) } }] : [];
