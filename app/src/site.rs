@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use clutch_domain::actor::{Actor, OWNER};
-use clutch_orchestrator::{office::Office, runtime::RuntimeState};
+use clutch_orchestrator::{
+    office::Office,
+    runtime::{AgentRuntime, RuntimeState},
+};
 use leptos::prelude::*;
 use tokio::sync::watch;
 
@@ -16,6 +19,8 @@ pub struct Site {
     pub office: Arc<Office>,
     /// The gateway's connection.
     pub runtime: watch::Receiver<RuntimeState>,
+    /// The agents, for stopping one.
+    pub agents: Arc<dyn AgentRuntime>,
     /// What pages say about this installation.
     pub settings: Arc<SiteSettings>,
 }

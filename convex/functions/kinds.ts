@@ -21,7 +21,7 @@ export const FOUND_BY = {
   loop_state: { parent: true, link: false, status: false },
   lease: { parent: false, link: false, status: false },
   chat: { parent: true, link: false, status: false },
-  message: { parent: true, link: false, status: false },
+  message: { parent: true, link: false, status: true },
   unique: { parent: false, link: false, status: false },
   counter: { parent: false, link: false, status: false },
 } as const;

@@ -56,7 +56,7 @@ export default defineSchema({
   loop_state: child(),
   lease: plain(),
   chat: child(),
-  message: child(),
+  message: staged(),
   /** `target` is the document that has the name, so that a range finds it without reading the inside. */
   unique: defineTable({ ...fields, target: key }).index("by_doc", ["id"]).index("by_scope_at", ["scope", "at", "id"]),
   counter: plain(),

@@ -11,7 +11,7 @@ import { Hopeless, until } from "./until.ts";
 const PACE = "0.2";
 
 /** A line of the model's log; gateway/scripted-model.mjs says what the fields mean. */
-export interface Asked { at: number; kind: string; ticket?: string; attempt?: number; step?: number; name?: string; later?: number; session?: string }
+export interface Asked { at: number; kind: string; ticket?: string; attempt?: number; step?: number; name?: string; later?: number; session?: string; asked?: string }
 
 /** A gateway on a folder of its own. It keeps port and state over restarts. */
 export class Gateway {
@@ -70,12 +70,20 @@ export class Gateway {
     await this.child?.stop();
   }
 
-  /** What the model was asked, oldest first. */
+  /** What the model was asked about a ticket, oldest first. */
   asked(ticket: string): Asked[] {
+    return this.log().filter((line) => line.kind === "work" && line.ticket === ticket);
+  }
+
+  /** How often the model was asked with these words in a chat. */
+  spoken(words: string): number {
+    return this.log().filter((line) => line.kind === "chat" && line.asked === words).length;
+  }
+
+  private log(): Asked[] {
     const log = path.join(this.logs, "model.jsonl");
     if (!fs.existsSync(log)) return [];
-    const lines = fs.readFileSync(log, "utf8").split("\n").filter(Boolean).map((line) => JSON.parse(line) as Asked);
-    return lines.filter((line) => line.kind === "work" && line.ticket === ticket);
+    return fs.readFileSync(log, "utf8").split("\n").filter(Boolean).map((line) => JSON.parse(line) as Asked);
   }
 
   /** How often each attempt of a ticket was sent to an agent: its first step before any later message. */

@@ -63,3 +63,20 @@ test("a finger moves a card by its menu", async ({ alone, visitor }) => {
   await page.getByRole("menuitem", { name: "Blocked" }).tap();
   await expect(cardIn(page, "Blocked", "Tap me")).toBeAttached();
 });
+
+test("a chat fits: the list first, then the chat, and back", async ({ alone, visitor }) => {
+  const project = await freshProject(alone, "Talk");
+  const { chats } = await alone.call<{ chats: { id: string }[] }>("GET", `/chats?projectId=${project.id}`);
+  await alone.call("POST", `/chats/${chats[0]!.id}/messages`, { author: "ada", content: "A table:\n\n| a | b |\n|---|---|\n| averylongwordwithoutanyspaceinitsothatitmustscroll | averylongwordwithoutanyspaceinitsothatitmustscroll |\n\n```\nand a line of code that is much longer than the screen of a phone is wide\n```" });
+  const me = await visitor(PHONE);
+  const page = await me.open(`${alone.url}/projects/${project.slug}/chat`);
+  const fits = async () => expect(await page.evaluate(() => ({ content: document.documentElement.scrollWidth, window: innerWidth }))).toEqual({ content: 390, window: 390 });
+  await fits();
+  await page.getByRole("navigation", { name: "Chats" }).getByRole("link", { name: /General/ }).click();
+  await expect(page.getByRole("textbox", { name: "Message", exact: true })).toBeInViewport({ ratio: 1 });
+  await expect(page.getByRole("log", { name: "Messages" }).getByRole("table")).toBeVisible();
+  await fits();
+  await me.accessible();
+  await page.getByRole("link", { name: "All chats" }).click();
+  await expect(page.getByRole("navigation", { name: "Chats" }).getByRole("link", { name: /General/ })).toBeInViewport();
+});

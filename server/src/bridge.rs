@@ -7,7 +7,7 @@ use clutch_domain::{
     command::{Command, NewMessage},
     id::ChatId,
     refusal::Refusal,
-    text::Body,
+    text::{BODY_MAX, Body},
 };
 use clutch_orchestrator::{
     office::{Error, Office},
@@ -19,12 +19,17 @@ use tokio::sync::broadcast::error::RecvError;
 /// Words that an agent says when it has nothing to say (facts §4.2).
 const SILENT_WORDS: [&str; 2] = ["NO_REPLY", "HEARTBEAT_OK"];
 
+/// Words of this length, in bytes, may have been cut by the gateway.
+const MAYBE_CUT: usize = 4_000;
+/// What stands at the end of an answer that is longer than a message may be.
+const CUT: &str = "\n\n_The rest is cut: a message has at most a megabyte. The agent's session has all of it._";
+
 /// Listens to the gateway for ever.
 pub async fn follow(office: Arc<Office>, runtime: Arc<dyn AgentRuntime>) {
     let mut events = runtime.events();
     loop {
         match events.recv().await {
-            Ok(event) => bring(&office, &event).await,
+            Ok(event) => bring(&office, runtime.as_ref(), &event).await,
             Err(RecvError::Lagged(missed)) => {
                 tracing::warn!(missed, "the bridge missed events; answers among them are not brought")
             }
@@ -40,33 +45,72 @@ pub fn chat_of(session: &str) -> Option<ChatId> {
     chat.parse().ok()
 }
 
-async fn bring(office: &Office, event: &RunEvent) {
+async fn bring(office: &Office, runtime: &dyn AgentRuntime, event: &RunEvent) {
     let RunSign::Ended(end) = &event.what else { return };
     let Some(chat) = chat_of(&event.session) else { return };
-    let words = end.last_words.trim();
-    if end.how != RunEndKind::Finished || SILENT_WORDS.contains(&words) {
+    if end.how != RunEndKind::Finished {
         return;
     }
-    let Ok(Some(content)) = Body::parse(words) else { return };
+    let words = whole(runtime, &event.session, &event.run_id, &end.last_words).await;
+    if let Err(error) = keep(office, chat, &event.session, &event.run_id, &words).await {
+        tracing::error!(%chat, run = %event.run_id, %error, "an answer could not be kept");
+    }
+}
+
+/// The words of a run's end, whole: the gateway's events cut long ones and leave out some.
+pub async fn whole(runtime: &dyn AgentRuntime, session: &str, run: &str, words: &str) -> String {
+    let words = words.trim();
+    if !words.is_empty() && words.len() < MAYBE_CUT {
+        return words.to_owned();
+    }
+    match runtime.answer(session, run).await {
+        Ok(Some(found)) if found.trim().len() >= words.len() => found.trim().to_owned(),
+        Ok(_) => words.to_owned(),
+        Err(error) => {
+            tracing::warn!(session, run, %error, "an answer may be cut: the session could not be read");
+            words.to_owned()
+        }
+    }
+}
+
+/// Makes an agent's words a message of a chat, once per run. Words that mean silence are none.
+pub async fn keep(office: &Office, chat: ChatId, session: &str, run: &str, words: &str) -> Result<(), Error> {
+    let mut words = words.trim();
+    let short;
+    if words.len() > BODY_MAX {
+        short = format!("{}{CUT}", &words[..words.floor_char_boundary(BODY_MAX - CUT.len())]);
+        words = &short;
+    }
+    if SILENT_WORDS.contains(&words) {
+        return Ok(());
+    }
+    let Some(content) = Body::parse(words)? else { return Ok(()) };
     let message = NewMessage {
         chat,
         author: COORDINATOR.to_owned(),
         content,
-        run_id: Some(event.run_id.clone()),
-        session_key: Some(event.session.clone()),
+        run_id: Some(run.to_owned()),
+        session_key: Some(session.to_owned()),
         is_automated: false,
         delivery_status: None,
         retry_count: None,
         cooldown_until: None,
         failure_reason: None,
+        send: false,
     };
     let who = Actor::Agent { name: COORDINATOR.to_owned() };
-    let key = IdempotencyKey(format!("answer:{}", event.run_id));
+    let key = IdempotencyKey(format!("answer:{run}"));
     match office.run_as(&who, &Command::PostMessage(message), &key).await {
-        Ok(_) => tracing::info!(%chat, run = %event.run_id, "brought an answer"),
-        Err(Error::Refused(Refusal::MessageExists)) => {}
-        Err(Error::Refused(refusal)) => tracing::info!(%chat, run = %event.run_id, %refusal, "an answer was not kept"),
-        Err(error) => tracing::error!(%chat, run = %event.run_id, %error, "an answer could not be kept"),
+        Ok(_) => {
+            tracing::info!(%chat, run, "brought an answer");
+            Ok(())
+        }
+        Err(Error::Refused(Refusal::MessageExists)) => Ok(()),
+        Err(Error::Refused(refusal)) => {
+            tracing::info!(%chat, run, %refusal, "an answer was not kept");
+            Ok(())
+        }
+        Err(error) => Err(error),
     }
 }
 

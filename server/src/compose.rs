@@ -32,6 +32,7 @@ use uuid::Uuid;
 
 use crate::{
     assets, bridge,
+    courier::Courier,
     door::{self, Door},
     ephemeral::Ephemeral,
     lines::Lines,
@@ -41,6 +42,7 @@ use crate::{
     session::{self, Sessions},
     settings::{Engine, Settings},
     state::AppState,
+    streams::Streams,
     uploads::{self, Uploads},
     webhooks, worker,
 };
@@ -104,7 +106,10 @@ pub async fn house(settings: &Settings, address: SocketAddr, stop: watch::Receiv
     let runtime: Arc<dyn AgentRuntime> = gateway.clone();
     let lines = Arc::new(Lines::default());
     tokio::spawn(lines.clone().follow(office.clone(), runtime.clone()));
+    let streams = Arc::new(Streams::default());
+    tokio::spawn(streams.clone().follow(runtime.clone()));
     tokio::spawn(bridge::follow(office.clone(), runtime.clone()));
+    tokio::spawn(Arc::new(Courier { office: office.clone(), runtime: runtime.clone() }).run());
     let public_url = settings.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
     worker::start(Parts {
         office: office.clone(),
@@ -118,6 +123,7 @@ pub async fn house(settings: &Settings, address: SocketAddr, stop: watch::Receiv
         office,
         gateway,
         lines,
+        streams,
         sessions,
         uploads: Uploads::open(&settings.data_dir, settings.upload_quota_mb),
         stop,
@@ -141,6 +147,7 @@ pub(crate) struct Picked {
     pub office: Arc<Office>,
     pub gateway: Arc<OpenClaw>,
     pub lines: Arc<Lines>,
+    pub streams: Arc<Streams>,
     pub sessions: Sessions,
     pub uploads: Uploads,
     pub stop: watch::Receiver<bool>,
@@ -150,16 +157,22 @@ pub(crate) struct Picked {
 
 /// What handlers share. Must run within tokio: live queries are its tasks.
 pub(crate) fn share(picked: Picked) -> AppState {
-    let Picked { office, gateway, lines, sessions, uploads, stop, settings, leptos } = picked;
+    let Picked { office, gateway, lines, streams, sessions, uploads, stop, settings, leptos } = picked;
     let store = office.store().clone();
     let watched = Arc::new(WithNeighbours(store.clone()));
     let hub = Hub::new(watched, Arc::new(AppPages { store }), Arc::new(|task| drop(tokio::spawn(task))));
-    let site = Site { office: office.clone(), runtime: gateway.state(), settings: Arc::new(settings) };
+    let site = Site {
+        office: office.clone(),
+        runtime: gateway.state(),
+        agents: gateway.clone(),
+        settings: Arc::new(settings),
+    };
     AppState {
         office,
         hub,
         gateway,
         lines,
+        streams,
         ephemeral: Arc::new(Ephemeral::default()),
         sessions: Arc::new(sessions),
         uploads: Arc::new(uploads),

@@ -5,7 +5,7 @@
 //! skips states by itself and never holds anybody up.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
     time::Duration,
 };
@@ -18,11 +18,12 @@ use axum::{
     response::Response,
 };
 use clutch_app::model::{
+    chat::StreamView,
     gateway_model,
     wire::{Down, Up},
 };
 use clutch_domain::{
-    id::{ProjectId, TaskId},
+    id::{ChatId, ProjectId, TaskId},
     query::Query,
 };
 use clutch_orchestrator::live::{Topic, Update};
@@ -47,6 +48,8 @@ const SILENCE_MAX: Duration = Duration::from_secs(60);
 const FAREWELL_MAX: Duration = Duration::from_secs(1);
 /// Longest reason of a close, in bytes.
 const REASON_MAX: usize = 120;
+/// What an agent says in a chat is sent at most this often.
+const STREAM_EVERY: Duration = Duration::from_millis(60);
 /// Lines of agents are sent at most this often.
 const LINES_EVERY: Duration = Duration::from_millis(200);
 
@@ -116,7 +119,12 @@ async fn serve(socket: WebSocket, state: AppState) {
     let mut ping = interval(PING_EVERY);
     let mut calm = interval(LINES_EVERY);
     calm.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut stream_calm = interval(STREAM_EVERY);
+    stream_calm.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut lines_due = true;
+    let mut streams = state.streams.subscribe();
+    let mut streams_due = true;
+    let mut streamed: HashMap<ChatId, Arc<StreamView>> = HashMap::new();
     let mut heard = tokio::time::Instant::now();
     let mut stop = state.stop.clone();
     let ended = loop {
@@ -138,7 +146,7 @@ async fn serve(socket: WebSocket, state: AppState) {
                             // Listen first, read second; a number opened anew lets its old topic go.
                             wakes.insert(sub, WatchStream::from_changes(topic.subscribe()));
                             subs.insert(sub, Sub { topic, query, sent: version, away: false, waits: true });
-                            lines_due = true;
+                            (lines_due, streams_due) = (true, true);
                             push(&mut out, sub, &mut subs).await
                         }
                         Ok(Up::Close { sub }) => {
@@ -163,6 +171,12 @@ async fn serve(socket: WebSocket, state: AppState) {
                 lines_due = false;
                 lines.mark_unchanged();
                 send_lines(&mut out, &state, &subs, &mut shown).await
+            }
+            Ok(()) = streams.changed(), if !streams_due => { streams_due = true; Ok(()) }
+            _ = stream_calm.tick(), if streams_due => {
+                streams_due = false;
+                streams.mark_unchanged();
+                send_streams(&mut out, &state, &subs, &mut streamed).await
             }
             _ = ping.tick() => {
                 if heard.elapsed() > SILENCE_MAX { break None; }
@@ -229,6 +243,40 @@ async fn push(out: &mut Out, sub: u32, subs: &mut HashMap<u32, Sub>) -> Sent {
     }
 }
 
+/// Sends what is being said in the open chats, where it changed.
+async fn send_streams(
+    out: &mut Out,
+    state: &AppState,
+    subs: &HashMap<u32, Sub>,
+    streamed: &mut HashMap<ChatId, Arc<StreamView>>,
+) -> Sent {
+    let open: BTreeSet<ChatId> = subs
+        .values()
+        .filter_map(|s| match s.query {
+            Query::Chat { chat } => Some(chat),
+            _ => None,
+        })
+        .collect();
+    streamed.retain(|chat, _| open.contains(chat));
+    for chat in open {
+        let now = state.streams.of(chat);
+        let same = match (&now, streamed.get(&chat)) {
+            (None, None) => true,
+            (Some(now), Some(before)) => Arc::ptr_eq(now, before),
+            _ => false,
+        };
+        if same {
+            continue;
+        }
+        match &now {
+            Some(view) => drop(streamed.insert(chat, view.clone())),
+            None => drop(streamed.remove(&chat)),
+        }
+        send(out, &Down::Stream { chat, stream: now.map(|view| StreamView::clone(&view)) }).await?;
+    }
+    Ok(())
+}
+
 /// Sends the lines of the open boards' projects that changed.
 async fn send_lines(
     out: &mut Out,
@@ -240,7 +288,7 @@ async fn send_lines(
         .values()
         .filter_map(|s| match s.query {
             Query::Board { project } | Query::Task { project, .. } => Some(project),
-            Query::Home => None,
+            Query::Home | Query::Chats { .. } | Query::Chat { .. } => None,
         })
         .collect();
     projects.sort();

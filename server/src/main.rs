@@ -3,7 +3,9 @@
 mod assets;
 mod bridge;
 mod compose;
+mod context;
 mod convex;
+mod courier;
 mod door;
 mod ephemeral;
 mod lines;
@@ -15,6 +17,7 @@ mod serve;
 mod session;
 mod settings;
 mod state;
+mod streams;
 #[cfg(test)]
 mod tests;
 mod uploads;

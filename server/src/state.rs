@@ -9,7 +9,7 @@ use clutch_orchestrator::{live::Hub, office::Office};
 use leptos::config::LeptosOptions;
 use tokio::sync::watch;
 
-use crate::{ephemeral::Ephemeral, lines::Lines, live::Tabs, session::Sessions, uploads::Uploads};
+use crate::{ephemeral::Ephemeral, lines::Lines, live::Tabs, session::Sessions, streams::Streams, uploads::Uploads};
 
 /// Shared state of the web server.
 #[derive(Clone, FromRef)]
@@ -22,6 +22,8 @@ pub struct AppState {
     pub gateway: Arc<OpenClaw>,
     /// What agents do right now.
     pub lines: Arc<Lines>,
+    /// What agents say right now.
+    pub streams: Arc<Streams>,
     /// Who is typing.
     pub ephemeral: Arc<Ephemeral>,
     /// Browser sessions.

@@ -5,6 +5,8 @@
 // The macro makes a struct of each function's arguments; their names say what they are.
 #[allow(missing_docs)]
 mod boards;
+#[allow(missing_docs)]
+mod chats;
 mod home;
 #[allow(missing_docs)]
 #[expect(clippy::too_many_arguments, reason = "one for each field of a form")]
@@ -13,6 +15,7 @@ mod projects;
 mod tasks;
 
 pub use boards::*;
+pub use chats::*;
 pub use home::*;
 pub use projects::*;
 pub use tasks::*;

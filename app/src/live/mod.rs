@@ -6,11 +6,14 @@ mod socket;
 
 use std::{collections::BTreeMap, rc::Rc};
 
-use clutch_domain::{id::TaskId, query::Query};
+use clutch_domain::{
+    id::{ChatId, TaskId},
+    query::Query,
+};
 use leptos::prelude::*;
 use serde::de::DeserializeOwned;
 
-use crate::model::{home::Gateway, wire::Loaded};
+use crate::model::{chat::StreamView, home::Gateway, wire::Loaded};
 
 /// How the feed stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +46,7 @@ pub struct Live {
     /// The gateway's state.
     pub gateway: RwSignal<Option<Gateway>>,
     lines: StoredValue<BTreeMap<TaskId, ArcRwSignal<Option<String>>>>,
+    streams: StoredValue<BTreeMap<ChatId, ArcRwSignal<Option<StreamView>>>>,
 }
 
 impl Live {
@@ -53,6 +57,7 @@ impl Live {
             feed: RwSignal::new(Feed::Starting),
             gateway: RwSignal::new(None),
             lines: StoredValue::new(BTreeMap::new()),
+            streams: StoredValue::new(BTreeMap::new()),
         }
     }
 
@@ -60,6 +65,12 @@ impl Live {
     #[must_use]
     pub fn line(&self, task: TaskId) -> ArcRwSignal<Option<String>> {
         self.lines.try_update_value(|lines| lines.entry(task).or_default().clone()).unwrap_or_default()
+    }
+
+    /// What the agent says right now in a chat.
+    #[must_use]
+    pub fn stream(&self, chat: ChatId) -> ArcRwSignal<Option<StreamView>> {
+        self.streams.try_update_value(|streams| streams.entry(chat).or_default().clone()).unwrap_or_default()
     }
 
     /// Keeps a page true until the present owner goes. The page holds `version` already.

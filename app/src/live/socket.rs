@@ -167,6 +167,11 @@ fn take(frame: Frame) {
     match frame.t.as_str() {
         "gateway" => live.gateway.set(frame.gateway),
         "lines" => frame.lines.into_iter().for_each(|(task, line)| live.line(task).set(line)),
+        "stream" => {
+            if let Some(chat) = frame.chat {
+                live.stream(chat).set(frame.stream);
+            }
+        }
         "away" => feed(Feed::Lost(frame.why)),
         "snapshot" | "delta" | "current" => {
             feed(Feed::Live);

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use clutch_domain::{
     activity::Activity,
     actor::{Actor, OWNER},
+    chat::{Message, Step},
     id::{DependencyId, TaskId},
-    query::{Board, Home, Query, Snapshot, TaskView},
+    query::{Board, ChatView, Chats, Home, Query, Snapshot, TaskView},
     run::{Run, RunState},
     talk::Signal,
     task::{Status, Task},
@@ -16,6 +17,7 @@ use serde::Serialize;
 
 use super::{
     board::{Ask, BoardHead, Card, CardAgent},
+    chat::{ChatHead, ChatRow, ChatsHead, MessageItem},
     home::{HomeHead, ProjectRow},
     task::{ActivityItem, CommentItem, EdgeItem, RunItem, SignalItem, TaskHead},
     wire::Parts,
@@ -24,6 +26,9 @@ use crate::markdown::render;
 
 /// Longest question on a card, in characters; the panel shows all of it.
 const ASK_ON_CARD: usize = 220;
+
+/// Longest last words in the list of chats, in characters.
+const CHAT_WORDS: usize = 90;
 
 /// What a page shows that its query does not hold.
 #[derive(Clone, Debug, Default)]
@@ -51,6 +56,8 @@ pub fn parts(_query: &Query, snapshot: &Snapshot, extra: &Extra) -> Parts {
         Snapshot::Home(home) => home_parts(&mut parts, home),
         Snapshot::Board(board) => board_parts(&mut parts, board),
         Snapshot::Task(view) => task_parts(&mut parts, view, extra),
+        Snapshot::Chats(chats) => chats_parts(&mut parts, chats),
+        Snapshot::Chat(view) => chat_parts(&mut parts, view),
         Snapshot::Gone => {}
     }
     parts
@@ -85,6 +92,66 @@ fn home_parts(parts: &mut Parts, home: &Home) {
             updated_at: p.updated_at,
         };
         put(parts, format!("p:{}", p.id), &row);
+    }
+}
+
+fn chats_parts(parts: &mut Parts, chats: &Chats) {
+    let project = &chats.project;
+    let head = ChatsHead {
+        project: project.id,
+        slug: project.slug.to_string(),
+        name: project.name.to_string(),
+        color: project.color.clone(),
+        layout: project.chat_layout,
+    };
+    put(parts, "head", &head);
+    for chat in &chats.chats {
+        let last = chat.last.as_ref();
+        let row = ChatRow {
+            id: chat.id,
+            title: chat.title.clone(),
+            who: last.map_or_else(String::new, |l| speaker(&l.author)),
+            words: last.map_or_else(String::new, |l| preview(&l.content, CHAT_WORDS)),
+            at: chat.updated_at,
+        };
+        put(parts, format!("c:{}", chat.id), &row);
+    }
+}
+
+/// "You", or a name with a capital.
+fn speaker(author: &str) -> String {
+    if author == OWNER {
+        return "You".into();
+    }
+    let mut letters = author.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+fn chat_parts(parts: &mut Parts, view: &ChatView) {
+    let chat = &view.chat;
+    let head = ChatHead { id: chat.id, title: chat.title.clone(), session: chat.session_key.clone(), more: view.more };
+    put(parts, "chat", &head);
+    view.messages.iter().for_each(|m| put(parts, format!("m:{}", m.id), &message(m)));
+}
+
+/// A message as pages show it.
+#[must_use]
+pub fn message(message: &Message) -> MessageItem {
+    let step = message.outbox.as_ref().map(|o| o.step);
+    MessageItem {
+        id: message.id,
+        author: speaker(&message.author),
+        mine: message.author == OWNER,
+        notice: message.author == "system",
+        automated: message.is_automated,
+        html: crate::markdown::render(message.content.as_str()),
+        text: message.content.as_str().to_owned(),
+        run: message.run_id.clone(),
+        status: message.delivery_status,
+        open: message.open(),
+        queued: step == Some(Step::Queued),
+        reason: message.failure_reason.clone(),
+        at: message.created_at,
     }
 }
 

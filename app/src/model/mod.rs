@@ -6,6 +6,7 @@
 //! parts for the first paint ([`wire::Loaded`]), so a page is made in one way only.
 
 pub mod board;
+pub mod chat;
 #[cfg(feature = "ssr")]
 mod gateway;
 pub mod home;
@@ -17,4 +18,4 @@ pub mod wire;
 #[cfg(feature = "ssr")]
 pub use gateway::gateway_model;
 #[cfg(feature = "ssr")]
-pub use make::{Extra, other_tasks, parts, put};
+pub use make::{Extra, message, other_tasks, parts, put};

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use clutch_domain::{
-    id::{ProjectId, TaskId},
+    id::{ChatId, ProjectId, TaskId},
     query::Query,
 };
 use serde::{Deserialize, Serialize};
+
+use super::chat::StreamView;
 
 /// Parts of a page by name; each value is the part's JSON as text.
 pub type Parts = BTreeMap<String, Box<serde_json::value::RawValue>>;
@@ -93,6 +95,13 @@ pub enum Down {
         /// The newest line per task; `None` takes it away.
         lines: BTreeMap<TaskId, Option<String>>,
     },
+    /// What the agent says right now in an open chat; `None` takes it away. Never stored.
+    Stream {
+        /// Chat.
+        chat: ChatId,
+        /// The answer so far.
+        stream: Option<StreamView>,
+    },
     /// The server goes; the browser comes back by itself.
     Bye,
 }
@@ -124,6 +133,10 @@ pub struct Frame {
     pub gateway: Option<super::home::Gateway>,
     /// What agents do.
     pub lines: BTreeMap<TaskId, Option<String>>,
+    /// Where an agent writes.
+    pub chat: Option<ChatId>,
+    /// What it says so far.
+    pub stream: Option<StreamView>,
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Pages. Each loads what it shows through one server function and is kept true by the live feed.
 
 mod board;
+mod chat;
 mod frame;
 mod home;
 mod settings;
@@ -43,6 +44,7 @@ pub fn App() -> impl IntoView {
                         <Route path=path!("/") view=home::HomePage ssr=SsrMode::Async />
                         <Route path=path!("/projects/:slug") view=ToBoard ssr=SsrMode::Async />
                         <Route path=path!("/projects/:slug/board") view=board::BoardPage ssr=SsrMode::Async />
+                        <Route path=path!("/projects/:slug/chat") view=chat::ChatPage ssr=SsrMode::Async />
                         <Route path=path!("/projects/:slug/settings") view=settings::SettingsPage ssr=SsrMode::Async />
                     </FlatRoutes>
                 </main>
@@ -62,6 +64,8 @@ pub async fn preload() -> Result<(), crate::error::AppError> {
     let (path, query) = (location.pathname().unwrap_or_default(), location.search().unwrap_or_default());
     if path == "/" {
         home::preload().await?;
+    } else if path.ends_with("/chat") {
+        chat::preload().await?;
     } else if path.ends_with("/settings") {
         settings::preload().await?;
     } else if path.ends_with("/board") {

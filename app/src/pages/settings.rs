@@ -74,7 +74,7 @@ fn Settings(row: ProjectRow) -> impl IntoView {
     let total: u32 = row.counts.iter().sum();
     view! {
         <Title text=crate::ui::title(format!("{} settings · OpenClutch", row.name)) />
-        <ProjectHead slug=row.slug.clone() name=Signal::stored(row.name.clone()) color=Signal::stored(row.color.clone()) settings=true />
+        <ProjectHead slug=row.slug.clone() name=Signal::stored(row.name.clone()) color=Signal::stored(row.color.clone()) at="settings" />
         <div class="page narrow">
             <form class="form panel-box" method="post" action=UpdateProject::url() on:submit=save>
                 <FormError path=UpdateProject::PATH />

@@ -60,6 +60,51 @@ words! {
     }
 }
 
+/// How far the server is with carrying a message to the agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    /// Waits: for the message before it, for the gateway, or for the time of the next attempt.
+    Queued,
+    /// On its way: it may have arrived or not.
+    Sending,
+    /// The gateway has taken it.
+    Taken,
+    /// Over: answered, stopped, or given up.
+    Settled,
+}
+
+/// Attempts that a message gets before it counts as failed.
+pub const ATTEMPTS: u32 = 3;
+/// Times that a person may ask for more attempts (facts §1.6).
+pub const RETRIES: u32 = 3;
+
+/// What the server knows of a message that it carries itself. The promise: a message that was
+/// confirmed reaches the gateway, once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outbox {
+    /// How far it is.
+    pub step: Step,
+    /// Number of the newest attempt; 0 before the first. Only grows.
+    pub attempt: u32,
+    /// Attempts that are left, the newest not counted.
+    pub left: u32,
+    /// The gateway's run that took it.
+    #[serde(default)]
+    pub run_id: Option<String>,
+    /// The next attempt is not made before.
+    #[serde(default)]
+    pub not_before: Option<Millis>,
+}
+
+impl Outbox {
+    /// A message that waits for its first attempt.
+    #[must_use]
+    pub const fn queued() -> Self {
+        Self { step: Step::Queued, attempt: 0, left: ATTEMPTS, run_id: None, not_before: None }
+    }
+}
+
 /// A message in a chat.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
@@ -92,6 +137,32 @@ pub struct Message {
     /// Why it failed.
     #[serde(default)]
     pub failure_reason: Option<String>,
+    /// The server carries it to the agent; `None` where the author does that alone.
+    #[serde(default)]
+    pub outbox: Option<Outbox>,
     /// Written at.
     pub created_at: Millis,
+}
+
+impl Message {
+    /// Whether its way to the agent and the answer to it are not over.
+    #[must_use]
+    pub fn open(&self) -> bool {
+        self.outbox.as_ref().is_some_and(|o| o.step != Step::Settled)
+    }
+
+    /// Whether somebody else carries it, and has not said that it was answered or failed.
+    #[must_use]
+    pub fn waits_elsewhere(&self) -> bool {
+        use DeliveryStatus::{Delivered, Processing, Sent};
+        self.outbox.is_none()
+            && self.author != crate::actor::COORDINATOR
+            && matches!(self.delivery_status, Some(Sent | Delivered | Processing))
+    }
+
+    /// The idempotency key of an attempt, which is also the id of its run.
+    #[must_use]
+    pub fn key(&self, attempt: u32) -> String {
+        format!("chat-{}-{attempt}", self.id)
+    }
 }

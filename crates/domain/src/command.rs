@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     chat::DeliveryStatus,
-    id::{ChatId, DependencyId, NotificationId, ProjectId, RunId, SignalId, TaskId},
+    id::{ChatId, DependencyId, MessageId, NotificationId, ProjectId, RunId, SignalId, TaskId},
     project::ChatLayout,
     run::Outcome,
     talk::{AuthorType, CommentType, SignalKind, SignalSeverity},
@@ -51,6 +51,12 @@ pub enum Command {
     DeleteChat(ChatId),
     /// Writes a message.
     PostMessage(NewMessage),
+    /// The next step of a message on its way to the agent.
+    CarryMessage(MessageId, Carry),
+    /// A program says how far a message came.
+    SetDelivery(MessageId, DeliveryPatch),
+    /// A person wants a failed message sent again.
+    RetryMessage(MessageId),
     /// Marks a notification as read or unread.
     MarkNotification(NotificationId, bool),
     /// The loop takes a ready task for an agent.
@@ -332,6 +338,40 @@ pub struct NewMessage {
     pub is_automated: bool,
     /// Delivery, for a person's words.
     pub delivery_status: Option<DeliveryStatus>,
+    /// As given.
+    pub retry_count: Option<u32>,
+    /// As given.
+    pub cooldown_until: Option<i64>,
+    /// As given.
+    pub failure_reason: Option<String>,
+    /// The server carries it to the agent.
+    pub send: bool,
+}
+
+/// A step of a message on its way to the agent; only the courier takes them.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Carry {
+    /// An attempt begins. Written before anything is sent, so that whoever comes after a crash looks first.
+    Send,
+    /// The attempt did not leave this machine.
+    NotSent,
+    /// The gateway took it, as this run.
+    Taken(String),
+    /// The agent reads it.
+    AtWork,
+    /// The gateway goes on with it under another run id.
+    GoesOn(String),
+    /// Its run is over and was answered, or had nothing to say.
+    Answered,
+    /// Its run failed, for this reason.
+    Failed(String),
+}
+
+/// What a program says of a message's delivery (facts §2.3).
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeliveryPatch {
+    /// How far it came.
+    pub status: DeliveryStatus,
     /// As given.
     pub retry_count: Option<u32>,
     /// As given.

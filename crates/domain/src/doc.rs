@@ -179,6 +179,8 @@ pub enum Scope {
     Chat(ChatId),
     /// The loop's lease.
     Loop,
+    /// Messages that the server carries to agents, of all chats; it wakes the courier.
+    Outbox,
 }
 
 impl Scope {
@@ -188,6 +190,7 @@ impl Scope {
         match self {
             Self::Installation => "installation".into(),
             Self::Loop => "loop".into(),
+            Self::Outbox => "outbox".into(),
             Self::Project(id) => format!("project:{id}"),
             Self::Chat(id) => format!("chat:{id}"),
         }
@@ -298,7 +301,16 @@ impl Body {
             Self::LoopState(l) => plain(Scope::Project(l.project), l.project.to_string(), Millis(0)),
             Self::Lease(_) => plain(Scope::Loop, String::new(), Millis(0)),
             Self::Chat(c) => plain(Scope::Project(c.project), c.project.to_string(), c.updated_at),
-            Self::Message(m) => plain(Scope::Chat(m.chat), m.chat.to_string(), m.created_at),
+            Self::Message(m) => Index {
+                status: if m.open() {
+                    "open"
+                } else if m.waits_elsewhere() {
+                    "waiting"
+                } else {
+                    ""
+                },
+                ..plain(Scope::Chat(m.chat), m.chat.to_string(), m.created_at)
+            },
             Self::Unique(_) | Self::Counter(_) => plain(installed, String::new(), Millis(0)),
         }
     }

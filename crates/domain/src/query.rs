@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     activity::Activity,
+    chat::{Chat, Message},
     doc::{Dependency, Kind, Scope},
-    id::{ProjectId, TaskId},
+    id::{ChatId, ProjectId, TaskId},
     project::{Counts, Project},
     range::{Docs, Fetch, Order, Range},
     run::{LoopState, Run},
@@ -28,6 +29,10 @@ pub const SIGNALS_MAX: u32 = 200;
 pub const COMMENTS_MAX: u32 = 500;
 /// Newest activity lines of one task that a panel loads.
 pub const ACTIVITY_MAX: u32 = 200;
+/// Newest chats of a project that are listed.
+pub const CHATS_MAX: u32 = 100;
+/// Newest messages of a chat that are followed live; older ones are loaded on the way up.
+pub const MESSAGES_SHOWN: u32 = 50;
 /// Most edges of one task.
 pub const EDGES_MAX: u32 = 200;
 
@@ -49,6 +54,36 @@ pub enum Query {
         /// Task.
         task: TaskId,
     },
+    /// The chats of a project.
+    Chats {
+        /// Project.
+        project: ProjectId,
+    },
+    /// One chat with its newest messages.
+    Chat {
+        /// Chat.
+        chat: ChatId,
+    },
+}
+
+/// The answer to [`Query::Chats`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Chats {
+    /// The project.
+    pub project: Project,
+    /// Chats, last spoken in first.
+    pub chats: Vec<Chat>,
+}
+
+/// The answer to [`Query::Chat`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct ChatView {
+    /// The chat.
+    pub chat: Chat,
+    /// Its newest messages, oldest first.
+    pub messages: Vec<Message>,
+    /// There are older ones.
+    pub more: bool,
 }
 
 /// The answer to [`Query::Home`].
@@ -115,6 +150,10 @@ pub enum Snapshot {
     Board(Box<Board>),
     /// To [`Query::Task`].
     Task(Box<TaskView>),
+    /// To [`Query::Chats`].
+    Chats(Box<Chats>),
+    /// To [`Query::Chat`].
+    Chat(Box<ChatView>),
     /// What was asked for is not there (any more).
     Gone,
 }
@@ -169,6 +208,30 @@ impl Query {
                 ranges.extend(Status::ALL.iter().map(|s| column(project, *s)));
                 Fetch { scopes: vec![Scope::Project(project)], ranges }
             }
+            Self::Chats { project } => Fetch {
+                scopes: vec![Scope::Project(project)],
+                ranges: vec![
+                    Range::doc(Kind::Project, project),
+                    Range::NewestChildren {
+                        kind: Kind::Chat,
+                        parent: project.to_string(),
+                        before: None,
+                        limit: CHATS_MAX,
+                    },
+                ],
+            },
+            Self::Chat { chat } => Fetch {
+                scopes: vec![Scope::Chat(chat)],
+                ranges: vec![
+                    Range::doc(Kind::Chat, chat),
+                    Range::NewestChildren {
+                        kind: Kind::Message,
+                        parent: chat.to_string(),
+                        before: None,
+                        limit: MESSAGES_SHOWN + 1,
+                    },
+                ],
+            },
             Self::Task { project, task } => Fetch {
                 scopes: vec![Scope::Project(project)],
                 ranges: vec![
@@ -227,6 +290,21 @@ pub fn answer(query: &Query, docs: &Docs) -> Snapshot {
                 waiting: docs.all(&ranges[4]).cloned().collect(),
                 tasks: ranges[5..].iter().flat_map(|r| docs.all::<Task>(r)).cloned().collect(),
             }))
+        }
+        Query::Chats { .. } => {
+            let Some(project) = docs.first::<Project>(&ranges[0]) else { return Snapshot::Gone };
+            Snapshot::Chats(Box::new(Chats {
+                project: project.clone(),
+                chats: docs.all::<Chat>(&ranges[1]).cloned().collect(),
+            }))
+        }
+        Query::Chat { .. } => {
+            let Some(chat) = docs.first::<Chat>(&ranges[0]) else { return Snapshot::Gone };
+            let mut messages: Vec<Message> = docs.all(&ranges[1]).cloned().collect();
+            let more = messages.len() > MESSAGES_SHOWN as usize;
+            messages.truncate(MESSAGES_SHOWN as usize);
+            messages.reverse();
+            Snapshot::Chat(Box::new(ChatView { chat: chat.clone(), messages, more }))
         }
         Query::Task { project, task } => {
             let (Some(p), Some(t)) = (docs.first::<Project>(&ranges[0]), docs.first::<Task>(&ranges[1])) else {

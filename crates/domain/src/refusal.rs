@@ -108,6 +108,12 @@ refusals! {
     DoneIsFinal => Conflict, "done_is_final", "Cannot move a task out of done by accident. Reopen it on purpose.";
     /// Somebody has answered already.
     SignalAnswered => Conflict, "signal_answered", "Signal has already been responded to";
+    /// A message that failed too often.
+    RetriesUsedUp => Invalid, "retries_used_up", "Maximum retry attempts exceeded. Please create a new message.";
+    /// A message that is under way is sent again.
+    MessageUnderWay => Conflict, "message_under_way", "This message is still under way; it can be sent again when it has failed.";
+    /// A step of a delivery that has gone on already.
+    DeliveryMoved => Conflict, "delivery_moved", "The delivery of this message has gone on in the meantime.";
     /// A message with this run id exists.
     MessageExists => Conflict, "message_exists", "Message already exists";
     /// Nothing in the patch.

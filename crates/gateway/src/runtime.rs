@@ -21,7 +21,7 @@ use crate::session::{Jitter, Session, Settings};
 use crate::sight::{Traces, assemble};
 use crate::signs::end_of_wait;
 use crate::transport::{is_nearby, normal};
-use crate::wire::{Event, text};
+use crate::wire::{Event, content_text, text};
 use crate::words::shown_address;
 
 /// Time-out of a question that the gateway answers from memory, in milliseconds.
@@ -34,6 +34,8 @@ const DELETE_MS: u64 = 60_000;
 const POLL_GRACE_MS: u64 = 10_000;
 /// Newest messages of a session that are read to find an attempt's traces.
 const HISTORY_ROWS: u32 = 200;
+/// Newest messages of a session among which a run's answer is looked for.
+const ANSWER_ROWS: u32 = 50;
 /// Subscriptions that are kept at most.
 const SUBSCRIPTIONS_MAX: usize = 64;
 
@@ -295,6 +297,28 @@ impl AgentRuntime for OpenClaw {
         let params = json!({ "sessionKey": session, "message": message, "idempotencyKey": key });
         let answer = self.request("chat.send", params, Duration::from_millis(START_MS)).await?;
         accepted(&answer, key)
+    }
+
+    async fn answer(&self, session: &str, run_id: &str) -> Result<Option<String>, RuntimeError> {
+        let history = self.quick("chat.history", json!({ "sessionKey": session, "limit": ANSWER_ROWS })).await?;
+        let rows = history["messages"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let said = |row: &&Value| {
+            text(row, "role") == "assistant"
+                && text(&row["__openclaw"], "runId") == run_id
+                && !content_text(&row["content"]).is_empty()
+        };
+        let Some(row) = rows.iter().rfind(said) else { return Ok(None) };
+        let id = text(&row["__openclaw"], "id");
+        // The history shows some thousand characters of a message; one message is given whole.
+        if !id.is_empty() && self.offers("chat.message.get") {
+            let params = json!({ "sessionKey": session, "messageId": id });
+            let whole = self.quick("chat.message.get", params).await?;
+            let words = content_text(&whole["message"]["content"]);
+            if !words.is_empty() {
+                return Ok(Some(words));
+            }
+        }
+        Ok(Some(content_text(&row["content"])))
     }
 
     async fn models(&self) -> Result<Vec<Model>, RuntimeError> {

@@ -189,7 +189,8 @@ impl Signs {
             let Some(live) = self.live.get(run_id) else { break };
             let session = live.session.clone();
             if let RunSign::Ended(end) = &mut what {
-                if end.last_words.is_empty() {
+                // The end of a run names its words cut at some thousand characters; what was streamed is whole.
+                if live.text.len() > end.last_words.len() && live.text.starts_with(beginning(&end.last_words)) {
                     end.last_words.clone_from(&live.text);
                 }
                 self.close(run_id);
@@ -211,6 +212,11 @@ impl Signs {
             self.ended.remove(&oldest);
         }
     }
+}
+
+/// Words without what a cut leaves at their end.
+fn beginning(words: &str) -> &str {
+    words.trim_end_matches(['\u{2026}', '.']).trim_end()
 }
 
 fn aborted() -> RunEnd {

@@ -215,6 +215,9 @@ pub trait AgentRuntime: Send + Sync + 'static {
     async fn abort(&self, session: &str, forget: bool) -> Result<(), RuntimeError>;
     /// Sends a person's words into a session, also while a run is at work. Answers the id of the run that takes them.
     async fn steer(&self, session: &str, message: &str, key: &str) -> Result<Accepted, RuntimeError>;
+    /// The whole words with which a run ended, as the session keeps them; events may bring them cut.
+    /// `None` where the session does not know the run, or the run said nothing.
+    async fn answer(&self, session: &str, run_id: &str) -> Result<Option<String>, RuntimeError>;
     /// Models that may be used, newest answer of the runtime.
     async fn models(&self) -> Result<Vec<Model>, RuntimeError>;
     /// The connection's state; changes are news for people and for the loop.

@@ -219,6 +219,12 @@ impl AgentRuntime for Client {
         self.call(|g| Accepted { run_id: g.steer(session, key) }).await
     }
 
+    async fn answer(&self, session: &str, run_id: &str) -> Result<Option<String>, RuntimeError> {
+        let seen = self.call(|g| g.sight(session, run_id)).await?;
+        let end = seen.runs.into_iter().find(|run| run.run_id == run_id).and_then(|run| run.end);
+        Ok(end.map(|end| end.last_words).filter(|words| !words.is_empty()))
+    }
+
     async fn models(&self) -> Result<Vec<Model>, RuntimeError> {
         Ok(Vec::new())
     }

@@ -201,6 +201,7 @@ async fn what_people_do_is_a_few_round_trips() {
         retry_count: None,
         cooldown_until: None,
         failure_reason: None,
+        send: false,
     };
     house.run("writing a chat message", most(5, 30), Command::PostMessage(message)).await;
     for (what, documents, query) in [

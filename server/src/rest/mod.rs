@@ -4,6 +4,7 @@
 
 pub mod body;
 pub mod chats;
+pub mod deliveries;
 pub mod dependencies;
 pub mod error;
 pub mod once;
@@ -15,7 +16,7 @@ pub mod tasks;
 
 use axum::{
     Router,
-    routing::{any, delete, get, post},
+    routing::{any, delete, get, patch, post},
 };
 
 use crate::state::AppState;
@@ -39,6 +40,15 @@ pub fn routes() -> Router<AppState> {
         .route("/api/chats", get(chats::list).post(chats::create).patch(chats::update_by_body))
         .route("/api/chats/{id}", get(chats::show).patch(chats::update).delete(chats::remove))
         .route("/api/chats/{id}/messages", get(chats::messages))
+        .route("/api/chats/{id}/all-sent-messages", get(deliveries::all_sent))
+        .route("/api/chats/{id}/latest-human-message", get(deliveries::latest_human))
+        .route("/api/chats/{id}/oldest-sent-message", get(deliveries::oldest_sent))
+        .route("/api/chats/{id}/oldest-delivered-message", get(deliveries::oldest_delivered))
+        .route("/api/chats/{id}/oldest-processing-message", get(deliveries::oldest_processing))
+        .route("/api/chats/{id}/messages/{message}/status", patch(deliveries::patch))
+        .route("/api/chats/{id}/messages/{message}/retry", post(deliveries::retry))
+        .route("/api/chats/messages/stuck", get(deliveries::stuck))
+        .route("/api/chats/messages/recover", post(deliveries::recover))
         .route("/api/openclaw/status", get(openclaw::status).post(openclaw::reconnect))
         .route("/api", any(unknown))
         .route("/api/", any(unknown))

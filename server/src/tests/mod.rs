@@ -3,6 +3,7 @@
 mod chats;
 mod comments;
 mod complete;
+mod deliveries;
 mod dependencies;
 mod door;
 mod live;
@@ -174,6 +175,7 @@ impl House {
             office: office.clone(),
             gateway,
             lines: Arc::new(Lines::default()),
+            streams: Arc::default(),
             sessions: Sessions::open(dir.path()).unwrap(),
             uploads: Uploads::open(dir.path(), 64),
             stop: stopping,

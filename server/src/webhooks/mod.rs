@@ -134,7 +134,8 @@ async fn complete(
     })))
 }
 
-/// `POST /api/chats/:id/messages` (facts §2.3). Stores only; sending is the caller's, as before.
+/// `POST /api/chats/:id/messages` (facts §2.3). Stores only, and sending is the caller's, as before;
+/// with `"send": true` the server carries the message to the agent.
 async fn message(
     State(office): State<Arc<Office>>,
     Path(id): Path<String>,
@@ -157,6 +158,7 @@ async fn message(
         retry_count: retries,
         cooldown_until: body.number("cooldown_until")?.and_then(|n| i64::try_from(n).ok()),
         failure_reason: body.text("failure_reason")?.map(str::to_owned),
+        send: author != COORDINATOR && body.truthy("send").unwrap_or(false),
     };
     let who = if author == COORDINATOR { agent(COORDINATOR) } else { program(Some(&author)) };
     let call = Call::of(&office, &headers, "message")?;

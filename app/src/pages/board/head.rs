@@ -23,20 +23,23 @@ pub fn ProjectHead(
     /// `#rrggbb`.
     #[prop(into)]
     color: Signal<String>,
-    /// On the settings page.
-    #[prop(optional)]
-    settings: bool,
+    /// Which tab is open: `board`, `chat` or `settings`.
+    at: &'static str,
     /// Chips at the right.
     #[prop(optional)]
     children: Option<Children>,
 ) -> impl IntoView {
-    let here = move |on: bool| on.then_some("page");
+    let tab = |word: &'static str, label: &'static str| {
+        let current = (word == at).then_some("page");
+        view! { <a class="tab" href=format!("/projects/{slug}/{word}") aria-current=current>{label}</a> }.erase()
+    };
     view! {
         <header class="top">
             <h1><Dot color /><span class="cut">{dynamic(move || name.get())}</span></h1>
             <nav class="tabs" aria-label="Project">
-                <a class="tab" href=format!("/projects/{slug}/board") aria-current=here(!settings)>"Board"</a>
-                <a class="tab" href=format!("/projects/{slug}/settings") aria-current=here(settings)>"Settings"</a>
+                {tab("board", "Board")}
+                {tab("chat", "Chat")}
+                {tab("settings", "Settings")}
             </nav>
             <span class="grow"></span>
             {children.map(|c| c())}
@@ -51,7 +54,7 @@ pub fn BoardHeader(state: BoardState) -> impl IntoView {
     let head = state.head;
     let slug = head.with_untracked(|h| h.slug.clone());
     view! {
-        <ProjectHead slug name=Signal::derive(move || head.with(|h| h.name.clone())) color=Signal::derive(move || head.with(|h| h.color.clone()))>
+        <ProjectHead slug at="board" name=Signal::derive(move || head.with(|h| h.name.clone())) color=Signal::derive(move || head.with(|h| h.color.clone()))>
             <LoopChip state />
             <GatewayChip />
             <a class="btn p new" href="?new" data-noscroll title="New Ticket (C)"><Icon name="plus" /><span>"New Ticket"</span></a>
@@ -104,7 +107,7 @@ fn pause(state: BoardState, paused: bool) {
 
 /// The gateway: a word, and behind it the sentences and what to copy.
 #[component]
-fn GatewayChip() -> impl IntoView {
+pub fn GatewayChip() -> impl IntoView {
     let live = use_live();
     let class = move || {
         live.gateway.with(|g| match g.as_ref().map(|g| g.state) {

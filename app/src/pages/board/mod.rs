@@ -26,7 +26,7 @@ use crate::{
 use card::CardItem;
 #[cfg(feature = "split")]
 pub(super) use create::preload_dialog;
-pub use head::ProjectHead;
+pub use head::{GatewayChip, ProjectHead};
 pub use keys::{focus_card, send_on_ctrl_enter};
 pub use menu::{DeleteTicket, card_of};
 pub use state::BoardState;

@@ -2,8 +2,8 @@
 
 use crate::{
     change::Change,
-    chat::{Chat, DeliveryStatus, LastMessage, Message},
-    command::{ChatPatch, NewChat, NewMessage},
+    chat::{Chat, DeliveryStatus, LastMessage, Message, Outbox, RETRIES, Step},
+    command::{Carry, ChatPatch, DeliveryPatch, NewChat, NewMessage},
     ctx::Ctx,
     doc::{DocKey, Kind, Scope, message_run_name},
     id::{ChatId, MessageId},
@@ -87,6 +87,9 @@ pub(crate) fn remove_messages(view: &View, change: &mut Change, chat: ChatId) ->
         if let Some(run) = &message.is.run_id {
             change.release(message_run_name(run));
         }
+        if message.is.open() {
+            change.touch(Scope::Outbox);
+        }
         change.delete(&message.doc);
     }
     Ok(())
@@ -153,17 +156,139 @@ pub fn post(view: &View, new: &NewMessage, ctx: &mut Ctx<'_>) -> Decided {
             retry_count: new.retry_count,
             cooldown_until: new.cooldown_until.map(Millis),
             failure_reason: new.failure_reason.clone(),
+            outbox: new.send.then(Outbox::queued),
             created_at: at,
         },
     );
     let project = chat.is.project;
     let mut is = chat.is;
+    if new.send && is.session_key.is_none() {
+        let slug = view.must::<Project>(project, Refusal::ProjectNotFound)?.is.slug;
+        is.session_key = Some(format!("clutch:{slug}:{}", new.chat));
+    }
     is.updated_at = at;
     is.last =
         Some(LastMessage { content: preview(new.content.as_str(), 200), author: new.author.clone(), created_at: at });
     change.put(chat.rev, is);
     change.touch(Scope::Chat(new.chat)).touch(Scope::Project(project));
+    if new.send {
+        change.touch(Scope::Outbox);
+    }
     let log = line(ctx, Some(project), None, "message_sent", &[("author", new.author.clone())]);
+    change.activity.push(log);
+    Ok(change)
+}
+
+/// Pause before the attempt after the first and after the second failure, in milliseconds.
+const PAUSES_MS: [i64; 2] = [3_000, 20_000];
+
+/// A step of a message on its way. A step that does not fit where the message is by now is refused,
+/// so two couriers never carry one message.
+pub fn carry(view: &View, id: MessageId, step: &Carry, ctx: &mut Ctx<'_>) -> Decided {
+    let old = view.must::<Message>(id, Refusal::MessageNotFound)?;
+    let mut is = old.is;
+    let now = ctx.now;
+    let Some(outbox) = &mut is.outbox else { return Err(Refusal::DeliveryMoved.into()) };
+    let mut said = None;
+    match (step, outbox.step) {
+        (Carry::Send, Step::Queued) => {
+            outbox.step = Step::Sending;
+            outbox.attempt += 1;
+            outbox.left = outbox.left.saturating_sub(1);
+            outbox.run_id = None;
+            outbox.not_before = None;
+        }
+        (Carry::NotSent, Step::Sending) => {
+            outbox.step = Step::Queued;
+            outbox.left += 1;
+        }
+        (Carry::Taken(run), Step::Sending) => {
+            outbox.step = Step::Taken;
+            outbox.run_id = Some(run.clone());
+            is.delivery_status = Some(DeliveryStatus::Delivered);
+            is.failure_reason = None;
+            said = Some(("message_delivered", String::new()));
+        }
+        (Carry::AtWork, Step::Taken) if is.delivery_status == Some(DeliveryStatus::Delivered) => {
+            is.delivery_status = Some(DeliveryStatus::Processing);
+        }
+        (Carry::AtWork, Step::Taken) => return Ok(Change::default()),
+        (Carry::GoesOn(run), Step::Taken) => outbox.run_id = Some(run.clone()),
+        (Carry::Answered, Step::Taken) => {
+            outbox.step = Step::Settled;
+            is.delivery_status = Some(DeliveryStatus::Responded);
+        }
+        (Carry::Failed(reason), Step::Sending | Step::Taken) => {
+            is.failure_reason = Some(reason.clone());
+            if outbox.left == 0 {
+                outbox.step = Step::Settled;
+                is.delivery_status = Some(DeliveryStatus::Failed);
+                said = Some(("message_failed", reason.clone()));
+            } else {
+                let pause = PAUSES_MS[if outbox.left > 1 { 0 } else { 1 }];
+                outbox.step = Step::Queued;
+                outbox.not_before = Some(now.plus(pause));
+                is.delivery_status = Some(DeliveryStatus::Sent);
+            }
+        }
+        _ => return Err(Refusal::DeliveryMoved.into()),
+    }
+    let chat = is.chat;
+    let mut change = Change::default();
+    change.put(old.rev, is).touch(Scope::Chat(chat)).touch(Scope::Outbox);
+    if let Some((what, reason)) = said {
+        let project = view.must::<Chat>(chat, Refusal::ChatNotFound)?.is.project;
+        change.activity.push(line(ctx, Some(project), None, what, &[("reason", reason)]));
+    }
+    Ok(change)
+}
+
+/// A program's word on how far a message came. Where the server carries the message itself it knows
+/// better, and the word changes nothing.
+pub fn set_delivery(view: &View, id: MessageId, patch: &DeliveryPatch, _: &mut Ctx<'_>) -> Decided {
+    let old = view.must::<Message>(id, Refusal::MessageNotFound)?;
+    let mut is = old.is;
+    if is.outbox.is_some() {
+        return Ok(Change::default());
+    }
+    is.delivery_status = Some(patch.status);
+    is.retry_count = patch.retry_count.or(is.retry_count);
+    is.cooldown_until = patch.cooldown_until.map(Millis).or(is.cooldown_until);
+    is.failure_reason = patch.failure_reason.clone().or(is.failure_reason);
+    let chat = is.chat;
+    let mut change = Change::default();
+    change.put(old.rev, is).touch(Scope::Chat(chat));
+    Ok(change)
+}
+
+/// Sends a message again, with all its attempts. Never while a run may be alive.
+pub fn retry(view: &View, id: MessageId, ctx: &mut Ctx<'_>) -> Decided {
+    let old = view.must::<Message>(id, Refusal::MessageNotFound)?;
+    let mut is = old.is;
+    if is.open() {
+        return Err(Refusal::MessageUnderWay.into());
+    }
+    let retries = is.retry_count.unwrap_or(0);
+    if retries >= RETRIES {
+        return Err(Refusal::RetriesUsedUp.into());
+    }
+    is.retry_count = Some(retries + 1);
+    is.delivery_status = Some(DeliveryStatus::Sent);
+    is.failure_reason = None;
+    is.cooldown_until = None;
+    let attempt = is.outbox.as_ref().map_or(0, |o| o.attempt);
+    is.outbox = Some(Outbox { attempt, ..Outbox::queued() });
+    let chat = view.must::<Chat>(is.chat, Refusal::ChatNotFound)?;
+    let mut change = Change::default();
+    change.touch(Scope::Chat(is.chat)).touch(Scope::Outbox);
+    if chat.is.session_key.is_none() {
+        let slug = view.must::<Project>(chat.is.project, Refusal::ProjectNotFound)?.is.slug;
+        let mut tied = chat.is.clone();
+        tied.session_key = Some(format!("clutch:{slug}:{}", tied.id));
+        change.put(chat.rev, tied).touch(Scope::Project(chat.is.project));
+    }
+    change.put(old.rev, is);
+    let log = line(ctx, Some(chat.is.project), None, "message_retried", &[]);
     change.activity.push(log);
     Ok(change)
 }

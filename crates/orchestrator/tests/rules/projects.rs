@@ -74,6 +74,7 @@ fn answer(chat: ChatId, words: &str, run: Option<&str>) -> Command {
         retry_count: None,
         cooldown_until: None,
         failure_reason: None,
+        send: false,
     })
 }
 

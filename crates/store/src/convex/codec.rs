@@ -239,6 +239,7 @@ fn scope(word: &str) -> Result<Scope, Fault> {
     match word.split_once(':') {
         None if word == "installation" => Ok(Scope::Installation),
         None if word == "loop" => Ok(Scope::Loop),
+        None if word == "outbox" => Ok(Scope::Outbox),
         Some(("project", project)) => Ok(Scope::Project(ProjectId(id(project)?))),
         Some(("chat", chat)) => Ok(Scope::Chat(ChatId(id(chat)?))),
         _ => Err(strange("an unknown scope")),
@@ -280,7 +281,9 @@ mod tests {
     #[test]
     fn scopes_come_back() {
         let id = Uuid::from_u128(7);
-        for one in [Scope::Installation, Scope::Loop, Scope::Project(ProjectId(id)), Scope::Chat(ChatId(id))] {
+        for one in
+            [Scope::Installation, Scope::Loop, Scope::Outbox, Scope::Project(ProjectId(id)), Scope::Chat(ChatId(id))]
+        {
             assert_eq!(scope(&one.word()).unwrap(), one);
         }
         for wrong in ["", "project", "project:", "chat:x", "loop:1", "other:1"] {

@@ -1,0 +1,182 @@
+//! Chats: their list, their messages, and what people do in them.
+
+use clutch_domain::id::{ChatId, MessageId, ProjectId};
+use leptos::prelude::*;
+
+use super::Saved;
+use crate::{
+    error::AppError,
+    model::{chat::MessageItem, wire::Loaded},
+};
+
+/// The chats of a project.
+#[server(prefix = "/fn", endpoint = "load_chats", output = crate::codec::Reply)]
+pub async fn load_chats(slug: String) -> Result<Loaded, AppError> {
+    use clutch_domain::query::{Query, answer};
+
+    use super::edge;
+    use crate::{
+        model::{Extra, parts},
+        site::site,
+    };
+
+    let load = async {
+        let site = site()?;
+        let query = Query::Chats { project: edge::project(&site, &slug).await?.id };
+        let read = site.office.read(&query.fetch()).await?;
+        let parts = parts(&query, &answer(&query, &read.value), &Extra::default());
+        Ok::<_, AppError>(Loaded { version: read.version, parts })
+    };
+    edge::told(load.await)
+}
+
+/// A chat with its newest messages.
+#[server(prefix = "/fn", endpoint = "load_chat", output = crate::codec::Reply)]
+pub async fn load_chat(chat: ChatId) -> Result<Loaded, AppError> {
+    use clutch_domain::{
+        query::{Query, answer},
+        refusal::Refusal,
+    };
+
+    use super::edge;
+    use crate::{
+        model::{Extra, parts},
+        site::site,
+    };
+
+    let load = async {
+        let query = Query::Chat { chat };
+        let read = site()?.office.read(&query.fetch()).await?;
+        let parts = parts(&query, &answer(&query, &read.value), &Extra::default());
+        if parts.is_empty() { Err(Refusal::ChatNotFound.into()) } else { Ok(Loaded { version: read.version, parts }) }
+    };
+    edge::told(load.await)
+}
+
+/// Messages older than one that is shown, oldest first; fewer than fifty means that there are no more.
+#[server(prefix = "/fn", endpoint = "load_older", output = crate::codec::Reply)]
+pub async fn load_older(chat: ChatId, before: i64) -> Result<Vec<MessageItem>, AppError> {
+    use clutch_domain::{
+        chat::Message,
+        doc::Kind,
+        query::MESSAGES_SHOWN,
+        range::{Fetch, Range},
+        time::Millis,
+    };
+
+    use super::edge;
+    use crate::{model::message, site::site};
+
+    let load = async {
+        let range = Range::NewestChildren {
+            kind: Kind::Message,
+            parent: chat.to_string(),
+            before: Some(Millis(before)),
+            limit: MESSAGES_SHOWN,
+        };
+        let read = site()?.office.read(&Fetch { scopes: Vec::new(), ranges: vec![range.clone()] }).await?;
+        let mut found: Vec<MessageItem> = read.value.all::<Message>(&range).map(message).collect();
+        found.reverse();
+        Ok::<_, AppError>(found)
+    };
+    edge::told(load.await)
+}
+
+/// Makes a chat and leads to it.
+#[server(prefix = "/fn", endpoint = "create_chat", output = crate::codec::Reply)]
+pub async fn create_chat(project: ProjectId, slug: String) -> Result<Saved, AppError> {
+    use clutch_domain::{
+        actor::COORDINATOR,
+        chat::Chat,
+        command::{Command, NewChat},
+    };
+
+    use super::edge;
+
+    let new = NewChat { project, title: "New chat".into(), participants: vec![COORDINATOR.to_owned()] };
+    let done = edge::run(Command::CreateChat(new)).await?;
+    if let Some(chat) = done.written::<Chat>() {
+        leptos_axum::redirect(&format!("/projects/{slug}/chat?chat={}", chat.id));
+    }
+    Ok(Saved::default())
+}
+
+/// Gives a chat another name.
+#[server(prefix = "/fn", endpoint = "rename_chat", output = crate::codec::Reply)]
+pub async fn rename_chat(chat: ChatId, title: String) -> Result<Saved, AppError> {
+    use clutch_domain::command::{ChatPatch, Command};
+
+    super::edge::save(Command::UpdateChat(chat, ChatPatch { title: Some(title), session_key: None })).await
+}
+
+/// Removes a chat with its messages.
+#[server(prefix = "/fn", endpoint = "delete_chat", output = crate::codec::Reply)]
+pub async fn delete_chat(chat: ChatId, slug: String) -> Result<Saved, AppError> {
+    let saved = super::edge::save(clutch_domain::command::Command::DeleteChat(chat)).await?;
+    leptos_axum::redirect(&format!("/projects/{slug}/chat"));
+    Ok(saved)
+}
+
+/// Writes a message as the person at the page. Once this answers, the message reaches the agent,
+/// whatever dies in between.
+#[server(prefix = "/fn", endpoint = "send_message", output = crate::codec::Reply)]
+pub async fn send_message(chat: ChatId, content: String) -> Result<Saved, AppError> {
+    use clutch_domain::{
+        actor::OWNER,
+        command::{Command, NewMessage},
+        refusal::Refusal,
+        text::Body,
+    };
+
+    use super::edge::{save, told};
+
+    let content = told(Body::parse(&content).and_then(|b| b.ok_or(Refusal::ContentMissing)).map_err(AppError::from))?;
+    let message = NewMessage {
+        chat,
+        author: OWNER.into(),
+        content,
+        run_id: None,
+        session_key: None,
+        is_automated: false,
+        delivery_status: None,
+        retry_count: None,
+        cooldown_until: None,
+        failure_reason: None,
+        send: true,
+    };
+    save(Command::PostMessage(message)).await
+}
+
+/// Sends a failed message again.
+#[server(prefix = "/fn", endpoint = "retry_message", output = crate::codec::Reply)]
+pub async fn retry_message(message: MessageId) -> Result<Saved, AppError> {
+    super::edge::save(clutch_domain::command::Command::RetryMessage(message)).await
+}
+
+/// Stops the answer that is being written in a chat; what was said so far is kept.
+#[server(prefix = "/fn", endpoint = "stop_answer", output = crate::codec::Reply)]
+pub async fn stop_answer(chat: ChatId) -> Result<Saved, AppError> {
+    use clutch_domain::{
+        chat::Chat,
+        doc::Kind,
+        range::{Fetch, Range},
+        refusal::Refusal,
+    };
+
+    use super::edge;
+    use crate::site::site;
+
+    let stop = async {
+        let site = site()?;
+        let range = Range::doc(Kind::Chat, chat);
+        let read = site.office.read(&Fetch { scopes: Vec::new(), ranges: vec![range.clone()] }).await?;
+        let found = read.value.first::<Chat>(&range).ok_or(Refusal::ChatNotFound)?;
+        if let Some(session) = &found.session_key {
+            site.agents.abort(session, false).await.map_err(|error| {
+                AppError::new(crate::error::Class::Away, "not_stopped", format!("It could not be stopped: {error}."))
+            })?;
+        }
+        Ok::<_, AppError>(Saved::default())
+    };
+    edge::told(stop.await)
+}

@@ -1,0 +1,64 @@
+//! The chats of the project, newest first.
+
+use clutch_domain::id::ChatId;
+use leptos::{prelude::*, server_fn::ServerFn};
+
+use super::state::ListState;
+use crate::{
+    api::{CreateChat, create_chat},
+    pages::FormError,
+    ui::{Ago, Erase, Icon, dynamic, use_act},
+};
+
+/// The list, with the button for a new chat.
+#[component]
+pub fn ChatList(state: ListState, chosen: Memo<Option<ChatId>>) -> impl IntoView {
+    let (project, slug) = state.head.with_untracked(|h| (h.project, h.slug.clone()));
+    let act = use_act();
+    let to = slug.clone();
+    let make = move |event: web_sys::SubmitEvent| {
+        event.prevent_default();
+        act.run(create_chat(project, to.clone()), |_| {});
+    };
+    let address = slug.clone();
+    let rows = move || {
+        state
+            .rows
+            .get()
+            .into_iter()
+            .map(|row| {
+                let current = move || (chosen.get() == Some(row.id)).then_some("page");
+                let words = if row.words.is_empty() {
+                    "Nothing was said yet".to_owned()
+                } else {
+                    format!("{}: {}", row.who, row.words)
+                };
+                view! {
+                    <li>
+                        <a href=format!("/projects/{address}/chat?chat={}", row.id) aria-current=current data-noscroll>
+                            <b class="cut">{row.title}</b>
+                            <Ago at=row.at />
+                            <span class="cut">{words}</span>
+                        </a>
+                    </li>
+                }
+            })
+            .map(Erase::erase)
+            .collect::<Vec<_>>()
+    };
+    view! {
+        <nav class="chats" aria-label="Chats">
+            <header>
+                <h2>"Chats"</h2>
+                <form method="post" action=CreateChat::url() on:submit=make>
+                    <FormError path=CreateChat::PATH />
+                    <input type="hidden" name="project" value=project.to_string() />
+                    <input type="hidden" name="slug" value=slug />
+                    <button class="btn s" disabled=move || act.busy.get() != 0><Icon name="plus" />"New"</button>
+                </form>
+            </header>
+            <ul role="list">{dynamic(rows)}</ul>
+        </nav>
+    }
+    .erase()
+}

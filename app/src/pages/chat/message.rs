@@ -1,0 +1,171 @@
+//! One message, and the answer that is being written.
+
+use clutch_domain::{chat::DeliveryStatus, time::Millis};
+use leptos::prelude::*;
+
+use super::state::{ChatState, Place};
+use crate::{
+    api::retry_message,
+    live::use_live,
+    model::{
+        chat::{MessageItem, StreamView},
+        home::CheckState,
+    },
+    ui::{Act, Ago, Erase, Icon, Markdown, dynamic, use_clock},
+};
+
+/// A message in its place: below a new day's line, with its author's name where another spoke before.
+#[component]
+pub fn MessageView(state: ChatState, place: Place, act: Act) -> impl IntoView {
+    let Some(item) = state.item(place.id) else { return ().erase() };
+    let day = place.day.map(|day| view! { <p class="day"><span>{dynamic(move || day_words(day))}</span></p> });
+    let leads = place.leads;
+    view! {
+        {day}
+        {dynamic(move || one(item.get(), leads, act))}
+    }
+    .erase()
+}
+
+fn one(m: MessageItem, leads: bool, act: Act) -> AnyView {
+    let anchor = format!("m-{}", m.id);
+    if m.notice {
+        return view! { <div class="notice" id=anchor><Icon name="alert" /><Markdown html=m.html /></div> }.erase();
+    }
+    let class = match (m.mine, leads) {
+        (true, true) => "says me leads",
+        (true, false) => "says me",
+        (false, true) => "says leads",
+        (false, false) => "says",
+    };
+    let link = format!("#{anchor}");
+    let by = leads.then(|| {
+        view! {
+            <p class="by">
+                <span class="face" aria-hidden="true">{m.author.chars().next().map(String::from)}</span>
+                <b>{m.author.clone()}</b>
+                <a href=link aria-label="Link to this message"><Ago at=m.at long=true /></a>
+            </p>
+        }
+    });
+    let words = if m.automated {
+        view! { <details class="folded"><summary>"Automated message"</summary><Markdown html=m.html.clone() /></details> }.erase()
+    } else {
+        view! { <Markdown html=m.html.clone() /> }.erase()
+    };
+    let way = m.mine.then(|| way(&m, act));
+    view! { <article class=class id=anchor>{by}<div class="bubble">{words}</div>{way}</article> }.erase()
+}
+
+/// How far a person's message came, in words; a failed one can be sent again.
+fn way(m: &MessageItem, act: Act) -> AnyView {
+    let id = m.id;
+    let (class, words) = match m.status {
+        None | Some(DeliveryStatus::Responded) => return ().erase(),
+        Some(DeliveryStatus::Failed) => {
+            let why = m.reason.clone().unwrap_or_else(|| "No reason was given.".into());
+            ("way bad", format!("Not answered: {why}"))
+        }
+        Some(DeliveryStatus::Sent) if m.queued => match &m.reason {
+            Some(why) => ("way", format!("Tried again in a moment: {why}")),
+            // Why is seen in the header; here it is said in a word.
+            None if gateway_away() => ("way", "Waits for the gateway".to_owned()),
+            None => ("way", "Waits for its turn".to_owned()),
+        },
+        Some(DeliveryStatus::Sent) if m.open => ("way", "On its way".to_owned()),
+        Some(DeliveryStatus::Sent) => ("way", "Stored".to_owned()),
+        Some(DeliveryStatus::Delivered) => ("way", "Delivered".to_owned()),
+        Some(DeliveryStatus::Processing) => ("way", "Being answered".to_owned()),
+    };
+    let again = (m.status == Some(DeliveryStatus::Failed)).then(|| {
+        view! {
+            <button type="button" class="btn s js-only" disabled=move || act.busy.get() != 0
+                on:click=move |_| act.run(retry_message(id), |_| {})>"Send again"</button>
+        }
+    });
+    view! { <p class=class><span>{words}</span>{again}</p> }.erase()
+}
+
+fn gateway_away() -> bool {
+    use_live().gateway.with(|g| g.as_ref().is_none_or(|g| g.checks.first().is_none_or(|c| c.state != CheckState::Ok)))
+}
+
+/// What the agent says right now; it gives way to the message when that is there.
+#[component]
+pub fn Streaming(state: ChatState) -> impl IntoView {
+    let id = state.head.with_untracked(|h| h.id);
+    let stream = use_live().stream(id);
+    let inside = move || {
+        let shown = stream.get().filter(|s| !state.answered(&s.run));
+        match shown {
+            Some(stream) => writing(stream),
+            None if state.open.get() != 0 => {
+                view! { <p class="thinking" role="status"><i></i><i></i><i></i><span class="sr">"The agent has your message"</span></p> }.erase()
+            }
+            None => ().erase(),
+        }
+    };
+    view! { <div class="writing">{dynamic(inside)}</div> }.erase()
+}
+
+fn writing(stream: StreamView) -> AnyView {
+    let lines = stream
+        .lines
+        .into_iter()
+        .map(|line| view! { <li><span class="cut">{line}</span></li> })
+        .map(Erase::erase)
+        .collect::<Vec<_>>();
+    let waits = !stream.said && !stream.ended;
+    let words = match stream.html {
+        Some(html) => view! { <div class="bubble live"><Markdown html /></div> }.erase(),
+        None if stream.text.is_empty() => ().erase(),
+        None => view! { <div class="bubble live prose">{stream.text}</div> }.erase(),
+    };
+    let dots = waits.then(|| view! { <p class="thinking" role="status"><i></i><i></i><i></i><span class="sr">"The agent thinks"</span></p> });
+    view! {
+        <article class="says leads">
+            <p class="by"><span class="face" aria-hidden="true">"A"</span><b>"Ada"</b><span>"now"</span></p>
+            <ul class="calls" role="list">{lines}</ul>
+            {words}{dots}
+        </article>
+    }
+    .erase()
+}
+
+/// A day in words: "Today", "Yesterday", or its date.
+fn day_words(day: i64) -> String {
+    let today = use_clock().now().0.div_euclid(86_400_000);
+    match today - day {
+        0 => "Today".into(),
+        1 => "Yesterday".into(),
+        _ => date(Millis(day * 86_400_000)),
+    }
+}
+
+/// `20 November 2026`, in UTC, as on the server.
+fn date(at: Millis) -> String {
+    const MONTHS: [&str; 12] = [
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+    ];
+    // Days to a date in the proleptic Gregorian calendar, counted from 0000-03-01.
+    let z = at.0.div_euclid(86_400_000) + 719_468;
+    let era = z.div_euclid(146_097);
+    let doe = z.rem_euclid(146_097);
+    let yoe = (doe - doe / 1_460 + doe / 36_524 - doe / 146_096) / 365;
+    let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+    let mp = (5 * doy + 2) / 153;
+    let month = if mp < 10 { mp + 3 } else { mp - 9 };
+    let year = yoe + era * 400 + i64::from(month <= 2);
+    format!("{} {} {year}", doy - (153 * mp + 2) / 5 + 1, MONTHS[(month - 1) as usize])
+}

@@ -1,0 +1,127 @@
+//! Chats of a project: their list, the open one, and the words that are on their way.
+
+mod composer;
+mod list;
+mod message;
+mod state;
+mod thread;
+
+use std::rc::Rc;
+
+use clutch_domain::{id::ChatId, query::Query};
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::hooks::use_query_map;
+
+use super::{Empty, Trouble, board::ProjectHead, frame::use_frame, use_slug};
+use crate::{
+    api::{load_chat, load_chats},
+    error::AppError,
+    lazy::lazily,
+    live::use_live,
+    model::wire::Loaded,
+    ui::{Erase, dynamic},
+};
+use state::{ChatState, ListState};
+
+/// The page.
+#[component]
+pub fn ChatPage() -> impl IntoView {
+    let frame = use_frame();
+    let slug = use_slug();
+    let chats = Resource::new_blocking(move || slug.get(), load_chats);
+    view! {
+        <Suspense fallback=Skeleton>
+            {dynamic(move || Suspend::new(async move {
+                let shown = match frame.ready().await {
+                    Ok(_) => match chats.await {
+                        Ok(load) => chat_list(load).await,
+                        Err(error) => Err(error),
+                    },
+                    Err(error) => Err(error),
+                };
+                shown.unwrap_or_else(|error| view! { <Trouble error /> }.erase())
+            }))}
+        </Suspense>
+    }
+    .erase()
+}
+
+#[component]
+fn Skeleton() -> impl IntoView {
+    view! { <div class="page" aria-busy="true" aria-label="Loading the chats"><div class="skel wide"></div><div class="skel"></div></div> }
+}
+
+lazily! {
+    fn chat_list(load: Loaded) in chat as (chat_list_code, preload) {
+        let state = ListState::new(&load).ok_or_else(AppError::not_understood)?;
+        Ok(view! { <Chats state version=load.version /> }.erase())
+    }
+}
+
+#[component]
+fn Chats(state: ListState, version: u64) -> impl IntoView {
+    let project = state.head.with_untracked(|h| h.project);
+    let slug = state.head.with_untracked(|h| h.slug.clone());
+    use_live().watch(Query::Chats { project }, version, Rc::new(state));
+    let query = use_query_map();
+    let asked = Memo::new(move |_| query.with(|q| q.get("chat").and_then(|id| id.parse::<ChatId>().ok())));
+    // Without a chat in the address the newest is shown; it stays when another is spoken in.
+    let newest = state.rows.with_untracked(|rows| rows.first().map(|r| r.id));
+    let chosen = Memo::new(move |_| asked.get().or(newest));
+    let title = state.head.with_untracked(|h| format!("{} chat · OpenClutch", h.name));
+    let head = state.head;
+    let resource = Resource::new_blocking(
+        move || chosen.get(),
+        |chat| async move {
+            match chat {
+                Some(chat) => load_chat(chat).await.map(Some),
+                None => Ok(None),
+            }
+        },
+    );
+    let shown = dynamic(move || {
+        Suspend::new(async move {
+            match resource.await {
+                Ok(Some(load)) => match ChatState::new(&load) {
+                    Some(chat) => {
+                        // Another chat is another thread: nothing of the old one's fields and listeners stays.
+                        let id = chat.head.with_untracked(|h| h.id);
+                        view! {
+                            <For each=move || [id] key=|id| *id let:_>
+                                <thread::Thread list=state state=chat version=load.version />
+                            </For>
+                        }
+                        .erase()
+                    }
+                    None => view! { <Trouble error=AppError::not_understood() /> }.erase(),
+                },
+                Ok(None) => view! {
+                    <Empty icon="reply" title="No chats yet" text="Talk to the agent about this project: ask about the code, plan tickets, think aloud." />
+                }
+                .erase(),
+                Err(error) => {
+                    view! { <Empty icon="compass" title="This chat is not there" text=error.sentence /> }.erase()
+                }
+            }
+        })
+    });
+    view! {
+        <Title text=crate::ui::title(title) />
+        <div class="chat-page" class:open=move || asked.get().is_some()>
+            <ProjectHead slug=slug.clone() at="chat" name=Signal::derive(move || head.with(|h| h.name.clone()))
+                color=Signal::derive(move || head.with(|h| h.color.clone()))>
+                <super::board::GatewayChip />
+            </ProjectHead>
+            <div class="chat-body">
+                <list::ChatList state chosen />
+                <section class="chat" aria-label="Chat">
+                    <Suspense fallback=|| view! { <div class="thread" aria-busy="true"><div class="skel wide"></div><div class="skel"></div></div> }>
+                        {shown}
+                    </Suspense>
+                </section>
+            </div>
+        </div>
+    }
+    .erase()
+}

@@ -1,0 +1,215 @@
+//! What the chat page holds: the list of chats, and of the open one the messages.
+
+use std::collections::BTreeMap;
+
+use clutch_domain::id::MessageId;
+use leptos::prelude::*;
+
+use crate::{
+    live::{Sink, fill, part, read},
+    model::{
+        chat::{ChatHead, ChatRow, ChatsHead, MessageItem},
+        wire::Loaded,
+    },
+};
+
+/// The chats of a project.
+#[derive(Clone, Copy)]
+pub struct ListState {
+    /// The project.
+    pub head: RwSignal<ChatsHead>,
+    /// Last spoken in first.
+    pub rows: RwSignal<Vec<ChatRow>>,
+}
+
+impl ListState {
+    /// The state that shows a first load; `None` when that is not of chats.
+    pub fn new(load: &Loaded) -> Option<Self> {
+        let state = Self { head: RwSignal::new(part(load, "head")?), rows: RwSignal::new(Vec::new()) };
+        fill(&state, load);
+        Some(state)
+    }
+}
+
+impl Sink for ListState {
+    fn put(&self, name: &str, json: &str) {
+        if name == "head" {
+            if let Some(head) = read(json) {
+                self.head.set(head);
+            }
+        } else if let Some(row) = read::<ChatRow>(json) {
+            self.rows.update(|rows| {
+                rows.retain(|r| r.id != row.id);
+                let at = rows.partition_point(|r| r.at > row.at);
+                rows.insert(at, row);
+            });
+        }
+    }
+
+    fn del(&self, name: &str) {
+        self.rows.update(|rows| rows.retain(|r| format!("c:{}", r.id) != name));
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.rows.with_untracked(|rows| rows.iter().map(|r| format!("c:{}", r.id)).chain(["head".to_owned()]).collect())
+    }
+
+    fn settled(&self, _version: u64) {}
+}
+
+/// A message in its place.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Place {
+    /// Which.
+    pub id: MessageId,
+    /// The first of its author's in a row.
+    pub leads: bool,
+    /// The first of its day: days since 1970.
+    pub day: Option<i64>,
+}
+
+/// One open chat.
+#[derive(Clone, Copy)]
+pub struct ChatState {
+    /// The chat.
+    pub head: RwSignal<ChatHead>,
+    /// It was deleted.
+    pub gone: RwSignal<bool>,
+    /// Messages in order; only those that are new or moved are painted.
+    pub places: RwSignal<Vec<Place>>,
+    /// There are older ones than those that are loaded.
+    pub more: RwSignal<bool>,
+    /// How many messages the agent has that are not answered.
+    pub open: RwSignal<u32>,
+    /// Answers that came while nobody looked at the end.
+    pub news: RwSignal<u32>,
+    /// The end is in view.
+    pub at_end: StoredValue<bool>,
+    items: StoredValue<BTreeMap<(i64, MessageId), ArcRwSignal<MessageItem>>>,
+    // Loaded on the way up: what the live window lets go stays.
+    older: StoredValue<bool>,
+    painted: StoredValue<bool>,
+}
+
+const DAY_MS: i64 = 86_400_000;
+
+impl ChatState {
+    /// The state that shows a first load; `None` when that is not of a chat.
+    pub fn new(load: &Loaded) -> Option<Self> {
+        let head = part::<ChatHead>(load, "chat")?;
+        let state = Self {
+            more: RwSignal::new(head.more),
+            head: RwSignal::new(head),
+            gone: RwSignal::new(false),
+            places: RwSignal::new(Vec::new()),
+            open: RwSignal::new(0),
+            news: RwSignal::new(0),
+            at_end: StoredValue::new(true),
+            items: StoredValue::new(BTreeMap::new()),
+            older: StoredValue::new(false),
+            painted: StoredValue::new(false),
+        };
+        fill(&state, load);
+        state.painted.set_value(true);
+        Some(state)
+    }
+
+    /// A message, to follow.
+    pub fn item(self, id: MessageId) -> Option<ArcRwSignal<MessageItem>> {
+        self.items.with_value(|items| items.iter().find(|((_, i), _)| *i == id).map(|(_, item)| item.clone()))
+    }
+
+    /// Whether the answer to a run is among the messages already.
+    pub fn answered(self, run: &str) -> bool {
+        self.places.track();
+        self.items.with_value(|items| {
+            items.values().rev().take(10).any(|item| item.with_untracked(|m| m.run.as_deref() == Some(run)))
+        })
+    }
+
+    /// When the oldest loaded message was written.
+    pub fn oldest(self) -> Option<i64> {
+        self.items.with_value(|items| items.keys().next().map(|(at, _)| *at))
+    }
+
+    /// Older messages, loaded on the way up.
+    pub fn add_older(self, found: Vec<MessageItem>, full: usize) {
+        self.older.set_value(true);
+        self.more.set(found.len() >= full);
+        found.into_iter().for_each(|item| self.keep(item));
+        self.arrange();
+    }
+
+    fn keep(self, item: MessageItem) {
+        let key = (item.at.0, item.id);
+        self.items.update_value(|items| match items.get(&key) {
+            Some(kept) => {
+                if kept.with_untracked(|old| *old != item) {
+                    kept.set(item);
+                }
+            }
+            None => {
+                if self.painted.get_value() && !self.at_end.get_value() && !item.mine {
+                    self.news.update(|n| *n += 1);
+                }
+                items.insert(key, ArcRwSignal::new(item));
+            }
+        });
+    }
+
+    fn arrange(self) {
+        let mut places = Vec::new();
+        let mut open = 0;
+        self.items.with_value(|items| {
+            let mut before: Option<(String, i64, i64)> = None;
+            for ((at, id), item) in items {
+                let (author, is_open) = item.with_untracked(|m| (m.author.clone(), m.open && !m.queued));
+                open += u32::from(is_open);
+                let day = at.div_euclid(DAY_MS);
+                let new_day = before.as_ref().is_none_or(|(_, d, _)| *d != day);
+                let leads = new_day || before.as_ref().is_none_or(|(a, _, t)| *a != author || at - t > GROUP_MS);
+                places.push(Place { id: *id, leads, day: new_day.then_some(day) });
+                before = Some((author, day, *at));
+            }
+        });
+        if self.places.with_untracked(|old| *old != places) {
+            self.places.set(places);
+        }
+        if self.open.get_untracked() != open {
+            self.open.set(open);
+        }
+    }
+}
+
+/// Words of one author within this time stand under one name.
+const GROUP_MS: i64 = 5 * 60_000;
+
+impl Sink for ChatState {
+    fn put(&self, name: &str, json: &str) {
+        if name == "chat" {
+            if let Some(head) = read::<ChatHead>(json) {
+                if !self.older.get_value() {
+                    self.more.set(head.more);
+                }
+                self.head.set(head);
+            }
+        } else if let Some(item) = read::<MessageItem>(json) {
+            self.keep(item);
+        }
+    }
+
+    fn del(&self, name: &str) {
+        if name == "chat" {
+            self.gone.set(true);
+        }
+        // A message that left the live window is still a message of this chat: it stays shown.
+    }
+
+    fn names(&self) -> Vec<String> {
+        vec!["chat".to_owned()]
+    }
+
+    fn settled(&self, _version: u64) {
+        self.arrange();
+    }
+}

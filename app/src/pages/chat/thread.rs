@@ -1,0 +1,169 @@
+//! The open chat: its name, its messages, and the field for the next.
+
+use std::rc::Rc;
+
+use clutch_domain::{
+    project::ChatLayout,
+    query::{MESSAGES_SHOWN, Query},
+};
+use leptos::{html, prelude::*};
+
+use super::{
+    composer::Composer,
+    message::{MessageView, Streaming},
+    state::{ChatState, ListState, Place},
+};
+use crate::{
+    api::{delete_chat, load_older, rename_chat},
+    live::use_live,
+    pages::{Empty, FormText},
+    ui::{Confirm, Erase, Icon, Toasts, dynamic, use_act},
+};
+
+/// The list stands on its head (`column-reverse`), so it begins at its end, stays there while
+/// words come, and does not move when older messages are put above.
+const NEAR_PX: i32 = 120;
+
+/// The chat.
+#[component]
+pub fn Thread(list: ListState, state: ChatState, version: u64) -> impl IntoView {
+    let id = state.head.with_untracked(|h| h.id);
+    let class = match list.head.with_untracked(|h| h.layout) {
+        ChatLayout::Slack => "thread slack",
+        ChatLayout::Imessage => "thread imessage",
+    };
+    use_live().watch(Query::Chat { chat: id }, version, Rc::new(state));
+    let act = use_act();
+    let node = NodeRef::<html::Div>::new();
+    let loading = RwSignal::new(false);
+    let toasts = expect_context::<Toasts>();
+    let older = move || {
+        let Some(before) = state.oldest() else { return };
+        if loading.get_untracked() || !state.more.get_untracked() {
+            return;
+        }
+        loading.set(true);
+        leptos::task::spawn_local(async move {
+            match load_older(id, before).await {
+                Ok(found) => state.add_older(found, MESSAGES_SHOWN as usize),
+                Err(error) => toasts.error(error.sentence),
+            }
+            loading.try_set(false);
+        });
+    };
+    let scrolled = move |_| {
+        let Some(thread) = node.get_untracked() else { return };
+        // In a list on its head the end is 0 and the way up is negative.
+        let up = -thread.scroll_top();
+        state.at_end.set_value(up < NEAR_PX);
+        if up < NEAR_PX && state.news.get_untracked() != 0 {
+            state.news.set(0);
+        }
+        if up + thread.client_height() > thread.scroll_height() - NEAR_PX {
+            older();
+        }
+    };
+    let to_end = move |_| {
+        if let Some(thread) = node.get_untracked() {
+            thread.set_scroll_top(0);
+        }
+        state.news.set(0);
+    };
+    let news = move || {
+        let n = state.news.get();
+        (n > 0).then(|| view! { <button type="button" class="btn s news" on:click=to_end><Icon name="down" />{format!("{n} new")}</button> })
+    };
+    let above = move || {
+        state.more.get().then(|| {
+            view! { <button type="button" class="btn s q older js-only" disabled=move || loading.get() on:click=move |_| older()>{dynamic(move || if loading.get() { "Loading…" } else { "Older messages" })}</button> }
+        })
+    };
+    let empty = move || {
+        (state.places.with(Vec::is_empty) && state.open.get() == 0).then(|| {
+            view! { <Empty icon="reply" title="Say something" text="The agent knows the project: its name, where it lies and what its README says." /> }
+        })
+    };
+    let gone = move || {
+        state.gone.get().then(|| view! { <p class="note bad" role="status"><Icon name="trash" /><span>"This chat was deleted."</span></p> })
+    };
+    view! {
+        <Header list state />
+        {dynamic(gone)}
+        <div class=class node_ref=node on:scroll=scrolled tabindex="0" role="log" aria-label="Messages">
+            <div class="inner">
+                {dynamic(above)}
+                {dynamic(empty)}
+                <For each=move || state.places.get() key=|place: &Place| place.clone() let:place>
+                    <MessageView state place act />
+                </For>
+                <Streaming state />
+            </div>
+        </div>
+        {dynamic(news)}
+        <Composer state />
+    }
+    .erase()
+}
+
+#[component]
+fn Header(list: ListState, state: ChatState) -> impl IntoView {
+    let id = state.head.with_untracked(|h| h.id);
+    let slug = list.head.with_untracked(|h| h.slug.clone());
+    let act = use_act();
+    let renaming = RwSignal::new(false);
+    let deleting = RwSignal::new(false);
+    let rename = move |event: web_sys::SubmitEvent| {
+        event.prevent_default();
+        let title = FormText::of(&event).text("title");
+        renaming.set(false);
+        if !title.trim().is_empty() && title.trim() != state.head.with_untracked(|h| h.title.clone()) {
+            act.run(rename_chat(id, title), |_| {});
+        }
+    };
+    let name = move || {
+        if renaming.get() {
+            let title = state.head.with_untracked(|h| h.title.clone());
+            view! {
+                <form on:submit=rename on:keydown=move |ev| if ev.key() == "Escape" { renaming.set(false) }>
+                    <input name="title" aria-label="Name of the chat" maxlength="100" autocomplete="off" autofocus value=title />
+                    <button class="btn s">"Save"</button>
+                </form>
+            }
+            .erase()
+        } else {
+            view! {
+                <h2 class="cut">{dynamic(move || state.head.with(|h| h.title.clone()))}</h2>
+                <button type="button" class="icon-btn js-only" aria-label="Rename" on:click=move |_| renaming.set(true)><Icon name="edit" /></button>
+            }
+            .erase()
+        }
+    };
+    let back = format!("/projects/{slug}/chat");
+    let to = slug.clone();
+    let answer = Callback::new(move |yes| {
+        deleting.set(false);
+        if yes {
+            act.run(delete_chat(id, to.clone()), |_| {});
+        }
+    });
+    let ask = move || {
+        deleting.get().then(|| {
+            let title = state.head.with_untracked(|h| h.title.clone());
+            view! {
+                <Confirm title=format!("Delete \u{201c}{title}\u{201d}?") yes="Delete" danger=true answer
+                    text="All its messages go with it. This cannot be undone." />
+            }
+        })
+    };
+    view! {
+        <header class="chat-head">
+            <a class="icon-btn back" href=back data-noscroll aria-label="All chats"><Icon name="up" /></a>
+            {dynamic(name)}
+            <span class="grow"></span>
+            <span class="saving" role="status">{dynamic(move || (act.busy.get() != 0).then_some("Saving…"))}</span>
+            <button type="button" class="icon-btn js-only" aria-label="Delete this chat" on:click=move |_| deleting.set(true)><Icon name="trash" /></button>
+        </header>
+        {dynamic(ask)}
+    }
+    .erase()
+}

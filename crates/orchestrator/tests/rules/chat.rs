@@ -1,0 +1,142 @@
+//! A person's message on its way to the agent: which steps follow which, and what each says.
+
+use clutch_domain::{
+    chat::{Chat, DeliveryStatus, Message, Step},
+    command::{Carry, Command, DeliveryPatch, NewMessage},
+    doc::Kind,
+    id::{ChatId, MessageId},
+    range::{Fetch, Range},
+    refusal::Refusal,
+    text::Body,
+};
+use clutch_orchestrator::office::Error;
+
+use crate::house::House;
+
+async fn general(house: &House) -> ChatId {
+    let range = Range::children(Kind::Chat, house.project, 1);
+    let docs = house.store.read(&Fetch { scopes: Vec::new(), ranges: vec![range.clone()] }).await.unwrap().value;
+    docs.first::<Chat>(&range).unwrap().id
+}
+
+async fn kept(house: &House, id: MessageId) -> Message {
+    let range = Range::doc(Kind::Message, id);
+    let docs = house.store.read(&Fetch { scopes: Vec::new(), ranges: vec![range.clone()] }).await.unwrap().value;
+    docs.first::<Message>(&range).unwrap().clone()
+}
+
+async fn post(house: &House, send: bool) -> MessageId {
+    let message = NewMessage {
+        chat: general(house).await,
+        author: "dan".into(),
+        content: Body::parse("Hello").unwrap().unwrap(),
+        run_id: None,
+        session_key: None,
+        is_automated: false,
+        delivery_status: None,
+        retry_count: None,
+        cooldown_until: None,
+        failure_reason: None,
+        send,
+    };
+    house.run(Command::PostMessage(message)).await.unwrap().written::<Message>().unwrap().id
+}
+
+fn steps() -> Vec<(&'static str, Carry)> {
+    vec![
+        ("send", Carry::Send),
+        ("not sent", Carry::NotSent),
+        ("taken", Carry::Taken("run".into())),
+        ("at work", Carry::AtWork),
+        ("goes on", Carry::GoesOn("run-2".into())),
+        ("answered", Carry::Answered),
+        ("failed", Carry::Failed("no".into())),
+    ]
+}
+
+/// Which steps fit a message after these steps; every other one is refused and changes nothing.
+#[tokio::test]
+async fn steps_fit_where_they_fit_and_nowhere_else() {
+    let taken = [Carry::Send, Carry::Taken("run".into())];
+    let table: [(&[Carry], &[&str]); 5] = [
+        (&[], &["send"]),
+        (&[Carry::Send], &["not sent", "taken", "failed"]),
+        (&taken, &["at work", "goes on", "answered", "failed"]),
+        (&[Carry::Send, Carry::NotSent], &["send"]),
+        (&[Carry::Send, Carry::Taken("run".into()), Carry::Answered], &[]),
+    ];
+    for (before, fits) in table {
+        for (name, step) in steps() {
+            let house = House::new().await;
+            let id = post(&house, true).await;
+            for step in before {
+                house.run(Command::CarryMessage(id, step.clone())).await.unwrap();
+            }
+            let was = kept(&house, id).await;
+            let answer = house.run(Command::CarryMessage(id, step)).await;
+            if fits.contains(&name) {
+                assert!(answer.is_ok(), "{name} after {before:?}: {answer:?}");
+            } else {
+                assert!(matches!(answer, Err(Error::Refused(Refusal::DeliveryMoved))), "{name} after {before:?}");
+                assert_eq!(kept(&house, id).await, was, "{name} after {before:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn three_attempts_then_failed_with_its_reason_then_again_on_request() {
+    let house = House::new().await;
+    let id = post(&house, true).await;
+    let mut keys = Vec::new();
+    for attempt in 1..=3 {
+        house.run(Command::CarryMessage(id, Carry::Send)).await.unwrap();
+        let now = kept(&house, id).await;
+        keys.push(now.key(now.outbox.as_ref().unwrap().attempt));
+        assert!(matches!(house.run(Command::RetryMessage(id)).await, Err(Error::Refused(Refusal::MessageUnderWay))));
+        house.run(Command::CarryMessage(id, Carry::Failed(format!("reason {attempt}")))).await.unwrap();
+        let now = kept(&house, id).await;
+        let outbox = now.outbox.clone().unwrap();
+        assert_eq!(now.failure_reason.as_deref(), Some(format!("reason {attempt}").as_str()));
+        if attempt < 3 {
+            assert_eq!((outbox.step, now.delivery_status), (Step::Queued, Some(DeliveryStatus::Sent)));
+            assert!(outbox.not_before.is_some(), "there is a pause before the next attempt");
+        } else {
+            assert_eq!((outbox.step, now.delivery_status), (Step::Settled, Some(DeliveryStatus::Failed)));
+        }
+    }
+    for retry in 1..=3 {
+        house.run(Command::RetryMessage(id)).await.unwrap();
+        assert_eq!(kept(&house, id).await.retry_count, Some(retry));
+        for _ in 0..3 {
+            house.run(Command::CarryMessage(id, Carry::Send)).await.unwrap();
+            let now = kept(&house, id).await;
+            keys.push(now.key(now.outbox.as_ref().unwrap().attempt));
+            house.run(Command::CarryMessage(id, Carry::Failed("again".into()))).await.unwrap();
+        }
+    }
+    assert!(matches!(house.run(Command::RetryMessage(id)).await, Err(Error::Refused(Refusal::RetriesUsedUp))));
+    let many = keys.len();
+    keys.sort();
+    keys.dedup();
+    assert_eq!(keys.len(), many, "no two attempts share an idempotency key");
+}
+
+#[tokio::test]
+async fn a_program_cannot_talk_over_what_the_gateway_confirmed() {
+    let patch = |status| DeliveryPatch { status, retry_count: None, cooldown_until: None, failure_reason: None };
+    let house = House::new().await;
+    let carried = post(&house, true).await;
+    for step in [Carry::Send, Carry::Taken("run".into()), Carry::AtWork] {
+        house.run(Command::CarryMessage(carried, step)).await.unwrap();
+    }
+    house.run(Command::SetDelivery(carried, patch(DeliveryStatus::Failed))).await.unwrap();
+    assert_eq!(kept(&house, carried).await.delivery_status, Some(DeliveryStatus::Processing));
+
+    let stored = post(&house, false).await;
+    assert_eq!(kept(&house, stored).await.outbox, None);
+    house.run(Command::SetDelivery(stored, patch(DeliveryStatus::Failed))).await.unwrap();
+    assert_eq!(kept(&house, stored).await.delivery_status, Some(DeliveryStatus::Failed));
+    house.run(Command::RetryMessage(stored)).await.unwrap();
+    assert!(kept(&house, stored).await.open(), "sent again, and this time by the server");
+}

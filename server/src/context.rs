@@ -1,0 +1,89 @@
+//! What an agent is told of a project before the first words of a chat (facts §2.5).
+
+use std::path::{Path, PathBuf};
+
+use clutch_domain::project::Project;
+
+/// Files that say most about a repository, in this order.
+const FILES: [&str; 7] =
+    ["AGENTS.md", "README.md", "CONTRIBUTING.md", "ARCHITECTURE.md", ".cursorrules", ".clinerules", "docs/OVERVIEW.md"];
+/// Most bytes of one file.
+const FILE_MAX: usize = 50 * 1024;
+/// Most bytes of all files.
+const ALL_MAX: usize = 200 * 1024;
+
+/// The first message of a chat with the project's context before it.
+pub async fn before(project: &Project, words: &str) -> String {
+    format!("[Project Context]\n\n{}\n\n---\n\n[User Message]\n\n{words}", formatted(project).await)
+}
+
+async fn formatted(project: &Project) -> String {
+    let mut text = format!("# Project: {}\n", project.name);
+    let mut say = |name: &str, value: Option<&str>| {
+        if let Some(value) = value.filter(|v| !v.is_empty()) {
+            text.push_str(&format!("\n{name}: {value}"));
+        }
+    };
+    say("Description", project.description.as_deref());
+    say("Slug", Some(project.slug.as_str()));
+    say("Working directory", project.local_path.as_deref());
+    say("GitHub", project.github_repo.as_deref());
+    let Some(folder) = &project.local_path else { return text };
+    let folder = PathBuf::from(folder);
+    let read = tokio::task::spawn_blocking(move || files(&folder)).await.unwrap_or_default();
+    for (name, content) in read {
+        text.push_str(&format!("\n\n## {name}\n\n{content}"));
+    }
+    text
+}
+
+/// The files that are there, cut to their limits. A link that leads out of the project is not followed.
+fn files(folder: &Path) -> Vec<(&'static str, String)> {
+    let Ok(home) = folder.canonicalize() else { return Vec::new() };
+    let mut found = Vec::new();
+    let mut left = ALL_MAX;
+    for name in FILES {
+        let inside = home.join(name).canonicalize().ok().filter(|path| path.starts_with(&home) && path.is_file());
+        let Some(bytes) = inside.and_then(|path| read_at_most(&path, FILE_MAX.min(left) + 1)) else { continue };
+        let mut content = String::from_utf8_lossy(&bytes).into_owned();
+        let most = FILE_MAX.min(left);
+        if content.len() > most {
+            content.truncate(content.floor_char_boundary(most));
+            content.push_str("\n... [truncated]");
+        }
+        left = left.saturating_sub(content.len());
+        found.push((name, content));
+        if left == 0 {
+            break;
+        }
+    }
+    found
+}
+
+fn read_at_most(path: &Path, most: usize) -> Option<Vec<u8>> {
+    use std::io::Read;
+    let mut bytes = Vec::new();
+    std::fs::File::open(path).ok()?.take(most as u64).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_cut_and_stay_inside_the_project() {
+        let dir = tempfile::tempdir().unwrap();
+        let (project, outside) = (dir.path().join("project"), dir.path().join("secret.md"));
+        std::fs::create_dir(&project).unwrap();
+        std::fs::write(&outside, "secret").unwrap();
+        std::fs::write(project.join("AGENTS.md"), "x".repeat(FILE_MAX + 10)).unwrap();
+        std::os::unix::fs::symlink(&outside, project.join("README.md")).unwrap();
+        std::fs::write(project.join("CONTRIBUTING.md"), "be kind").unwrap();
+        let found = files(&project);
+        assert_eq!(found.iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["AGENTS.md", "CONTRIBUTING.md"]);
+        assert!(found[0].1.ends_with("... [truncated]") && found[0].1.len() < FILE_MAX + 20);
+        assert_eq!(found[1].1, "be kind");
+        assert!(files(&dir.path().join("not there")).is_empty());
+    }
+}
