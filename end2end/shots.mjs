@@ -87,7 +87,12 @@ const tasks = (await (await fetch(`${address}/api/tasks?projectId=${project.id}`
 const rank = ["in_progress", "in_review", "blocked", "ready", "done", "backlog"];
 const task = tasks.toSorted((a, b) => rank.indexOf(a.status) - rank.indexOf(b.status))[0];
 const board = `/projects/${project.slug}/board`;
-const pages = [["home", "/"], ["board", board], ...(task ? [["panel", `${board}?task=T-${task.number}`]] : [])];
+const chat = (await (await fetch(`${address}/api/chats?projectId=${project.id}`)).json()).chats[0];
+const pages = [
+  ["home", "/"], ["board", board],
+  ...(task ? [["panel", `${board}?task=T-${task.number}`]] : []),
+  ...(chat ? [["chat", `/projects/${project.slug}/chat?chat=${chat.id}`]] : []),
+];
 
 fs.mkdirSync(folder, { recursive: true });
 const browser = await chromium.launch({

@@ -160,7 +160,7 @@ demo_sample_project() {
 }
 
 demo_sample_project_now() {
-  local api=$1 project
+  local api=$1 project chat
   project=$(http POST "$api/projects" "{\"name\": \"Feeder Log\", \"slug\": \"feeder-log\", \"local_path\": \"$demo/sample\",
     \"description\": \"A sample: who came to the bird feeder today? A small git repository.\", \"work_loop_enabled\": true}" | json it.project.id)
   # What the words do is the scripted model's part: "ask", "fail", "slow" and "forget" change it.
@@ -176,6 +176,9 @@ demo_sample_project_now() {
     "The work is done but nobody says so. See where the ticket ends, and why."
   demo_ticket "$api" "$project" low "Explain the file's fields in the README" \
     "A short paragraph for people who open data/visits.json for the first time."
+  # A first word in the project's chat; the scripted partner answers it.
+  chat=$(http GET "$api/chats?projectId=$project" | json 'it.chats[0]?.id')
+  http POST "$api/chats/$chat/messages" '{"content": "Please look into the repository: what would you build next?", "send": true}' >/dev/null
 }
 
 demo_ticket() { # API PROJECT PRIORITY TITLE DESCRIPTION
