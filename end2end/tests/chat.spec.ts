@@ -1,7 +1,7 @@
 // Talking to an agent, with a real gateway: streamed, stored once, shown everywhere.
 import { address, generalChat, messages, said, say } from "../support/chat.ts";
 import { expect, freshProject, test } from "../support/fixtures.ts";
-import { keepTexts } from "../support/look.ts";
+import { keepTexts, toasts } from "../support/look.ts";
 import { until } from "../support/until.ts";
 
 test.describe.configure({ timeout: 120_000 });
@@ -183,4 +183,50 @@ test("scrolling up loads what is older, and new words do not push the reader awa
   await page.getByRole("button", { name: "1 new" }).click();
   await expect(said(page).filter({ hasText: "One more line." })).toBeInViewport();
   await expect(said(page)).toHaveCount(121);
+});
+
+const DOT = Buffer.from("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==", "base64");
+
+test("a picture is pasted, uploaded and shown; what is no picture is refused in words", async ({ alone, visitor }) => {
+  const project = await freshProject(alone, "Chat");
+  const chat = await generalChat(alone, project);
+  const me = await visitor();
+  me.expectTrouble(/400/);
+  const page = await me.open(address(alone, project, chat));
+  const field = page.getByRole("textbox", { name: "Message", exact: true });
+  const paste = (bytes: Buffer) => field.evaluate((element, numbers) => {
+    const data = new DataTransfer();
+    data.items.add(new File([new Uint8Array(numbers)], "dot.png", { type: "image/png" }));
+    element.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }));
+  }, [...bytes]);
+  await field.fill("Look:");
+  await paste(DOT);
+  await expect(field).toHaveValue(/^Look:\n\n!\[Image\]\(\/uploads\/images\/[0-9a-f]+\.png\)$/);
+  await field.press("Enter");
+  const picture = said(page).first().getByRole("img", { name: "Image" });
+  await expect(picture).toBeVisible();
+  await until("it is loaded", () => picture.evaluate((image) => (image as HTMLImageElement).naturalWidth === 1));
+
+  await field.fill("Kept.");
+  await paste(Buffer.from("not a picture"));
+  await expect(toasts(page)).toContainText(/picture|image|file/i);
+  await expect(field).toHaveValue("Kept.");
+});
+
+test("a ticket is made of a message, and leads back to it", async ({ alone, visitor }) => {
+  const project = await freshProject(alone, "Chat");
+  const chat = await generalChat(alone, project);
+  await alone.call("POST", `/chats/${chat}/messages`, { author: "ada", content: "## Count by hour\n\nThe log has **all** that is needed." });
+  const me = await visitor();
+  const page = await me.open(address(alone, project, chat));
+  await said(page).first().hover();
+  await said(page).first().getByRole("button", { name: "Make a ticket" }).click();
+  await expect(toasts(page)).toContainText(/T-\d+ made in Backlog/);
+  const [task] = await alone.tasks(project);
+  expect(task).toMatchObject({ title: "Count by hour", status: "backlog" });
+  await page.goto(`${alone.url}/projects/${project.slug}/board?task=T-${task!.number}`);
+  await me.live();
+  const opened = page.context().waitForEvent("page");
+  await page.getByRole("link", { name: /From the chat/ }).click();
+  await expect(said(await opened).first()).toContainText("The log has all that is needed.");
 });

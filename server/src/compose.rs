@@ -109,8 +109,9 @@ pub async fn house(settings: &Settings, address: SocketAddr, stop: watch::Receiv
     let streams = Arc::new(Streams::default());
     tokio::spawn(streams.clone().follow(runtime.clone()));
     tokio::spawn(bridge::follow(office.clone(), runtime.clone()));
-    tokio::spawn(Arc::new(Courier { office: office.clone(), runtime: runtime.clone() }).run());
     let public_url = settings.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+    let courier = Courier { office: office.clone(), runtime: runtime.clone(), board: public_url.clone() };
+    tokio::spawn(Arc::new(courier).run());
     worker::start(Parts {
         office: office.clone(),
         runtime: runtime.clone(),

@@ -45,6 +45,8 @@ pub struct Courier {
     pub office: Arc<Office>,
     /// The gateway.
     pub runtime: Arc<dyn AgentRuntime>,
+    /// Address at which programs reach the board.
+    pub board: String,
 }
 
 /// Why a message is put down for now.
@@ -213,11 +215,14 @@ impl Courier {
     async fn text(&self, chat: &Chat, message: &Message) -> Result<String, Halt> {
         let first = Range::children(Kind::Message, chat.id, 1);
         let read = self.office.read(&Fetch { scopes: Vec::new(), ranges: vec![first.clone()] }).await?;
+        // The gateway fetches pictures from here; to it our paths mean nothing.
+        let words =
+            message.content.as_str().replace("](/uploads/images/", &format!("]({}/uploads/images/", self.board));
         if read.value.first::<Message>(&first).is_none_or(|m| m.id != message.id) {
-            return Ok(message.content.as_str().to_owned());
+            return Ok(words);
         }
         let project: Project = self.doc(chat.project).await?;
-        Ok(context::before(&project, message.content.as_str()).await)
+        Ok(context::before(&project, &words).await)
     }
 
     /// Waits for the end of a run, by the gateway's events and, where they may be missing, by looking.

@@ -180,3 +180,64 @@ pub async fn stop_answer(chat: ChatId) -> Result<Saved, AppError> {
     };
     edge::told(stop.await)
 }
+
+/// A ticket that was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Made {
+    /// Its number.
+    pub number: u64,
+}
+
+/// Makes a ticket of a message: its first line is the title, and a link leads back.
+#[server(prefix = "/fn", endpoint = "ticket_of", output = crate::codec::Reply)]
+pub async fn ticket_of(message: MessageId) -> Result<Made, AppError> {
+    use clutch_domain::{
+        chat::{Chat, Message},
+        command::{Command, NewTask},
+        doc::Kind,
+        project::Project,
+        range::{Fetch, Range},
+        refusal::Refusal,
+        task::{Priority, Status, Task},
+        text::{Body, TITLE_MAX, Title, preview},
+    };
+
+    use super::edge;
+    use crate::site::site;
+
+    async fn doc<T: clutch_domain::doc::Inside + Clone>(
+        kind: Kind,
+        id: impl ToString,
+        missing: Refusal,
+    ) -> Result<T, AppError> {
+        let range = Range::doc(kind, id);
+        let read = site()?.office.read(&Fetch { scopes: Vec::new(), ranges: vec![range.clone()] }).await?;
+        read.value.first::<T>(&range).cloned().ok_or_else(|| missing.into())
+    }
+
+    let make = async {
+        let said: Message = doc(Kind::Message, message, Refusal::MessageNotFound).await?;
+        let chat: Chat = doc(Kind::Chat, said.chat, Refusal::ChatNotFound).await?;
+        let project: Project = doc(Kind::Project, chat.project, Refusal::ProjectNotFound).await?;
+        let words = said.content.as_str();
+        let first =
+            words.lines().map(|line| line.trim_start_matches(['#', '>', '-', '*', ' '])).find(|l| !l.is_empty());
+        let back = format!("/projects/{}/chat?chat={}#m-{}", project.slug, chat.id, said.id);
+        let new = NewTask {
+            project: project.id,
+            title: Title::parse(&preview(first.unwrap_or("From a chat"), TITLE_MAX.min(100)))?,
+            description: Body::parse(&format!("{words}\n\n[From the chat \u{201c}{}\u{201d}]({back})", chat.title))?,
+            status: Status::Backlog,
+            priority: Priority::Medium,
+            role: None,
+            assignee: None,
+            requires_human_review: false,
+            tags: Vec::new(),
+            dependencies: Vec::new(),
+        };
+        let done = edge::run(Command::CreateTask(new)).await?;
+        let number = done.written::<Task>().map_or(0, |task| task.number);
+        Ok::<_, AppError>(Made { number })
+    };
+    edge::told(make.await)
+}

@@ -40,6 +40,19 @@ pub fn Composer(state: ChatState) -> impl IntoView {
             let _ = form.request_submit();
         }
     };
+    let bringing = RwSignal::new(false);
+    #[cfg(feature = "hydrate")]
+    let toasts = expect_context::<crate::ui::Toasts>();
+    let paste = move |event: web_sys::ClipboardEvent| {
+        #[cfg(feature = "hydrate")]
+        brought(&event, event.clipboard_data(), bringing, toasts);
+        let _ = event;
+    };
+    let drop = move |event: web_sys::DragEvent| {
+        #[cfg(feature = "hydrate")]
+        brought(&event, event.data_transfer(), bringing, toasts);
+        let _ = event;
+    };
     let stop = move || {
         (state.open.get() != 0).then(|| {
             view! {
@@ -53,13 +66,33 @@ pub fn Composer(state: ChatState) -> impl IntoView {
             <FormError path=SendMessage::PATH />
             <input type="hidden" name="chat" value=id.to_string() />
             <textarea name="content" data-draft rows="1" required maxlength="200000" aria-label="Message"
-                placeholder="Message the agent" on:keydown=keys></textarea>
+                placeholder="Message the agent" on:keydown=keys on:paste=paste on:drop=drop></textarea>
             <div class="row end">
-                <small class="grow">"Enter sends, Shift+Enter begins a new line"</small>
+                <small class="grow">
+                    {dynamic(move || if bringing.get() { "Uploading the picture…" } else { "Enter sends, Shift+Enter begins a new line; pictures can be pasted" })}
+                </small>
                 {dynamic(stop)}
-                <button class="btn p s" aria-label="Send" disabled=move || act.busy.get() != 0><Icon name="up" />"Send"</button>
+                <button class="btn p s" aria-label="Send" disabled=move || act.busy.get() != 0 || bringing.get()><Icon name="up" />"Send"</button>
             </div>
         </form>
     }
     .erase()
+}
+
+/// Somebody brings something into the field: pictures are taken, all else is the browser's.
+#[cfg(feature = "hydrate")]
+fn brought(
+    event: &web_sys::Event,
+    data: Option<web_sys::DataTransfer>,
+    busy: RwSignal<bool>,
+    toasts: crate::ui::Toasts,
+) {
+    use wasm_bindgen::JsCast;
+
+    let found = super::pictures::pictures(data);
+    let field = event.current_target().and_then(|t| t.dyn_into::<web_sys::HtmlTextAreaElement>().ok());
+    if let Some(field) = field.filter(|_| !found.is_empty()) {
+        event.prevent_default();
+        super::pictures::bring(found, field, busy, toasts);
+    }
 }

@@ -5,19 +5,19 @@ use leptos::prelude::*;
 
 use super::state::{ChatState, Place};
 use crate::{
-    api::retry_message,
+    api::{retry_message, ticket_of},
     live::use_live,
     model::{
         chat::{MessageItem, StreamView},
         home::CheckState,
     },
-    ui::{Act, Ago, Erase, Icon, Markdown, dynamic, use_clock},
+    ui::{Act, Ago, Erase, Icon, Markdown, Toasts, dynamic, use_clock},
 };
 
 /// A message in its place: below a new day's line, with its author's name where another spoke before.
 #[component]
 pub fn MessageView(state: ChatState, place: Place, act: Act) -> impl IntoView {
-    let Some(item) = state.item(place.id) else { return ().erase() };
+    let Some(item) = state.item(&place) else { return ().erase() };
     let day = place.day.map(|day| view! { <p class="day"><span>{dynamic(move || day_words(day))}</span></p> });
     let leads = place.leads;
     view! {
@@ -54,7 +54,42 @@ fn one(m: MessageItem, leads: bool, act: Act) -> AnyView {
         view! { <Markdown html=m.html.clone() /> }.erase()
     };
     let way = m.mine.then(|| way(&m, act));
-    view! { <article class=class id=anchor>{by}<div class="bubble">{words}</div>{way}</article> }.erase()
+    let tools = tools(&m);
+    view! { <article class=class id=anchor>{by}<div class="bubble">{words}</div>{tools}{way}</article> }.erase()
+}
+
+/// What can be done with a message: its words copied, a ticket made of it.
+fn tools(m: &MessageItem) -> AnyView {
+    let (id, text) = (m.id, m.text.clone());
+    let toasts = expect_context::<Toasts>();
+    let copy = move |_| {
+        #[cfg(feature = "hydrate")]
+        {
+            // Resolves later or never; where the clipboard is closed to us, the words can be marked by hand.
+            let _ = window().navigator().clipboard().write_text(&text);
+            toasts.done("Copied.");
+        }
+        #[cfg(not(feature = "hydrate"))]
+        let _ = (&text, toasts);
+    };
+    let busy = RwSignal::new(false);
+    let make = move |_| {
+        busy.set(true);
+        leptos::task::spawn_local(async move {
+            match ticket_of(id).await {
+                Ok(made) => toasts.done(format!("T-{} made in Backlog.", made.number)),
+                Err(error) => toasts.error(error.sentence),
+            }
+            busy.try_set(false);
+        });
+    };
+    view! {
+        <span class="tools js-only">
+            <button type="button" class="icon-btn" aria-label="Copy" title="Copy" on:click=copy><Icon name="copy" /></button>
+            <button type="button" class="icon-btn" aria-label="Make a ticket" title="Make a ticket" disabled=move || busy.get() on:click=make><Icon name="plus" /></button>
+        </span>
+    }
+    .erase()
 }
 
 /// How far a person's message came, in words; a failed one can be sent again.

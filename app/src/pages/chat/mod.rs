@@ -3,6 +3,8 @@
 mod composer;
 mod list;
 mod message;
+#[cfg(feature = "hydrate")]
+mod pictures;
 mod state;
 mod thread;
 

@@ -62,6 +62,8 @@ impl Sink for ListState {
 pub struct Place {
     /// Which.
     pub id: MessageId,
+    /// When it was written.
+    pub at: i64,
     /// The first of its author's in a row.
     pub leads: bool,
     /// The first of its day: days since 1970.
@@ -115,8 +117,8 @@ impl ChatState {
     }
 
     /// A message, to follow.
-    pub fn item(self, id: MessageId) -> Option<ArcRwSignal<MessageItem>> {
-        self.items.with_value(|items| items.iter().find(|((_, i), _)| *i == id).map(|(_, item)| item.clone()))
+    pub fn item(self, place: &Place) -> Option<ArcRwSignal<MessageItem>> {
+        self.items.with_value(|items| items.get(&(place.at, place.id)).cloned())
     }
 
     /// Whether the answer to a run is among the messages already.
@@ -168,7 +170,7 @@ impl ChatState {
                 let day = at.div_euclid(DAY_MS);
                 let new_day = before.as_ref().is_none_or(|(_, d, _)| *d != day);
                 let leads = new_day || before.as_ref().is_none_or(|(a, _, t)| *a != author || at - t > GROUP_MS);
-                places.push(Place { id: *id, leads, day: new_day.then_some(day) });
+                places.push(Place { id: *id, at: *at, leads, day: new_day.then_some(day) });
                 before = Some((author, day, *at));
             }
         });
