@@ -110,9 +110,7 @@ pub async fn house(settings: &Settings, address: SocketAddr, stop: watch::Receiv
     tokio::spawn(streams.clone().follow(runtime.clone()));
     tokio::spawn(bridge::follow(office.clone(), runtime.clone()));
     let public_url = settings.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
-    let courier = Courier { office: office.clone(), runtime: runtime.clone(), board: public_url.clone() };
-    tokio::spawn(Arc::new(courier).run());
-    worker::start(Parts {
+    let leading = worker::start(Parts {
         office: office.clone(),
         runtime: runtime.clone(),
         reactor: Arc::new(worker::Tokio::default()),
@@ -120,6 +118,8 @@ pub async fn house(settings: &Settings, address: SocketAddr, stop: watch::Receiv
         policy: settings.policy.clone(),
         board: public_url.clone(),
     });
+    let courier = Courier { office: office.clone(), runtime, leading, board: public_url.clone() };
+    tokio::spawn(Arc::new(courier).run());
     let state = share(Picked {
         office,
         gateway,

@@ -21,6 +21,7 @@ use clutch_orchestrator::{
     office::{Error, Office},
     runtime::{AgentRuntime, RunEnd, RunEndKind, RunSign, RuntimeError, RuntimeState},
     store::Fault,
+    work::Leading,
 };
 use futures_util::StreamExt;
 use tokio::{
@@ -45,6 +46,8 @@ pub struct Courier {
     pub office: Arc<Office>,
     /// The gateway.
     pub runtime: Arc<dyn AgentRuntime>,
+    /// Whether this server leads: of several only one carries messages.
+    pub leading: Leading,
     /// Address at which programs reach the board.
     pub board: String,
 }
@@ -101,7 +104,10 @@ impl Courier {
         let mut busy: HashSet<ChatId> = HashSet::new();
         loop {
             let mut wake = None;
-            if matches!(*state.borrow_and_update(), RuntimeState::Connected { .. }) {
+            let connected = matches!(*state.borrow_and_update(), RuntimeState::Connected { .. });
+            if connected && !open.is_empty() && !self.leading.holds() {
+                wake = Some(PAUSE);
+            } else if connected {
                 let now = self.office.now();
                 let mut seen = HashSet::new();
                 for message in open.iter().filter(|m| seen.insert(m.chat)) {
@@ -193,6 +199,9 @@ impl Courier {
     /// Sends an attempt; `None` when it was refused, and that is written down.
     async fn send(&self, chat: &Chat, message: &Message, session: &str, key: &str) -> Result<Option<String>, Halt> {
         let text = self.text(chat, message).await?;
+        if !self.leading.holds() {
+            return Err(Halt::NotOurs);
+        }
         match self.runtime.steer(session, &text, key).await {
             Ok(accepted) => {
                 self.step(message.id, Carry::Taken(accepted.run_id.clone())).await?;

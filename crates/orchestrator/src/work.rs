@@ -55,6 +55,18 @@ pub struct WorkLoop {
     desk: Arc<Desk>,
 }
 
+/// Whether this process leads. What only one server may do asks before each effect.
+#[derive(Clone)]
+pub struct Leading(Arc<Desk>);
+
+impl Leading {
+    /// It leads, as far as it can be sure of that now.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        self.0.lead.holds(self.0.reactor.steady())
+    }
+}
+
 impl WorkLoop {
     /// A loop over these parts. It holds the lease under a name of its own, so two
     /// loops never take each other for themselves.
@@ -67,6 +79,12 @@ impl WorkLoop {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.desk.lead.holder
+    }
+
+    /// Tells whether this process leads.
+    #[must_use]
+    pub fn leading(&self) -> Leading {
+        Leading(self.desk.clone())
     }
 
     /// Works for ever. Dropping the future stops the planning; attendants end when

@@ -13,7 +13,7 @@ use std::{
 use clutch_domain::{task::Role, time::Millis};
 use clutch_orchestrator::{
     prompt::Roles,
-    work::{Parts, Reactor, WorkLoop},
+    work::{Leading, Parts, Reactor, WorkLoop},
 };
 use futures_util::future::BoxFuture;
 
@@ -47,9 +47,14 @@ impl Reactor for Tokio {
 /// Starts the loop beside the server. Switched off it takes nothing new, but it still
 /// follows the agents that are at work, stops those whose task was moved away, and brings
 /// answers to their sessions.
-pub fn start(parts: Parts) {
+///
+/// Answers whether this server leads, for what else only one server may do.
+pub fn start(parts: Parts) -> Leading {
     tracing::info!(board = %parts.board, takes_tasks = parts.policy.enabled, "the work loop starts");
-    tokio::spawn(WorkLoop::new(parts).run());
+    let work = WorkLoop::new(parts);
+    let leading = work.leading();
+    tokio::spawn(work.run());
+    leading
 }
 
 /// The prompts that the program brings along.
