@@ -13,7 +13,13 @@ use std::{
 };
 
 use ammonia::{Builder, UrlRelative};
-use comrak::{Arena, Node, Options, arena_tree::NodeEdge, format_html, nodes::NodeValue, try_parse_document};
+use comrak::{
+    Arena, Node, Options,
+    arena_tree::NodeEdge,
+    format_html,
+    nodes::{NodeLink, NodeValue},
+    try_parse_document,
+};
 
 use crate::safe::SafeHtml;
 
@@ -26,6 +32,8 @@ const NODES_MAX: usize = 200_000;
 const LOOKS_MAX: u32 = 8_000;
 /// Most bytes that may be looked through to escape a text; a core looks through about 35 GB in a second.
 const ESCAPING_MAX: u64 = 2_000_000_000;
+/// Most names of tickets that become links in one text.
+const TICKETS_MAX: usize = 2_000;
 /// Rendered text kept in memory, in bytes, per generation; there are two.
 const KEPT_BYTES: usize = 8 * 1024 * 1024;
 /// The first heading of a text has this level: a page's own headings are above it.
@@ -144,6 +152,7 @@ fn put_right<'a>(root: Node<'a>, arena: &'a Arena<'a>) {
     let nodes: Vec<Node<'a>> = root.descendants().collect();
     // Levels of the headings above the next one: none is skipped, whatever the text begins with.
     let mut headings: Vec<u8> = Vec::new();
+    let mut linked = 0;
     for node in nodes {
         let mut data = node.data_mut();
         match &mut data.value {
@@ -157,6 +166,32 @@ fn put_right<'a>(root: Node<'a>, arena: &'a Arena<'a>) {
                 if node.first_child().is_none() {
                     node.detach();
                 }
+            }
+            NodeValue::Text(said) if said.contains("T-") => {
+                let said = said.to_string();
+                drop(data);
+                let pieces = tickets(&said);
+                let inside = |n: Node<'a>| matches!(n.data().value, NodeValue::Link(_));
+                linked += pieces.iter().filter(|(_, ticket)| ticket.is_some()).count();
+                if pieces.iter().all(|(_, ticket)| ticket.is_none())
+                    || linked > TICKETS_MAX
+                    || node.ancestors().skip(1).any(inside)
+                {
+                    continue;
+                }
+                for (words, ticket) in pieces {
+                    let piece = text(words.to_owned());
+                    match ticket {
+                        None => node.insert_before(piece),
+                        Some(number) => {
+                            let link = NodeLink { url: format!("/t/{number}"), title: String::new() };
+                            let link = arena.alloc(NodeValue::Link(Box::new(link)).into());
+                            link.append(piece);
+                            node.insert_before(link);
+                        }
+                    }
+                }
+                node.detach();
             }
             NodeValue::HtmlBlock(block) if is_comment(&block.literal) => block.literal.clear(),
             NodeValue::HtmlInline(literal) if is_comment(literal) => literal.clear(),
@@ -195,6 +230,33 @@ fn put_right<'a>(root: Node<'a>, arena: &'a Arena<'a>) {
             _ => {}
         }
     }
+}
+
+/// Text in pieces: ordinary words, and names of tickets (`T-12`) with their number.
+fn tickets(text: &str) -> Vec<(&str, Option<u64>)> {
+    let mut pieces = Vec::new();
+    let (mut from, mut look) = (0, 0);
+    while let Some(found) = text[look..].find("T-") {
+        let at = look + found;
+        let digits = text[at + 2..].bytes().take_while(u8::is_ascii_digit).count();
+        let end = at + 2 + digits;
+        look = end;
+        let alone = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric() && c != '-' && c != '_');
+        let begins = alone(text[..at].chars().next_back());
+        let ends = text[end..].chars().next().is_none_or(|c| !c.is_alphanumeric() && c != '_');
+        // Eighteen digits fit into a number; no board has as many tickets.
+        if let (true, true, 1..=18, Ok(number)) = (begins, ends, digits, text[at + 2..end].parse()) {
+            if from < at {
+                pieces.push((&text[from..at], None));
+            }
+            pieces.push((&text[at..end], Some(number)));
+            from = end;
+        }
+    }
+    if from < text.len() {
+        pieces.push((&text[from..], None));
+    }
+    pieces
 }
 
 /// The words of a part, without their marks.

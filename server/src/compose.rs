@@ -41,6 +41,7 @@ use crate::{
     rest,
     session::{self, Sessions},
     settings::{Engine, Settings},
+    short,
     state::AppState,
     streams::Streams,
     uploads::{self, Uploads},
@@ -203,6 +204,7 @@ pub(crate) fn router(state: AppState, door: Door) -> Router {
         .merge(uploads::routes())
         .route("/live", get(live::upgrade))
         .route("/health", get(health))
+        .route("/t/{number}", get(short::ticket))
         .method_not_allowed_fallback(rest::wrong_method)
         .fallback(assets::serve);
     // Outermost last: the door is passed first.

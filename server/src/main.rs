@@ -16,6 +16,7 @@ mod rest;
 mod serve;
 mod session;
 mod settings;
+mod short;
 mod state;
 mod streams;
 #[cfg(test)]

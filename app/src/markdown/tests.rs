@@ -112,6 +112,28 @@ fn what_markdown_looks_like() {
 }
 
 #[test]
+fn names_of_tickets_are_links() {
+    let link = |n: u64| format!("<a href=\"/t/{n}\" target=\"_blank\" rel=\"noopener noreferrer nofollow\">T-{n}</a>");
+    for (text, shown) in [
+        ("T-12", format!("<p>{}</p>", link(12))),
+        (
+            "see T-1, (T-2) and **T-3**.",
+            format!("<p>see {}, ({}) and <strong>{}</strong>.</p>", link(1), link(2), link(3)),
+        ),
+        (
+            "RT-12 T-12a T-x T-1_2 T- x-T-1 T-99999999999999999999",
+            "<p>RT-12 T-12a T-x T-1_2 T- x-T-1 T-99999999999999999999</p>".into(),
+        ),
+        ("`T-1`", "<p><code>T-1</code></p>".into()),
+        ("\u{e4}T-1 T-1\u{e4}", "<p>\u{e4}T-1 T-1\u{e4}</p>".into()),
+    ] {
+        assert_eq!(html(text).trim(), shown, "{text}");
+    }
+    assert!(!html("[T-1](https://example.org)").contains("/t/1"), "a link stays what it is");
+    assert!(!html(&"T-1 ".repeat(5_000)).contains("/t/1"), "so many are a flood, and stay words");
+}
+
+#[test]
 fn links_lead_only_where_they_may() {
     let leads = |url: &str| {
         let html = assert_safe(&format!("[go](<{url}>)"));

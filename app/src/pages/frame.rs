@@ -17,7 +17,7 @@ use crate::{
         home::{Check, HomeHead, ProjectRow, Server},
         wire::Loaded,
     },
-    ui::{Dot, Erase, Icon, dynamic, use_clock},
+    ui::{Dot, Erase, Icon, dynamic, lower, use_clock},
 };
 
 /// The projects and what is known about this installation; shared by all pages.
@@ -88,8 +88,8 @@ impl Sink for Frame {
         {
             self.projects.update(|rows| {
                 rows.retain(|r| r.id != row.id);
-                let key = row.name.to_lowercase();
-                let at = rows.partition_point(|r| r.name.to_lowercase() < key);
+                let key = lower(&row.name);
+                let at = rows.partition_point(|r| lower(&r.name) < key);
                 rows.insert(at, row);
             });
         }

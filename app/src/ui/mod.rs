@@ -22,4 +22,4 @@ pub use marks::{Avatar, Dot, PriorityMark, StatusMark};
 pub use modal::{Confirm, Modal, when_in_page};
 pub use time::{Ago, Clock, duration, use_clock};
 pub use title::title;
-pub use words::coded;
+pub use words::{coded, lower, upper};

@@ -82,7 +82,7 @@ impl Name {
 impl Slug {
     /// Checks a slug that somebody typed; upper case is folded.
     pub fn parse(text: &str) -> Result<Self, Refusal> {
-        let text = text.trim().to_lowercase();
+        let text = text.trim().to_ascii_lowercase();
         let shaped = !text.is_empty()
             && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
             && !text.starts_with('-')
@@ -100,7 +100,7 @@ impl Slug {
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         let mut slug = String::new();
-        for c in name.to_lowercase().chars() {
+        for c in name.to_ascii_lowercase().chars() {
             if c.is_ascii_alphanumeric() {
                 slug.push(c);
             } else if !slug.is_empty() && !slug.ends_with('-') {

@@ -55,3 +55,16 @@ async fn what_is_not_there_is_a_page_that_says_so() {
     }
     assert!(!page(&house, "/").await.text.contains(&ADDRESS.replace("3002", "18789")));
 }
+
+#[tokio::test]
+async fn a_tickets_name_is_an_address() {
+    let house = House::on_disk();
+    let project = house.project("site").await;
+    house.task(&project, "Paint the door", "ready").await;
+    let reply = page(&house, "/t/1").await;
+    assert_eq!(reply.status, 303);
+    assert_eq!(reply.headers["location"], "/projects/site/board?task=T-1");
+    for path in ["/t/2", "/t/x", "/t/99999999999999999999999"] {
+        assert_eq!(page(&house, path).await.status, 404, "{path}");
+    }
+}

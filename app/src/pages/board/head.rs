@@ -9,7 +9,7 @@ use crate::{
     api::{pause_loop, set_loop},
     live::use_live,
     model::home::CheckState,
-    ui::{CopyBox, Dot, Erase, Icon, StatusMark, coded, dynamic},
+    ui::{CopyBox, Dot, Erase, Icon, StatusMark, coded, dynamic, lower},
 };
 
 /// Name and tabs.
@@ -232,7 +232,7 @@ pub fn Filters(state: BoardState) -> impl IntoView {
             <label class="find js-only">
                 <Icon name="search" />
                 <input type="search" placeholder="Filter" aria-label="Filter tickets" node_ref=field
-                    on:input=move |ev| { filter.update(|f| f.words = event_target_value(&ev).trim().to_lowercase()); state.arrange(); } />
+                    on:input=move |ev| { filter.update(|f| f.words = lower(event_target_value(&ev).trim())); state.arrange(); } />
                 <kbd>"/"</kbd>
             </label>
             {dynamic(notice)}{dynamic(no_repository)}

@@ -21,7 +21,7 @@ use crate::{
         board::{BoardHead, Card},
         wire::Loaded,
     },
-    ui::{Act, Toasts, use_clock},
+    ui::{Act, Toasts, lower, use_clock},
 };
 
 /// Columns of the board.
@@ -44,7 +44,7 @@ impl Filter {
             && (!self.running || card.agent.is_some())
             && (self.words.is_empty() || {
                 let role = card.role.map_or("", |r| r.word());
-                let text = format!("t-{} {} {} {role}", card.number, card.title, card.tags.join(" ")).to_lowercase();
+                let text = lower(&format!("t-{} {} {} {role}", card.number, card.title, card.tags.join(" ")));
                 self.words.split_whitespace().all(|word| text.contains(word))
             })
     }
@@ -158,7 +158,7 @@ impl BoardState {
 
     /// Cards whose number or title has these words, for pickers.
     pub fn find(self, words: &str, most: usize) -> Vec<Card> {
-        let filter = Filter { words: words.to_lowercase(), ..Filter::default() };
+        let filter = Filter { words: lower(words), ..Filter::default() };
         self.cards.with_value(|cards| {
             // The newest are the likeliest.
             let mut found: Vec<Card> = Vec::new();

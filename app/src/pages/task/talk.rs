@@ -11,7 +11,7 @@ use crate::{
     api::{AddComment, AnswerSignal, add_comment, answer_signal},
     model::task::{CommentItem, SignalItem},
     pages::{FormError, FormText, board::send_on_ctrl_enter},
-    ui::{Act, Ago, Drafts, Erase, Icon, Markdown, dynamic},
+    ui::{Act, Ago, Drafts, Erase, Icon, Markdown, dynamic, upper},
 };
 
 /// Questions that wait, each with the form of its answer.
@@ -138,5 +138,5 @@ fn signal(s: &SignalItem) -> AnyView {
 }
 
 fn initial(name: &str) -> String {
-    name.chars().next().map(|c| c.to_uppercase().to_string()).unwrap_or_default()
+    name.chars().next().map(|c| upper(&c.to_string())).unwrap_or_default()
 }

@@ -1,0 +1,37 @@
+//! Short addresses that words name: `/t/12` leads to ticket T-12 on its board.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Path, State},
+    http::StatusCode,
+    response::{IntoResponse, Redirect, Response},
+};
+use clutch_domain::{
+    doc::{Kind, number_name},
+    project::Project,
+    range::{Fetch, Range},
+    task::Task,
+};
+use clutch_orchestrator::{office::Office, store::Fault};
+
+use crate::rest::error::Failure;
+
+/// `GET /t/:number`.
+pub async fn ticket(State(office): State<Arc<Office>>, Path(number): Path<String>) -> Response {
+    match found(&office, &number).await {
+        Ok(Some(address)) => Redirect::to(&address).into_response(),
+        Ok(None) => (StatusCode::NOT_FOUND, "There is no such ticket; it may have been deleted.\n").into_response(),
+        Err(fault) => Failure::from(fault).into_response(),
+    }
+}
+
+async fn found(office: &Office, number: &str) -> Result<Option<String>, Fault> {
+    let Ok(number) = number.parse::<u64>() else { return Ok(None) };
+    let range = Range::unique(number_name(number));
+    let read = office.read(&Fetch { scopes: Vec::new(), ranges: vec![range.clone()] }).await?.value;
+    let Some(task) = read.first::<Task>(&range) else { return Ok(None) };
+    let range = Range::doc(Kind::Project, task.project);
+    let read = office.read(&Fetch { scopes: Vec::new(), ranges: vec![range.clone()] }).await?.value;
+    Ok(read.first::<Project>(&range).map(|p| format!("/projects/{}/board?task=T-{number}", p.slug)))
+}
