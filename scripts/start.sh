@@ -172,7 +172,7 @@ command_dev() {
   say "The page will be at http://127.0.0.1:$server_port; Ctrl-C ends it and the gateway."
   # The demo's environment, but in the repository, where cargo is at home. Names without a hash:
   # cargo-leptos renames files only in its first build, so a changed page would never be fetched.
-  "${demo_env[@]}" -C "$root" LEPTOS_SITE_ROOT=target/site-dev LEPTOS_HASH_FILES=false \
+  "${demo_env[@]}" env -C "$root" LEPTOS_SITE_ROOT=target/site-dev LEPTOS_HASH_FILES=false \
     LEPTOS_SITE_ADDR="127.0.0.1:$server_port" LEPTOS_RELOAD_PORT="$(free_port "$server_port")" PORT="$server_port" \
     cargo leptos watch
 }
