@@ -57,8 +57,8 @@ start_up() { # APP
 # Whether a running server has the settings that this call brings; a hash, as there are secrets among them.
 settings_hash() {
   {
-    env | grep -E '^(HOST|PORT|CLUTCH_|OPENCLAW_|WORK_LOOP_|CONVEX_|NEXT_PUBLIC_|SSL_CERT_FILE)' | LC_ALL=C sort
-    cat .env.local 2>/dev/null
+    env | { grep -E '^(HOST|PORT|CLUTCH_|OPENCLAW_|WORK_LOOP_|CONVEX_|NEXT_PUBLIC_|SSL_CERT_FILE)' || true; } | LC_ALL=C sort
+    [ ! -e .env.local ] || cat .env.local
   } | sha256sum | cut -c1-16
 }
 
