@@ -1,22 +1,13 @@
 // A message that was confirmed is answered, once, whatever dies: the model's log is the witness.
 import { address, generalChat, messages, said, say } from "../support/chat.ts";
-import { expect, freshProject, startPair, test as base, withHouse, type Pair } from "../support/fixtures.ts";
-import { WireProxy, type Message as Frame } from "../support/proxy.ts";
+import { expect, freshProject, test as base } from "../support/fixtures.ts";
+import type { Message as Frame } from "../support/proxy.ts";
 import { until } from "../support/until.ts";
-
-interface Wire extends Pair { proxy: WireProxy }
+import { again, cutAt, withWire, type Wire } from "../support/wire.ts";
 
 const test = base.extend<object, { wire: Wire }>({
   wire: [async ({}, use) => {
-    await withHouse("chat", async (house) => {
-      let proxy: WireProxy | undefined;
-      house.atEnd(async () => proxy?.stop());
-      const pair = await startPair(house, async (gateway) => {
-        proxy = await new WireProxy(gateway.port).start();
-        return proxy.url;
-      });
-      await use({ ...pair, proxy: proxy! });
-    });
+    await withWire("chat", use);
   }, { scope: "worker", timeout: 180_000 }],
 });
 
@@ -46,27 +37,6 @@ async function answeredOnce(wire: Wire, chat: string, words: string): Promise<vo
 
 const sends = (frame: Frame, words: string): boolean =>
   frame.from === "server" && frame.method === "chat.send" && JSON.stringify(frame.params).includes(words);
-
-/** Ends the server at a frame; what follows on this connection is lost with it. */
-function cutAt(wire: Wire, at: (frame: Frame) => boolean): Promise<void> {
-  return new Promise((resolve) => {
-    let cut = false;
-    wire.proxy.rule = (frame) => {
-      if (!cut && at(frame)) {
-        cut = true;
-        wire.board.cut();
-        resolve();
-      }
-      return cut ? "drop" : "pass";
-    };
-  });
-}
-
-async function again(wire: Wire): Promise<void> {
-  await wire.board.ended;
-  wire.proxy.rule = () => "pass";
-  await wire.board.start();
-}
 
 test("killed after the message was confirmed, before it was sent", async ({ wire }) => {
   const { chat } = await open(wire);

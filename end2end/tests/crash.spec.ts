@@ -2,23 +2,14 @@
 // taken up again, and no work is handed out twice: the model's request log is the witness.
 import { Board, type Project } from "../support/board.ts";
 import { engine } from "../support/engine.ts";
-import { expect, freshProject, startPair, test as base, withHouse, type Pair } from "../support/fixtures.ts";
-import { WireProxy, type Message } from "../support/proxy.ts";
+import { expect, freshProject, test as base } from "../support/fixtures.ts";
+import type { Message } from "../support/proxy.ts";
 import { until } from "../support/until.ts";
-
-interface Wire extends Pair { proxy: WireProxy }
+import { again, cutAt, withWire, type Wire } from "../support/wire.ts";
 
 const test = base.extend<{ project: Project }, { wire: Wire }>({
   wire: [async ({}, use) => {
-    await withHouse("crash", async (house) => {
-      let proxy: WireProxy | undefined;
-      house.atEnd(async () => proxy?.stop());
-      const pair = await startPair(house, async (gateway) => {
-        proxy = await new WireProxy(gateway.port).start();
-        return proxy.url;
-      });
-      await use({ ...pair, proxy: proxy! });
-    });
+    await withWire("crash", use);
   }, { scope: "worker", timeout: 180_000 }],
 
   project: async ({ wire }, use) => {
@@ -30,28 +21,6 @@ const test = base.extend<{ project: Project }, { wire: Wire }>({
 /** The request that hands a ticket to an agent. */
 const hands = (message: Message, ticket: () => string): boolean =>
   message.from === "server" && message.method === "agent" && JSON.stringify(message.params).includes(ticket());
-
-/** Ends the server at a message; what follows on this connection is lost with it. */
-function cutAt(wire: Wire, at: (message: Message) => boolean): Promise<void> {
-  return new Promise((resolve) => {
-    let cut = false;
-    wire.proxy.rule = (message) => {
-      if (!cut && at(message)) {
-        cut = true;
-        wire.board.cut();
-        resolve();
-      }
-      return cut ? "drop" : "pass";
-    };
-  });
-}
-
-/** Starts the server again on its folder and port, with nothing in the way. */
-async function again(wire: Wire): Promise<void> {
-  await wire.board.ended;
-  wire.proxy.rule = () => "pass";
-  await wire.board.start();
-}
 
 /** The ticket ends in review, done once: one dispatch, one commit, one report. */
 async function doneOnce(wire: Wire, ticket: string): Promise<void> {

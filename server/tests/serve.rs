@@ -25,15 +25,20 @@ const END_MAX: Duration = Duration::from_secs(20);
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 const TOKEN: &str = "s3cret-t0ken-nobody-may-see";
 
-fn wait_for<T>(what: &str, most: Duration, mut look: impl FnMut() -> Option<T>) -> T {
+/// What `look` finds within this time.
+fn within<T>(most: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
     let began = Instant::now();
-    loop {
+    while began.elapsed() < most {
         if let Some(found) = look() {
-            return found;
+            return Some(found);
         }
-        assert!(began.elapsed() < most, "{what} did not happen in {most:?}");
         thread::sleep(LOOK_EVERY);
     }
+    None
+}
+
+fn wait_for<T>(what: &str, most: Duration, look: impl FnMut() -> Option<T>) -> T {
+    within(most, look).unwrap_or_else(|| panic!("{what} did not happen in {most:?}"))
 }
 
 /// `clutch serve` with an environment of its own: nothing of the machine's settings counts.
@@ -138,13 +143,9 @@ impl Server {
 /// A start that must fail: its sentence, and within what time.
 fn refused(mut command: Command) -> String {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let began = Instant::now();
-    while child.try_wait().unwrap().is_none() {
-        if began.elapsed() > START_MAX {
-            let _ = child.kill();
-            panic!("it serves instead of refusing");
-        }
-        thread::sleep(LOOK_EVERY);
+    if within(START_MAX, || child.try_wait().unwrap()).is_none() {
+        let _ = child.kill();
+        panic!("it serves instead of refusing");
     }
     let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
     let said = String::from_utf8(stderr).unwrap();

@@ -167,15 +167,18 @@ async fn a_restart_is_said_once_and_then_everything_is_there() {
 async fn commits_during_restarts_and_lost_answers_are_applied_once_each() {
     const WRITERS: u64 = 6;
     const EACH: u64 = 15;
+    const SOME: u64 = 6;
     let place = Deployment::bridge(&[]);
     let store =
         Arc::new(ConvexStore::with(&place.url, KEY, Waits { reach: Duration::from_secs(20), ..waits() }).unwrap());
     let mut live = store.watch(fetch((0..WRITERS).map(|w| Range::doc(Kind::Counter, format!("w{w}")))));
+    let (progress, mut seen) = tokio::sync::watch::channel(0_u64);
     let writers = (0..WRITERS).map(|w| {
-        let store = store.clone();
+        let (store, progress) = (store.clone(), progress.clone());
         tokio::spawn(async move {
             for n in 1..=EACH {
                 must(&*store, put(n - 1, counter(&format!("w{w}"), n))).await;
+                progress.send_modify(|done| *done += 1);
             }
         })
     });
@@ -185,8 +188,9 @@ async fn commits_during_restarts_and_lost_answers_are_applied_once_each() {
             place.control("/faults", json!({ "loseAnswers": 2, "loseRequests": 1, "delayMs": 3 })).await;
             place.control("/down", json!({})).await;
             place.control("/up", json!({})).await;
-            // Long enough for some of them to get through.
-            tokio::time::sleep(Duration::from_millis(150)).await;
+            // As soon as some of them have got through; near the end there may be none left.
+            let before = *seen.borrow_and_update();
+            seen.wait_for(|done| *done >= (before + SOME).min(WRITERS * EACH)).await.unwrap();
             place.control("/drop", json!({})).await;
         }
     };

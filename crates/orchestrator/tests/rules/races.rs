@@ -14,31 +14,24 @@ use clutch_orchestrator::{
     office::{Error, Office},
     store::{CommitError, Committed, Fault, IdempotencyKey, LiveDocs, Store},
 };
+use futures_util::future::BoxFuture;
 
 use crate::house::{Counting, House, Ticking, me, reopen, to};
 
-/// Lets somebody else be faster: another command is done between decision and commit.
-struct Overtaken {
+/// A store where others write too, and where something happens between decision and commit.
+struct Shared<F> {
     inner: Arc<dyn Store>,
-    other: Mutex<Option<Command>>,
+    before_commit: F,
 }
 
 #[async_trait]
-impl Store for Overtaken {
+impl<F: Fn() -> BoxFuture<'static, ()> + Send + Sync + 'static> Store for Shared<F> {
     async fn read(&self, fetch: &Fetch) -> Result<Versioned<Docs>, Fault> {
         self.inner.read(fetch).await
     }
 
     async fn commit(&self, change: Change, key: IdempotencyKey) -> Result<Committed, CommitError> {
-        let other = self.other.lock().unwrap().take();
-        if let Some(other) = other {
-            let office =
-                Office::new(self.inner.clone(), Arc::new(Ticking::default()), Arc::new(Counting::starting_at(5_000)));
-            match office.run(&me(), &other).await {
-                Ok(_) | Err(Error::Refused(_)) => {}
-                Err(error) => panic!("{error}"),
-            }
-        }
+        (self.before_commit)().await;
         self.inner.commit(change, key).await
     }
 
@@ -51,7 +44,27 @@ impl Store for Overtaken {
     }
 
     fn describe(&self) -> String {
-        "overtaken".into()
+        "shared".into()
+    }
+}
+
+/// An office over such a store; its ids begin where no other office of the test has been.
+fn shared(
+    house: &House,
+    ids: u64,
+    before_commit: impl Fn() -> BoxFuture<'static, ()> + Send + Sync + 'static,
+) -> Office {
+    let store = Arc::new(Shared { inner: house.store.clone(), before_commit });
+    Office::new(store, Arc::new(Ticking::default()), Arc::new(Counting::starting_at(ids)))
+}
+
+/// Lets somebody else be faster, once.
+async fn overtake(store: Arc<dyn Store>, other: Option<Command>) {
+    let Some(other) = other else { return };
+    let office = Office::new(store, Arc::new(Ticking::default()), Arc::new(Counting::starting_at(5_000)));
+    match office.run(&me(), &other).await {
+        Ok(_) | Err(Error::Refused(_)) => {}
+        Err(error) => panic!("{error}"),
     }
 }
 
@@ -91,8 +104,9 @@ async fn pairs_of_commands_decided_from_one_view_keep_what_must_be_true() {
             ];
             house.run(Command::AddDependency(tasks[0], tasks[1])).await.unwrap();
             let all = commands(&tasks);
-            let store = Arc::new(Overtaken { inner: house.store.clone(), other: Mutex::new(Some(all[j].clone())) });
-            let office = Office::new(store, Arc::new(Ticking::default()), Arc::new(Counting::starting_at(10_000)));
+            let (store, other) = (house.store.clone(), Mutex::new(Some(all[j].clone())));
+            let office =
+                shared(&house, 10_000, move || Box::pin(overtake(store.clone(), other.lock().unwrap().take())));
             match office.run(&me(), &all[i]).await {
                 Ok(_) | Err(Error::Refused(_)) => {}
                 Err(error) => panic!("{:?} overtaken by {:?}: {error}", all[i], all[j]),
@@ -104,43 +118,18 @@ async fn pairs_of_commands_decided_from_one_view_keep_what_must_be_true() {
     assert_eq!(pairs, count * count);
 }
 
-/// A store far away, where others write too: commits are on their way at the same time.
-struct Far {
-    inner: Arc<dyn Store>,
-    on_the_way: tokio::sync::Barrier,
-}
-
-#[async_trait]
-impl Store for Far {
-    async fn read(&self, fetch: &Fetch) -> Result<Versioned<Docs>, Fault> {
-        self.inner.read(fetch).await
-    }
-
-    async fn commit(&self, change: Change, key: IdempotencyKey) -> Result<Committed, CommitError> {
-        // Never answers unless as many commits as the barrier wants are on their way.
-        self.on_the_way.wait().await;
-        self.inner.commit(change, key).await
-    }
-
-    fn watch(&self, fetch: Fetch) -> LiveDocs {
-        self.inner.watch(fetch)
-    }
-
-    fn sole_writer(&self) -> bool {
-        false
-    }
-
-    fn describe(&self) -> String {
-        "far".into()
-    }
-}
-
 #[tokio::test]
 async fn commands_on_a_shared_store_do_not_wait_for_each_other() {
     let house = House::new().await;
     let (a, b) = (house.task("a", Status::Ready).await, house.task("b", Status::Ready).await);
-    let far = Arc::new(Far { inner: house.store.clone(), on_the_way: tokio::sync::Barrier::new(2) });
-    let office = Office::new(far, Arc::new(Ticking::default()), Arc::new(Counting::starting_at(20_000)));
+    // Far away: a commit is answered only while another one is on its way.
+    let on_the_way = Arc::new(tokio::sync::Barrier::new(2));
+    let office = shared(&house, 20_000, move || {
+        let on_the_way = on_the_way.clone();
+        Box::pin(async move {
+            on_the_way.wait().await;
+        })
+    });
     let urgent = |task| Command::UpdateTask(task, TaskPatch { priority: Some(Priority::High), ..TaskPatch::default() });
     let (urgent_a, urgent_b, me) = (urgent(a), urgent(b), me());
     let (first, second) = tokio::join!(office.run(&me, &urgent_a), office.run(&me, &urgent_b));
@@ -152,8 +141,8 @@ async fn commands_on_a_shared_store_do_not_wait_for_each_other() {
 async fn many_who_write_to_one_ticket_of_a_shared_store_all_land() {
     let house = House::new().await;
     let task = house.task("a", Status::Backlog).await;
-    let store = Arc::new(Yielding(house.store.clone()));
-    let office = Office::new(store, Arc::new(Ticking::default()), Arc::new(Counting::starting_at(30_000)));
+    // Everybody else goes first.
+    let office = shared(&house, 30_000, || Box::pin(tokio::task::yield_now()));
     let all = (0..16).map(|n| {
         let office = &office;
         async move { office.run(&me(), &to(task, Status::ALL[n % 2])).await }
@@ -162,31 +151,4 @@ async fn many_who_write_to_one_ticket_of_a_shared_store_all_land() {
         answer.unwrap();
     }
     house.check().await;
-}
-
-/// Lets everybody else go first, between decision and commit.
-struct Yielding(Arc<dyn Store>);
-
-#[async_trait]
-impl Store for Yielding {
-    async fn read(&self, fetch: &Fetch) -> Result<Versioned<Docs>, Fault> {
-        self.0.read(fetch).await
-    }
-
-    async fn commit(&self, change: Change, key: IdempotencyKey) -> Result<Committed, CommitError> {
-        tokio::task::yield_now().await;
-        self.0.commit(change, key).await
-    }
-
-    fn watch(&self, fetch: Fetch) -> LiveDocs {
-        self.0.watch(fetch)
-    }
-
-    fn sole_writer(&self) -> bool {
-        false
-    }
-
-    fn describe(&self) -> String {
-        "yielding".into()
-    }
 }
