@@ -86,17 +86,9 @@ pub async fn keep(office: &Office, chat: ChatId, session: &str, run: &str, words
     }
     let Some(content) = Body::parse(words)? else { return Ok(()) };
     let message = NewMessage {
-        chat,
-        author: COORDINATOR.to_owned(),
-        content,
         run_id: Some(run.to_owned()),
         session_key: Some(session.to_owned()),
-        is_automated: false,
-        delivery_status: None,
-        retry_count: None,
-        cooldown_until: None,
-        failure_reason: None,
-        send: false,
+        ..NewMessage::new(chat, COORDINATOR, content)
     };
     let who = Actor::Agent { name: COORDINATOR.to_owned() };
     let key = IdempotencyKey(format!("answer:{run}"));

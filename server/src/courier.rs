@@ -12,20 +12,23 @@ use clutch_domain::{
     actor::Actor,
     chat::{Chat, Message, Step},
     command::{Carry, Command},
-    doc::{Kind, Scope},
+    doc::{Inside, Kind, Scope},
     id::{ChatId, MessageId},
     project::Project,
     range::{Fetch, Order, Range},
 };
 use clutch_orchestrator::{
     office::{Error, Office},
-    runtime::{AgentRuntime, RunEnd, RunEndKind, RunSign, RuntimeError, RuntimeState},
+    runtime::{AgentRuntime, RunEnd, RunEndKind, RunEvent, RunSign, RuntimeError, RuntimeState},
     store::Fault,
     work::Leading,
 };
 use futures_util::StreamExt;
 use tokio::{
-    sync::{broadcast::error::RecvError, mpsc},
+    sync::{
+        broadcast::{self, error::RecvError},
+        mpsc,
+    },
     time::{Instant, sleep, sleep_until},
 };
 
@@ -142,8 +145,8 @@ impl Courier {
                 Some(chat) = back.recv() => {
                     busy.remove(&chat);
                     // What the watch last said may be older than what was just committed.
-                    if let Ok(read) = self.office.read(&outbox()).await {
-                        open = read.value.all::<Message>(&open_messages()).cloned().collect();
+                    if let Ok(read) = self.office.all(open_messages()).await {
+                        open = read;
                     }
                 }
                 () = sleep(wake.unwrap_or_default()), if wake.is_some() => {}
@@ -151,10 +154,8 @@ impl Courier {
         }
     }
 
-    async fn doc<T: clutch_domain::doc::Inside + Clone>(&self, id: impl ToString) -> Result<T, Halt> {
-        let range = Range::doc(T::KIND, id);
-        let read = self.office.read(&Fetch { scopes: Vec::new(), ranges: vec![range.clone()] }).await?;
-        read.value.first::<T>(&range).cloned().ok_or(Halt::NotOurs)
+    async fn doc<T: Inside + Clone>(&self, id: impl ToString) -> Result<T, Halt> {
+        self.office.get(id).await?.ok_or(Halt::NotOurs)
     }
 
     async fn step(&self, id: MessageId, step: Carry) -> Result<(), Halt> {
@@ -222,12 +223,11 @@ impl Courier {
 
     /// What the agent reads: the words, and before the first words of a chat what they are about.
     async fn text(&self, chat: &Chat, message: &Message) -> Result<String, Halt> {
-        let first = Range::children(Kind::Message, chat.id, 1);
-        let read = self.office.read(&Fetch { scopes: Vec::new(), ranges: vec![first.clone()] }).await?;
+        let first: Option<Message> = self.office.first(Range::children(Kind::Message, chat.id, 1)).await?;
         // The gateway fetches pictures from here; to it our paths mean nothing.
         let words =
             message.content.as_str().replace("](/uploads/images/", &format!("]({}/uploads/images/", self.board));
-        if read.value.first::<Message>(&first).is_none_or(|m| m.id != message.id) {
+        if first.is_none_or(|m| m.id != message.id) {
             return Ok(words);
         }
         let project: Project = self.doc(chat.project).await?;
@@ -240,7 +240,7 @@ impl Courier {
         message: &Message,
         session: &str,
         mut run: String,
-        mut events: tokio::sync::broadcast::Receiver<Arc<clutch_orchestrator::runtime::RunEvent>>,
+        mut events: broadcast::Receiver<Arc<RunEvent>>,
         fresh: bool,
     ) -> Result<(), Halt> {
         let mut state = self.runtime.state();

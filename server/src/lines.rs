@@ -8,7 +8,7 @@ use std::{
 use clutch_domain::{
     doc::session_name,
     id::{ProjectId, TaskId},
-    range::{Fetch, Range},
+    range::Range,
     run::Run,
 };
 use clutch_orchestrator::{
@@ -98,7 +98,6 @@ impl Lines {
 }
 
 async fn place_of(office: &Office, session: &str) -> Option<(ProjectId, TaskId)> {
-    let range = Range::unique(session_name(session));
-    let docs = office.read(&Fetch { scopes: Vec::new(), ranges: vec![range.clone()] }).await.ok()?.value;
-    docs.first::<Run>(&range).map(|run| (run.project, run.task))
+    let run: Run = office.first(Range::unique(session_name(session))).await.ok()??;
+    Some((run.project, run.task))
 }

@@ -7,12 +7,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Redirect, Response},
 };
-use clutch_domain::{
-    doc::{Kind, number_name},
-    project::Project,
-    range::{Fetch, Range},
-    task::Task,
-};
+use clutch_domain::{doc::number_name, project::Project, range::Range, task::Task};
 use clutch_orchestrator::{office::Office, store::Fault};
 
 use crate::rest::error::Failure;
@@ -28,10 +23,7 @@ pub async fn ticket(State(office): State<Arc<Office>>, Path(number): Path<String
 
 async fn found(office: &Office, number: &str) -> Result<Option<String>, Fault> {
     let Ok(number) = number.parse::<u64>() else { return Ok(None) };
-    let range = Range::unique(number_name(number));
-    let read = office.read(&Fetch { scopes: Vec::new(), ranges: vec![range.clone()] }).await?.value;
-    let Some(task) = read.first::<Task>(&range) else { return Ok(None) };
-    let range = Range::doc(Kind::Project, task.project);
-    let read = office.read(&Fetch { scopes: Vec::new(), ranges: vec![range.clone()] }).await?.value;
-    Ok(read.first::<Project>(&range).map(|p| format!("/projects/{}/board?task=T-{number}", p.slug)))
+    let Some(task) = office.first::<Task>(Range::unique(number_name(number))).await? else { return Ok(None) };
+    let project: Option<Project> = office.get(task.project).await?;
+    Ok(project.map(|p| format!("/projects/{}/board?task=T-{number}", p.slug)))
 }

@@ -56,13 +56,7 @@ pub async fn load_chat(chat: ChatId) -> Result<Loaded, AppError> {
 /// Messages older than one that is shown, oldest first; fewer than fifty means that there are no more.
 #[server(prefix = "/fn", endpoint = "load_older", output = crate::codec::Reply)]
 pub async fn load_older(chat: ChatId, before: i64) -> Result<Vec<MessageItem>, AppError> {
-    use clutch_domain::{
-        chat::Message,
-        doc::Kind,
-        query::MESSAGES_SHOWN,
-        range::{Fetch, Range},
-        time::Millis,
-    };
+    use clutch_domain::{chat::Message, doc::Kind, query::MESSAGES_SHOWN, range::Range, time::Millis};
 
     use super::edge;
     use crate::{model::message, site::site};
@@ -74,8 +68,8 @@ pub async fn load_older(chat: ChatId, before: i64) -> Result<Vec<MessageItem>, A
             before: Some(Millis(before)),
             limit: MESSAGES_SHOWN,
         };
-        let read = site()?.office.read(&Fetch { scopes: Vec::new(), ranges: vec![range.clone()] }).await?;
-        let mut found: Vec<MessageItem> = read.value.all::<Message>(&range).map(message).collect();
+        let said: Vec<Message> = site()?.office.all(range).await?;
+        let mut found: Vec<MessageItem> = said.iter().map(message).collect();
         found.reverse();
         Ok::<_, AppError>(found)
     };
@@ -131,19 +125,7 @@ pub async fn send_message(chat: ChatId, content: String) -> Result<Saved, AppErr
     use super::edge::{save, told};
 
     let content = told(Body::parse(&content).and_then(|b| b.ok_or(Refusal::ContentMissing)).map_err(AppError::from))?;
-    let message = NewMessage {
-        chat,
-        author: OWNER.into(),
-        content,
-        run_id: None,
-        session_key: None,
-        is_automated: false,
-        delivery_status: None,
-        retry_count: None,
-        cooldown_until: None,
-        failure_reason: None,
-        send: true,
-    };
+    let message = NewMessage { send: true, ..NewMessage::new(chat, OWNER, content) };
     save(Command::PostMessage(message)).await
 }
 
@@ -156,21 +138,14 @@ pub async fn retry_message(message: MessageId) -> Result<Saved, AppError> {
 /// Stops the answer that is being written in a chat; what was said so far is kept.
 #[server(prefix = "/fn", endpoint = "stop_answer", output = crate::codec::Reply)]
 pub async fn stop_answer(chat: ChatId) -> Result<Saved, AppError> {
-    use clutch_domain::{
-        chat::Chat,
-        doc::Kind,
-        range::{Fetch, Range},
-        refusal::Refusal,
-    };
+    use clutch_domain::{chat::Chat, refusal::Refusal};
 
     use super::edge;
     use crate::site::site;
 
     let stop = async {
         let site = site()?;
-        let range = Range::doc(Kind::Chat, chat);
-        let read = site.office.read(&Fetch { scopes: Vec::new(), ranges: vec![range.clone()] }).await?;
-        let found = read.value.first::<Chat>(&range).ok_or(Refusal::ChatNotFound)?;
+        let found: Chat = site.office.get(chat).await?.ok_or(Refusal::ChatNotFound)?;
         if let Some(session) = &found.session_key {
             site.agents.abort(session, false).await.map_err(|error| {
                 AppError::new(crate::error::Class::Away, "not_stopped", format!("It could not be stopped: {error}."))
@@ -194,38 +169,30 @@ pub async fn ticket_of(message: MessageId) -> Result<Made, AppError> {
     use clutch_domain::{
         chat::{Chat, Message},
         command::{Command, NewTask},
-        doc::Kind,
         project::Project,
-        range::{Fetch, Range},
         refusal::Refusal,
         task::{Priority, Status, Task},
-        text::{Body, TITLE_MAX, Title, preview},
+        text::{Body, Title, preview},
     };
 
     use super::edge;
     use crate::site::site;
 
-    async fn doc<T: clutch_domain::doc::Inside + Clone>(
-        kind: Kind,
-        id: impl ToString,
-        missing: Refusal,
-    ) -> Result<T, AppError> {
-        let range = Range::doc(kind, id);
-        let read = site()?.office.read(&Fetch { scopes: Vec::new(), ranges: vec![range.clone()] }).await?;
-        read.value.first::<T>(&range).cloned().ok_or_else(|| missing.into())
-    }
+    /// Longest title that a first line becomes, in characters (facts §7.4).
+    const FIRST_LINE: usize = 100;
 
     let make = async {
-        let said: Message = doc(Kind::Message, message, Refusal::MessageNotFound).await?;
-        let chat: Chat = doc(Kind::Chat, said.chat, Refusal::ChatNotFound).await?;
-        let project: Project = doc(Kind::Project, chat.project, Refusal::ProjectNotFound).await?;
+        let office = site()?.office;
+        let said: Message = office.get(message).await?.ok_or(Refusal::MessageNotFound)?;
+        let chat: Chat = office.get(said.chat).await?.ok_or(Refusal::ChatNotFound)?;
+        let project: Project = office.get(chat.project).await?.ok_or(Refusal::ProjectNotFound)?;
         let words = said.content.as_str();
         let first =
             words.lines().map(|line| line.trim_start_matches(['#', '>', '-', '*', ' '])).find(|l| !l.is_empty());
         let back = format!("/projects/{}/chat?chat={}#m-{}", project.slug, chat.id, said.id);
         let new = NewTask {
             project: project.id,
-            title: Title::parse(&preview(first.unwrap_or("From a chat"), TITLE_MAX.min(100)))?,
+            title: Title::parse(&preview(first.unwrap_or("From a chat"), FIRST_LINE))?,
             description: Body::parse(&format!("{words}\n\n[From the chat \u{201c}{}\u{201d}]({back})", chat.title))?,
             status: Status::Backlog,
             priority: Priority::Medium,

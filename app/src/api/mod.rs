@@ -37,7 +37,7 @@ pub(crate) mod edge {
         command::Command,
         doc::{Scope, number_name, slug_name},
         project::Project,
-        range::{Fetch, Range},
+        range::Range,
         refusal::Refusal,
         task::Task,
     };
@@ -95,8 +95,7 @@ pub(crate) mod edge {
     /// The project with this slug.
     pub async fn project(site: &Site, slug: &str) -> Result<Project, AppError> {
         let range = Range::unique(slug_name(slug));
-        let read = site.office.read(&Fetch { scopes: Vec::new(), ranges: vec![range.clone()] }).await?;
-        read.value.first::<Project>(&range).cloned().ok_or_else(|| Refusal::ProjectNotFound.into())
+        site.office.first(range).await?.ok_or_else(|| Refusal::ProjectNotFound.into())
     }
 
     /// The task that a person names: `T-12`, `12`, or its id.
@@ -108,7 +107,6 @@ pub(crate) mod edge {
             (_, Ok(id)) => Range::doc(clutch_domain::doc::Kind::Task, id),
             _ => return Err(Refusal::TaskNotFound.into()),
         };
-        let read = site.office.read(&Fetch { scopes: Vec::new(), ranges: vec![range.clone()] }).await?;
-        read.value.first::<Task>(&range).cloned().ok_or_else(|| Refusal::TaskNotFound.into())
+        site.office.first(range).await?.ok_or_else(|| Refusal::TaskNotFound.into())
     }
 }

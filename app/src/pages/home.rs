@@ -5,7 +5,7 @@ use leptos::{prelude::*, server_fn::ServerFn};
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 
-use super::{FormError, Trouble, frame::use_frame, steps::Steps};
+use super::{FormError, Trouble, frame::use_frame, or_trouble, steps::Steps};
 use crate::{
     api::{CreateProject, create_project},
     lazy::lazily,
@@ -34,7 +34,7 @@ pub fn HomePage() -> impl IntoView {
         <Suspense fallback=Skeleton>
             {dynamic(move || Suspend::new(async move {
                 match frame.ready().await {
-                    Ok(_) => projects().await.unwrap_or_else(|error| view! { <Trouble error /> }.erase()),
+                    Ok(_) => or_trouble(projects().await),
                     Err(error) => view! { <Trouble error /> }.erase(),
                 }
             }))}

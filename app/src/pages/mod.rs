@@ -144,6 +144,11 @@ fn Empty(
     .erase()
 }
 
+/// A view whose code or data was fetched, or why it is not there.
+fn or_trouble(view: Result<AnyView, crate::error::AppError>) -> AnyView {
+    view.unwrap_or_else(|error| view! { <Trouble error /> }.erase())
+}
+
 /// A page that could not be loaded.
 #[component]
 fn Trouble(

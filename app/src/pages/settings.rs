@@ -3,7 +3,10 @@
 use leptos::{prelude::*, server_fn::ServerFn};
 use leptos_meta::Title;
 
-use super::{FormError, FormText, Missing, Trouble, board::ProjectHead, frame::use_frame, home::ColorChoice, use_slug};
+use super::{
+    FormError, FormText, Missing, Trouble, board::ProjectHead, frame::use_frame, home::ColorChoice, or_trouble,
+    use_slug,
+};
 use crate::{
     api::{DeleteProject, UpdateProject, delete_project, update_project},
     lazy::lazily,
@@ -24,7 +27,7 @@ pub fn SettingsPage() -> impl IntoView {
                     match frame.ready().await {
                         Err(error) => view! { <Trouble error /> }.erase(),
                         Ok(_) => match untrack(|| frame.row(&slug)) {
-                            Some(row) => settings(row).await.unwrap_or_else(|error| view! { <Trouble error /> }.erase()),
+                            Some(row) => or_trouble(settings(row).await),
                             None => view! { <Missing /> }.erase(),
                         },
                     }

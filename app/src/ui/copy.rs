@@ -13,20 +13,14 @@ pub fn CopyBox(
     let copied = RwSignal::new(false);
     let words = text.clone();
     let copy = move |_| {
-        #[cfg(feature = "hydrate")]
-        {
-            // Resolves later or never; where the clipboard is closed to us, the text can still be marked by hand.
-            let _ = window().navigator().clipboard().write_text(&words);
-            copied.set(true);
-            set_timeout(
-                move || {
-                    copied.try_set(false);
-                },
-                std::time::Duration::from_secs(2),
-            );
-        }
-        #[cfg(not(feature = "hydrate"))]
-        let _ = &words;
+        to_clipboard(&words);
+        copied.set(true);
+        set_timeout(
+            move || {
+                copied.try_set(false);
+            },
+            std::time::Duration::from_secs(2),
+        );
     };
     view! {
         <div class="copy">
@@ -36,4 +30,15 @@ pub fn CopyBox(
             </button>
         </div>
     }
+}
+
+/// Puts words into the clipboard.
+pub fn to_clipboard(words: &str) {
+    #[cfg(feature = "hydrate")]
+    {
+        // Resolves later or never; where the clipboard is closed to us, the text can still be marked by hand.
+        let _ = window().navigator().clipboard().write_text(words);
+    }
+    #[cfg(not(feature = "hydrate"))]
+    let _ = words;
 }

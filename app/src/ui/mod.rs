@@ -13,7 +13,7 @@ mod title;
 mod words;
 
 pub use acts::{Act, ToastRegion, Toasts, use_act};
-pub use copy::CopyBox;
+pub use copy::{CopyBox, to_clipboard};
 pub use draft::Drafts;
 pub use erase::{Erase, dynamic};
 pub use icon::Icon;

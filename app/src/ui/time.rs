@@ -1,7 +1,7 @@
 //! Ages. The server's clock paints the first ones, so the first render in the browser says
 //! exactly the same; afterwards one timer per page moves them all.
 
-use clutch_domain::time::Millis;
+use clutch_domain::time::{Millis, Utc};
 use leptos::prelude::*;
 
 use super::dynamic;
@@ -117,20 +117,10 @@ pub fn duration(ms: i64) -> String {
     }
 }
 
-/// `2026-11-22T09:15:58Z`. Civil date from days by Howard Hinnant's algorithm.
+/// `2026-11-22T09:15:58Z`.
 fn rfc3339(at: Millis) -> String {
-    let seconds = at.0.div_euclid(1000);
-    let (days, rest) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-    let z = days + 719_468;
-    let era = z.div_euclid(146_097);
-    let doe = z.rem_euclid(146_097);
-    let yoe = (doe - doe / 1460 + doe / 36_524 - doe / 146_096) / 365;
-    let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-    let mp = (5 * doy + 2) / 153;
-    let day = doy - (153 * mp + 2) / 5 + 1;
-    let month = if mp < 10 { mp + 3 } else { mp - 9 };
-    let year = yoe + era * 400 + i64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", rest / 3600, rest / 60 % 60, rest % 60)
+    let Utc { year, month, day, hour, minute, second } = at.utc();
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
 #[cfg(test)]

@@ -348,6 +348,26 @@ pub struct NewMessage {
     pub send: bool,
 }
 
+impl NewMessage {
+    /// Words in a chat, and nothing else: only stored.
+    #[must_use]
+    pub fn new(chat: ChatId, author: &str, content: Body) -> Self {
+        Self {
+            chat,
+            author: author.to_owned(),
+            content,
+            run_id: None,
+            session_key: None,
+            is_automated: false,
+            delivery_status: None,
+            retry_count: None,
+            cooldown_until: None,
+            failure_reason: None,
+            send: false,
+        }
+    }
+}
+
 /// A step of a message on its way to the agent; only the courier takes them.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Carry {

@@ -6,7 +6,8 @@ use clutch_domain::{
     actor::Actor,
     command::Command,
     ctx::{Ctx, Ids},
-    range::{Docs, Fetch, Versioned},
+    doc::Inside,
+    range::{Docs, Fetch, Range, Versioned},
     refusal::Refusal,
     rule,
     time::Millis,
@@ -60,7 +61,7 @@ pub struct Done {
 impl Done {
     /// The document of this kind that the command wrote first.
     #[must_use]
-    pub fn written<T: clutch_domain::doc::Inside>(&self) -> Option<&T> {
+    pub fn written<T: Inside>(&self) -> Option<&T> {
         self.change.puts.iter().find_map(T::of)
     }
 }
@@ -119,6 +120,23 @@ impl Office {
     /// Reads.
     pub async fn read(&self, fetch: &Fetch) -> Result<Versioned<Docs>, Fault> {
         self.store.read(fetch).await
+    }
+
+    /// Everything of one kind in a range, in the range's order.
+    pub async fn all<T: Inside + Clone>(&self, range: Range) -> Result<Vec<T>, Fault> {
+        let read = self.read(&Fetch { scopes: Vec::new(), ranges: vec![range.clone()] }).await?;
+        Ok(read.value.all::<T>(&range).cloned().collect())
+    }
+
+    /// A document by its id.
+    pub async fn get<T: Inside + Clone>(&self, id: impl ToString) -> Result<Option<T>, Fault> {
+        self.first(Range::doc(T::KIND, id)).await
+    }
+
+    /// The first of a range: a document by its unique name.
+    pub async fn first<T: Inside + Clone>(&self, range: Range) -> Result<Option<T>, Fault> {
+        let read = self.read(&Fetch { scopes: Vec::new(), ranges: vec![range.clone()] }).await?;
+        Ok(read.value.first::<T>(&range).cloned())
     }
 
     /// Decides a command and commits it under a fresh key.

@@ -11,7 +11,7 @@ use clutch_domain::{
     run::Run,
     talk::{Comment, Signal},
     task::{Role, Task},
-    time::Millis,
+    time::{Millis, Utc},
 };
 
 /// How many of the newest comments an agent is told.
@@ -264,19 +264,8 @@ fn indented(text: &str) -> String {
 
 /// `2026-01-02 14:05 UTC`.
 fn utc(at: Millis) -> String {
-    let minutes = at.0.div_euclid(60_000);
-    let (days, minute) = (minutes.div_euclid(1_440), minutes.rem_euclid(1_440));
-    // Days since 0000-03-01, in eras of 400 years (Howard Hinnant, "chrono-compatible low-level date algorithms").
-    let z = days + 719_468;
-    let era = z.div_euclid(146_097);
-    let day_of_era = z.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02} {:02}:{:02} UTC", minute / 60, minute % 60)
+    let Utc { year, month, day, hour, minute, .. } = at.utc();
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02} UTC")
 }
 
 /// A hash that stays the same on every machine and in every version (FNV-1a, 64 bits).

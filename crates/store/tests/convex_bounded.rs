@@ -190,19 +190,7 @@ async fn what_people_do_is_a_few_round_trips() {
     };
     house.run("writing a comment", most(5, 30), Command::AddComment(comment)).await;
     house.run("adding a dependency", most(9, 60), Command::AddDependency(tasks[0], tasks[2])).await;
-    let message = NewMessage {
-        chat,
-        author: "dan".into(),
-        content: Text::parse("Good morning.").unwrap().unwrap(),
-        run_id: None,
-        session_key: None,
-        is_automated: false,
-        delivery_status: None,
-        retry_count: None,
-        cooldown_until: None,
-        failure_reason: None,
-        send: false,
-    };
+    let message = NewMessage::new(chat, "dan", Text::parse("Good morning.").unwrap().unwrap());
     house.run("writing a chat message", most(5, 30), Command::PostMessage(message)).await;
     for (what, documents, query) in [
         ("opening the home page", 20, Query::Home),

@@ -8,9 +8,9 @@ use clutch_domain::{
     command::{ChatPatch, Command, NewChat},
     doc::Kind,
     id::{ChatId, MessageId, ProjectId},
-    range::{Fetch, Range},
+    range::Range,
     refusal::Refusal,
-    time::Millis,
+    time::{Millis, Utc},
 };
 use clutch_orchestrator::office::Office;
 use serde::Deserialize;
@@ -32,9 +32,7 @@ const MESSAGES_MAX: u32 = 100;
 /// A chat by id.
 pub async fn find(office: &Office, id: &str) -> Result<Chat, Failure> {
     let id: ChatId = path_id(id, Refusal::ChatNotFound)?;
-    let range = Range::doc(Kind::Chat, id);
-    let docs = office.read(&Fetch { scopes: Vec::new(), ranges: vec![range.clone()] }).await?.value;
-    docs.first::<Chat>(&range).cloned().ok_or_else(|| Refusal::ChatNotFound.into())
+    office.get(id).await?.ok_or_else(|| Refusal::ChatNotFound.into())
 }
 
 /// Query of the list.
@@ -50,8 +48,7 @@ pub async fn list(State(office): State<Arc<Office>>, Query(query): Query<ListQue
     let project = project.ok_or_else(|| Failure::invalid("field_missing", "projectId is required"))?;
     let project = projects::find(&office, &project).await?.id;
     let range = Range::NewestChildren { kind: Kind::Chat, parent: project.to_string(), before: None, limit: CHATS_MAX };
-    let docs = office.read(&Fetch { scopes: Vec::new(), ranges: vec![range.clone()] }).await?.value;
-    let chats: Vec<Value> = docs.all::<Chat>(&range).map(with_last).collect();
+    let chats: Vec<Value> = office.all::<Chat>(range).await?.iter().map(with_last).collect();
     Ok(Json(json!({ "chats": chats })))
 }
 
@@ -92,19 +89,8 @@ pub async fn create(State(office): State<Arc<Office>>, body: Body) -> Result<(St
 
 /// `Chat 2026-11-22 9:05`, in UTC.
 fn default_title(now: Millis) -> String {
-    let minutes = now.0.div_euclid(60_000);
-    let (days, minute) = (minutes.div_euclid(1_440), minutes.rem_euclid(1_440));
-    // Days to a date in the proleptic Gregorian calendar, counted from 0000-03-01.
-    let z = days + 719_468;
-    let era = z.div_euclid(146_097);
-    let doe = z.rem_euclid(146_097);
-    let yoe = (doe - doe / 1_460 + doe / 36_524 - doe / 146_096) / 365;
-    let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-    let mp = (5 * doy + 2) / 153;
-    let day = doy - (153 * mp + 2) / 5 + 1;
-    let month = if mp < 10 { mp + 3 } else { mp - 9 };
-    let year = yoe + era * 400 + i64::from(month <= 2);
-    format!("Chat {year}-{month:02}-{day:02} {}:{:02}", minute / 60, minute % 60)
+    let Utc { year, month, day, hour, minute, .. } = now.utc();
+    format!("Chat {year}-{month:02}-{day:02} {hour}:{minute:02}")
 }
 
 /// `PATCH /api/chats`, with the id in the body.
@@ -168,21 +154,17 @@ pub async fn messages(
         None => None,
         Some(id) => {
             let id: MessageId = path_id(id, Refusal::MessageNotFound)?;
-            let range = Range::doc(Kind::Message, id);
-            let docs = office.read(&Fetch { scopes: Vec::new(), ranges: vec![range.clone()] }).await?.value;
-            let message =
-                docs.first::<Message>(&range).filter(|m| m.chat == chat.id).ok_or(Refusal::MessageNotFound)?;
-            Some(message.created_at)
+            let message: Option<Message> = office.get(id).await?;
+            Some(message.filter(|m| m.chat == chat.id).ok_or(Refusal::MessageNotFound)?.created_at)
         }
     };
     let range = Range::NewestChildren { kind: Kind::Message, parent: chat.id.to_string(), before, limit: limit + 1 };
-    let docs = office.read(&Fetch { scopes: Vec::new(), ranges: vec![range.clone()] }).await?.value;
-    let mut page: Vec<&Message> = docs.all(&range).collect();
+    let mut page: Vec<Message> = office.all(range).await?;
     let more = page.len() > limit as usize;
     page.truncate(limit as usize);
     page.reverse();
     let cursor = page.first().map(|m| m.id);
-    let shown: Vec<Value> = page.into_iter().map(shapes::message).collect();
+    let shown: Vec<Value> = page.iter().map(shapes::message).collect();
     Ok(Json(json!({ "messages": shown, "hasMore": more, "cursor": cursor })))
 }
 

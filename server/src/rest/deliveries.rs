@@ -12,7 +12,7 @@ use clutch_domain::{
     command::{Command, DeliveryPatch, NewMessage},
     doc::Kind,
     id::{ChatId, MessageId},
-    range::{Fetch, Order, Range},
+    range::{Order, Range},
     refusal::Refusal,
     text,
 };
@@ -42,8 +42,8 @@ const STATUSES: [&str; 5] = ["sent", "delivered", "processing", "responded", "fa
 async fn newest(office: &Office, id: &str) -> Result<(ChatId, Vec<Message>), Failure> {
     let chat = chats::find(office, id).await?.id;
     let range = Range::NewestChildren { kind: Kind::Message, parent: chat.to_string(), before: None, limit: LOOK_BACK };
-    let docs = office.read(&Fetch { scopes: Vec::new(), ranges: vec![range.clone()] }).await?.value;
-    let mut found: Vec<Message> = docs.all::<Message>(&range).filter(|m| m.author != COORDINATOR).cloned().collect();
+    let mut found: Vec<Message> = office.all(range).await?;
+    found.retain(|m| m.author != COORDINATOR);
     found.reverse();
     Ok((chat, found))
 }
@@ -89,9 +89,8 @@ pub async fn oldest_processing(State(office): State<Arc<Office>>, Path(id): Path
 async fn message(office: &Office, chat: &str, id: &str) -> Result<Message, Failure> {
     let chat = chats::find(office, chat).await?.id;
     let id: MessageId = path_id(id, Refusal::MessageNotFound)?;
-    let range = Range::doc(Kind::Message, id);
-    let docs = office.read(&Fetch { scopes: Vec::new(), ranges: vec![range.clone()] }).await?.value;
-    docs.first::<Message>(&range).filter(|m| m.chat == chat).cloned().ok_or_else(|| Refusal::MessageNotFound.into())
+    let found: Option<Message> = office.get(id).await?;
+    found.filter(|m| m.chat == chat).ok_or_else(|| Refusal::MessageNotFound.into())
 }
 
 /// `PATCH /api/chats/:id/messages/:messageId/status`.
@@ -129,10 +128,10 @@ async fn waiting(office: &Office, minutes: i64) -> Result<Vec<Message>, Failure>
         order: Order::Ordered,
         limit: WAITING_MAX,
     };
-    let docs = office.read(&Fetch { scopes: Vec::new(), ranges: vec![range.clone()] }).await?.value;
     let now = office.now();
-    let old = |m: &&Message| now.since(m.created_at) >= minutes.saturating_mul(MINUTE_MS);
-    Ok(docs.all::<Message>(&range).filter(old).cloned().collect())
+    let mut found: Vec<Message> = office.all(range).await?;
+    found.retain(|m| now.since(m.created_at) >= minutes.saturating_mul(MINUTE_MS));
+    Ok(found)
 }
 
 /// Query of the list of stuck messages.
@@ -217,19 +216,7 @@ pub async fn recover(State(office): State<Arc<Office>>, body: Body) -> Answer {
             let many = if *count == 1 { "message was" } else { "messages were" };
             let words = format!("{count} {many} not answered and marked as failed. They can be sent again.");
             let Some(content) = text::Body::parse(&words)? else { continue };
-            let notice = NewMessage {
-                chat: *chat,
-                author: "system".to_owned(),
-                content,
-                run_id: None,
-                session_key: None,
-                is_automated: false,
-                delivery_status: None,
-                retry_count: None,
-                cooldown_until: None,
-                failure_reason: None,
-                send: false,
-            };
+            let notice = NewMessage::new(*chat, "system", content);
             added += u32::from(office.run(&program(Some(OWNER)), &Command::PostMessage(notice)).await.is_ok());
         }
         result["system_messages_added"] = json!(added);

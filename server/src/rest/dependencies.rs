@@ -100,11 +100,8 @@ pub async fn remove(
 ) -> Result<Json<Value>, Failure> {
     let task = find(&office, &id).await?.id;
     let edge: DependencyId = path_id(&edge, Refusal::DependencyNotFound)?;
-    let range = Range::doc(Kind::Dependency, edge);
-    let docs = office.read(&Fetch { scopes: Vec::new(), ranges: vec![range.clone()] }).await?.value;
-    docs.first::<Dependency>(&range)
-        .filter(|d| d.task == task || d.depends_on == task)
-        .ok_or(Refusal::DependencyNotFound)?;
+    let found: Option<Dependency> = office.get(edge).await?;
+    found.filter(|d| d.task == task || d.depends_on == task).ok_or(Refusal::DependencyNotFound)?;
     office.run(&program(None), &Command::RemoveDependency(EdgeRef::Id(edge))).await?;
     Ok(Json(json!({ "success": true })))
 }

@@ -1,9 +1,6 @@
 //! A call that may be repeated: the header `idempotency-key` names it, and the same call is done once.
 
-use clutch_domain::{
-    doc::Inside,
-    range::{Fetch, Range},
-};
+use clutch_domain::doc::Inside;
 use clutch_orchestrator::{office::Office, store::IdempotencyKey};
 use http::{HeaderMap, StatusCode};
 
@@ -53,10 +50,8 @@ impl Call {
         if !self.named {
             return Ok(made.clone());
         }
-        let range = Range::doc(T::KIND, id);
-        let docs = office.read(&Fetch { scopes: Vec::new(), ranges: vec![range.clone()] }).await?.value;
-        match docs.first::<T>(&range) {
-            Some(kept) if !same(kept, made) => Err(Failure::new(
+        match office.get::<T>(id).await? {
+            Some(kept) if !same(&kept, made) => Err(Failure::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "idempotency_key_reused",
                 "This idempotency-key belongs to another call. Give each call a key of its own.",

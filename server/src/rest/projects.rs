@@ -53,8 +53,7 @@ pub async fn find(office: &Office, id_or_slug: &str) -> Result<Project, Failure>
         Ok(id) => Range::doc(Kind::Project, id),
         Err(_) => Range::unique(slug_name(&id_or_slug.to_lowercase())),
     };
-    let docs = office.read(&Fetch { scopes: Vec::new(), ranges: vec![range.clone()] }).await?.value;
-    docs.first::<Project>(&range).cloned().ok_or_else(|| Refusal::ProjectNotFound.into())
+    office.first(range).await?.ok_or_else(|| Refusal::ProjectNotFound.into())
 }
 
 /// `POST /api/projects`.
@@ -80,9 +79,7 @@ pub async fn create(State(office): State<Arc<Office>>, body: Body) -> Result<(St
 /// `GET /api/projects/:id`, by id or slug.
 pub async fn show(State(office): State<Arc<Office>>, Path(id): Path<String>) -> Answer {
     let project = find(&office, &id).await?;
-    let range = Range::doc(Kind::Counts, project.id);
-    let docs = office.read(&Fetch { scopes: Vec::new(), ranges: vec![range.clone()] }).await?.value;
-    let count = docs.first::<Counts>(&range).map_or(0, Counts::total);
+    let count = office.get::<Counts>(project.id).await?.map_or(0, |counts| counts.total());
     Ok(Json(json!({ "project": with_count(&project, count) })))
 }
 

@@ -12,7 +12,7 @@ use clutch_domain::{
     command::{Command, Direction, MoveTask, NewComment, NewTask, Place, TaskPatch},
     doc::{Kind, number_name},
     id::{ProjectId, TaskId},
-    range::{After, Fetch, Range},
+    range::{After, Range},
     refusal::Refusal,
     talk::{AuthorType, Comment, CommentType},
     task::{Priority, Role, Status, Task},
@@ -52,8 +52,7 @@ pub async fn find(office: &Office, id: &str) -> Result<Task, Failure> {
         (None, Ok(id)) => Range::doc(Kind::Task, id),
         (None, Err(_)) => return Err(Refusal::TaskNotFound.into()),
     };
-    let docs = office.read(&Fetch { scopes: Vec::new(), ranges: vec![range.clone()] }).await?.value;
-    docs.first::<Task>(&range).cloned().ok_or_else(|| Refusal::TaskNotFound.into())
+    office.first(range).await?.ok_or_else(|| Refusal::TaskNotFound.into())
 }
 
 /// All comments of a task, oldest first.
@@ -71,9 +70,8 @@ pub async fn all<T: clutch_domain::doc::Inside + Clone>(
     let mut found: Vec<T> = Vec::new();
     loop {
         let range = Range::Children { kind, parent: parent.to_string(), after: found.last().map(&after), limit: PAGE };
-        let docs = office.read(&Fetch { scopes: Vec::new(), ranges: vec![range.clone()] }).await?.value;
         let before = found.len();
-        found.extend(docs.all::<T>(&range).cloned());
+        found.extend(office.all::<T>(range).await?);
         if found.len() - before < PAGE as usize {
             return Ok(found);
         }

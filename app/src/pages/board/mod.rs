@@ -16,7 +16,7 @@ use leptos::{html, prelude::*};
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 
-use super::{Empty, Trouble, frame::use_frame, task::TaskPanel, use_slug};
+use super::{Empty, Trouble, frame::use_frame, or_trouble, task::TaskPanel, use_slug};
 use crate::{
     api::load_board,
     error::AppError,
@@ -124,7 +124,7 @@ fn Board(state: BoardState, version: u64) -> impl IntoView {
             <Suspense>
                 {dynamic(move || {
                     asks.get().then(|| Suspend::new(async move {
-                        menu::card_menu(state, menu).await.unwrap_or_else(|error| view! { <Trouble error /> }.erase())
+                        or_trouble(menu::card_menu(state, menu).await)
                     }))
                 })}
             </Suspense>
@@ -132,7 +132,7 @@ fn Board(state: BoardState, version: u64) -> impl IntoView {
             <Suspense>
                 {dynamic(move || {
                     new.get().map(|status| Suspend::new(async move {
-                        create::new_ticket(state, status).await.unwrap_or_else(|error| view! { <Trouble error /> }.erase())
+                        or_trouble(create::new_ticket(state, status).await)
                     }))
                 })}
             </Suspense>

@@ -1,6 +1,9 @@
 //! One message, and the answer that is being written.
 
-use clutch_domain::{chat::DeliveryStatus, time::Millis};
+use clutch_domain::{
+    chat::DeliveryStatus,
+    time::{DAY_MS, Millis, Utc},
+};
 use leptos::prelude::*;
 
 use super::state::{ChatState, Place};
@@ -11,7 +14,7 @@ use crate::{
         chat::{MessageItem, StreamView},
         home::CheckState,
     },
-    ui::{Act, Ago, Erase, Icon, Markdown, Toasts, dynamic, use_clock},
+    ui::{Act, Ago, Erase, Icon, Markdown, Toasts, dynamic, to_clipboard, use_clock},
 };
 
 /// A message in its place: below a new day's line, with its author's name where another spoke before.
@@ -63,14 +66,8 @@ fn tools(m: &MessageItem) -> AnyView {
     let (id, text) = (m.id, m.text.clone());
     let toasts = expect_context::<Toasts>();
     let copy = move |_| {
-        #[cfg(feature = "hydrate")]
-        {
-            // Resolves later or never; where the clipboard is closed to us, the words can be marked by hand.
-            let _ = window().navigator().clipboard().write_text(&text);
-            toasts.done("Copied.");
-        }
-        #[cfg(not(feature = "hydrate"))]
-        let _ = (&text, toasts);
+        to_clipboard(&text);
+        toasts.done("Copied.");
     };
     let busy = RwSignal::new(false);
     let make = move |_| {
@@ -167,18 +164,8 @@ fn writing(stream: StreamView) -> AnyView {
     .erase()
 }
 
-/// A day in words: "Today", "Yesterday", or its date.
+/// A day in words: "Today", "Yesterday", or its date, in UTC as on the server.
 fn day_words(day: i64) -> String {
-    let today = use_clock().now().0.div_euclid(86_400_000);
-    match today - day {
-        0 => "Today".into(),
-        1 => "Yesterday".into(),
-        _ => date(Millis(day * 86_400_000)),
-    }
-}
-
-/// `20 November 2026`, in UTC, as on the server.
-fn date(at: Millis) -> String {
     const MONTHS: [&str; 12] = [
         "January",
         "February",
@@ -193,14 +180,12 @@ fn date(at: Millis) -> String {
         "November",
         "December",
     ];
-    // Days to a date in the proleptic Gregorian calendar, counted from 0000-03-01.
-    let z = at.0.div_euclid(86_400_000) + 719_468;
-    let era = z.div_euclid(146_097);
-    let doe = z.rem_euclid(146_097);
-    let yoe = (doe - doe / 1_460 + doe / 36_524 - doe / 146_096) / 365;
-    let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-    let mp = (5 * doy + 2) / 153;
-    let month = if mp < 10 { mp + 3 } else { mp - 9 };
-    let year = yoe + era * 400 + i64::from(month <= 2);
-    format!("{} {} {year}", doy - (153 * mp + 2) / 5 + 1, MONTHS[(month - 1) as usize])
+    match use_clock().now().day() - day {
+        0 => "Today".into(),
+        1 => "Yesterday".into(),
+        _ => {
+            let Utc { year, month, day, .. } = Millis(day * DAY_MS).utc();
+            format!("{day} {} {year}", MONTHS[(month - 1) as usize])
+        }
+    }
 }

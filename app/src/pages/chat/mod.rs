@@ -15,7 +15,7 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 
-use super::{Empty, Trouble, board::ProjectHead, frame::use_frame, use_slug};
+use super::{Empty, Trouble, board::ProjectHead, frame::use_frame, or_trouble, use_slug};
 use crate::{
     api::{load_chat, load_chats},
     error::AppError,
@@ -42,7 +42,7 @@ pub fn ChatPage() -> impl IntoView {
                     },
                     Err(error) => Err(error),
                 };
-                shown.unwrap_or_else(|error| view! { <Trouble error /> }.erase())
+                or_trouble(shown)
             }))}
         </Suspense>
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use clutch_domain::id::MessageId;
+use clutch_domain::{id::MessageId, time::Millis};
 use leptos::prelude::*;
 
 use crate::{
@@ -93,8 +93,6 @@ pub struct ChatState {
     painted: StoredValue<bool>,
 }
 
-const DAY_MS: i64 = 86_400_000;
-
 impl ChatState {
     /// The state that shows a first load; `None` when that is not of a chat.
     pub fn new(load: &Loaded) -> Option<Self> {
@@ -167,7 +165,7 @@ impl ChatState {
             for ((at, id), item) in items {
                 let (author, is_open) = item.with_untracked(|m| (m.author.clone(), m.open && !m.queued));
                 open += u32::from(is_open);
-                let day = at.div_euclid(DAY_MS);
+                let day = Millis(*at).day();
                 let new_day = before.as_ref().is_none_or(|(_, d, _)| *d != day);
                 let leads = new_day || before.as_ref().is_none_or(|(a, _, t)| *a != author || at - t > GROUP_MS);
                 places.push(Place { id: *id, at: *at, leads, day: new_day.then_some(day) });

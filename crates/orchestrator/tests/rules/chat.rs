@@ -26,19 +26,8 @@ async fn kept(house: &House, id: MessageId) -> Message {
 }
 
 async fn post(house: &House, send: bool) -> MessageId {
-    let message = NewMessage {
-        chat: general(house).await,
-        author: "dan".into(),
-        content: Body::parse("Hello").unwrap().unwrap(),
-        run_id: None,
-        session_key: None,
-        is_automated: false,
-        delivery_status: None,
-        retry_count: None,
-        cooldown_until: None,
-        failure_reason: None,
-        send,
-    };
+    let content = Body::parse("Hello").unwrap().unwrap();
+    let message = NewMessage { send, ..NewMessage::new(general(house).await, "dan", content) };
     house.run(Command::PostMessage(message)).await.unwrap().written::<Message>().unwrap().id
 }
 

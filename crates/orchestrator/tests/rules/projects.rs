@@ -63,19 +63,8 @@ async fn deleting_takes_everything_along_or_is_refused() {
 }
 
 fn answer(chat: ChatId, words: &str, run: Option<&str>) -> Command {
-    Command::PostMessage(NewMessage {
-        chat,
-        author: "ada".into(),
-        content: Body::parse(words).unwrap().unwrap(),
-        run_id: run.map(str::to_owned),
-        session_key: None,
-        is_automated: false,
-        delivery_status: None,
-        retry_count: None,
-        cooldown_until: None,
-        failure_reason: None,
-        send: false,
-    })
+    let content = Body::parse(words).unwrap().unwrap();
+    Command::PostMessage(NewMessage { run_id: run.map(str::to_owned), ..NewMessage::new(chat, "ada", content) })
 }
 
 /// One answer per run, whoever brings it and in whatever order.
