@@ -7,16 +7,19 @@ const SLOW_SENTENCES = 60;
 
 /** What was asked last, and what was done about it. `messages` as in script.mjs. */
 export function readChat(messages) {
-  let asked, folder, results = 0, turn = 0;
+  let asked, folder, ticket, introduced = false, pictures = 0, results = 0, turn = 0;
   for (const message of messages) {
     if (message.role === "user") {
       folder = /^Working directory: *(.+?) *$/m.exec(message.text)?.[1] ?? folder;
+      introduced = message.text.includes("[Project Context]");
+      ticket = /^## The ticket that this chat is about: (.*)$/m.exec(message.text)?.[1] ?? ticket;
+      pictures = message.pictures ?? 0;
       asked = (/\[User Message\]\s*([\s\S]*)$/.exec(message.text)?.[1] ?? message.text).trim();
       results = 0;
       turn += 1;
     } else if (message.role === "tool") results += 1;
   }
-  return asked === undefined ? undefined : { asked, folder, results, turn };
+  return asked === undefined ? undefined : { asked, folder, ticket, introduced, pictures, results, turn };
 }
 
 /** What to say or do now: `{say, call?, fail?}`. */

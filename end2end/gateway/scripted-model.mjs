@@ -8,7 +8,9 @@
 //   SCRIPT_MODELS  ","-separated model ids                                 (lively-1)
 //   SCRIPT_LOG     file that gets one JSON line per request                ()
 //
-// A line of the log: {at, kind: "work" | "chat", session, messages} and for work {ticket, attempt, step, name,
+// A line of the log: {at, kind: "work" | "chat", session, messages}, for chat {model, asked,
+// ticket, introduced, pictures}: the words, the ticket that the chat is about, whether the project's context stood
+// before them, and pictures with them; for work {ticket, attempt, step, name,
 // prompts, later}: `step` 0 is the first call of an attempt, so more than one line with step 0 and
 // `later` 0 for one ticket and attempt means that it was dispatched twice. `prompts` counts the loop's
 // prompt in the session, `later` the messages after it (an answer, or the gateway's own after its restart).
@@ -39,7 +41,8 @@ function plain(message) {
   const calls = (message.tool_calls ?? []).map(({ id, function: { name, arguments: args } }) => {
     try { return { id, name, args: JSON.parse(args || "{}") }; } catch { return { id, name, args: {} }; }
   });
-  return { role: message.role, text: message.role === "user" ? userText(message.content) : textOf(message.content), calls, callId: message.tool_call_id };
+  const pictures = Array.isArray(message.content) ? message.content.filter((part) => part?.type === "image_url").length : 0;
+  return { role: message.role, pictures, text: message.role === "user" ? userText(message.content) : textOf(message.content), calls, callId: message.tool_call_id };
 }
 
 /** What to answer to a request, and what to write about it into the log. */
@@ -53,7 +56,8 @@ function decide(body) {
   const talk = work ? undefined : readChat(messages);
   if (talk && offered.size && /(^|:)clutch:/.test(session ?? "clutch:")) {
     const { say = "", call, fail, whole } = nextWords(talk, offered);
-    return { note: { kind: "chat", session, messages: users, asked: talk.asked.slice(0, 200) }, say, call, fail, whole };
+    const { asked, ticket, introduced, pictures } = talk;
+    return { note: { kind: "chat", session, model: body.model, messages: users, asked: asked.slice(0, 200), ticket, introduced, pictures }, say, call, fail, whole };
   }
   if (!work || !offered.has("exec")) return { note: { kind: "chat", session, messages: users }, say: chatSentence(users - 1) };
   const { step, name, say, call, fail } = nextStep(work, PACE);

@@ -11,7 +11,7 @@ import { Hopeless, until } from "./until.ts";
 const PACE = "0.2";
 
 /** A line of the model's log; gateway/scripted-model.mjs says what the fields mean. */
-export interface Asked { at: number; kind: string; ticket?: string; attempt?: number; step?: number; name?: string; later?: number; session?: string; asked?: string }
+export interface Asked { at: number; kind: string; ticket?: string; attempt?: number; step?: number; name?: string; later?: number; session?: string; asked?: string; model?: string; introduced?: boolean; pictures?: number }
 
 /** A gateway on a folder of its own. It keeps port and state over restarts. */
 export class Gateway {
@@ -77,7 +77,12 @@ export class Gateway {
 
   /** How often the model was asked with these words in a chat. */
   spoken(words: string): number {
-    return this.log().filter((line) => line.kind === "chat" && line.asked === words).length;
+    return this.talk(words).length;
+  }
+
+  /** What the model was asked in chats with words that begin like this. */
+  talk(words: string): Asked[] {
+    return this.log().filter((line) => line.kind === "chat" && line.asked?.startsWith(words));
   }
 
   private log(): Asked[] {
