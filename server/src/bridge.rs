@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use clutch_domain::{
     actor::{Actor, COORDINATOR},
+    chat::Call,
     command::{Command, NewMessage},
     id::ChatId,
     refusal::Refusal,
@@ -16,6 +17,8 @@ use clutch_orchestrator::{
 };
 use tokio::sync::broadcast::error::RecvError;
 
+use crate::streams::Streams;
+
 /// Words that an agent says when it has nothing to say (facts §4.2).
 const SILENT_WORDS: [&str; 2] = ["NO_REPLY", "HEARTBEAT_OK"];
 
@@ -25,11 +28,11 @@ const MAYBE_CUT: usize = 4_000;
 const CUT: &str = "\n\n_The rest is cut: a message has at most a megabyte. The agent's session has all of it._";
 
 /// Listens to the gateway for ever.
-pub async fn follow(office: Arc<Office>, runtime: Arc<dyn AgentRuntime>) {
+pub async fn follow(office: Arc<Office>, runtime: Arc<dyn AgentRuntime>, streams: Arc<Streams>) {
     let mut events = runtime.events();
     loop {
         match events.recv().await {
-            Ok(event) => bring(&office, runtime.as_ref(), &event).await,
+            Ok(event) => bring(&office, runtime.as_ref(), &streams, &event).await,
             Err(RecvError::Lagged(missed)) => {
                 tracing::warn!(missed, "the bridge missed events; answers among them are not brought")
             }
@@ -45,14 +48,15 @@ pub fn chat_of(session: &str) -> Option<ChatId> {
     chat.parse().ok()
 }
 
-async fn bring(office: &Office, runtime: &dyn AgentRuntime, event: &RunEvent) {
+async fn bring(office: &Office, runtime: &dyn AgentRuntime, streams: &Streams, event: &RunEvent) {
     let RunSign::Ended(end) = &event.what else { return };
     let Some(chat) = chat_of(&event.session) else { return };
     if end.how != RunEndKind::Finished {
         return;
     }
+    let calls = streams.calls(chat, &event.run_id);
     let words = whole(runtime, &event.session, &event.run_id, &end.last_words).await;
-    if let Err(error) = keep(office, chat, &event.session, &event.run_id, &words).await {
+    if let Err(error) = keep(office, chat, &event.session, &event.run_id, &words, calls).await {
         tracing::error!(%chat, run = %event.run_id, %error, "an answer could not be kept");
     }
 }
@@ -74,7 +78,14 @@ pub async fn whole(runtime: &dyn AgentRuntime, session: &str, run: &str, words: 
 }
 
 /// Makes an agent's words a message of a chat, once per run. Words that mean silence are none.
-pub async fn keep(office: &Office, chat: ChatId, session: &str, run: &str, words: &str) -> Result<(), Error> {
+pub async fn keep(
+    office: &Office,
+    chat: ChatId,
+    session: &str,
+    run: &str,
+    words: &str,
+    calls: Vec<Call>,
+) -> Result<(), Error> {
     let mut words = words.trim();
     let short;
     if words.len() > BODY_MAX {
@@ -88,6 +99,7 @@ pub async fn keep(office: &Office, chat: ChatId, session: &str, run: &str, words
     let message = NewMessage {
         run_id: Some(run.to_owned()),
         session_key: Some(session.to_owned()),
+        calls,
         ..NewMessage::new(chat, COORDINATOR, content)
     };
     let who = Actor::Agent { name: COORDINATOR.to_owned() };

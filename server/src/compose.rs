@@ -31,7 +31,7 @@ use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
 use uuid::Uuid;
 
 use crate::{
-    assets, bridge,
+    assets, bin, bridge,
     courier::Courier,
     door::{self, Door},
     ephemeral::Ephemeral,
@@ -109,7 +109,7 @@ pub async fn house(settings: &Settings, address: SocketAddr, stop: watch::Receiv
     tokio::spawn(lines.clone().follow(office.clone(), runtime.clone()));
     let streams = Arc::new(Streams::default());
     tokio::spawn(streams.clone().follow(runtime.clone()));
-    tokio::spawn(bridge::follow(office.clone(), runtime.clone()));
+    tokio::spawn(bridge::follow(office.clone(), runtime.clone(), streams.clone()));
     let public_url = settings.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
     let leading = worker::start(Parts {
         office: office.clone(),
@@ -119,7 +119,16 @@ pub async fn house(settings: &Settings, address: SocketAddr, stop: watch::Receiv
         policy: settings.policy.clone(),
         board: public_url.clone(),
     });
-    let courier = Courier { office: office.clone(), runtime, leading, board: public_url.clone() };
+    tokio::spawn(bin::empty(office.clone(), leading.clone()));
+    let uploads = Arc::new(Uploads::open(&settings.data_dir, settings.upload_quota_mb));
+    let courier = Courier {
+        office: office.clone(),
+        runtime,
+        leading,
+        streams: streams.clone(),
+        uploads: uploads.clone(),
+        board: public_url.clone(),
+    };
     tokio::spawn(Arc::new(courier).run());
     let state = share(Picked {
         office,
@@ -127,7 +136,7 @@ pub async fn house(settings: &Settings, address: SocketAddr, stop: watch::Receiv
         lines,
         streams,
         sessions,
-        uploads: Uploads::open(&settings.data_dir, settings.upload_quota_mb),
+        uploads,
         stop,
         settings: SiteSettings {
             store: store.describe(),
@@ -151,7 +160,7 @@ pub(crate) struct Picked {
     pub lines: Arc<Lines>,
     pub streams: Arc<Streams>,
     pub sessions: Sessions,
-    pub uploads: Uploads,
+    pub uploads: Arc<Uploads>,
     pub stop: watch::Receiver<bool>,
     pub settings: SiteSettings,
     pub leptos: LeptosOptions,
@@ -177,7 +186,7 @@ pub(crate) fn share(picked: Picked) -> AppState {
         streams,
         ephemeral: Arc::new(Ephemeral::default()),
         sessions: Arc::new(sessions),
-        uploads: Arc::new(uploads),
+        uploads,
         site,
         tabs: Arc::default(),
         stop,

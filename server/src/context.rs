@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use clutch_domain::project::Project;
+use clutch_domain::{project::Project, task::Task};
 
 /// Files that say most about a repository, in this order.
 const FILES: [&str; 7] =
@@ -13,8 +13,22 @@ const FILE_MAX: usize = 50 * 1024;
 const ALL_MAX: usize = 200 * 1024;
 
 /// The first message of a chat with the project's context before it.
-pub async fn before(project: &Project, words: &str) -> String {
-    format!("[Project Context]\n\n{}\n\n---\n\n[User Message]\n\n{words}", formatted(project).await)
+pub async fn before(project: &Project, ticket: Option<&Task>, words: &str) -> String {
+    let mut context = formatted(project).await;
+    if let Some(ticket) = ticket {
+        context.push_str(&format!(
+            "\n\n## The ticket that this chat is about: T-{} {}\n\nId: {}\nStatus: {}\nPriority: {}",
+            ticket.number,
+            ticket.title,
+            ticket.id,
+            ticket.status.word(),
+            ticket.priority.word(),
+        ));
+        if let Some(description) = &ticket.description {
+            context.push_str(&format!("\n\n{}", description.as_str()));
+        }
+    }
+    format!("[Project Context]\n\n{context}\n\n---\n\n[User Message]\n\n{words}")
 }
 
 async fn formatted(project: &Project) -> String {

@@ -16,6 +16,7 @@ use clutch_domain::{
     id::{ChatId, MessageId},
     project::Project,
     range::{Fetch, Order, Range},
+    task::Task,
 };
 use clutch_orchestrator::{
     office::{Error, Office},
@@ -32,7 +33,7 @@ use tokio::{
     time::{Instant, sleep, sleep_until},
 };
 
-use crate::{bridge, context};
+use crate::{bridge, letter::letter, streams::Streams, uploads::Uploads};
 
 /// Most messages that are looked at in one go; the next follow as these settle.
 const OPEN_MAX: u32 = 500;
@@ -51,6 +52,10 @@ pub struct Courier {
     pub runtime: Arc<dyn AgentRuntime>,
     /// Whether this server leads: of several only one carries messages.
     pub leading: Leading,
+    /// What is being said, and done on the way.
+    pub streams: Arc<Streams>,
+    /// Pictures that go with the words.
+    pub uploads: Arc<Uploads>,
     /// Address at which programs reach the board.
     pub board: String,
 }
@@ -199,11 +204,16 @@ impl Courier {
 
     /// Sends an attempt; `None` when it was refused, and that is written down.
     async fn send(&self, chat: &Chat, message: &Message, session: &str, key: &str) -> Result<Option<String>, Halt> {
-        let text = self.text(chat, message).await?;
+        let project: Project = self.doc(chat.project).await?;
+        let ticket: Option<Task> = match chat.about {
+            Some(about) => self.office.get(about.task).await?,
+            None => None,
+        };
+        let letter = letter(message, &project, ticket.as_ref(), &self.uploads, &self.board).await;
         if !self.leading.holds() {
             return Err(Halt::NotOurs);
         }
-        match self.runtime.steer(session, &text, key).await {
+        match self.runtime.steer(session, &letter.text, &letter.pictures, key).await {
             Ok(accepted) => {
                 self.step(message.id, Carry::Taken(accepted.run_id.clone())).await?;
                 Ok(Some(accepted.run_id))
@@ -219,19 +229,6 @@ impl Courier {
             // It stays "sending": whoever takes it up looks first.
             Err(RuntimeError::Unknown(why)) => Err(Halt::Trouble(why)),
         }
-    }
-
-    /// What the agent reads: the words, and before the first words of a chat what they are about.
-    async fn text(&self, chat: &Chat, message: &Message) -> Result<String, Halt> {
-        let first: Option<Message> = self.office.first(Range::children(Kind::Message, chat.id, 1)).await?;
-        // The gateway fetches pictures from here; to it our paths mean nothing.
-        let words =
-            message.content.as_str().replace("](/uploads/images/", &format!("]({}/uploads/images/", self.board));
-        if first.is_none_or(|m| m.id != message.id) {
-            return Ok(words);
-        }
-        let project: Project = self.doc(chat.project).await?;
-        Ok(context::before(&project, &words).await)
     }
 
     /// Waits for the end of a run, by the gateway's events and, where they may be missing, by looking.
@@ -300,6 +297,7 @@ impl Courier {
 
     async fn settle(&self, message: &Message, session: &str, run: &str, end: RunEnd) -> Result<(), Halt> {
         let mut words = end.last_words.trim().to_owned();
+        let calls = self.streams.calls(message.chat, run);
         match end.how {
             RunEndKind::Failed => {
                 let why = end.reason.unwrap_or_else(|| "The gateway gave no reason.".to_owned());
@@ -309,7 +307,7 @@ impl Courier {
             RunEndKind::Aborted if words.is_empty() => "_Stopped before the first word._".clone_into(&mut words),
             RunEndKind::Aborted => words.push_str("\n\n_Stopped here._"),
         }
-        bridge::keep(&self.office, message.chat, session, run, &words).await?;
+        bridge::keep(&self.office, message.chat, session, run, &words, calls).await?;
         self.step(message.id, Carry::Answered).await
     }
 }

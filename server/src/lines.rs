@@ -77,7 +77,7 @@ impl Lines {
             let line = match &event.what {
                 RunSign::Line(line) => Some(line.clone()),
                 RunSign::Ended(_) => None,
-                RunSign::Started | RunSign::Text(_) => continue,
+                RunSign::Started | RunSign::Tool(_) | RunSign::Text(_) => continue,
             };
             if known.len() > SESSIONS_MAX {
                 known.clear();

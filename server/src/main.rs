@@ -1,6 +1,7 @@
 //! `clutch`: the server of OpenClutch. Its sub-commands are its roles.
 
 mod assets;
+mod bin;
 mod bridge;
 mod compose;
 mod context;
@@ -8,6 +9,7 @@ mod convex;
 mod courier;
 mod door;
 mod ephemeral;
+mod letter;
 mod lines;
 mod live;
 mod logs;

@@ -8,8 +8,8 @@ use std::{
 };
 
 use clutch_app::model::chat::StreamView;
-use clutch_domain::id::ChatId;
-use clutch_orchestrator::runtime::{AgentRuntime, RunSign};
+use clutch_domain::{chat::Call, id::ChatId, time::Millis};
+use clutch_orchestrator::runtime::{AgentRuntime, RunSign, ToolSign};
 use tokio::{
     sync::{broadcast::error::RecvError, watch},
     time::Instant,
@@ -17,8 +17,8 @@ use tokio::{
 
 use crate::bridge::chat_of;
 
-/// Newest tool calls that are kept of a run.
-const LINES_MAX: usize = 12;
+/// Most tool calls that are kept of a run, the first ones.
+const CALLS_MAX: usize = 60;
 /// How long the last state stays after the end: the message that follows takes its place.
 const STAYS: Duration = Duration::from_secs(4);
 /// A run without a sign for this long is not shown any more.
@@ -31,6 +31,8 @@ const SWEEP_EVERY: Duration = Duration::from_secs(1);
 struct Stream {
     view: Arc<StreamView>,
     until: Instant,
+    // Calls that have not ended, and when they began; the place of each in the view's list.
+    under_way: Vec<(String, Millis, usize)>,
 }
 
 /// The answers that are being written.
@@ -61,13 +63,44 @@ impl Streams {
         {
             let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
             let old = now.get(&chat).filter(|s| s.view.run == run);
-            let mut view = old.map_or_else(
-                || StreamView { run: run.to_owned(), ..StreamView::default() },
-                |s| StreamView::clone(&s.view),
+            let (mut view, under_way) = old.map_or_else(
+                || (StreamView { run: run.to_owned(), ..StreamView::default() }, Vec::new()),
+                |s| (StreamView::clone(&s.view), s.under_way.clone()),
             );
             change(&mut view);
-            now.insert(chat, Stream { view: Arc::new(view), until: Instant::now() + stays });
+            now.insert(chat, Stream { view: Arc::new(view), until: Instant::now() + stays, under_way });
         }
+        self.news.send_modify(|n| *n += 1);
+    }
+
+    /// What a run did so far, as far as it was heard.
+    pub fn calls(&self, chat: ChatId, run: &str) -> Vec<Call> {
+        let now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
+        now.get(&chat).filter(|s| s.view.run == run).map(|s| s.view.calls.clone()).unwrap_or_default()
+    }
+
+    /// A tool call began or ended.
+    fn tool(&self, chat: ChatId, run: &str, sign: &ToolSign, at: Millis) {
+        self.set(chat, run, SILENT, |_| {});
+        let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(stream) = now.get_mut(&chat) else { return };
+        let view = Arc::make_mut(&mut stream.view);
+        match sign.ended {
+            None if view.calls.len() < CALLS_MAX => {
+                stream.under_way.push((sign.call.clone(), at, view.calls.len()));
+                view.calls.push(Call { line: sign.line.clone(), ms: None, failed: false });
+            }
+            None => {}
+            Some(well) => {
+                let Some(n) = stream.under_way.iter().position(|(call, ..)| *call == sign.call) else { return };
+                let (_, began, place) = stream.under_way.swap_remove(n);
+                if let Some(call) = view.calls.get_mut(place) {
+                    call.ms = u32::try_from(at.since(began)).ok();
+                    call.failed = !well;
+                }
+            }
+        }
+        drop(now);
         self.news.send_modify(|n| *n += 1);
     }
 
@@ -103,12 +136,8 @@ impl Streams {
             let run = &event.run_id;
             match &event.what {
                 RunSign::Started => self.set(chat, run, SILENT, |_| {}),
-                RunSign::Line(line) => self.set(chat, run, SILENT, |view| {
-                    if view.lines.len() == LINES_MAX {
-                        view.lines.remove(0);
-                    }
-                    view.lines.push(line.clone());
-                }),
+                RunSign::Line(line) => self.set(chat, run, SILENT, |view| view.phase.clone_from(line)),
+                RunSign::Tool(tool) => self.tool(chat, run, tool, event.at),
                 RunSign::Text(text) => self.set(chat, run, SILENT, |view| {
                     view.html = (text.len() <= RENDERED_MAX).then(|| clutch_app::markdown::render(text));
                     view.text = if view.html.is_some() { String::new() } else { text.clone() };

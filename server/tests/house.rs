@@ -296,7 +296,7 @@ fn pages_do_not_fetch_what_is_for_programs() {
     sources.retain(|(path, _)| path.ends_with(".rs"));
     // Uploads are the one exception: a server function would hold a whole picture in memory twice.
     for (path, text) in &mut sources {
-        if path == "app/src/pages/chat/pictures.rs" {
+        if path == "app/src/pages/chat/files.rs" {
             *text = text.replace("\"/api/upload/image\"", "");
         }
     }

@@ -1,6 +1,6 @@
 //! Chats: their list, their messages, and what people do in them.
 
-use clutch_domain::id::{ChatId, MessageId, ProjectId};
+use clutch_domain::id::{ChatId, MessageId, ProjectId, TaskId};
 use leptos::prelude::*;
 
 use super::Saved;
@@ -87,12 +87,58 @@ pub async fn create_chat(project: ProjectId, slug: String) -> Result<Saved, AppE
 
     use super::edge;
 
-    let new = NewChat { project, title: "New chat".into(), participants: vec![COORDINATOR.to_owned()] };
+    let new = NewChat { project, title: "New chat".into(), participants: vec![COORDINATOR.to_owned()], about: None };
     let done = edge::run(Command::CreateChat(new)).await?;
     if let Some(chat) = done.written::<Chat>() {
         leptos_axum::redirect(&format!("/projects/{slug}/chat?chat={}", chat.id));
     }
     Ok(Saved::default())
+}
+
+/// Leads to the chat about a ticket; the first time it makes it, a deleted one it brings back.
+#[server(prefix = "/fn", endpoint = "talk_about", output = crate::codec::Reply)]
+pub async fn talk_about(task: TaskId) -> Result<Saved, AppError> {
+    use clutch_domain::{
+        actor::COORDINATOR,
+        chat::Chat,
+        command::{Command, NewChat},
+        doc::task_chat_name,
+        project::Project,
+        range::Range,
+        refusal::Refusal,
+        task::Task,
+        text::preview,
+    };
+
+    use super::edge;
+    use crate::site::site;
+
+    /// Longest title of a chat, in characters.
+    const TITLE: usize = 100;
+
+    let lead = async {
+        let office = site()?.office;
+        let about: Task = office.get(task).await?.ok_or(Refusal::TaskNotFound)?;
+        let project: Project = office.get(about.project).await?.ok_or(Refusal::ProjectNotFound)?;
+        let there: Option<Chat> = office.first(Range::unique(task_chat_name(task))).await?;
+        let chat = match there {
+            Some(chat) if chat.deleted_at.is_some() => {
+                edge::run(Command::RestoreChat(chat.id)).await?;
+                chat.id
+            }
+            Some(chat) => chat.id,
+            None => {
+                let title = preview(&format!("T-{} {}", about.number, about.title), TITLE);
+                let participants = vec![COORDINATOR.to_owned()];
+                let new = NewChat { project: about.project, title, participants, about: Some(task) };
+                let done = edge::run(Command::CreateChat(new)).await?;
+                done.written::<Chat>().ok_or(Refusal::ChatNotFound)?.id
+            }
+        };
+        leptos_axum::redirect(&format!("/projects/{}/chat?chat={chat}", project.slug));
+        Ok::<_, AppError>(Saved::default())
+    };
+    edge::told(lead.await)
 }
 
 /// Gives a chat another name.
@@ -103,7 +149,7 @@ pub async fn rename_chat(chat: ChatId, title: String) -> Result<Saved, AppError>
     super::edge::save(Command::UpdateChat(chat, ChatPatch { title: Some(title), session_key: None })).await
 }
 
-/// Removes a chat with its messages.
+/// Takes a chat away; for a week it can be brought back.
 #[server(prefix = "/fn", endpoint = "delete_chat", output = crate::codec::Reply)]
 pub async fn delete_chat(chat: ChatId, slug: String) -> Result<Saved, AppError> {
     let saved = super::edge::save(clutch_domain::command::Command::DeleteChat(chat)).await?;
@@ -111,22 +157,16 @@ pub async fn delete_chat(chat: ChatId, slug: String) -> Result<Saved, AppError> 
     Ok(saved)
 }
 
-/// Writes a message as the person at the page. Once this answers, the message reaches the agent,
-/// whatever dies in between.
-#[server(prefix = "/fn", endpoint = "send_message", output = crate::codec::Reply)]
-pub async fn send_message(chat: ChatId, content: String) -> Result<Saved, AppError> {
-    use clutch_domain::{
-        actor::OWNER,
-        command::{Command, NewMessage},
-        refusal::Refusal,
-        text::Body,
-    };
+/// Brings a deleted chat back.
+#[server(prefix = "/fn", endpoint = "restore_chat", output = crate::codec::Reply)]
+pub async fn restore_chat(chat: ChatId) -> Result<Saved, AppError> {
+    super::edge::save(clutch_domain::command::Command::RestoreChat(chat)).await
+}
 
-    use super::edge::{save, told};
-
-    let content = told(Body::parse(&content).and_then(|b| b.ok_or(Refusal::ContentMissing)).map_err(AppError::from))?;
-    let message = NewMessage { send: true, ..NewMessage::new(chat, OWNER, content) };
-    save(Command::PostMessage(message)).await
+/// Takes a message back that has not left; it is gone from the chat.
+#[server(prefix = "/fn", endpoint = "withdraw_message", output = crate::codec::Reply)]
+pub async fn withdraw_message(message: MessageId) -> Result<Saved, AppError> {
+    super::edge::save(clutch_domain::command::Command::WithdrawMessage(message)).await
 }
 
 /// Sends a failed message again.

@@ -12,12 +12,15 @@ mod home;
 #[expect(clippy::too_many_arguments, reason = "one for each field of a form")]
 mod projects;
 #[allow(missing_docs)]
+mod sessions;
+#[allow(missing_docs)]
 mod tasks;
 
 pub use boards::*;
 pub use chats::*;
 pub use home::*;
 pub use projects::*;
+pub use sessions::*;
 pub use tasks::*;
 
 use serde::{Deserialize, Serialize};

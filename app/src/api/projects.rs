@@ -57,9 +57,11 @@ pub async fn update_project(
     #[server(default)] github_repo: Option<String>,
     #[server(default)] loop_on: bool,
     #[server(default)] max_agents: Option<String>,
+    #[server(default)] chat_layout: Option<String>,
 ) -> Result<Saved, AppError> {
     use clutch_domain::{
         command::{Command, ProjectPatch},
+        project::ChatLayout,
         refusal::Refusal,
         text::Name,
     };
@@ -76,6 +78,12 @@ pub async fn update_project(
             github_repo: Some(filled(github_repo)),
             work_loop_enabled: Some(loop_on),
             work_loop_max_agents: Some(most),
+            // A form of before this field, or a word that is none, keeps what is.
+            chat_layout: chat_layout.as_deref().and_then(|word| match word {
+                "slack" => Some(ChatLayout::Slack),
+                "imessage" => Some(ChatLayout::Imessage),
+                _ => None,
+            }),
             ..ProjectPatch::default()
         })
     })())?;

@@ -4,7 +4,7 @@
 //! Parts of a chat: `"chat"` ([`ChatHead`]), `"m:<id>"` ([`MessageItem`]).
 
 use clutch_domain::{
-    chat::DeliveryStatus,
+    chat::{Call, DeliveryStatus},
     id::{ChatId, MessageId, ProjectId},
     project::ChatLayout,
     time::Millis,
@@ -54,6 +54,70 @@ pub struct ChatHead {
     pub session: Option<String>,
     /// There are older messages than those of the parts.
     pub more: bool,
+    /// Number of the ticket that it is about.
+    pub ticket: Option<u64>,
+    /// It was deleted, and can be brought back.
+    pub deleted: bool,
+}
+
+/// What came of words that were sent.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Heard {
+    /// An answer of the board itself, for whoever asked only.
+    pub note: Option<SafeHtml>,
+}
+
+/// The agent's session behind a chat. Counts are tokens.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SessionView {
+    /// Model that answers.
+    pub model: Option<String>,
+    /// What the model read last.
+    pub used: Option<u64>,
+    /// What it can read at once.
+    pub window: Option<u64>,
+    /// Read so far.
+    pub input: Option<u64>,
+    /// Written so far.
+    pub output: Option<u64>,
+    /// Estimated cost so far, in millionths of a US dollar.
+    pub cost_micros: Option<u64>,
+}
+
+impl SessionView {
+    /// How full the model's window is, in percent.
+    #[must_use]
+    pub fn percent(&self) -> Option<u64> {
+        match (self.used, self.window) {
+            (Some(used), Some(window)) if window > 0 => Some((used * 100 / window).min(100)),
+            _ => None,
+        }
+    }
+
+    /// The cost in words: `$0.06`, `under $0.01`.
+    #[must_use]
+    pub fn cost(&self) -> Option<String> {
+        let cents = self.cost_micros? / 10_000;
+        Some(if cents == 0 { "under $0.01".into() } else { format!("${}.{:02}", cents / 100, cents % 100) })
+    }
+}
+
+/// Somebody or something to name in a message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mention {
+    /// As it stands in the text: `T-12`, `@ada`.
+    pub name: String,
+    /// What it is: a ticket's title, or "agent".
+    pub what: String,
+}
+
+/// A model to choose.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ModelChoice {
+    /// What the gateway calls it.
+    pub id: String,
+    /// Name for people.
+    pub name: String,
 }
 
 /// A message.
@@ -73,6 +137,9 @@ pub struct MessageItem {
     pub html: SafeHtml,
     /// The words as they were written, where they may be sent or copied again.
     pub text: String,
+    /// What the agent did before it said this.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calls: Vec<Call>,
     /// The run that it answers.
     pub run: Option<String>,
     /// How far a person's message came.
@@ -98,8 +165,10 @@ pub struct StreamView {
     pub text: String,
     /// Its words so far, rendered.
     pub html: Option<SafeHtml>,
+    /// What the runtime is about: "starting the model".
+    pub phase: String,
     /// The newest tool calls, oldest first.
-    pub lines: Vec<String>,
+    pub calls: Vec<Call>,
     /// It is over; the message follows.
     pub ended: bool,
 }

@@ -3,7 +3,7 @@
 //! Parts: `"head"` ([`HomeHead`]), `"p:<project id>"` ([`ProjectRow`]); in the first load also
 //! `"gateway"` ([`Gateway`]), `"store"` ([`Check`]) and `"server"` ([`Server`]).
 
-use clutch_domain::{id::ProjectId, time::Millis};
+use clutch_domain::{id::ProjectId, project::ChatLayout, time::Millis};
 use serde::{Deserialize, Serialize};
 
 /// Everything but the projects.
@@ -36,6 +36,8 @@ pub struct ProjectRow {
     pub loop_on: bool,
     /// Most agents at once.
     pub max_agents: Option<u32>,
+    /// How messages of chats lie.
+    pub chat_layout: ChatLayout,
     /// Path of the repository on the server; without it no agent starts.
     pub local_path: Option<String>,
     /// `owner/repo`.

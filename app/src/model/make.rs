@@ -87,6 +87,7 @@ fn home_parts(parts: &mut Parts, home: &Home) {
             waiting: home.waiting.iter().filter(|s| s.project == p.id).count() as u32,
             loop_on: p.work_loop_enabled,
             max_agents: p.work_loop_max_agents,
+            chat_layout: p.chat_layout,
             local_path: p.local_path.clone(),
             github_repo: p.github_repo.clone(),
             updated_at: p.updated_at,
@@ -129,7 +130,14 @@ fn speaker(author: &str) -> String {
 
 fn chat_parts(parts: &mut Parts, view: &ChatView) {
     let chat = &view.chat;
-    let head = ChatHead { id: chat.id, title: chat.title.clone(), session: chat.session_key.clone(), more: view.more };
+    let head = ChatHead {
+        id: chat.id,
+        title: chat.title.clone(),
+        session: chat.session_key.clone(),
+        more: view.more,
+        ticket: chat.about.map(|about| about.number),
+        deleted: chat.deleted_at.is_some(),
+    };
     put(parts, "chat", &head);
     view.messages.iter().for_each(|m| put(parts, format!("m:{}", m.id), &message(m)));
 }
@@ -146,6 +154,7 @@ pub fn message(message: &Message) -> MessageItem {
         automated: message.is_automated,
         html: crate::markdown::render(message.content.as_str()),
         text: message.content.as_str().to_owned(),
+        calls: message.calls.clone(),
         run: message.run_id.clone(),
         status: message.delivery_status,
         open: message.open(),

@@ -1,5 +1,6 @@
 //! A project's settings.
 
+use clutch_domain::project::ChatLayout;
 use leptos::{prelude::*, server_fn::ServerFn};
 use leptos_meta::Title;
 
@@ -61,6 +62,7 @@ fn Settings(row: ProjectRow) -> impl IntoView {
                 form.filled("github_repo"),
                 form.filled("loop_on").is_some(),
                 form.filled("max_agents"),
+                form.filled("chat_layout"),
             ),
             move |answer| {
                 if answer.is_ok() {
@@ -103,6 +105,13 @@ fn Settings(row: ProjectRow) -> impl IntoView {
                     <span>"Agents at once"<em>"optional"</em></span>
                     <input name="max_agents" type="number" min="1" max="99" inputmode="numeric" value=row.max_agents.map(|n| n.to_string()) />
                     <small>"Empty: as many as the server allows."</small>
+                </label>
+                <label>
+                    <span>"Messages in chats"</span>
+                    <select name="chat_layout">
+                        <option value="slack" selected=row.chat_layout == ChatLayout::Slack>"One below the other"</option>
+                        <option value="imessage" selected=row.chat_layout == ChatLayout::Imessage>"Yours at the right, in bubbles"</option>
+                    </select>
                 </label>
                 <div class="row end"><button class="btn p" disabled=move || act.busy.get() != 0>"Save"</button></div>
             </form>

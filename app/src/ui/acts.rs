@@ -15,8 +15,19 @@ const TOAST_SECONDS: u64 = 7;
 /// Messages at the lower edge, read out by screen readers.
 #[derive(Clone, Copy)]
 pub struct Toasts {
-    list: RwSignal<Vec<(u32, bool, String)>>,
+    list: RwSignal<Vec<Toast>>,
     last: StoredValue<u32>,
+}
+
+/// Takes something back. Outlives the part of the page that offered it.
+pub type Undo = std::sync::Arc<dyn Fn() + Send + Sync>;
+
+#[derive(Clone)]
+struct Toast {
+    id: u32,
+    bad: bool,
+    sentence: String,
+    undo: Option<Undo>,
 }
 
 impl Toasts {
@@ -28,28 +39,33 @@ impl Toasts {
 
     /// Says what went wrong.
     pub fn error(self, sentence: impl Into<String>) {
-        self.push(true, sentence.into());
+        self.push(true, sentence.into(), None);
     }
 
     /// Says that something was done.
     pub fn done(self, sentence: impl Into<String>) {
-        self.push(false, sentence.into());
+        self.push(false, sentence.into(), None);
     }
 
-    fn push(self, bad: bool, sentence: String) {
+    /// Says that something was done, with a button that takes it back.
+    pub fn undo(self, sentence: impl Into<String>, undo: Undo) {
+        self.push(false, sentence.into(), Some(undo));
+    }
+
+    fn push(self, bad: bool, sentence: String, undo: Option<Undo>) {
         let id = self.last.get_value() + 1;
         self.last.set_value(id);
         self.list.update(|list| {
             // The same words twice help nobody.
-            list.retain(|(_, _, old)| *old != sentence);
-            list.push((id, bad, sentence));
+            list.retain(|old| old.sentence != sentence);
+            list.push(Toast { id, bad, sentence, undo });
         });
         #[cfg(feature = "hydrate")]
         set_timeout(move || self.close(id), std::time::Duration::from_secs(TOAST_SECONDS));
     }
 
     fn close(self, id: u32) {
-        self.list.update(|list| list.retain(|(other, ..)| *other != id));
+        self.list.update(|list| list.retain(|toast| toast.id != id));
     }
 }
 
@@ -68,11 +84,19 @@ pub fn ToastRegion() -> impl IntoView {
             .list
             .get()
             .into_iter()
-            .map(|(id, bad, sentence)| {
+            .map(|Toast { id, bad, sentence, undo }| {
+                let undo = undo.map(|undo| {
+                    let take_back = move |_| {
+                        toasts.close(id);
+                        undo();
+                    };
+                    view! { <button type="button" class="btn s" on:click=take_back>"Undo"</button> }
+                });
                 view! {
                     <div class=if bad { "toast bad" } else { "toast" }>
                         <super::Icon name=if bad { "alert" } else { "check" } />
                         <p>{sentence}</p>
+                        {undo}
                         <button type="button" class="icon-btn" aria-label="Dismiss" on:click=move |_| toasts.close(id)>
                             <super::Icon name="x" />
                         </button>

@@ -12,7 +12,7 @@ mod time;
 mod title;
 mod words;
 
-pub use acts::{Act, ToastRegion, Toasts, use_act};
+pub use acts::{Act, ToastRegion, Toasts, Undo, use_act};
 pub use copy::{CopyBox, to_clipboard};
 pub use draft::Drafts;
 pub use erase::{Erase, dynamic};

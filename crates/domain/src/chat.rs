@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    id::{ChatId, MessageId, ProjectId},
+    id::{ChatId, MessageId, ProjectId, TaskId},
     task::words,
     text::Body,
     time::Millis,
@@ -24,6 +24,15 @@ pub struct Chat {
     /// Gateway session, `clutch:{slug}:{chatId}`.
     #[serde(default)]
     pub session_key: Option<String>,
+    /// The ticket that it is about; each ticket has one such chat at most.
+    #[serde(default)]
+    pub about: Option<About>,
+    /// The agent's session was told what the project is; not so in the beginning and after a reset.
+    #[serde(default)]
+    pub introduced: bool,
+    /// Deleted at; it can be brought back until it is removed for good.
+    #[serde(default)]
+    pub deleted_at: Option<Millis>,
     /// The newest message, for lists.
     #[serde(default)]
     pub last: Option<LastMessage>,
@@ -31,6 +40,15 @@ pub struct Chat {
     pub created_at: Millis,
     /// Last spoken in at.
     pub updated_at: Millis,
+}
+
+/// The ticket that a chat is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct About {
+    /// The ticket.
+    pub task: TaskId,
+    /// Its number, which never changes.
+    pub number: u64,
 }
 
 /// The newest message of a chat.
@@ -74,6 +92,9 @@ pub enum Step {
     Settled,
 }
 
+/// How long a deleted chat can be brought back, in milliseconds: a week.
+pub const KEPT_DELETED_MS: i64 = 7 * crate::time::DAY_MS;
+
 /// Attempts that a message gets before it counts as failed.
 pub const ATTEMPTS: u32 = 3;
 /// Times that a person may ask for more attempts (facts §1.6).
@@ -95,14 +116,30 @@ pub struct Outbox {
     /// The next attempt is not made before.
     #[serde(default)]
     pub not_before: Option<Millis>,
+    /// The project's context goes before its words.
+    #[serde(default)]
+    pub introduces: bool,
 }
 
 impl Outbox {
     /// A message that waits for its first attempt.
     #[must_use]
     pub const fn queued() -> Self {
-        Self { step: Step::Queued, attempt: 0, left: ATTEMPTS, run_id: None, not_before: None }
+        Self { step: Step::Queued, attempt: 0, left: ATTEMPTS, run_id: None, not_before: None, introduces: false }
     }
+}
+
+/// A tool call of an agent on the way to its answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Call {
+    /// What was done: `read src/main.rs`.
+    pub line: String,
+    /// How long it took, in milliseconds; `None` while it lasts, and where its end was not heard.
+    #[serde(default)]
+    pub ms: Option<u32>,
+    /// It went wrong.
+    #[serde(default)]
+    pub failed: bool,
 }
 
 /// A message in a chat.
@@ -137,6 +174,9 @@ pub struct Message {
     /// Why it failed.
     #[serde(default)]
     pub failure_reason: Option<String>,
+    /// What the agent did before it said this, as far as it was heard.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calls: Vec<Call>,
     /// The server carries it to the agent; `None` where the author does that alone.
     #[serde(default)]
     pub outbox: Option<Outbox>,

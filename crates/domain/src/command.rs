@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    chat::DeliveryStatus,
+    chat::{Call, DeliveryStatus},
     id::{ChatId, DependencyId, MessageId, NotificationId, ProjectId, RunId, SignalId, TaskId},
     project::ChatLayout,
     run::Outcome,
@@ -47,8 +47,12 @@ pub enum Command {
     CreateChat(NewChat),
     /// Renames a chat or ties it to a session.
     UpdateChat(ChatId, ChatPatch),
-    /// Removes a chat and its messages.
+    /// Takes a chat away; it can be brought back for a while ([`crate::chat::KEPT_DELETED_MS`]).
     DeleteChat(ChatId),
+    /// Brings a deleted chat back.
+    RestoreChat(ChatId),
+    /// Removes a deleted chat for good, or the next part of its messages when there are many.
+    PurgeChat(ChatId),
     /// Writes a message.
     PostMessage(NewMessage),
     /// The next step of a message on its way to the agent.
@@ -57,6 +61,8 @@ pub enum Command {
     SetDelivery(MessageId, DeliveryPatch),
     /// A person wants a failed message sent again.
     RetryMessage(MessageId),
+    /// A person takes back a message that has not left yet.
+    WithdrawMessage(MessageId),
     /// Marks a notification as read or unread.
     MarkNotification(NotificationId, bool),
     /// The loop takes a ready task for an agent.
@@ -310,6 +316,8 @@ pub struct NewChat {
     pub title: String,
     /// Participants.
     pub participants: Vec<String>,
+    /// The ticket that it is about; a ticket has one such chat at most.
+    pub about: Option<TaskId>,
 }
 
 /// Fields of a chat to change.
@@ -346,6 +354,10 @@ pub struct NewMessage {
     pub failure_reason: Option<String>,
     /// The server carries it to the agent.
     pub send: bool,
+    /// What the agent did before it said this.
+    pub calls: Vec<Call>,
+    /// The agent's session was emptied: the next words carry the project's context again.
+    pub resets: bool,
 }
 
 impl NewMessage {
@@ -364,6 +376,8 @@ impl NewMessage {
             cooldown_until: None,
             failure_reason: None,
             send: false,
+            calls: Vec::new(),
+            resets: false,
         }
     }
 }

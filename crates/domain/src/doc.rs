@@ -300,7 +300,10 @@ impl Body {
             },
             Self::LoopState(l) => plain(Scope::Project(l.project), l.project.to_string(), Millis(0)),
             Self::Lease(_) => plain(Scope::Loop, String::new(), Millis(0)),
-            Self::Chat(c) => plain(Scope::Project(c.project), c.project.to_string(), c.updated_at),
+            Self::Chat(c) => {
+                let parent = if c.deleted_at.is_some() { CHAT_BIN.into() } else { c.project.to_string() };
+                plain(Scope::Project(c.project), parent, c.deleted_at.unwrap_or(c.updated_at))
+            }
             Self::Message(m) => Index {
                 status: if m.open() {
                     "open"
@@ -315,6 +318,9 @@ impl Body {
         }
     }
 }
+
+/// The parent of deleted chats, in place of their project.
+pub const CHAT_BIN: &str = "deleted-chats";
 
 /// The unique name of a project's slug.
 #[must_use]
@@ -338,6 +344,12 @@ pub fn id8_name(project: ProjectId, task: TaskId) -> String {
 #[must_use]
 pub fn edge_name(task: TaskId, depends_on: TaskId) -> String {
     format!("edge:{task}:{depends_on}")
+}
+
+/// The unique name of the chat about a task.
+#[must_use]
+pub fn task_chat_name(task: TaskId) -> String {
+    format!("chat-of-task:{task}")
 }
 
 /// The unique name of a message's run id.

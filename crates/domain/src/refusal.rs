@@ -112,8 +112,12 @@ refusals! {
     RetriesUsedUp => Invalid, "retries_used_up", "Maximum retry attempts exceeded. Please create a new message.";
     /// A message that is under way is sent again.
     MessageUnderWay => Conflict, "message_under_way", "This message is still under way; it can be sent again when it has failed.";
+    /// A message that left is taken back.
+    MessageLeft => Conflict, "message_left", "This message is on its way already; write another one instead.";
     /// A step of a delivery that has gone on already.
     DeliveryMoved => Conflict, "delivery_moved", "The delivery of this message has gone on in the meantime.";
+    /// A ticket has a chat already.
+    ChatExists => Conflict, "chat_exists", "This ticket has a chat already.";
     /// A message with this run id exists.
     MessageExists => Conflict, "message_exists", "Message already exists";
     /// Nothing in the patch.

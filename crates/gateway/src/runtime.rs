@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use base64::{Engine, engine::general_purpose::STANDARD};
 use clutch_orchestrator::runtime::{
-    Accepted, AgentRuntime, DownReason, Model, RUN_EVENTS_WAITING, RunEnd, RunEvent, RuntimeError, RuntimeState,
-    Sighting, StartRun,
+    Accepted, AgentRuntime, DownReason, Model, Picture, RUN_EVENTS_WAITING, RunEnd, RunEvent, RuntimeError,
+    RuntimeState, SessionInfo, Sighting, StartRun,
 };
 use ring::rand::{SecureRandom, SystemRandom};
 use serde_json::{Value, json};
@@ -30,6 +31,10 @@ const QUICK_MS: u64 = 15_000;
 const START_MS: u64 = 30_000;
 /// Time-out of removing a session, which takes seconds.
 const DELETE_MS: u64 = 60_000;
+/// Time-out of shortening a session, which calls the model with all of it.
+const COMPACT_MS: u64 = 300_000;
+/// Rows of a gateway's list of sessions that are looked through where it describes none.
+const SESSIONS_ROWS: u32 = 500;
 /// What a long poll may take beyond the time that was asked for.
 const POLL_GRACE_MS: u64 = 10_000;
 /// Newest messages of a session that are read to find an attempt's traces.
@@ -293,8 +298,17 @@ impl AgentRuntime for OpenClaw {
         if forget { self.delete(session, true).await } else { Ok(()) }
     }
 
-    async fn steer(&self, session: &str, message: &str, key: &str) -> Result<Accepted, RuntimeError> {
-        let params = json!({ "sessionKey": session, "message": message, "idempotencyKey": key });
+    async fn steer(
+        &self,
+        session: &str,
+        message: &str,
+        pictures: &[Picture],
+        key: &str,
+    ) -> Result<Accepted, RuntimeError> {
+        let mut params = json!({ "sessionKey": session, "message": message, "idempotencyKey": key });
+        if !pictures.is_empty() {
+            params["attachments"] = pictures.iter().map(attachment).collect();
+        }
         let answer = self.request("chat.send", params, Duration::from_millis(START_MS)).await?;
         accepted(&answer, key)
     }
@@ -319,6 +333,31 @@ impl AgentRuntime for OpenClaw {
             }
         }
         Ok(Some(content_text(&row["content"])))
+    }
+
+    async fn session(&self, session: &str) -> Result<Option<SessionInfo>, RuntimeError> {
+        if self.offers("sessions.describe") {
+            let answer = self.quick("sessions.describe", json!({ "key": session })).await?;
+            return Ok(Some(&answer["session"]).filter(|row| row.is_object()).map(session_info));
+        }
+        let answer = self.quick("sessions.list", json!({ "limit": SESSIONS_ROWS })).await?;
+        let rows = answer["sessions"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let ours = |row: &&Value| same_session(text(row, "key"), session);
+        Ok(rows.iter().find(ours).map(session_info))
+    }
+
+    async fn use_model(&self, session: &str, model: &str) -> Result<(), RuntimeError> {
+        self.quick("sessions.patch", json!({ "key": session, "model": model })).await.map(drop)
+    }
+
+    async fn reset(&self, session: &str) -> Result<(), RuntimeError> {
+        self.quick("sessions.reset", json!({ "key": session })).await.map(drop)
+    }
+
+    async fn compact(&self, session: &str) -> Result<bool, RuntimeError> {
+        let answer =
+            self.request("sessions.compact", json!({ "key": session }), Duration::from_millis(COMPACT_MS)).await?;
+        Ok(answer["compacted"] == Value::Bool(true))
     }
 
     async fn models(&self) -> Result<Vec<Model>, RuntimeError> {
@@ -350,6 +389,37 @@ fn accepted(answer: &Value, key: &str) -> Result<Accepted, RuntimeError> {
         id => id,
     };
     Ok(Accepted { run_id: run_id.to_owned() })
+}
+
+fn attachment(picture: &Picture) -> Value {
+    let content = STANDARD.encode(&picture.bytes);
+    json!({ "type": "image", "mimeType": picture.mime, "fileName": picture.name, "content": content })
+}
+
+/// Gateways give keys in small letters and with the agent before them.
+fn same_session(key: &str, ours: &str) -> bool {
+    let bare = |key: &str| key.to_lowercase().trim_start_matches("agent:main:").to_owned();
+    bare(key) == bare(ours)
+}
+
+/// A row of `sessions.describe` or `sessions.list`.
+fn session_info(row: &Value) -> SessionInfo {
+    let count = |name: &str| row[name].as_u64().filter(|n| *n > 0);
+    let model = match (text(row, "modelProvider"), text(row, "model")) {
+        (_, "") => None,
+        ("", model) => Some(model.to_owned()),
+        (provider, model) => Some(format!("{provider}/{model}")),
+    };
+    // Dollars as the gateway estimates them; a millionth is finer than any price.
+    let cost = row["estimatedCostUsd"].as_f64().filter(|cost| *cost > 0.0);
+    SessionInfo {
+        model,
+        used: count("totalTokens"),
+        window: count("contextTokens"),
+        input: count("inputTokens"),
+        output: count("outputTokens"),
+        cost_micros: cost.map(|cost| (cost * 1e6).round() as u64),
+    }
 }
 
 fn model(row: &Value) -> Model {

@@ -8,7 +8,7 @@ mod lines;
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use clutch_domain::time::Millis;
-use clutch_orchestrator::runtime::{RunEnd, RunEndKind, RunEvent, RunSign};
+use clutch_orchestrator::runtime::{RunEnd, RunEndKind, RunEvent, RunSign, ToolSign};
 use serde_json::Value;
 
 pub use self::lines::{LINE_CHARS, tool_line};
@@ -142,6 +142,15 @@ impl Signs {
         if let Some(line) = line.filter(|line| !line.is_empty() && *line != live.line) {
             live.line.clone_from(&line);
             told.push(RunSign::Line(line));
+        }
+        let call = text(data, "toolCallId");
+        if stream == "tool" && !call.is_empty() {
+            let tool = |line, ended| RunSign::Tool(ToolSign { call: call.to_owned(), line, ended });
+            match text(data, "phase") {
+                "start" => told.push(tool(tool_line(text(data, "name"), &data["args"]), None)),
+                "result" => told.push(tool(String::new(), Some(data["isError"] != Value::Bool(true)))),
+                _ => {}
+            }
         }
         if stream == "assistant" {
             let so_far = text(data, "text");

@@ -122,10 +122,23 @@ pub enum RunSign {
     Started,
     /// A line for people: a tool call ("read src/main.rs") or a phase ("starting the model").
     Line(String),
+    /// A tool call began or ended.
+    Tool(ToolSign),
     /// The agent's text so far, whole.
     Text(String),
     /// The run ended.
     Ended(RunEnd),
+}
+
+/// The beginning or the end of a tool call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ToolSign {
+    /// The runtime's id of the call; the same at its beginning and its end.
+    pub call: String,
+    /// What is done, for people: `read src/main.rs`. Empty at the end, where the runtime does not say it again.
+    pub line: String,
+    /// Where it ended: whether it went well.
+    pub ended: Option<bool>,
 }
 
 /// A state of the connection, with the words that pages show.
@@ -201,6 +214,34 @@ pub struct Model {
     pub name: String,
 }
 
+/// What a session is and has used, as far as the runtime tells. All counts are tokens.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionInfo {
+    /// Model that answers, for example `fake/fake-1`.
+    pub model: Option<String>,
+    /// What the last call of the model read: how full its window is.
+    pub used: Option<u64>,
+    /// How much the model can read at once.
+    pub window: Option<u64>,
+    /// Read so far, all calls together.
+    pub input: Option<u64>,
+    /// Written so far.
+    pub output: Option<u64>,
+    /// Estimated cost so far, in millionths of a US dollar.
+    pub cost_micros: Option<u64>,
+}
+
+/// A picture that goes with words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Picture {
+    /// File name.
+    pub name: String,
+    /// For example `image/png`.
+    pub mime: String,
+    /// The file.
+    pub bytes: Vec<u8>,
+}
+
 /// Runs agents. All calls have a time-out of their own and never wait for ever.
 #[async_trait]
 pub trait AgentRuntime: Send + Sync + 'static {
@@ -214,10 +255,25 @@ pub trait AgentRuntime: Send + Sync + 'static {
     /// Stops whatever runs in the session; `forget` removes the session too. Nothing there is not an error.
     async fn abort(&self, session: &str, forget: bool) -> Result<(), RuntimeError>;
     /// Sends a person's words into a session, also while a run is at work. Answers the id of the run that takes them.
-    async fn steer(&self, session: &str, message: &str, key: &str) -> Result<Accepted, RuntimeError>;
+    async fn steer(
+        &self,
+        session: &str,
+        message: &str,
+        pictures: &[Picture],
+        key: &str,
+    ) -> Result<Accepted, RuntimeError>;
     /// The whole words with which a run ended, as the session keeps them; events may bring them cut.
     /// `None` where the session does not know the run, or the run said nothing.
     async fn answer(&self, session: &str, run_id: &str) -> Result<Option<String>, RuntimeError>;
+    /// What a session is and has used; `None` where the runtime does not know it (yet).
+    async fn session(&self, session: &str) -> Result<Option<SessionInfo>, RuntimeError>;
+    /// Lets another model answer in a session from the next words on; makes the session where there is none.
+    async fn use_model(&self, session: &str, model: &str) -> Result<(), RuntimeError>;
+    /// Empties a session: the agent forgets what was said. Nothing there is not an error.
+    async fn reset(&self, session: &str) -> Result<(), RuntimeError>;
+    /// Shortens what a session remembers to a summary; calls the model, so it takes its time.
+    /// `false`: there was too little to shorten.
+    async fn compact(&self, session: &str) -> Result<bool, RuntimeError>;
     /// Models that may be used, newest answer of the runtime.
     async fn models(&self) -> Result<Vec<Model>, RuntimeError>;
     /// The connection's state; changes are news for people and for the loop.

@@ -8,8 +8,8 @@ use std::sync::{
 use async_trait::async_trait;
 use clutch_domain::run::Lease;
 use clutch_orchestrator::runtime::{
-    Accepted, AgentRuntime, DownReason, Model, RUN_EVENTS_WAITING, RunEnd, RunEvent, RuntimeError, RuntimeState,
-    Sighting, StartRun,
+    Accepted, AgentRuntime, DownReason, Model, Picture, RUN_EVENTS_WAITING, RunEnd, RunEvent, RuntimeError,
+    RuntimeState, SessionInfo, Sighting, StartRun,
 };
 use tokio::sync::{broadcast, watch};
 
@@ -179,6 +179,10 @@ impl Client {
     }
 }
 
+fn unknown_here(what: &str) -> RuntimeError {
+    RuntimeError::Refused { code: "INVALID_REQUEST".into(), sentence: format!("unknown method: {what}") }
+}
+
 #[async_trait]
 impl AgentRuntime for Client {
     async fn start(&self, run: StartRun) -> Result<Accepted, RuntimeError> {
@@ -214,7 +218,13 @@ impl AgentRuntime for Client {
         self.call(|g| g.abort(session, forget)).await
     }
 
-    async fn steer(&self, session: &str, _message: &str, key: &str) -> Result<Accepted, RuntimeError> {
+    async fn steer(
+        &self,
+        session: &str,
+        _message: &str,
+        _pictures: &[Picture],
+        key: &str,
+    ) -> Result<Accepted, RuntimeError> {
         self.check_lead("steer");
         self.call(|g| Accepted { run_id: g.steer(session, key) }).await
     }
@@ -223,6 +233,24 @@ impl AgentRuntime for Client {
         let seen = self.call(|g| g.sight(session, run_id)).await?;
         let end = seen.runs.into_iter().find(|run| run.run_id == run_id).and_then(|run| run.end);
         Ok(end.map(|end| end.last_words).filter(|words| !words.is_empty()))
+    }
+
+    // The loop asks for none of the following; only people in chats do.
+
+    async fn session(&self, _session: &str) -> Result<Option<SessionInfo>, RuntimeError> {
+        Ok(None)
+    }
+
+    async fn use_model(&self, _session: &str, _model: &str) -> Result<(), RuntimeError> {
+        Err(unknown_here("use_model"))
+    }
+
+    async fn reset(&self, _session: &str) -> Result<(), RuntimeError> {
+        Err(unknown_here("reset"))
+    }
+
+    async fn compact(&self, _session: &str) -> Result<bool, RuntimeError> {
+        Err(unknown_here("compact"))
     }
 
     async fn models(&self) -> Result<Vec<Model>, RuntimeError> {

@@ -32,7 +32,8 @@ const MESSAGES_MAX: u32 = 100;
 /// A chat by id.
 pub async fn find(office: &Office, id: &str) -> Result<Chat, Failure> {
     let id: ChatId = path_id(id, Refusal::ChatNotFound)?;
-    office.get(id).await?.ok_or_else(|| Refusal::ChatNotFound.into())
+    let chat: Option<Chat> = office.get(id).await?;
+    chat.filter(|chat| chat.deleted_at.is_none()).ok_or_else(|| Refusal::ChatNotFound.into())
 }
 
 /// Query of the list.
@@ -82,7 +83,8 @@ pub async fn create(State(office): State<Arc<Office>>, body: Body) -> Result<(St
         Some(title) => title.to_owned(),
         None => default_title(office.now()),
     };
-    let done = office.run(&program(None), &Command::CreateChat(NewChat { project, title, participants })).await?;
+    let new = NewChat { project, title, participants, about: None };
+    let done = office.run(&program(None), &Command::CreateChat(new)).await?;
     let chat = done.written::<Chat>().ok_or(Refusal::ChatNotFound)?;
     Ok((StatusCode::CREATED, Json(json!({ "chat": shapes::chat(chat) }))))
 }

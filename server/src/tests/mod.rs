@@ -177,7 +177,7 @@ impl House {
             lines: Arc::new(Lines::default()),
             streams: Arc::default(),
             sessions: Sessions::open(dir.path()).unwrap(),
-            uploads: Uploads::open(dir.path(), 64),
+            uploads: Arc::new(Uploads::open(dir.path(), 64)),
             stop: stopping,
             settings: SiteSettings { gateway_url: "ws://127.0.0.1:1".into(), ..SiteSettings::default() },
             leptos: LeptosOptions::builder()

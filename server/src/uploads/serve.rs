@@ -65,6 +65,23 @@ pub async fn serve(
     response
 }
 
+impl Uploads {
+    /// A picture that is kept and its type; `None` when it is not there, no picture, or larger than `most` bytes.
+    pub async fn read(&self, name: &str, most: usize) -> Option<(Vec<u8>, &'static str)> {
+        if !is_name(name) {
+            return None;
+        }
+        let kind = Path::new(name).extension().and_then(|e| e.to_str()).and_then(Kind::by_extension)?;
+        let (mut file, size, _) = open(&self.dir().join(name)).await.ok()?;
+        if size > most as u64 {
+            return None;
+        }
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).await.ok()?;
+        Some((bytes, kind.mime()))
+    }
+}
+
 fn nothing() -> Response {
     (StatusCode::NOT_FOUND, "Not found").into_response()
 }

@@ -159,6 +159,8 @@ async fn message(
         cooldown_until: body.number("cooldown_until")?.and_then(|n| i64::try_from(n).ok()),
         failure_reason: body.text("failure_reason")?.map(str::to_owned),
         send: author != COORDINATOR && body.truthy("send").unwrap_or(false),
+        calls: Vec::new(),
+        resets: false,
     };
     let who = if author == COORDINATOR { agent(COORDINATOR) } else { program(Some(&author)) };
     let call = Call::of(&office, &headers, "message")?;

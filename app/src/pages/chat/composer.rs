@@ -2,55 +2,116 @@
 
 use leptos::{html, prelude::*, server_fn::ServerFn};
 
-use super::state::ChatState;
+use super::{
+    menu::{Key, Menu},
+    state::ChatState,
+};
 use crate::{
-    api::{SendMessage, send_message, stop_answer},
+    api::{SendMessage, send_message, stop_answer, withdraw_message},
     pages::{FormError, FormText},
-    ui::{Drafts, Erase, Icon, dynamic, use_act},
+    safe::SafeHtml,
+    ui::{Drafts, Erase, Icon, Markdown, Toasts, dynamic, use_act},
 };
 
-/// The form. Enter sends, Shift with Enter begins a new line; unsent words survive a reload.
+/// The form. Enter sends, Shift with Enter begins a new line, Up in an empty field takes the last
+/// message back that has not left; unsent words survive a reload.
 #[component]
 pub fn Composer(state: ChatState) -> impl IntoView {
     let id = state.head.with_untracked(|h| h.id);
     let act = use_act();
     let stopping = use_act();
+    let toasts = expect_context::<Toasts>();
     let form = NodeRef::<html::Form>::new();
+    let field = NodeRef::<html::Textarea>::new();
     let drafts = Drafts::keep(form, format!("chat:{id}"));
+    let menu = Menu::new(field, state);
+    let sending = RwSignal::new(false);
+    // An answer of the board itself; only who asked sees it.
+    let note = RwSignal::new(None::<SafeHtml>);
     let send = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
         let words = FormText::of(&event).text("content");
-        if words.trim().is_empty() || act.busy.get_untracked() != 0 {
+        if words.trim().is_empty() || sending.get_untracked() {
             return;
         }
-        act.run(send_message(id, words), move |answer| {
-            // Only what the server has confirmed is taken out of the field.
+        menu.close();
+        sending.set(true);
+        leptos::task::spawn_local(async move {
+            let answer = send_message(id, words).await;
+            // The page may be gone by now.
+            if sending.try_set(false).is_some() {
+                return;
+            }
+            match answer {
+                Ok(heard) => {
+                    // Only what the server has confirmed is taken out of the field.
+                    drafts.sent();
+                    note.set(heard.note);
+                    state.asked.update(|n| *n += 1);
+                }
+                Err(error) => toasts.error(error.sentence),
+            }
+        });
+    };
+    let submit = move || {
+        if let Some(form) = form.get_untracked() {
+            let _ = form.request_submit();
+        }
+    };
+    let back = move || {
+        let Some((message, words)) = state.last_queued() else { return };
+        act.run(withdraw_message(message), move |answer| {
             if answer.is_ok() {
-                drafts.sent();
+                state.remove(message);
+                #[cfg(feature = "hydrate")]
+                if let Some(field) = field.get_untracked() {
+                    super::files::write(&field, &words);
+                }
+                let _ = words;
             }
         });
     };
     let keys = move |event: web_sys::KeyboardEvent| {
-        if event.key() == "Enter"
-            && !event.shift_key()
-            && !event.is_composing()
-            && let Some(form) = form.get_untracked()
-        {
-            event.prevent_default();
-            let _ = form.request_submit();
+        match menu.key(&event) {
+            Key::Taken => return event.prevent_default(),
+            Key::Send => {
+                event.prevent_default();
+                return submit();
+            }
+            Key::Ours => {}
+        }
+        match event.key().as_str() {
+            "Enter" if !event.shift_key() && !event.is_composing() => {
+                event.prevent_default();
+                submit();
+            }
+            "ArrowUp" if field.get_untracked().is_some_and(|f| f.value().is_empty()) => {
+                event.prevent_default();
+                back();
+            }
+            _ => {}
         }
     };
     let bringing = RwSignal::new(false);
-    #[cfg(feature = "hydrate")]
-    let toasts = expect_context::<crate::ui::Toasts>();
     let paste = move |event: web_sys::ClipboardEvent| {
         #[cfg(feature = "hydrate")]
-        brought(&event, event.clipboard_data(), bringing, toasts);
+        brought(&event, super::files::files(event.clipboard_data()), field, bringing, toasts);
         let _ = event;
     };
     let drop = move |event: web_sys::DragEvent| {
         #[cfg(feature = "hydrate")]
-        brought(&event, event.data_transfer(), bringing, toasts);
+        brought(&event, super::files::files(event.data_transfer()), field, bringing, toasts);
+        let _ = event;
+    };
+    let chosen = move |event: web_sys::Event| {
+        #[cfg(feature = "hydrate")]
+        if let Some(input) =
+            event.target().and_then(|t| wasm_bindgen::JsCast::dyn_into::<web_sys::HtmlInputElement>(t).ok())
+        {
+            brought(&event, super::files::listed(input.files()), field, bringing, toasts);
+            // The same file can be chosen again.
+            input.set_value("");
+        }
         let _ = event;
     };
     let stop = move || {
@@ -61,38 +122,57 @@ pub fn Composer(state: ChatState) -> impl IntoView {
             }
         })
     };
+    let said = move || {
+        note.get().map(|html| {
+            view! {
+                <div class="board-note" role="status">
+                    <Markdown html />
+                    <button type="button" class="icon-btn" aria-label="Dismiss" on:click=move |_| note.set(None)><Icon name="x" /></button>
+                </div>
+            }
+        })
+    };
+    let hint = move || match (bringing.get(), sending.get()) {
+        (true, _) => "Bringing the file…",
+        (false, true) => "Working…",
+        (false, false) => "/ for commands, @ for tickets",
+    };
     view! {
         <form class="chat-composer" method="post" action=SendMessage::url() node_ref=form on:submit=send>
             <FormError path=SendMessage::PATH />
+            {dynamic(said)}
+            {menu.view(Callback::new(move |()| submit()))}
             <input type="hidden" name="chat" value=id.to_string() />
-            <textarea name="content" data-draft rows="1" required maxlength="200000" aria-label="Message"
-                placeholder="Message the agent" on:keydown=keys on:paste=paste on:drop=drop></textarea>
+            <textarea name="content" data-draft rows="1" required maxlength="200000" aria-label="Message" node_ref=field
+                aria-controls=move || menu.active().map(|_| "choices") aria-autocomplete="list" aria-activedescendant=move || menu.active()
+                placeholder="Message the agent" on:keydown=keys on:input=move |_| menu.look() on:blur=move |_| menu.close()
+                on:paste=paste on:drop=drop></textarea>
             <div class="row end">
-                <small class="grow">
-                    {dynamic(move || if bringing.get() { "Uploading the picture…" } else { "Enter sends, Shift+Enter begins a new line; pictures can be pasted" })}
-                </small>
+                <label class="icon-btn js-only attach" title="Pictures and text files; they can be pasted and dropped too">
+                    <Icon name="clip" />
+                    <span class="sr">"Attach files"</span>
+                    <input type="file" multiple on:change=chosen />
+                </label>
+                <small class="grow">{dynamic(hint)}</small>
                 {dynamic(stop)}
-                <button class="btn p s" aria-label="Send" disabled=move || act.busy.get() != 0 || bringing.get()><Icon name="up" />"Send"</button>
+                <button class="btn p s" aria-label="Send" disabled=move || sending.get() || bringing.get()><Icon name="up" />"Send"</button>
             </div>
         </form>
     }
     .erase()
 }
 
-/// Somebody brings something into the field: pictures are taken, all else is the browser's.
+/// Somebody brings something into the field: files are taken, all else is the browser's.
 #[cfg(feature = "hydrate")]
 fn brought(
     event: &web_sys::Event,
-    data: Option<web_sys::DataTransfer>,
+    files: Vec<web_sys::File>,
+    field: NodeRef<html::Textarea>,
     busy: RwSignal<bool>,
-    toasts: crate::ui::Toasts,
+    toasts: Toasts,
 ) {
-    use wasm_bindgen::JsCast;
-
-    let found = super::pictures::pictures(data);
-    let field = event.current_target().and_then(|t| t.dyn_into::<web_sys::HtmlTextAreaElement>().ok());
-    if let Some(field) = field.filter(|_| !found.is_empty()) {
+    if let Some(field) = field.get_untracked().filter(|_| !files.is_empty()) {
         event.prevent_default();
-        super::pictures::bring(found, field, busy, toasts);
+        super::files::bring(files, field, busy, toasts);
     }
 }

@@ -1,7 +1,7 @@
 //! One message, and the answer that is being written.
 
 use clutch_domain::{
-    chat::DeliveryStatus,
+    chat::{Call, DeliveryStatus},
     time::{DAY_MS, Millis, Utc},
 };
 use leptos::prelude::*;
@@ -58,7 +58,47 @@ fn one(m: MessageItem, leads: bool, act: Act) -> AnyView {
     };
     let way = m.mine.then(|| way(&m, act));
     let tools = tools(&m);
-    view! { <article class=class id=anchor>{by}<div class="bubble">{words}</div>{tools}{way}</article> }.erase()
+    let calls = calls(m.calls);
+    view! { <article class=class id=anchor>{by}{calls}<div class="bubble">{words}</div>{tools}{way}</article> }.erase()
+}
+
+/// More tool calls than this are folded behind one line.
+const CALLS_SHOWN: usize = 3;
+
+/// What the agent did before it answered.
+fn calls(calls: Vec<Call>) -> AnyView {
+    if calls.len() <= CALLS_SHOWN {
+        return lines(calls);
+    }
+    let failed = calls.iter().filter(|c| c.failed).count();
+    let ms: u64 = calls.iter().filter_map(|c| c.ms).map(u64::from).sum();
+    let failed = if failed > 0 { format!(", {failed} failed") } else { String::new() };
+    let words = format!("{} steps{failed}", calls.len());
+    view! { <details class="steps"><summary><span>{words}</span><time>{took(ms)}</time></summary>{lines(calls)}</details> }.erase()
+}
+
+fn lines(calls: Vec<Call>) -> AnyView {
+    if calls.is_empty() {
+        return ().erase();
+    }
+    let rows: Vec<AnyView> = calls
+        .into_iter()
+        .map(|call| {
+            let class = if call.failed { "bad" } else { "" };
+            let end = call.ms.map(|ms| view! { <time>{took(ms.into())}</time> });
+            let failed = call.failed.then(|| view! { <em>"failed"</em> });
+            view! { <li class=class><span class="cut">{call.line}</span>{failed}{end}</li> }.erase()
+        })
+        .collect();
+    view! { <ul class="calls" role="list">{rows}</ul> }.erase()
+}
+
+/// `0.4 s`, `2 min 5 s`.
+fn took(ms: u64) -> String {
+    match ms {
+        0..60_000 => format!("{}.{} s", ms / 1_000, ms % 1_000 / 100),
+        _ => format!("{} min {} s", ms / 60_000, ms / 1_000 % 60),
+    }
 }
 
 /// What can be done with a message: its words copied, a ticket made of it.
@@ -141,12 +181,9 @@ pub fn Streaming(state: ChatState) -> impl IntoView {
 }
 
 fn writing(stream: StreamView) -> AnyView {
-    let lines = stream
-        .lines
-        .into_iter()
-        .map(|line| view! { <li><span class="cut">{line}</span></li> })
-        .map(Erase::erase)
-        .collect::<Vec<_>>();
+    let calls = lines(stream.calls);
+    let phase = (!stream.said && !stream.ended && !stream.phase.is_empty())
+        .then(|| view! { <p class="phase">{stream.phase}</p> });
     let waits = !stream.said && !stream.ended;
     let words = match stream.html {
         Some(html) => view! { <div class="bubble live"><Markdown html /></div> }.erase(),
@@ -157,8 +194,8 @@ fn writing(stream: StreamView) -> AnyView {
     view! {
         <article class="says leads">
             <p class="by"><span class="face" aria-hidden="true">"A"</span><b>"Ada"</b><span>"now"</span></p>
-            <ul class="calls" role="list">{lines}</ul>
-            {words}{dots}
+            {calls}
+            {words}{phase}{dots}
         </article>
     }
     .erase()

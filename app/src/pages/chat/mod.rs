@@ -1,10 +1,12 @@
 //! Chats of a project: their list, the open one, and the words that are on their way.
 
 mod composer;
-mod list;
-mod message;
 #[cfg(feature = "hydrate")]
-mod pictures;
+mod files;
+mod list;
+mod menu;
+mod message;
+mod session;
 mod state;
 mod thread;
 
@@ -68,9 +70,13 @@ fn Chats(state: ListState, version: u64) -> impl IntoView {
     use_live().watch(Query::Chats { project }, version, Rc::new(state));
     let query = use_query_map();
     let asked = Memo::new(move |_| query.with(|q| q.get("chat").and_then(|id| id.parse::<ChatId>().ok())));
-    // Without a chat in the address the newest is shown; it stays when another is spoken in.
-    let newest = state.rows.with_untracked(|rows| rows.first().map(|r| r.id));
-    let chosen = Memo::new(move |_| asked.get().or(newest));
+    // Without a chat in the address the newest is shown; it stays when another is spoken in, until it is deleted.
+    let chosen = Memo::new(move |shown: Option<&Option<ChatId>>| {
+        asked.get().or_else(|| {
+            let shown = shown.copied().flatten();
+            state.rows.with(|rows| rows.iter().find(|r| Some(r.id) == shown).or(rows.first()).map(|r| r.id))
+        })
+    });
     let title = state.head.with_untracked(|h| format!("{} chat · OpenClutch", h.name));
     let head = state.head;
     let resource = Resource::new_blocking(

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use clutch_domain::{id::MessageId, time::Millis};
+use clutch_domain::{id::MessageId, query::MESSAGES_SHOWN, time::Millis};
 use leptos::prelude::*;
 
 use crate::{
@@ -85,9 +85,13 @@ pub struct ChatState {
     pub open: RwSignal<u32>,
     /// Answers that came while nobody looked at the end.
     pub news: RwSignal<u32>,
+    /// Counts what was asked of the board and the gateway here: the session's figures may be others now.
+    pub asked: RwSignal<u32>,
     /// The end is in view.
     pub at_end: StoredValue<bool>,
     items: StoredValue<BTreeMap<(i64, MessageId), ArcRwSignal<MessageItem>>>,
+    // Went from the live window: removed, or only older than it reaches.
+    went: StoredValue<Vec<MessageId>>,
     // Loaded on the way up: what the live window lets go stays.
     older: StoredValue<bool>,
     painted: StoredValue<bool>,
@@ -104,8 +108,10 @@ impl ChatState {
             places: RwSignal::new(Vec::new()),
             open: RwSignal::new(0),
             news: RwSignal::new(0),
+            asked: RwSignal::new(0),
             at_end: StoredValue::new(true),
             items: StoredValue::new(BTreeMap::new()),
+            went: StoredValue::new(Vec::new()),
             older: StoredValue::new(false),
             painted: StoredValue::new(false),
         };
@@ -138,6 +144,46 @@ impl ChatState {
         self.more.set(found.len() >= full);
         found.into_iter().for_each(|item| self.keep(item));
         self.arrange();
+    }
+
+    /// The newest message of the person at the page that has not left: its id and words.
+    pub fn last_queued(self) -> Option<(MessageId, String)> {
+        self.items.with_value(|items| {
+            let mut newest = items.values().rev();
+            newest.find_map(|item| item.with_untracked(|m| (m.mine && m.queued).then(|| (m.id, m.text.clone()))))
+        })
+    }
+
+    /// A message is gone.
+    pub fn remove(self, message: MessageId) {
+        self.items.update_value(|items| items.retain(|(_, id), _| *id != message));
+        self.arrange();
+    }
+
+    /// What left the live window because so many newer ones came is still a message of this chat. Where
+    /// all of the window left at once, there may be others between it and what came.
+    fn let_go(self) {
+        let went = self.went.try_update_value(std::mem::take).unwrap_or_default();
+        let window = MESSAGES_SHOWN as usize;
+        let mut newest_old = None;
+        self.items.update_value(|items| {
+            let mut old = Vec::new();
+            for gone in went {
+                match items.keys().rev().position(|(_, id)| *id == gone) {
+                    Some(newer) if newer < window => items.retain(|(_, id), _| *id != gone),
+                    Some(newer) => old.extend(items.keys().rev().nth(newer).copied()),
+                    None => {}
+                }
+            }
+            newest_old = old.iter().max().copied().filter(|_| old.len() >= window);
+            if let Some(last) = newest_old {
+                items.retain(|key, _| *key > last);
+            }
+        });
+        if newest_old.is_some() {
+            self.older.set_value(false);
+            self.more.set(true);
+        }
     }
 
     fn keep(self, item: MessageItem) {
@@ -202,14 +248,20 @@ impl Sink for ChatState {
         if name == "chat" {
             self.gone.set(true);
         }
-        // A message that left the live window is still a message of this chat: it stays shown.
+        if let Some(id) = name.strip_prefix("m:").and_then(|id| id.parse().ok()) {
+            self.went.update_value(|went| went.push(id));
+        }
     }
 
     fn names(&self) -> Vec<String> {
-        vec!["chat".to_owned()]
+        let newest = self.items.with_value(|items| {
+            items.keys().rev().take(MESSAGES_SHOWN as usize).map(|(_, id)| format!("m:{id}")).collect::<Vec<_>>()
+        });
+        newest.into_iter().chain(["chat".to_owned()]).collect()
     }
 
     fn settled(&self, _version: u64) {
+        self.let_go();
         self.arrange();
     }
 }

@@ -14,10 +14,10 @@ use super::{
     state::{ChatState, ListState, Place},
 };
 use crate::{
-    api::{delete_chat, load_older, rename_chat},
+    api::{delete_chat, load_older, rename_chat, restore_chat},
     live::use_live,
     pages::{Empty, FormText},
-    ui::{Confirm, Erase, Icon, Toasts, dynamic, use_act},
+    ui::{Erase, Icon, Toasts, Undo, dynamic, use_act},
 };
 
 /// The list stands on its head (`column-reverse`), so it begins at its end, stays there while
@@ -83,9 +83,21 @@ pub fn Thread(list: ListState, state: ChatState, version: u64) -> impl IntoView 
             view! { <Empty icon="reply" title="Say something" text="The agent knows the project: its name, where it lies and what its README says." /> }
         })
     };
+    let bring = use_act();
     let gone = move || {
-        state.gone.get().then(|| view! { <p class="note bad" role="status"><Icon name="trash" /><span>"This chat was deleted."</span></p> })
+        let back = state.head.with(|h| h.deleted).then(|| {
+            view! {
+                <button type="button" class="btn s js-only" disabled=move || bring.busy.get() != 0
+                    on:click=move |_| bring.run(restore_chat(id), |_| {})>"Bring it back"</button>
+            }
+        });
+        (state.gone.get() || back.is_some()).then(|| {
+            view! { <p class="note bad" role="status"><Icon name="trash" /><span class="grow">"This chat was deleted."</span>{back}</p> }
+        })
     };
+    // A memo: the field must not be made anew at each change of the head.
+    let open = Memo::new(move |_| !state.gone.get() && !state.head.with(|h| h.deleted));
+    let composer = move || open.get().then(|| view! { <Composer state /> });
     view! {
         <Header list state />
         {dynamic(gone)}
@@ -100,7 +112,7 @@ pub fn Thread(list: ListState, state: ChatState, version: u64) -> impl IntoView 
             </div>
         </div>
         {dynamic(news)}
-        <Composer state />
+        {dynamic(composer)}
     }
     .erase()
 }
@@ -111,7 +123,6 @@ fn Header(list: ListState, state: ChatState) -> impl IntoView {
     let slug = list.head.with_untracked(|h| h.slug.clone());
     let act = use_act();
     let renaming = RwSignal::new(false);
-    let deleting = RwSignal::new(false);
     let rename = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
         let title = FormText::of(&event).text("title");
@@ -138,32 +149,39 @@ fn Header(list: ListState, state: ChatState) -> impl IntoView {
             .erase()
         }
     };
+    let ticket = state.head.with_untracked(|h| h.ticket).map(|number| {
+        let href = format!("/projects/{slug}/board?task=T-{number}");
+        view! { <a class="chip" href=href>{format!("T-{number}")}</a> }
+    });
     let back = format!("/projects/{slug}/chat");
     let to = slug.clone();
-    let answer = Callback::new(move |yes| {
-        deleting.set(false);
-        if yes {
-            act.run(delete_chat(id, to.clone()), |_| {});
-        }
-    });
-    let ask = move || {
-        deleting.get().then(|| {
-            let title = state.head.with_untracked(|h| h.title.clone());
-            view! {
-                <Confirm title=format!("Delete \u{201c}{title}\u{201d}?") yes="Delete" danger=true answer
-                    text="All its messages go with it. This cannot be undone." />
+    let toasts = expect_context::<Toasts>();
+    // Outlives the thread: the page leads elsewhere at once.
+    let restore: Undo = std::sync::Arc::new(move || {
+        leptos::task::spawn_local(async move {
+            if let Err(error) = restore_chat(id).await {
+                toasts.error(error.sentence);
             }
-        })
+        });
+    });
+    let delete = move |_| {
+        let (title, restore) = (state.head.with_untracked(|h| h.title.clone()), restore.clone());
+        act.run(delete_chat(id, to.clone()), move |answer| {
+            if answer.is_ok() {
+                toasts.undo(format!("\u{201c}{title}\u{201d} was deleted."), restore);
+            }
+        });
     };
     view! {
         <header class="chat-head">
             <a class="icon-btn back" href=back data-noscroll aria-label="All chats"><Icon name="up" /></a>
             {dynamic(name)}
+            {ticket}
             <span class="grow"></span>
+            <super::session::SessionChip state />
             <span class="saving" role="status">{dynamic(move || (act.busy.get() != 0).then_some("Saving…"))}</span>
-            <button type="button" class="icon-btn js-only" aria-label="Delete this chat" on:click=move |_| deleting.set(true)><Icon name="trash" /></button>
+            <button type="button" class="icon-btn js-only" aria-label="Delete this chat" disabled=move || act.busy.get() != 0 on:click=delete><Icon name="trash" /></button>
         </header>
-        {dynamic(ask)}
     }
     .erase()
 }

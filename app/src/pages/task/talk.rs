@@ -8,7 +8,7 @@ use leptos::{html, prelude::*, server_fn::ServerFn};
 
 use super::state::TaskState;
 use crate::{
-    api::{AddComment, AnswerSignal, add_comment, answer_signal},
+    api::{AddComment, AnswerSignal, TalkAbout, add_comment, answer_signal, talk_about},
     model::task::{CommentItem, SignalItem},
     pages::{FormError, FormText, board::send_on_ctrl_enter},
     ui::{Act, Ago, Drafts, Erase, Icon, Markdown, dynamic, upper},
@@ -76,9 +76,21 @@ pub fn Thread(state: TaskState, act: Act) -> impl IntoView {
             }
         });
     };
+    let talk = move |event: web_sys::SubmitEvent| {
+        event.prevent_default();
+        act.run(talk_about(id), |_| {});
+    };
     view! {
         <section class="thread" aria-labelledby="comments">
-            <h3 class="sec" id="comments">"Comments"<span class="mut">{dynamic(move || state.comments.with(Vec::len))}</span></h3>
+            <div class="sec">
+                <h3 id="comments">"Comments"</h3>
+                <span class="mut">{dynamic(move || state.comments.with(Vec::len))}</span>
+                <form method="post" action=TalkAbout::url() on:submit=talk>
+                    <FormError path=TalkAbout::PATH />
+                    <input type="hidden" name="task" value=id.to_string() />
+                    <button class="btn s" disabled=move || act.busy.get() != 0><Icon name="reply" />"Chat about it"</button>
+                </form>
+            </div>
             <div>{dynamic(entries)}</div>
             <form class="composer" method="post" action=AddComment::url() node_ref=form on:submit=send on:keydown=send_on_ctrl_enter>
                 <FormError path=AddComment::PATH />

@@ -2,28 +2,47 @@
 
 use crate::{
     change::Change,
-    chat::{Chat, DeliveryStatus, LastMessage, Message, Outbox, RETRIES, Step},
+    chat::{About, Chat, DeliveryStatus, LastMessage, Message, Outbox, RETRIES, Step},
     command::{Carry, ChatPatch, DeliveryPatch, NewChat, NewMessage},
     ctx::Ctx,
-    doc::{DocKey, Kind, Scope, message_run_name},
+    doc::{DocKey, Kind, Scope, message_run_name, task_chat_name},
     id::{ChatId, MessageId},
     project::Project,
-    range::Range,
+    range::{Order, Range},
     refusal::Refusal,
     rule::{Decided, line},
+    task::Task,
     text::preview,
     time::Millis,
     view::{Seen, Stop, View},
 };
 
-/// Most messages that go with a chat in one step.
+/// Most messages that go with a project's chat in one step.
 const DELETE_MAX: u32 = 5_000;
+/// Messages of a deleted chat that are removed for good in one step.
+const PURGE_STEP: u32 = 500;
+/// Most messages of a chat that are on their way when it is deleted.
+const OPEN_MAX: u32 = 500;
 
 /// Makes a chat.
 pub fn create(view: &View, new: &NewChat, ctx: &mut Ctx<'_>) -> Decided {
     view.must::<Project>(new.project, Refusal::ProjectNotFound)?;
     let id = ChatId(ctx.ids.fresh());
     let mut change = Change::default();
+    let about = match new.about {
+        None => None,
+        Some(task) => {
+            let found = view.must::<Task>(task, Refusal::TaskNotFound)?;
+            if found.is.project != new.project {
+                return Err(Refusal::TaskNotFound.into());
+            }
+            if view.taken(&task_chat_name(task))? {
+                return Err(Refusal::ChatExists.into());
+            }
+            change.claim(task_chat_name(task), DocKey::new(Kind::Chat, id));
+            Some(About { task, number: found.is.number })
+        }
+    };
     change.put(
         0,
         Chat {
@@ -32,6 +51,9 @@ pub fn create(view: &View, new: &NewChat, ctx: &mut Ctx<'_>) -> Decided {
             title: new.title.trim().to_owned(),
             participants: new.participants.clone(),
             session_key: None,
+            about,
+            introduced: false,
+            deleted_at: None,
             last: None,
             created_at: ctx.now,
             updated_at: ctx.now,
@@ -49,7 +71,7 @@ pub fn update(view: &View, id: ChatId, patch: &ChatPatch, ctx: &mut Ctx<'_>) -> 
     if title.is_none() && patch.session_key.is_none() {
         return Err(Refusal::NothingToChange.into());
     }
-    let old = view.must::<Chat>(id, Refusal::ChatNotFound)?;
+    let old = living(view, id)?;
     let mut is = old.is;
     if let Some(title) = title {
         is.title = title.to_owned();
@@ -67,15 +89,89 @@ pub fn update(view: &View, id: ChatId, patch: &ChatPatch, ctx: &mut Ctx<'_>) -> 
     Ok(change)
 }
 
-/// Removes a chat and its messages.
+/// A chat that is not deleted.
+fn living(view: &View, id: ChatId) -> Result<Seen<Chat>, Stop> {
+    let chat = view.must::<Chat>(id, Refusal::ChatNotFound)?;
+    if chat.is.deleted_at.is_some() { Err(Refusal::ChatNotFound.into()) } else { Ok(chat) }
+}
+
+/// Takes a chat away. What is on its way in it ends here.
 pub fn delete(view: &View, id: ChatId, ctx: &mut Ctx<'_>) -> Decided {
-    let old = view.must::<Chat>(id, Refusal::ChatNotFound)?;
+    let old = living(view, id)?;
     let mut change = Change::default();
-    remove_messages(view, &mut change, id)?;
-    change.delete(&old.doc).touch(Scope::Project(old.is.project)).touch(Scope::Chat(id));
-    let log = line(ctx, Some(old.is.project), None, "chat_deleted", &[("title", old.is.title.clone())]);
+    let open = Range::ByStatus {
+        kind: Kind::Message,
+        scope: Some(Scope::Chat(id)),
+        status: "open".into(),
+        order: Order::Ordered,
+        limit: OPEN_MAX,
+    };
+    for message in view.list::<Message>(open)? {
+        let mut is = message.is;
+        if let Some(outbox) = &mut is.outbox {
+            outbox.step = Step::Settled;
+        }
+        is.delivery_status = Some(DeliveryStatus::Failed);
+        is.failure_reason = Some("The chat was deleted.".into());
+        change.put(message.rev, is).touch(Scope::Outbox);
+    }
+    let (project, title) = (old.is.project, old.is.title.clone());
+    change.put(old.rev, Chat { deleted_at: Some(ctx.now), ..old.is });
+    change.touch(Scope::Project(project)).touch(Scope::Chat(id));
+    let log = line(ctx, Some(project), None, "chat_deleted", &[("title", title)]);
     change.activity.push(log);
     Ok(change)
+}
+
+/// Brings a deleted chat back. One that is not deleted stays as it is.
+pub fn restore(view: &View, id: ChatId, ctx: &mut Ctx<'_>) -> Decided {
+    let old = view.must::<Chat>(id, Refusal::ChatNotFound)?;
+    let mut change = Change::default();
+    if old.is.deleted_at.is_none() {
+        return Ok(change);
+    }
+    let (project, title) = (old.is.project, old.is.title.clone());
+    view.must::<Project>(project, Refusal::ProjectNotFound)?;
+    change.put(old.rev, Chat { deleted_at: None, ..old.is });
+    change.touch(Scope::Project(project)).touch(Scope::Chat(id));
+    let log = line(ctx, Some(project), None, "chat_restored", &[("title", title)]);
+    change.activity.push(log);
+    Ok(change)
+}
+
+/// Removes a deleted chat for good; of a long one the next part of its messages, the chat itself last.
+pub fn purge(view: &View, id: ChatId) -> Decided {
+    let old = view.must::<Chat>(id, Refusal::ChatNotFound)?;
+    if old.is.deleted_at.is_none() {
+        return Err(Refusal::NothingToChange.into());
+    }
+    let mut change = Change::default();
+    let messages = view.list::<Message>(Range::children(Kind::Message, id, PURGE_STEP))?;
+    let last = (messages.len() as u32) < PURGE_STEP;
+    messages.into_iter().for_each(|message| remove(&mut change, message));
+    if last {
+        remove_chat(&mut change, old);
+    }
+    change.touch(Scope::Chat(id));
+    Ok(change)
+}
+
+/// Removes a chat without its messages.
+pub(crate) fn remove_chat(change: &mut Change, chat: Seen<Chat>) {
+    if let Some(about) = chat.is.about {
+        change.release(task_chat_name(about.task));
+    }
+    change.delete(&chat.doc);
+}
+
+fn remove(change: &mut Change, message: Seen<Message>) {
+    if let Some(run) = &message.is.run_id {
+        change.release(message_run_name(run));
+    }
+    if message.is.open() {
+        change.touch(Scope::Outbox);
+    }
+    change.delete(&message.doc);
 }
 
 pub(crate) fn remove_messages(view: &View, change: &mut Change, chat: ChatId) -> Result<(), Stop> {
@@ -83,17 +179,12 @@ pub(crate) fn remove_messages(view: &View, change: &mut Change, chat: ChatId) ->
     if messages.len() as u32 == DELETE_MAX {
         return Err(Refusal::TooMuchAtOnce.into());
     }
-    for message in messages {
-        if let Some(run) = &message.is.run_id {
-            change.release(message_run_name(run));
-        }
-        if message.is.open() {
-            change.touch(Scope::Outbox);
-        }
-        change.delete(&message.doc);
-    }
+    messages.into_iter().for_each(|message| remove(change, message));
     Ok(())
 }
+
+/// Longest last words of a chat that are kept for lists, in characters.
+const LAST_WORDS: usize = 200;
 
 /// An answer without a run id that was posted this recently may be the one that comes now with a run id, or the other way round.
 const SAME_ANSWER_MS: i64 = 600_000;
@@ -118,7 +209,7 @@ fn same_answer(view: &View, new: &NewMessage, now: Millis) -> Result<Option<Seen
 /// Writes a message. One that answers a run exists once, whoever brings it: the bridge with the
 /// run's id, or an older plugin that does not know the id.
 pub fn post(view: &View, new: &NewMessage, ctx: &mut Ctx<'_>) -> Decided {
-    let chat = view.must::<Chat>(new.chat, Refusal::ChatNotFound)?;
+    let chat = living(view, new.chat)?;
     let id = MessageId(ctx.ids.fresh());
     let mut change = Change::default();
     if let Some(run) = &new.run_id
@@ -130,6 +221,7 @@ pub fn post(view: &View, new: &NewMessage, ctx: &mut Ctx<'_>) -> Decided {
         let Some(run) = &new.run_id else { return Err(Refusal::MessageExists.into()) };
         let mut is = same.is;
         is.run_id = Some(run.clone());
+        is.calls.clone_from(&new.calls);
         change.claim(message_run_name(run), DocKey::new(Kind::Message, is.id));
         change.put(same.rev, is).touch(Scope::Chat(new.chat));
         let log = line(ctx, Some(chat.is.project), None, "message_matched", &[("run", run.clone())]);
@@ -156,19 +248,28 @@ pub fn post(view: &View, new: &NewMessage, ctx: &mut Ctx<'_>) -> Decided {
             retry_count: new.retry_count,
             cooldown_until: new.cooldown_until.map(Millis),
             failure_reason: new.failure_reason.clone(),
-            outbox: new.send.then(Outbox::queued),
+            calls: new.calls.clone(),
+            outbox: new.send.then(|| Outbox { introduces: !chat.is.introduced, ..Outbox::queued() }),
             created_at: at,
         },
     );
     let project = chat.is.project;
     let mut is = chat.is;
+    if new.send {
+        is.introduced = true;
+    } else if new.resets {
+        is.introduced = false;
+    }
     if new.send && is.session_key.is_none() {
         let slug = view.must::<Project>(project, Refusal::ProjectNotFound)?.is.slug;
         is.session_key = Some(format!("clutch:{slug}:{}", new.chat));
     }
     is.updated_at = at;
-    is.last =
-        Some(LastMessage { content: preview(new.content.as_str(), 200), author: new.author.clone(), created_at: at });
+    is.last = Some(LastMessage {
+        content: preview(new.content.as_str(), LAST_WORDS),
+        author: new.author.clone(),
+        created_at: at,
+    });
     change.put(chat.rev, is);
     change.touch(Scope::Chat(new.chat)).touch(Scope::Project(project));
     if new.send {
@@ -234,10 +335,17 @@ pub fn carry(view: &View, id: MessageId, step: &Carry, ctx: &mut Ctx<'_>) -> Dec
         _ => return Err(Refusal::DeliveryMoved.into()),
     }
     let chat = is.chat;
+    let given_up =
+        is.outbox.as_ref().is_some_and(|o| o.introduces) && is.delivery_status == Some(DeliveryStatus::Failed);
     let mut change = Change::default();
     change.put(old.rev, is).touch(Scope::Chat(chat)).touch(Scope::Outbox);
     if let Some((what, reason)) = said {
-        let project = view.must::<Chat>(chat, Refusal::ChatNotFound)?.is.project;
+        let chat = view.must::<Chat>(chat, Refusal::ChatNotFound)?;
+        let project = chat.is.project;
+        if given_up {
+            // Nobody told the agent what the project is: the next words do.
+            change.put(chat.rev, Chat { introduced: false, ..chat.is });
+        }
         change.activity.push(line(ctx, Some(project), None, what, &[("reason", reason)]));
     }
     Ok(change)
@@ -277,18 +385,45 @@ pub fn retry(view: &View, id: MessageId, ctx: &mut Ctx<'_>) -> Decided {
     is.failure_reason = None;
     is.cooldown_until = None;
     let attempt = is.outbox.as_ref().map_or(0, |o| o.attempt);
-    is.outbox = Some(Outbox { attempt, ..Outbox::queued() });
-    let chat = view.must::<Chat>(is.chat, Refusal::ChatNotFound)?;
+    let chat = living(view, is.chat)?;
+    is.outbox = Some(Outbox { attempt, introduces: !chat.is.introduced, ..Outbox::queued() });
     let mut change = Change::default();
     change.touch(Scope::Chat(is.chat)).touch(Scope::Outbox);
-    if chat.is.session_key.is_none() {
+    let mut spoken = Chat { introduced: true, ..chat.is.clone() };
+    if spoken.session_key.is_none() {
         let slug = view.must::<Project>(chat.is.project, Refusal::ProjectNotFound)?.is.slug;
-        let mut tied = chat.is.clone();
-        tied.session_key = Some(format!("clutch:{slug}:{}", tied.id));
-        change.put(chat.rev, tied).touch(Scope::Project(chat.is.project));
+        spoken.session_key = Some(format!("clutch:{slug}:{}", spoken.id));
+    }
+    if spoken != chat.is {
+        change.put(chat.rev, spoken).touch(Scope::Project(chat.is.project));
     }
     change.put(old.rev, is);
     let log = line(ctx, Some(chat.is.project), None, "message_retried", &[]);
+    change.activity.push(log);
+    Ok(change)
+}
+
+/// Takes back a message that waits: its words return to whoever wrote them.
+pub fn withdraw(view: &View, id: MessageId, ctx: &mut Ctx<'_>) -> Decided {
+    let old = view.must::<Message>(id, Refusal::MessageNotFound)?;
+    let Some(outbox) = old.is.outbox.as_ref().filter(|o| o.step == Step::Queued) else {
+        return Err(Refusal::MessageLeft.into());
+    };
+    let chat = view.must::<Chat>(old.is.chat, Refusal::ChatNotFound)?;
+    let (project, introduces) = (chat.is.project, outbox.introduces);
+    // The list of chats shows the newest words.
+    let newest = Range::NewestChildren { kind: Kind::Message, parent: chat.is.id.to_string(), before: None, limit: 2 };
+    let before = view.list::<Message>(newest)?.into_iter().find(|m| m.is.id != id).map(|m| m.is);
+    let last = before.map(|m| LastMessage {
+        content: preview(m.content.as_str(), LAST_WORDS),
+        author: m.author,
+        created_at: m.created_at,
+    });
+    let mut change = Change::default();
+    change.put(chat.rev, Chat { last, introduced: chat.is.introduced && !introduces, ..chat.is });
+    change.touch(Scope::Chat(old.is.chat)).touch(Scope::Project(project)).touch(Scope::Outbox);
+    remove(&mut change, old);
+    let log = line(ctx, Some(project), None, "message_withdrawn", &[]);
     change.activity.push(log);
     Ok(change)
 }

@@ -52,6 +52,9 @@ pub fn create(view: &View, new: &NewProject, ctx: &mut Ctx<'_>) -> Decided {
         title: "General".into(),
         participants: Vec::new(),
         session_key: None,
+        about: None,
+        introduced: false,
+        deleted_at: None,
         last: None,
         created_at: ctx.now,
         updated_at: ctx.now,
@@ -131,7 +134,7 @@ pub fn delete(view: &View, id: ProjectId, force: Force, ctx: &mut Ctx<'_>) -> De
     }
     for chat in view.list::<Chat>(Range::children(Kind::Chat, id, DELETE_MAX))? {
         super::chat::remove_messages(view, &mut change, chat.is.id)?;
-        change.delete(&chat.doc);
+        super::chat::remove_chat(&mut change, chat);
     }
     if let Some(counts) = &counts {
         change.delete(&counts.doc);

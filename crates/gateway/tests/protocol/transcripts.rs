@@ -73,8 +73,10 @@ fn a_run_is_told_in_order_and_its_end_once() {
     let replay = Replay::of("run-2026.9.6");
     let lines: Vec<_> = signs(&replay, "run-1");
     assert_eq!(lines[0], &RunSign::Started);
+    let (tools, lines): (Vec<&RunSign>, Vec<&RunSign>) =
+        lines[1..].iter().partition(|sign| matches!(sign, RunSign::Tool(_)));
     assert_eq!(
-        &lines[1..],
+        lines,
         [
             &RunSign::Line("read /srv/openclaw/workspace/a.txt".into()),
             &RunSign::Line("exec echo hi && sleep 1".into()),
@@ -83,6 +85,15 @@ fn a_run_is_told_in_order_and_its_end_once() {
             &RunSign::Ended(end(RunEndKind::Finished, "all done", None)),
         ]
     );
+    let told: Vec<_> = tools
+        .iter()
+        .map(|sign| match sign {
+            RunSign::Tool(tool) => (tool.line.as_str(), tool.ended),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    let (read, exec) = ("read /srv/openclaw/workspace/a.txt", "exec echo hi && sleep 1");
+    assert_eq!(told, [(read, None), ("", Some(false)), (exec, None), ("", Some(true))]);
     assert!(replay.runs.iter().all(|event| event.session == "agent:main:proj:dev:aaaa0001:r1"));
     assert!(replay.signs.live_runs().is_empty());
 }

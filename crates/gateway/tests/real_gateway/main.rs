@@ -242,7 +242,7 @@ async fn an_abort(client: &mut Client, gateway: &Gateway) {
     client.claw.start(run.clone()).await.unwrap();
     client.until(&run.key, "watching", |sign| matches!(sign, RunSign::Line(line) if line.contains("watching"))).await;
     assert_eq!(client.claw.sight(&ticket.session, &run.key).await.unwrap().active, Some(true));
-    let steered = client.claw.steer(&ticket.session, "Look at the nuthatch too.", "words-1").await.unwrap();
+    let steered = client.claw.steer(&ticket.session, "Look at the nuthatch too.", &[], "words-1").await.unwrap();
     assert_eq!(steered.run_id, "words-1");
     client.claw.abort(&ticket.session, true).await.unwrap();
     assert_eq!(client.end(&run.key).await.0.how, RunEndKind::Aborted);

@@ -49,7 +49,7 @@ async fn carry(desk: &Desk, id: SignalId) -> Result<(), Deposed> {
             None if over => Err(OVER.to_owned()),
             None => {
                 desk.lawful()?;
-                match desk.runtime.steer(session, &signal.answer_text(answer.as_str()), &key).await {
+                match desk.runtime.steer(session, &signal.answer_text(answer.as_str()), &[], &key).await {
                     Ok(accepted) => Ok(accepted.run_id),
                     Err(RuntimeError::Refused { sentence, .. }) => Err(sentence),
                     Err(RuntimeError::Unknown(why) | RuntimeError::Away(why)) => {

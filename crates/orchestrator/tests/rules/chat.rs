@@ -129,3 +129,93 @@ async fn a_program_cannot_talk_over_what_the_gateway_confirmed() {
     house.run(Command::RetryMessage(stored)).await.unwrap();
     assert!(kept(&house, stored).await.open(), "sent again, and this time by the server");
 }
+
+async fn chat(house: &House, id: ChatId) -> Chat {
+    let range = Range::doc(Kind::Chat, id);
+    let docs = house.store.read(&Fetch { scopes: Vec::new(), ranges: vec![range.clone()] }).await.unwrap().value;
+    docs.first::<Chat>(&range).unwrap().clone()
+}
+
+/// The project's context goes with the first words, and again after the session was emptied or those failed.
+#[tokio::test]
+async fn the_agent_is_told_what_the_project_is_when_it_does_not_know() {
+    let house = House::new().await;
+    let introduces = async |id| kept(&house, id).await.outbox.unwrap().introduces;
+    let first = post(&house, true).await;
+    let second = post(&house, true).await;
+    assert_eq!((introduces(first).await, introduces(second).await), (true, false));
+
+    let content = Body::parse("Emptied.").unwrap().unwrap();
+    let notice = NewMessage { resets: true, ..NewMessage::new(general(&house).await, "system", content) };
+    house.run(Command::PostMessage(notice)).await.unwrap();
+    let third = post(&house, true).await;
+    assert!(introduces(third).await, "after a reset");
+
+    for _ in 0..3 {
+        house.run(Command::CarryMessage(third, Carry::Send)).await.unwrap();
+        house.run(Command::CarryMessage(third, Carry::Failed("no".into()))).await.unwrap();
+    }
+    let fourth = post(&house, true).await;
+    assert!(introduces(fourth).await, "the message that was to tell it failed");
+    house.run(Command::RetryMessage(third)).await.unwrap();
+    assert!(!introduces(third).await, "another one tells it now");
+}
+
+#[tokio::test]
+async fn a_message_can_be_taken_back_until_it_leaves() {
+    let house = House::new().await;
+    let general = general(&house).await;
+    let first = post(&house, false).await;
+    let waiting = post(&house, true).await;
+    house.run(Command::WithdrawMessage(waiting)).await.unwrap();
+    let now = chat(&house, general).await;
+    assert_eq!(now.last.unwrap().created_at, kept(&house, first).await.created_at, "the list shows what is left");
+    assert!(!now.introduced, "the next words tell the agent what the project is");
+    assert!(matches!(
+        house.run(Command::WithdrawMessage(waiting)).await,
+        Err(Error::Refused(Refusal::MessageNotFound))
+    ));
+
+    let left = post(&house, true).await;
+    house.run(Command::CarryMessage(left, Carry::Send)).await.unwrap();
+    for id in [left, first] {
+        assert!(matches!(house.run(Command::WithdrawMessage(id)).await, Err(Error::Refused(Refusal::MessageLeft))));
+    }
+}
+
+#[tokio::test]
+async fn a_deleted_chat_comes_back_whole_until_it_is_removed_for_good() {
+    let house = House::new().await;
+    let general = general(&house).await;
+    let waiting = post(&house, true).await;
+    house.run(Command::DeleteChat(general)).await.unwrap();
+    let range = Range::children(Kind::Chat, house.project, 10);
+    let docs = house.store.read(&Fetch { scopes: Vec::new(), ranges: vec![range.clone()] }).await.unwrap().value;
+    assert_eq!(docs.all::<Chat>(&range).count(), 0, "it is in no list");
+    let stopped = kept(&house, waiting).await;
+    assert_eq!((stopped.open(), stopped.delivery_status), (false, Some(DeliveryStatus::Failed)));
+    let content = Body::parse("Hello?").unwrap().unwrap();
+    for command in [
+        Command::PostMessage(NewMessage::new(general, "dan", content)),
+        Command::DeleteChat(general),
+        Command::RetryMessage(waiting),
+    ] {
+        assert!(matches!(house.run(command).await, Err(Error::Refused(Refusal::ChatNotFound))));
+    }
+
+    house.run(Command::RestoreChat(general)).await.unwrap();
+    house.run(Command::RestoreChat(general)).await.unwrap();
+    assert!(chat(&house, general).await.deleted_at.is_none());
+    assert!(matches!(house.run(Command::PurgeChat(general)).await, Err(Error::Refused(Refusal::NothingToChange))));
+    for _ in 0..600 {
+        post(&house, false).await;
+    }
+    house.run(Command::DeleteChat(general)).await.unwrap();
+    house.run(Command::PurgeChat(general)).await.unwrap();
+    chat(&house, general).await; // still there: its messages go in parts
+    house.run(Command::PurgeChat(general)).await.unwrap();
+    assert!(matches!(house.run(Command::RestoreChat(general)).await, Err(Error::Refused(Refusal::ChatNotFound))));
+    let messages = Range::children(Kind::Message, general, 10);
+    let docs = house.store.read(&Fetch { scopes: Vec::new(), ranges: vec![messages.clone()] }).await.unwrap().value;
+    assert_eq!(docs.all::<Message>(&messages).count(), 0);
+}

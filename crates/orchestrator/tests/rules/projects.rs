@@ -80,7 +80,7 @@ async fn an_answer_is_kept_once() {
     let kept = [1, 1, 1, 2, 2];
     for (posts, kept) in cases.iter().zip(kept) {
         let house = House::new().await;
-        let new = NewChat { project: house.project, title: "Talk".into(), participants: vec![] };
+        let new = NewChat { project: house.project, title: "Talk".into(), participants: vec![], about: None };
         let chat = house.run(Command::CreateChat(new)).await.unwrap().written::<Chat>().unwrap().id;
         for (words, run, accepted) in *posts {
             let done = house.run(answer(chat, words, *run)).await;

@@ -1,0 +1,94 @@
+//! Files that are pasted, dropped or chosen: a picture is uploaded at once and named in the text, a
+//! text file becomes a block of the text.
+
+use leptos::prelude::*;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{DataTransfer, File, FileList, FormData, HtmlTextAreaElement, RequestInit, Response};
+
+use crate::ui::Toasts;
+
+/// Largest text file, in bytes: more than this nobody reads in a chat.
+const TEXT_BYTES_MAX: f64 = 100.0 * 1024.0;
+
+/// The files that somebody brings.
+pub fn files(from: Option<DataTransfer>) -> Vec<File> {
+    listed(from.and_then(|data| data.files()))
+}
+
+/// The files of a list.
+pub fn listed(list: Option<FileList>) -> Vec<File> {
+    let Some(list) = list else { return Vec::new() };
+    (0..list.length()).filter_map(|n| list.item(n)).collect()
+}
+
+/// Puts files one after the other into the field.
+pub fn bring(files: Vec<File>, field: HtmlTextAreaElement, busy: RwSignal<bool>, toasts: Toasts) {
+    busy.set(true);
+    leptos::task::spawn_local(async move {
+        for file in files {
+            let words = if file.type_().starts_with("image/") {
+                upload(&file).await.map(|address| format!("![Image]({address})"))
+            } else {
+                block(&file).await
+            };
+            match words {
+                Ok(words) => append(&field, &words),
+                Err(sentence) => toasts.error(sentence),
+            }
+        }
+        busy.try_set(false);
+    });
+}
+
+/// The picture's address, or a sentence.
+async fn upload(picture: &File) -> Result<String, String> {
+    let away = |_: JsValue| "The picture was not uploaded: the server does not answer.".to_owned();
+    let form = FormData::new().map_err(away)?;
+    form.append_with_blob("image", picture).map_err(away)?;
+    let request = RequestInit::new();
+    request.set_method("POST");
+    request.set_body(&form);
+    let answer = JsFuture::from(window().fetch_with_str_and_init("/api/upload/image", &request)).await.map_err(away)?;
+    let answer: Response = answer.unchecked_into();
+    let said = JsFuture::from(answer.json().map_err(away)?).await.map_err(away)?;
+    let word = |name: &str| js_sys::Reflect::get(&said, &name.into()).ok().and_then(|v| v.as_string());
+    match word("url") {
+        Some(address) if answer.ok() => Ok(address),
+        _ => Err(word("error").unwrap_or_else(|| "The picture was not uploaded.".to_owned())),
+    }
+}
+
+/// A text file as a block of code under its name, or a sentence.
+async fn block(file: &File) -> Result<String, String> {
+    let name = file.name();
+    if file.size() > TEXT_BYTES_MAX {
+        return Err(format!("{name} is larger than 100 kB. Put it into the repository and name its path here."));
+    }
+    let text = JsFuture::from(file.text()).await.ok().and_then(|text| text.as_string());
+    let text = text.ok_or_else(|| format!("{name} could not be read."))?;
+    // What is no text decodes to these.
+    if text.contains(['\0', '\u{fffd}']) {
+        return Err(format!("{name} is no text file. Pictures and text files can be brought here."));
+    }
+    let language = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest.max(2) + 1);
+    Ok(format!("**{name}**\n\n{fence}{language}\n{}\n{fence}", text.trim_end()))
+}
+
+fn append(field: &HtmlTextAreaElement, new: &str) {
+    let words = field.value();
+    let gap = if words.is_empty() { "" } else { "\n\n" };
+    write(field, &format!("{words}{gap}{new}"));
+}
+
+/// Writes the field's text as if somebody had typed it: the draft is kept by whoever listens to typing.
+pub fn write(field: &HtmlTextAreaElement, words: &str) {
+    field.set_value(words);
+    let init = web_sys::EventInit::new();
+    init.set_bubbles(true);
+    if let Ok(event) = web_sys::Event::new_with_event_init_dict("input", &init) {
+        let _ = field.dispatch_event(&event);
+    }
+}
