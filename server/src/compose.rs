@@ -169,6 +169,8 @@ pub(crate) struct Picked {
 /// What handlers share. Must run within tokio: live queries are its tasks.
 pub(crate) fn share(picked: Picked) -> AppState {
     let Picked { office, gateway, lines, streams, sessions, uploads, stop, settings, leptos } = picked;
+    let ephemeral = Arc::new(Ephemeral::default());
+    tokio::spawn(ephemeral.clone().keep_swept());
     let store = office.store().clone();
     let watched = Arc::new(WithNeighbours(store.clone()));
     let hub = Hub::new(watched, Arc::new(AppPages { store }), Arc::new(|task| drop(tokio::spawn(task))));
@@ -184,7 +186,7 @@ pub(crate) fn share(picked: Picked) -> AppState {
         gateway,
         lines,
         streams,
-        ephemeral: Arc::new(Ephemeral::default()),
+        ephemeral,
         sessions: Arc::new(sessions),
         uploads,
         site,

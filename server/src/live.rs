@@ -4,6 +4,8 @@
 //! the topic what happened since when it is woken. A tab that reads slowly therefore
 //! skips states by itself and never holds anybody up.
 
+mod chats;
+
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
@@ -18,7 +20,6 @@ use axum::{
     response::Response,
 };
 use clutch_app::model::{
-    chat::StreamView,
     gateway_model,
     wire::{Down, Up},
 };
@@ -34,6 +35,7 @@ use tokio::{
 };
 use tokio_stream::{StreamMap, wrappers::WatchStream};
 
+use self::chats::ChatFeed;
 use crate::state::AppState;
 
 /// Most subscriptions of one tab.
@@ -50,6 +52,8 @@ const FAREWELL_MAX: Duration = Duration::from_secs(1);
 const REASON_MAX: usize = 120;
 /// What an agent says in a chat is sent at most this often.
 const STREAM_EVERY: Duration = Duration::from_millis(60);
+/// Who is in a chat is sent at most this often.
+const PEOPLE_EVERY: Duration = Duration::from_millis(150);
 /// Lines of agents are sent at most this often.
 const LINES_EVERY: Duration = Duration::from_millis(200);
 
@@ -124,7 +128,11 @@ async fn serve(socket: WebSocket, state: AppState) {
     let mut lines_due = true;
     let mut streams = state.streams.subscribe();
     let mut streams_due = true;
-    let mut streamed: HashMap<ChatId, Arc<StreamView>> = HashMap::new();
+    let mut people_calm = interval(PEOPLE_EVERY);
+    people_calm.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut people = state.ephemeral.subscribe();
+    let mut people_due = true;
+    let mut chats = ChatFeed::new(state.ephemeral.seat());
     let mut heard = tokio::time::Instant::now();
     let mut stop = state.stop.clone();
     let ended = loop {
@@ -146,12 +154,18 @@ async fn serve(socket: WebSocket, state: AppState) {
                             // Listen first, read second; a number opened anew lets its old topic go.
                             wakes.insert(sub, WatchStream::from_changes(topic.subscribe()));
                             subs.insert(sub, Sub { topic, query, sent: version, away: false, waits: true });
-                            (lines_due, streams_due) = (true, true);
+                            (lines_due, streams_due, people_due) = (true, true, true);
+                            chats.opens(chats_of(&subs));
                             push(&mut out, sub, &mut subs).await
                         }
                         Ok(Up::Close { sub }) => {
                             wakes.remove(&sub);
                             subs.remove(&sub);
+                            chats.opens(chats_of(&subs));
+                            Ok(())
+                        }
+                        Ok(Up::Typing { chat, on }) => {
+                            chats.seat.types(chat, on);
                             Ok(())
                         }
                         Err(error) => break Some(not_understood(&error.to_string())),
@@ -176,7 +190,13 @@ async fn serve(socket: WebSocket, state: AppState) {
             _ = stream_calm.tick(), if streams_due => {
                 streams_due = false;
                 streams.mark_unchanged();
-                send_streams(&mut out, &state, &subs, &mut streamed).await
+                chats.send_streams(&mut out, &state.streams).await
+            }
+            Ok(()) = people.changed(), if !people_due => { people_due = true; Ok(()) }
+            _ = people_calm.tick(), if people_due => {
+                people_due = false;
+                people.mark_unchanged();
+                chats.send_people(&mut out).await
             }
             _ = ping.tick() => {
                 if heard.elapsed() > SILENCE_MAX { break None; }
@@ -187,6 +207,7 @@ async fn serve(socket: WebSocket, state: AppState) {
             break None;
         }
     };
+    drop(chats); // a tab that is slow to go is not here any more
     let _ = put(&mut out, Message::Close(ended)).await;
     // A socket that is dropped with unread words takes back what it said last: the tab would not learn why.
     let _ = tokio::time::timeout(FAREWELL_MAX, async { while let Some(Ok(_)) = input.next().await {} }).await;
@@ -243,38 +264,13 @@ async fn push(out: &mut Out, sub: u32, subs: &mut HashMap<u32, Sub>) -> Sent {
     }
 }
 
-/// Sends what is being said in the open chats, where it changed.
-async fn send_streams(
-    out: &mut Out,
-    state: &AppState,
-    subs: &HashMap<u32, Sub>,
-    streamed: &mut HashMap<ChatId, Arc<StreamView>>,
-) -> Sent {
-    let open: BTreeSet<ChatId> = subs
-        .values()
-        .filter_map(|s| match s.query {
-            Query::Chat { chat } => Some(chat),
-            _ => None,
-        })
-        .collect();
-    streamed.retain(|chat, _| open.contains(chat));
-    for chat in open {
-        let now = state.streams.of(chat);
-        let same = match (&now, streamed.get(&chat)) {
-            (None, None) => true,
-            (Some(now), Some(before)) => Arc::ptr_eq(now, before),
-            _ => false,
-        };
-        if same {
-            continue;
-        }
-        match &now {
-            Some(view) => drop(streamed.insert(chat, view.clone())),
-            None => drop(streamed.remove(&chat)),
-        }
-        send(out, &Down::Stream { chat, stream: now.map(|view| StreamView::clone(&view)) }).await?;
-    }
-    Ok(())
+/// The chats among the subscriptions.
+fn chats_of(subs: &HashMap<u32, Sub>) -> BTreeSet<ChatId> {
+    let chat = |sub: &Sub| match sub.query {
+        Query::Chat { chat } => Some(chat),
+        _ => None,
+    };
+    subs.values().filter_map(chat).collect()
 }
 
 /// Sends the lines of the open boards' projects that changed.

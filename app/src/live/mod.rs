@@ -3,6 +3,8 @@
 
 #[cfg(feature = "hydrate")]
 mod socket;
+#[cfg(feature = "hydrate")]
+pub use socket::types;
 
 use std::{collections::BTreeMap, rc::Rc};
 
@@ -13,7 +15,11 @@ use clutch_domain::{
 use leptos::prelude::*;
 use serde::de::DeserializeOwned;
 
-use crate::model::{chat::StreamView, home::Gateway, wire::Loaded};
+use crate::model::{
+    chat::{People, StreamView},
+    home::Gateway,
+    wire::Loaded,
+};
 
 /// How the feed stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +53,7 @@ pub struct Live {
     pub gateway: RwSignal<Option<Gateway>>,
     lines: StoredValue<BTreeMap<TaskId, ArcRwSignal<Option<String>>>>,
     streams: StoredValue<BTreeMap<ChatId, ArcRwSignal<Option<StreamView>>>>,
+    people: StoredValue<BTreeMap<ChatId, ArcRwSignal<People>>>,
 }
 
 impl Live {
@@ -58,6 +65,7 @@ impl Live {
             gateway: RwSignal::new(None),
             lines: StoredValue::new(BTreeMap::new()),
             streams: StoredValue::new(BTreeMap::new()),
+            people: StoredValue::new(BTreeMap::new()),
         }
     }
 
@@ -71,6 +79,18 @@ impl Live {
     #[must_use]
     pub fn stream(&self, chat: ChatId) -> ArcRwSignal<Option<StreamView>> {
         self.streams.try_update_value(|streams| streams.entry(chat).or_default().clone()).unwrap_or_default()
+    }
+
+    /// Who is in a chat right now.
+    #[must_use]
+    pub fn people(&self, chat: ChatId) -> ArcRwSignal<People> {
+        self.people.try_update_value(|people| people.entry(chat).or_default().clone()).unwrap_or_default()
+    }
+
+    /// Without a connection nobody is known to be anywhere.
+    #[cfg(feature = "hydrate")]
+    fn forget_people(&self) {
+        self.people.with_value(|people| people.values().for_each(|one| one.set(People::default())));
     }
 
     /// Keeps a page true until the present owner goes. The page holds `version` already.

@@ -3,7 +3,7 @@
 
 use std::{cell::RefCell, rc::Rc, time::Duration};
 
-use clutch_domain::query::Query;
+use clutch_domain::{id::ChatId, query::Query};
 use leptos::prelude::*;
 use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::{CloseEvent, MessageEvent, WebSocket};
@@ -68,6 +68,18 @@ pub fn watch(live: Live, query: Query, version: u64, sink: Rc<dyn Sink>) {
                 }
             }
         });
+    });
+}
+
+/// Tells the server that the person types in a chat, or has ended.
+pub fn types(chat: ChatId, on: bool) {
+    // While the tab closes, the wire may be gone already; the server takes the sign away with the tab.
+    let _ = WIRE.try_with(|wire| {
+        if let Ok(wire) = wire.try_borrow()
+            && wire.open
+        {
+            wire.say(&Up::Typing { chat, on });
+        }
     });
 }
 
@@ -138,6 +150,9 @@ fn lost(code: u16) {
         wire.tries += 1;
         (FIRST_WAIT_MS * 2_f64.powi(wire.tries.min(8) - 1)).min(LONGEST_WAIT_MS)
     });
+    if let Some(live) = WIRE.with_borrow(|wire| wire.live) {
+        live.forget_people();
+    }
     match code {
         // Unsaved text is kept as drafts in the tab's storage, so nothing is lost.
         CLOSE_NEW_BUILD => return drop(window().location().reload()),
@@ -170,6 +185,11 @@ fn take(frame: Frame) {
         "stream" => {
             if let Some(chat) = frame.chat {
                 live.stream(chat).set(frame.stream);
+            }
+        }
+        "people" => {
+            if let Some(chat) = frame.chat {
+                live.people(chat).set(frame.people);
             }
         }
         "away" => feed(Feed::Lost(frame.why)),

@@ -172,3 +172,21 @@ pub struct StreamView {
     /// It is over; the message follows.
     pub ended: bool,
 }
+
+/// Who is in a chat right now. Never stored.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct People {
+    /// Tabs that have the chat open, this one among them.
+    pub here: u32,
+    /// Who thinks or types; not the person at this tab.
+    pub typing: Vec<Typer>,
+}
+
+/// Somebody who thinks or types.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Typer {
+    /// As pages name them; `None` is the person at another tab.
+    pub name: Option<String>,
+    /// Thinks rather than types.
+    pub thinks: bool,
+}

@@ -120,7 +120,9 @@ fn chats_parts(parts: &mut Parts, chats: &Chats) {
 }
 
 /// "You", or a name with a capital.
-fn speaker(author: &str) -> String {
+/// An author as pages name them: "You", or the name with a capital.
+#[must_use]
+pub fn speaker(author: &str) -> String {
     if author == OWNER {
         return "You".into();
     }

@@ -19,4 +19,4 @@ pub mod wire;
 #[cfg(feature = "ssr")]
 pub use gateway::gateway_model;
 #[cfg(feature = "ssr")]
-pub use make::{Extra, message, other_tasks, parts, put};
+pub use make::{Extra, message, other_tasks, parts, put, speaker};

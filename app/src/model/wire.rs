@@ -8,7 +8,7 @@ use clutch_domain::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::chat::StreamView;
+use super::chat::{People, StreamView};
 
 /// Parts of a page by name; each value is the part's JSON as text.
 pub type Parts = BTreeMap<String, Box<serde_json::value::RawValue>>;
@@ -40,6 +40,13 @@ pub enum Up {
     Close {
         /// Number.
         sub: u32,
+    },
+    /// The person types in a chat that the tab has open, or has ended. Repeated while it is so.
+    Typing {
+        /// Chat.
+        chat: ChatId,
+        /// Types.
+        on: bool,
     },
 }
 
@@ -102,6 +109,13 @@ pub enum Down {
         /// The answer so far.
         stream: Option<StreamView>,
     },
+    /// Who is in an open chat, sent at once and at each change. Never stored.
+    People {
+        /// Chat.
+        chat: ChatId,
+        /// Tabs that have it open, and who thinks or types.
+        people: People,
+    },
     /// The server goes; the browser comes back by itself.
     Bye,
 }
@@ -133,10 +147,12 @@ pub struct Frame {
     pub gateway: Option<super::home::Gateway>,
     /// What agents do.
     pub lines: BTreeMap<TaskId, Option<String>>,
-    /// Where an agent writes.
+    /// Where an agent writes, or people are.
     pub chat: Option<ChatId>,
     /// What it says so far.
     pub stream: Option<StreamView>,
+    /// Who is there.
+    pub people: People,
 }
 
 #[cfg(test)]
@@ -148,6 +164,8 @@ mod tests {
         let raw = |text: &str| serde_json::value::RawValue::from_string(text.to_owned()).unwrap();
         let parts = Parts::from([("head".to_owned(), raw(r#"{"a":1}"#))]);
         let task = TaskId(Default::default());
+        let chat = ChatId(Default::default());
+        let people = People { here: 2, typing: vec![super::super::chat::Typer { name: None, thinks: false }] };
         let frames = [
             Down::Snapshot { sub: 3, version: 7, parts: parts.clone() },
             Down::Delta { sub: 3, from: 7, to: 9, put: parts, del: vec!["t:1".into()] },
@@ -157,6 +175,7 @@ mod tests {
                 lines: BTreeMap::from([(task, Some("reads".to_owned()))]),
             },
             Down::Bye,
+            Down::People { chat, people: people.clone() },
         ];
         let read: Vec<Frame> =
             frames.iter().map(|f| serde_json::from_str(&serde_json::to_string(f).unwrap()).unwrap()).collect();
@@ -166,5 +185,6 @@ mod tests {
         assert_eq!(read[2].why, "gone");
         assert_eq!(read[3].lines[&task].as_deref(), Some("reads"));
         assert_eq!(read[4].t, "bye");
+        assert_eq!((read[5].t.as_str(), read[5].chat, &read[5].people), ("people", Some(chat), &people));
     }
 }

@@ -245,7 +245,7 @@ async fn typing_is_told_and_taken_back() {
     let house = House::new();
     let chat = chat(&house, &house.project("site").await, "c").await;
     let path = format!("/api/chats/{chat}/typing");
-    let now = || house.state.ephemeral.of(chat.parse().unwrap(), house.office.now());
+    let now = || house.state.ephemeral.of(chat.parse().unwrap());
     assert_eq!(house.post(&path, json!({ "typing": true })).await.ok(200), json!({ "ok": true }));
     house.post(&path, json!({ "typing": true, "author": "dan", "state": "typing" })).await.ok(200);
     house.post(&path, json!({ "typing": true, "author": "kimi", "state": "dreaming" })).await.ok(200);

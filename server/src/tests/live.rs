@@ -1,14 +1,17 @@
 //! `/live` over real sockets, as a browser uses it.
 
-use clutch_app::model::wire::Up;
-use clutch_domain::query::Query;
+use clutch_app::model::{
+    chat::{People, Typer},
+    wire::Up,
+};
+use clutch_domain::{id::ChatId, query::Query};
 use futures_util::SinkExt;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::{self, Message, protocol::frame::coding::CloseCode};
 
 use super::{
-    House,
-    tab::{PATIENCE, all_queries, connect, listen, parts_of, tab, truth},
+    House, id,
+    tab::{PATIENCE, Tab, all_queries, connect, listen, parts_of, tab, truth},
 };
 use crate::live::SUBSCRIPTIONS_MAX;
 
@@ -327,4 +330,78 @@ async fn a_slow_reader_ends_with_the_last_state() {
     };
     assert_eq!(last, want);
     assert!(frames < 161, "states were skipped: {frames} frames for 161 changes");
+}
+
+/// The next words about who is in a chat.
+async fn people(tab: &mut Tab) -> People {
+    tab.next("people").await.people
+}
+
+/// Reads on until the tab is told this.
+async fn told(tab: &mut Tab, here: u32, typing: &[(Option<&str>, bool)]) {
+    let typing = typing.iter().map(|(name, thinks)| Typer { name: name.map(str::to_owned), thinks: *thinks });
+    let want = People { here, typing: typing.collect() };
+    let mut got = Vec::new();
+    loop {
+        got.push(people(tab).await);
+        if got.last() == Some(&want) {
+            return;
+        }
+        assert!(got.len() < 10, "never {want:?}, but {got:?}");
+    }
+}
+
+async fn two_in_a_chat() -> (House, ChatId, Tab, Tab) {
+    let house = House::new();
+    let address = listen(&house).await;
+    let project = house.project("site").await;
+    let list = house.get(&format!("/api/chats?projectId={project}")).await.ok(200);
+    let chat: ChatId = id(&list["chats"][0]).parse().unwrap();
+    let (mut a, mut b) = (tab(address).await, tab(address).await);
+    a.open(1, Query::Chat { chat }, None).await;
+    a.take_until(1, |_| true).await;
+    told(&mut a, 1, &[]).await;
+    b.open(1, Query::Chat { chat }, None).await;
+    b.take_until(1, |_| true).await;
+    told(&mut a, 2, &[]).await;
+    told(&mut b, 2, &[]).await;
+    (house, chat, a, b)
+}
+
+#[tokio::test]
+async fn who_types_is_seen_by_the_others_until_it_is_over() {
+    let (_house, chat, mut a, mut b) = two_in_a_chat().await;
+    a.say(&Up::Typing { chat, on: true }).await;
+    told(&mut b, 2, &[(None, false)]).await;
+    a.say(&Up::Typing { chat, on: false }).await;
+    told(&mut b, 2, &[]).await;
+    // Not taken back, it goes by itself.
+    a.say(&Up::Typing { chat, on: true }).await;
+    told(&mut b, 2, &[(None, false)]).await;
+    told(&mut b, 2, &[]).await;
+    // The person at the first tab typed all this alone: it was told of nothing. The next word that it gets is this.
+    b.say(&Up::Typing { chat, on: true }).await;
+    assert_eq!(people(&mut a).await.typing, [Typer { name: None, thinks: false }]);
+    // It goes with the tab, and so does the tab itself.
+    b.socket.close(None).await.unwrap();
+    told(&mut a, 1, &[]).await;
+}
+
+#[tokio::test]
+async fn what_programs_say_of_agents_is_shown_and_taken_back() {
+    let (house, chat, mut a, mut b) = two_in_a_chat().await;
+    let path = format!("/api/chats/{chat}/typing");
+    house.post(&path, json!({ "typing": true })).await.ok(200);
+    told(&mut a, 2, &[(Some("Ada"), true)]).await;
+    told(&mut b, 2, &[(Some("Ada"), true)]).await;
+    house.post(&path, json!({ "typing": true, "author": "kimi", "state": "typing" })).await.ok(200);
+    told(&mut a, 2, &[(Some("Ada"), true), (Some("Kimi"), false)]).await;
+    house.post(&path, json!({ "typing": false })).await.ok(200);
+    told(&mut a, 2, &[(Some("Kimi"), false)]).await;
+    // A tab that closes the chat is not in it, and is told no more of it.
+    b.say(&Up::Close { sub: 1 }).await;
+    told(&mut a, 1, &[(Some("Kimi"), false)]).await;
+    b.say(&Up::Typing { chat, on: true }).await;
+    house.post(&path, json!({ "typing": false, "author": "kimi" })).await.ok(200);
+    assert_eq!(people(&mut a).await, People { here: 1, typing: vec![] }, "nobody types in a chat that is not open");
 }

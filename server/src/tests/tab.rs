@@ -29,6 +29,9 @@ pub async fn listen(house: &House) -> SocketAddr {
     address
 }
 
+/// Frames that are of no page, and come whenever they like.
+const OTHERS: [&str; 4] = ["gateway", "lines", "stream", "people"];
+
 pub type Page = (u64, BTreeMap<String, Value>);
 
 /// A browser tab.
@@ -97,7 +100,7 @@ impl Tab {
                 if frame.t == kind {
                     return frame;
                 }
-                assert!(["gateway", "lines"].contains(&frame.t.as_str()), "{kind} awaited, but {frame:?}");
+                assert!(OTHERS.contains(&frame.t.as_str()), "{kind} awaited, but {frame:?}");
             }
         };
         tokio::time::timeout(PATIENCE, next).await.unwrap_or_else(|_| panic!("no {kind} came"))
@@ -134,7 +137,7 @@ impl Tab {
                     page.1.extend(parts_of(&frame.put));
                     page.0 = frame.to;
                 }
-                "gateway" | "lines" => {}
+                other if OTHERS.contains(&other) => {}
                 other => panic!("{other}: {frame:?}"),
             }
         }

@@ -184,6 +184,6 @@ async fn typing(
     let chat = chats::find(&office, &id).await?;
     let author = body.text("author")?.map(str::trim).filter(|a| !a.is_empty()).unwrap_or(COORDINATOR);
     let state = if body.text("state")? == Some("typing") { TypingState::Typing } else { TypingState::Thinking };
-    ephemeral.set(chat.id, author, on.then_some(state), office.now());
+    ephemeral.set(chat.id, author, on.then_some(state));
     Ok(Json(json!({ "ok": true })))
 }

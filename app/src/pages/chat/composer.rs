@@ -4,6 +4,7 @@ use leptos::{html, prelude::*, server_fn::ServerFn};
 
 use super::{
     menu::{Key, Menu},
+    people::Typing,
     state::ChatState,
 };
 use crate::{
@@ -28,12 +29,14 @@ pub fn Composer(state: ChatState) -> impl IntoView {
     let sending = RwSignal::new(false);
     // An answer of the board itself; only who asked sees it.
     let note = RwSignal::new(None::<SafeHtml>);
+    let typing = Typing::new(id);
     let send = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
         let words = FormText::of(&event).text("content");
         if words.trim().is_empty() || sending.get_untracked() {
             return;
         }
+        typing.ended();
         menu.close();
         sending.set(true);
         leptos::task::spawn_local(async move {
@@ -132,6 +135,14 @@ pub fn Composer(state: ChatState) -> impl IntoView {
             }
         })
     };
+    let typed = move |event: web_sys::Event| {
+        typing.typed(&event_target_value(&event));
+        menu.look();
+    };
+    let left = move |_| {
+        typing.ended();
+        menu.close();
+    };
     let hint = move || match (bringing.get(), sending.get()) {
         (true, _) => "Bringing the file…",
         (false, true) => "Working…",
@@ -145,7 +156,7 @@ pub fn Composer(state: ChatState) -> impl IntoView {
             <input type="hidden" name="chat" value=id.to_string() />
             <textarea name="content" data-draft rows="1" required maxlength="200000" aria-label="Message" node_ref=field
                 aria-controls=move || menu.active().map(|_| "choices") aria-autocomplete="list" aria-activedescendant=move || menu.active()
-                placeholder="Message the agent" on:keydown=keys on:input=move |_| menu.look() on:blur=move |_| menu.close()
+                placeholder="Message the agent" on:keydown=keys on:input=typed on:blur=left
                 on:paste=paste on:drop=drop></textarea>
             <div class="row end">
                 <label class="icon-btn js-only attach" title="Pictures and text files; they can be pasted and dropped too">

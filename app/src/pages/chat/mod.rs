@@ -6,6 +6,7 @@ mod files;
 mod list;
 mod menu;
 mod message;
+mod people;
 mod session;
 mod state;
 mod thread;

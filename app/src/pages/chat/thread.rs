@@ -11,6 +11,7 @@ use leptos::{html, prelude::*};
 use super::{
     composer::Composer,
     message::{MessageView, Streaming},
+    people::{Here, Signs},
     state::{ChatState, ListState, Place},
 };
 use crate::{
@@ -109,6 +110,7 @@ pub fn Thread(list: ListState, state: ChatState, version: u64) -> impl IntoView 
                     <MessageView state place act />
                 </For>
                 <Streaming state />
+                <Signs state />
             </div>
         </div>
         {dynamic(news)}
@@ -177,6 +179,7 @@ fn Header(list: ListState, state: ChatState) -> impl IntoView {
             <a class="icon-btn back" href=back data-noscroll aria-label="All chats"><Icon name="up" /></a>
             {dynamic(name)}
             {ticket}
+            <Here chat=id />
             <span class="grow"></span>
             <super::session::SessionChip state />
             <span class="saving" role="status">{dynamic(move || (act.busy.get() != 0).then_some("Saving…"))}</span>
