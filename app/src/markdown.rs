@@ -16,12 +16,17 @@ use ammonia::{Builder, UrlRelative};
 use comrak::{
     Arena, Node, Options,
     arena_tree::NodeEdge,
-    format_html,
+    format_html_with_plugins,
     nodes::{NodeLink, NodeValue},
+    options::Plugins,
     try_parse_document,
 };
 
 use crate::safe::SafeHtml;
+
+mod code;
+
+use code::Colours;
 
 /// Deepest nesting of quotes, lists and marks; beyond it text is shown as it was written.
 const DEPTH_MAX: usize = 64;
@@ -49,17 +54,28 @@ pub fn render(text: &str) -> SafeHtml {
     if let Some(html) = kept().find(text) {
         return html;
     }
-    // A panic in a parser must not make a ticket unreadable for ever.
-    let rich = catch_unwind(AssertUnwindSafe(|| rich(text))).unwrap_or_else(|_| {
-        tracing::error!(bytes = text.len(), "markdown could not be rendered; it is shown as it was written");
-        None
-    });
-    let html = SafeHtml::sanitised(rich.unwrap_or_else(|| plain(text)));
+    let html = made(text, Some(&Colours::new()));
     kept().keep(text, &html);
     html
 }
 
-fn rich(text: &str) -> Option<String> {
+/// Renders a text that is still being written, again at every piece: code has no colours yet, and
+/// nothing is kept, because the next piece makes another text.
+#[must_use]
+pub fn render_growing(text: &str) -> SafeHtml {
+    made(text, None)
+}
+
+fn made(text: &str, colours: Option<&Colours>) -> SafeHtml {
+    // A panic in a parser must not make a ticket unreadable for ever.
+    let rich = catch_unwind(AssertUnwindSafe(|| rich(text, colours))).unwrap_or_else(|_| {
+        tracing::error!(bytes = text.len(), "markdown could not be rendered; it is shown as it was written");
+        None
+    });
+    SafeHtml::sanitised(rich.unwrap_or_else(|| plain(text)))
+}
+
+fn rich(text: &str, colours: Option<&Colours>) -> Option<String> {
     let arena = Arena::new();
     let looks = Cell::new(0);
     let enough = || {
@@ -72,11 +88,38 @@ fn rich(text: &str) -> Option<String> {
     }
     put_right(root, &arena);
     let mut html = String::with_capacity(text.len() + text.len() / 4);
-    format_html(root, &OPTIONS, &mut html).ok()?;
+    let mut plugins = Plugins::default();
+    plugins.render.codefence_syntax_highlighter = colours.map(|c| c as _);
+    format_html_with_plugins(root, &OPTIONS, &mut html, &plugins).ok()?;
     if escaping_costs(&html) > ESCAPING_MAX {
         return None;
     }
-    Some(CLEANER.clean(&html).to_string())
+    Some(with_buttons(&CLEANER.clean(&html).to_string()))
+}
+
+/// How the cleaner writes a block of code. The quotes are the proof that it is a tag: in a text or an
+/// attribute they would be written as `&quot;` or stand without the `<`.
+const BLOCK: &str = "<pre tabindex=\"0\">";
+const BLOCK_END: &str = "</pre>";
+/// What copies a block (`ui/markdown.rs`), before and after it.
+const BUTTON: &str = "<div class=\"code\"><button type=\"button\" class=\"copy-code icon-btn js-only\" \
+    aria-label=\"Copy the code\"><svg class=\"i\" aria-hidden=\"true\"><use href=\"#i-copy\"></use></svg>\
+    <svg class=\"i\" aria-hidden=\"true\"><use href=\"#i-check\"></use></svg></button>";
+const BUTTON_END: &str = "</div>";
+
+/// Cleaned HTML with a button at each block of code. Ours comes after the cleaning, which lets no button
+/// through.
+fn with_buttons(html: &str) -> String {
+    let mut with = String::with_capacity(html.len() + html.len() / 16);
+    let mut rest = html;
+    while let Some(at) = rest.find(BLOCK) {
+        let inside = at + BLOCK.len();
+        let Some(end) = rest[inside..].find(BLOCK_END).map(|end| inside + end + BLOCK_END.len()) else { break };
+        with.extend([&rest[..at], BUTTON, &rest[at..end], BUTTON_END]);
+        rest = &rest[end..];
+    }
+    with.push_str(rest);
+    with
 }
 
 /// html5ever (0.40) looks for the next `<` or `>` again at each `&` and each byte C2 of a text, so long
@@ -227,6 +270,20 @@ fn put_right<'a>(root: Node<'a>, arena: &'a Arena<'a>) {
                     node.detach();
                 }
             }
+            // A thumbnail leads to the whole picture.
+            NodeValue::Image(image) => {
+                let link = NodeLink { url: image.url.clone(), title: String::new() };
+                drop(data);
+                if words(node).trim().is_empty() {
+                    node.append(text("Picture".to_owned()));
+                }
+                let inside = |n: Node<'a>| matches!(n.data().value, NodeValue::Link(_) | NodeValue::Image(_));
+                if !node.ancestors().skip(1).any(inside) {
+                    let link = arena.alloc(NodeValue::Link(Box::new(link)).into());
+                    node.insert_before(link);
+                    link.append(node);
+                }
+            }
             _ => {}
         }
     }
@@ -303,7 +360,7 @@ fn is_language(class: &str) -> bool {
 }
 
 const SCHEMES: [&str; 3] = ["http", "https", "mailto"];
-const TAGS: [&str; 28] = [
+const TAGS: [&str; 29] = [
     "a",
     "blockquote",
     "br",
@@ -322,6 +379,7 @@ const TAGS: [&str; 28] = [
     "p",
     "pre",
     "s",
+    "span",
     "strong",
     "sub",
     "sup",
@@ -363,6 +421,7 @@ static CLEANER: LazyLock<Builder<'static>> = LazyLock::new(|| {
         .allowed_classes(HashMap::from([
             ("li", HashSet::from(["task-list-item"])),
             ("ol", HashSet::from(["contains-task-list"])),
+            ("span", HashSet::from(code::CLASSES)),
             ("ul", HashSet::from(["contains-task-list"])),
         ]))
         .url_schemes(HashSet::from(SCHEMES))

@@ -139,7 +139,7 @@ impl Streams {
                 RunSign::Line(line) => self.set(chat, run, SILENT, |view| view.phase.clone_from(line)),
                 RunSign::Tool(tool) => self.tool(chat, run, tool, event.at),
                 RunSign::Text(text) => self.set(chat, run, SILENT, |view| {
-                    view.html = (text.len() <= RENDERED_MAX).then(|| clutch_app::markdown::render(text));
+                    view.html = (text.len() <= RENDERED_MAX).then(|| clutch_app::markdown::render_growing(text));
                     view.text = if view.html.is_some() { String::new() } else { text.clone() };
                     view.said = true;
                 }),

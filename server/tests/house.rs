@@ -283,11 +283,11 @@ fn html_is_set_in_one_place_and_made_in_one_place() {
 #[test]
 fn the_browser_renders_no_markdown() {
     let browser = tree("clutch-frontend");
-    for heavy in ["comrak", "ammonia", "html5ever", "image", "syntect"] {
+    for heavy in ["comrak", "ammonia", "html5ever", "image", "syntect", "two-face", "fancy-regex"] {
         assert!(!browser.contains(heavy), "{heavy} is on its way into the WASM");
     }
     let server = tree("clutch");
-    assert!(server.contains("comrak") && server.contains("ammonia"));
+    assert!(server.contains("comrak") && server.contains("ammonia") && server.contains("syntect"));
 }
 
 #[test]

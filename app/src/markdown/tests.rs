@@ -8,8 +8,14 @@ fn html(text: &str) -> String {
 
 /// Reads the HTML as a browser would see its tags, and looks whether each may be there.
 #[track_caller]
-fn assert_safe(text: &str) -> String {
+pub(super) fn assert_safe(text: &str) -> String {
     let html = html(text);
+    // Our own button stands at each block of code and nowhere else.
+    let blocks = html.matches("<pre tabindex=\"0\">").count();
+    let begin = format!("{BUTTON}<pre tabindex=\"0\">");
+    assert_eq!(html.matches(&begin).count(), blocks, "{text:?}: {html}");
+    assert_eq!(html.matches("</pre></div>").count(), blocks, "{text:?}: {html}");
+    let html = html.replace(BUTTON, "").replace("</pre></div>", "</pre>");
     let mut rest = html.as_str();
     while let Some(at) = rest.find('<') {
         let end = tag_end(&rest[at..]).unwrap_or_else(|| panic!("{text:?}: a tag that does not end in {html}"));
@@ -30,6 +36,7 @@ fn assert_safe(text: &str) -> String {
                 ("img", "loading" | "decoding" | "alt") | ("a" | "img", "title") => true,
                 ("input", "type") => value == "checkbox",
                 ("input", "disabled" | "checked" | "aria-label") => true,
+                ("span", "class") => code::CLASSES.contains(&value),
                 ("code", "class") => value.starts_with("language-") && !value.contains(' '),
                 ("li", "class") => value == "task-list-item",
                 ("ol" | "ul", "class") => value == "contains-task-list",
@@ -90,12 +97,14 @@ fn what_markdown_looks_like() {
         ("~~old~~ **new** *x*", "<p><del>old</del> <strong>new</strong> <em>x</em></p>"),
         ("- a\n- b", "<ul>\n<li>a</li>\n<li>b</li>\n</ul>"),
         ("3. a", "<ol start=\"3\">\n<li>a</li>\n</ol>"),
-        ("```rust\nfn a() {}\n```", "<pre tabindex=\"0\"><code class=\"language-rust\">fn a() {}\n</code></pre>"),
+        ("```nobody\nfn a() {}\n```", "<pre tabindex=\"0\"><code class=\"language-nobody\">fn a() {}\n</code></pre>"),
         ("```c++ on*=x\n<b>\n```", "<pre tabindex=\"0\"><code class=\"language-c++\">&lt;b&gt;\n</code></pre>"),
         ("a <!-- hidden --> b", "<p>a  b</p>"),
         ("<!-- hidden\nlines -->", ""),
         ("<b>bold?</b>", "<p>&lt;b&gt;bold?&lt;/b&gt;</p>"),
-        ("![ours](/uploads/images/0a.png)", "<img src=\"/uploads/images/0a.png\" alt=\"ours\""),
+        ("![ours](/uploads/images/0a.png)", "<a href=\"/uploads/images/0a.png\" target=\"_blank\""),
+        ("![ours](/uploads/images/0a.png)", "><img src=\"/uploads/images/0a.png\" alt=\"ours\""),
+        ("![](/uploads/images/0a.png)", "alt=\"Picture\""),
     ];
     for (text, want) in cases {
         let html = assert_safe(text);
@@ -186,6 +195,8 @@ fn pictures_are_ours_or_links() {
     let badge = assert_safe("[![build](https://ci.example/b.svg)](https://ci.example)");
     assert_eq!(badge.matches("<a ").count(), 1, "{badge}");
     assert!(badge.contains(">build</a>") && badge.contains("href=\"https://ci.example\""), "{badge}");
+    let led = assert_safe("[![build](/uploads/images/b.png)](https://ci.example)");
+    assert!(led.matches("<a ").count() == 1 && led.contains("href=\"https://ci.example\""), "{led}");
     let inner = assert_safe("![a [b](https://b.example) c](https://a.example/x.png)");
     assert_eq!(inner.matches("<a ").count(), 1, "{inner}");
     for bad in [
@@ -256,6 +267,13 @@ const ATTACKS: &[&str] = &[
     "![\"onload=\"alert(1)](/uploads/images/a.png)",
     "```\"><script>alert(1)</script>\nx\n```",
     "```x\" onclick=\"alert(1)\nx\n```",
+    "```html\n<script>alert(1)</script><span class=\"hl-k panel\" onclick=alert(1)>\n```",
+    "```js\nlet a = `</code></pre></div><img src=x onerror=alert(1)>${\"<b>\"}`; // </span>\n```",
+    "```rust class=\"x\n\"</span><script>alert(1)</script>\"\n```",
+    "```\n<pre tabindex=\"0\"></pre></div><button type=\"button\" onclick=alert(1)>\n```",
+    "[x](https://a.b '<pre tabindex=\"0\">')\n\n[x](https://a.b '</pre><script>alert(1)</script>')",
+    "[x](https://a.b '<pre tabindex=&quot;0&quot;>') ![<pre tabindex=\"0\">](/uploads/images/a.png)",
+    "<span class=hl-k onclick=alert(1)>x</span><div class=code><button class=copy-code>y</button></div>",
     "`<script>alert(1)</script>`",
     "    <script>alert(1)</script>",
     "https://a.b/\"onmouseover=\"alert(1)",
@@ -325,6 +343,9 @@ fn the_second_wall_holds_alone() {
     let html =
         CLEANER.clean("<input type=password name=a><code class=\"language-a panel\">x</code><p class=panel id=x>");
     let html = html.to_string();
+    let span =
+        CLEANER.clean("<span class=\"hl-k panel\" id=a style=x>x</span><button class=code>y</button>").to_string();
+    assert_eq!(span, "<span class=\"hl-k\">x</span>y");
     assert!(!html.contains("password") && !html.contains("name=") && !html.contains("panel"), "{html}");
 }
 
@@ -345,6 +366,7 @@ fn giants(size: usize) -> Vec<(&'static str, String)> {
         ("paragraphs", fill(&format!("{line}\n"))),
         ("plain words", fill("word ")),
         ("code", format!("```\n{}\n```", fill("let a = b < c;\n"))),
+        ("coloured code", fill("```rust\nlet a = b < c;\n```\n")),
         ("quotes", fill(">")),
         ("quotes with words", format!("{}x", fill(">"))),
         ("quotes on lines", format!("{}\n", ">".repeat(1_000)).repeat(size / 1_000)),
@@ -419,7 +441,7 @@ fn giants_are_rendered_or_cut() {
         if took > limit {
             slow.push((name, took));
         }
-        let ordinary = ["ordinary", "paragraphs", "plain words", "code"].contains(&name);
+        let ordinary = ["ordinary", "paragraphs", "plain words", "code", "coloured code"].contains(&name);
         cut.extend((ordinary && how != "rendered").then_some(name));
     }
     assert!(slow.is_empty() && cut.is_empty(), "slow: {slow:?}, not rendered: {cut:?}");

@@ -5,6 +5,7 @@ mod copy;
 mod draft;
 mod erase;
 mod icon;
+mod inside;
 mod markdown;
 mod marks;
 mod modal;
