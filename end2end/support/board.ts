@@ -69,6 +69,11 @@ export class Board {
     await this.child?.stop();
   }
 
+  /** The process's id. */
+  get pid(): number {
+    return this.child?.pid ?? -1;
+  }
+
   /** Port that it listens on. */
   get listens(): number {
     return this.port;
