@@ -180,7 +180,7 @@ test("scrolling up loads what is older, and new words do not push the reader awa
   await log.evaluate((element) => element.scrollTo(0, -element.scrollHeight));
   await expect(said(page).filter({ hasText: "Line 1 of" })).toBeInViewport();
   await alone.call("POST", `/chats/${chat}/messages`, { author: "ada", content: "One more line." });
-  await page.getByRole("button", { name: "1 new" }).click();
+  await page.getByRole("button", { name: "1 new", exact: true }).click();
   await expect(said(page).filter({ hasText: "One more line." })).toBeInViewport();
   await expect(said(page)).toHaveCount(121);
 });

@@ -12,7 +12,11 @@ mod home;
 #[expect(clippy::too_many_arguments, reason = "one for each field of a form")]
 mod projects;
 #[allow(missing_docs)]
+mod search;
+#[allow(missing_docs)]
 mod sessions;
+#[cfg(feature = "ssr")]
+mod snippet;
 #[allow(missing_docs)]
 mod tasks;
 
@@ -20,6 +24,7 @@ pub use boards::*;
 pub use chats::*;
 pub use home::*;
 pub use projects::*;
+pub use search::*;
 pub use sessions::*;
 pub use tasks::*;
 

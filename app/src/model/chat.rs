@@ -190,3 +190,53 @@ pub struct Typer {
     /// Thinks rather than types.
     pub thinks: bool,
 }
+
+/// What a search found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Found {
+    /// Messages, newest first.
+    pub hits: Vec<Hit>,
+    /// How many messages were looked at.
+    pub looked: u32,
+    /// Where to go on, in milliseconds since 1970; `None` when all were looked at.
+    pub older: Option<i64>,
+}
+
+/// A message that a search found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hit {
+    /// Its chat.
+    pub chat: ChatId,
+    /// The chat's title.
+    pub title: String,
+    /// Which.
+    pub message: MessageId,
+    /// Author as pages name them.
+    pub author: String,
+    /// When.
+    pub at: Millis,
+    /// Its words around what was found, on one line.
+    pub pieces: Vec<Piece>,
+}
+
+/// Some words of a line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Piece {
+    /// As they were written.
+    pub text: String,
+    /// They were looked for.
+    pub hit: bool,
+}
+
+/// Messages on the way back to an older one.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Back {
+    /// The message is in this chat; without it all else is empty.
+    pub there: bool,
+    /// Messages, oldest first.
+    pub items: Vec<MessageItem>,
+    /// They go back to the message.
+    pub reached: bool,
+    /// There are older ones.
+    pub more: bool,
+}

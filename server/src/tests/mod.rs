@@ -12,6 +12,7 @@ mod nasty;
 mod openclaw;
 mod pages;
 mod projects;
+mod search;
 mod signals;
 mod tab;
 mod tasks;

@@ -3,7 +3,10 @@
 use clutch_domain::id::ChatId;
 use leptos::{prelude::*, server_fn::ServerFn};
 
-use super::state::ListState;
+use super::{
+    search::{Results, Search, SearchField},
+    state::ListState,
+};
 use crate::{
     api::{CreateChat, create_chat},
     pages::FormError,
@@ -15,7 +18,9 @@ use crate::{
 pub fn ChatList(state: ListState, chosen: Memo<Option<ChatId>>) -> impl IntoView {
     let (project, slug) = state.head.with_untracked(|h| (h.project, h.slug.clone()));
     let act = use_act();
+    let search = Search::new(project);
     let to = slug.clone();
+    let found_in = slug.clone();
     let make = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
         act.run(create_chat(project, to.clone()), |_| {});
@@ -57,7 +62,9 @@ pub fn ChatList(state: ListState, chosen: Memo<Option<ChatId>>) -> impl IntoView
                     <button class="btn s" disabled=move || act.busy.get() != 0><Icon name="plus" />"New"</button>
                 </form>
             </header>
-            <ul role="list">{dynamic(rows)}</ul>
+            <SearchField search />
+            {dynamic(move || search.on().then(|| view! { <Results search slug=found_in.clone() /> }))}
+            <ul role="list" class:off=move || search.on()>{dynamic(rows)}</ul>
         </nav>
     }
     .erase()

@@ -23,17 +23,19 @@ pub fn MessageView(state: ChatState, place: Place, act: Act) -> impl IntoView {
     let Some(item) = state.item(&place) else { return ().erase() };
     let day = place.day.map(|day| view! { <p class="day"><span>{dynamic(move || day_words(day))}</span></p> });
     let leads = place.leads;
+    let id = place.id;
+    let aimed = Signal::derive(move || state.aim.get() == Some(id));
     view! {
         {day}
-        {dynamic(move || one(item.get(), leads, act))}
+        {dynamic(move || one(item.get(), leads, aimed, act))}
     }
     .erase()
 }
 
-fn one(m: MessageItem, leads: bool, act: Act) -> AnyView {
+fn one(m: MessageItem, leads: bool, aimed: Signal<bool>, act: Act) -> AnyView {
     let anchor = format!("m-{}", m.id);
     if m.notice {
-        return view! { <div class="notice" id=anchor><Icon name="alert" /><Markdown html=m.html /></div> }.erase();
+        return view! { <div class="notice" class:aimed=aimed id=anchor><Icon name="alert" /><Markdown html=m.html /></div> }.erase();
     }
     let class = match (m.mine, leads) {
         (true, true) => "says me leads",
@@ -59,7 +61,7 @@ fn one(m: MessageItem, leads: bool, act: Act) -> AnyView {
     let way = m.mine.then(|| way(&m, act));
     let tools = tools(&m);
     let calls = calls(m.calls);
-    view! { <article class=class id=anchor>{by}{calls}<div class="bubble">{words}</div>{tools}{way}</article> }.erase()
+    view! { <article class=class class:aimed=aimed id=anchor>{by}{calls}<div class="bubble">{words}</div>{tools}{way}</article> }.erase()
 }
 
 /// More tool calls than this are folded behind one line.

@@ -1,5 +1,6 @@
 //! Chats of a project: their list, the open one, and the words that are on their way.
 
+mod aim;
 mod composer;
 #[cfg(feature = "hydrate")]
 mod files;
@@ -7,6 +8,7 @@ mod list;
 mod menu;
 mod message;
 mod people;
+mod search;
 mod session;
 mod state;
 mod thread;

@@ -87,6 +87,10 @@ pub struct ChatState {
     pub news: RwSignal<u32>,
     /// Counts what was asked of the board and the gateway here: the session's figures may be others now.
     pub asked: RwSignal<u32>,
+    /// The message that the address names.
+    pub aim: RwSignal<Option<MessageId>>,
+    /// It is older than what is shown, and on its way.
+    pub bringing: RwSignal<bool>,
     /// The end is in view.
     pub at_end: StoredValue<bool>,
     items: StoredValue<BTreeMap<(i64, MessageId), ArcRwSignal<MessageItem>>>,
@@ -109,6 +113,8 @@ impl ChatState {
             open: RwSignal::new(0),
             news: RwSignal::new(0),
             asked: RwSignal::new(0),
+            aim: RwSignal::new(None),
+            bringing: RwSignal::new(false),
             at_end: StoredValue::new(true),
             items: StoredValue::new(BTreeMap::new()),
             went: StoredValue::new(Vec::new()),
@@ -138,10 +144,24 @@ impl ChatState {
         self.items.with_value(|items| items.keys().next().map(|(at, _)| *at))
     }
 
+    /// Whether a message is loaded.
+    pub fn has(self, message: MessageId) -> bool {
+        self.items.with_value(|items| items.keys().any(|(_, id)| *id == message))
+    }
+
     /// Older messages, loaded on the way up.
     pub fn add_older(self, found: Vec<MessageItem>, full: usize) {
+        let more = found.len() >= full;
+        self.add_before(found, more);
+    }
+
+    /// The messages before those that are loaded; there may be older ones. Does nothing when the
+    /// chat was left meanwhile.
+    pub fn add_before(self, found: Vec<MessageItem>, more: bool) {
+        if self.more.try_set(more).is_some() {
+            return;
+        }
         self.older.set_value(true);
-        self.more.set(found.len() >= full);
         found.into_iter().for_each(|item| self.keep(item));
         self.arrange();
     }
@@ -195,7 +215,9 @@ impl ChatState {
                 }
             }
             None => {
-                if self.painted.get_value() && !self.at_end.get_value() && !item.mine {
+                // What is loaded on the way up is not new.
+                let newest = items.last_key_value().is_none_or(|(last, _)| key > *last);
+                if newest && self.painted.get_value() && !self.at_end.get_value() && !item.mine {
                     self.news.update(|n| *n += 1);
                 }
                 items.insert(key, ArcRwSignal::new(item));

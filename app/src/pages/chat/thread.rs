@@ -33,6 +33,7 @@ pub fn Thread(list: ListState, state: ChatState, version: u64) -> impl IntoView 
         ChatLayout::Slack => "thread slack",
         ChatLayout::Imessage => "thread imessage",
     };
+    super::aim::follow(state);
     use_live().watch(Query::Chat { chat: id }, version, Rc::new(state));
     let act = use_act();
     let node = NodeRef::<html::Div>::new();
@@ -76,7 +77,7 @@ pub fn Thread(list: ListState, state: ChatState, version: u64) -> impl IntoView 
     };
     let above = move || {
         state.more.get().then(|| {
-            view! { <button type="button" class="btn s q older js-only" disabled=move || loading.get() on:click=move |_| older()>{dynamic(move || if loading.get() { "Loading…" } else { "Older messages" })}</button> }
+            view! { <button type="button" class="btn s q older js-only" disabled=move || loading.get() || state.bringing.get() on:click=move |_| older()>{dynamic(move || if loading.get() || state.bringing.get() { "Loading…" } else { "Older messages" })}</button> }
         })
     };
     let empty = move || {
@@ -102,7 +103,7 @@ pub fn Thread(list: ListState, state: ChatState, version: u64) -> impl IntoView 
     view! {
         <Header list state />
         {dynamic(gone)}
-        <div class=class node_ref=node on:scroll=scrolled tabindex="0" role="log" aria-label="Messages">
+        <div class=class class:aims=move || state.aim.with(Option::is_some) node_ref=node on:scroll=scrolled tabindex="0" role="log" aria-label="Messages">
             <div class="inner">
                 {dynamic(above)}
                 {dynamic(empty)}
@@ -110,10 +111,10 @@ pub fn Thread(list: ListState, state: ChatState, version: u64) -> impl IntoView 
                     <MessageView state place act />
                 </For>
                 <Streaming state />
-                <Signs state />
             </div>
         </div>
         {dynamic(news)}
+        <Signs state />
         {dynamic(composer)}
     }
     .erase()

@@ -1,0 +1,100 @@
+//! The message that the address names (`#m-<id>`): loaded when it is older than what is shown,
+//! brought into view, and marked.
+
+use clutch_domain::id::{ChatId, MessageId};
+use leptos::prelude::*;
+use leptos_router::hooks::{use_location, use_query_map};
+
+use super::state::ChatState;
+use crate::{api::load_back, ui::Toasts};
+
+/// Frames within which a loaded message is painted.
+const FRAMES: u32 = 60;
+
+/// Follows the address as long as the chat is shown.
+pub fn follow(state: ChatState) {
+    let chat = state.head.with_untracked(|h| h.id);
+    let (hash, query) = (use_location().hash, use_query_map());
+    let toasts = expect_context::<Toasts>();
+    let named = Memo::new(move |_| {
+        // The address changes before the chat does: another chat's message is not looked for here.
+        let here = query.with(|q| q.get("chat").is_none_or(|id| id.parse::<ChatId>() == Ok(chat)));
+        let id = hash.with(|hash| hash.trim_start_matches('#').strip_prefix("m-").and_then(|id| id.parse().ok()));
+        id.filter(|_| here)
+    });
+    Effect::new(move |_| {
+        let message = named.get();
+        state.aim.set(message);
+        if let Some(message) = message {
+            leptos::task::spawn_local(bring(state, chat, message, toasts));
+        }
+    });
+}
+
+/// Loads the messages back to this one, unless it is there, and shows it.
+async fn bring(state: ChatState, chat: ChatId, message: MessageId, toasts: Toasts) {
+    let still = move || state.aim.try_get_untracked() == Some(Some(message));
+    let mut found = Vec::new();
+    let mut before = state.oldest();
+    let mut trouble = None;
+    let mut more = true;
+    while !state.has(message) {
+        // A chat without messages has not this one either.
+        let Some(at) = before else {
+            trouble = Some(GONE.to_owned());
+            break;
+        };
+        state.bringing.set(true);
+        let answer = load_back(chat, message, at).await;
+        if !still() {
+            // Whoever wants another one now, or has left, is not kept waiting.
+            state.bringing.try_set(false);
+            return;
+        }
+        match answer {
+            Ok(back) if !back.there => {
+                trouble = Some(GONE.to_owned());
+                break;
+            }
+            Ok(back) => {
+                more = back.more;
+                before = back.items.first().map(|m| m.at.0);
+                // Painted once, however many pages it takes.
+                found.push(back.items);
+                if back.reached || !back.more {
+                    break;
+                }
+            }
+            Err(error) => {
+                trouble = Some(error.sentence);
+                break;
+            }
+        }
+    }
+    state.bringing.set(false);
+    if !found.is_empty() {
+        state.add_before(found.into_iter().flatten().collect(), more);
+    }
+    match trouble {
+        Some(sentence) => toasts.error(sentence),
+        None => show(message, FRAMES),
+    }
+}
+
+const GONE: &str = "The message that this link names is not in this chat any more.";
+
+/// Brings it into view as soon as it is painted.
+fn show(message: MessageId, frames: u32) {
+    request_animation_frame(move || {
+        let element = document().get_element_by_id(&format!("m-{message}"));
+        match element {
+            Some(element) => {
+                let options = web_sys::ScrollIntoViewOptions::new();
+                options.set_block(web_sys::ScrollLogicalPosition::Center);
+                element.scroll_into_view_with_scroll_into_view_options(&options);
+            }
+            None if frames > 0 => show(message, frames - 1),
+            None => {}
+        }
+    });
+}
