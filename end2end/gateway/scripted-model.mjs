@@ -8,7 +8,7 @@
 //   SCRIPT_MODELS  ","-separated model ids                                 (lively-1)
 //   SCRIPT_LOG     file that gets one JSON line per request                ()
 //
-// A line of the log: {at, kind: "work" | "chat", session, messages}, for chat {model, asked,
+// A line of the log: {at, kind: "work" | "chat" | "summary", session, messages}, for chat {model, asked,
 // ticket, introduced, pictures}: the words, the ticket that the chat is about, whether the project's context stood
 // before them, and pictures with them; for work {ticket, attempt, step, name,
 // prompts, later}: `step` 0 is the first call of an attempt, so more than one line with step 0 and
@@ -45,6 +45,10 @@ function plain(message) {
   return { role: message.role, pictures, text: message.role === "user" ? userText(message.content) : textOf(message.content), calls, callId: message.tool_call_id };
 }
 
+// A gateway that shortens a session takes only a summary with these sections.
+const SUMMARY = ["## Decisions", "## Open TODOs", "## Constraints/Rules", "## Pending user asks", "## Exact identifiers"];
+const summary = () => SUMMARY.map((section) => `${section}\n- The feeder log stays one line per visit.`).join("\n\n");
+
 /** What to answer to a request, and what to write about it into the log. */
 function decide(body) {
   const messages = (body.messages ?? []).map(plain).filter((message) => message.role !== "user" || message.text);
@@ -59,6 +63,7 @@ function decide(body) {
     const { asked, ticket, introduced, pictures } = talk;
     return { note: { kind: "chat", session, model: body.model, messages: users, asked: asked.slice(0, 200), ticket, introduced, pictures }, say, call, fail, whole };
   }
+  if (messages.some((message) => message.text.includes(SUMMARY[0]))) return { note: { kind: "summary", session, messages: users }, say: summary() };
   if (!work || !offered.has("exec")) return { note: { kind: "chat", session, messages: users }, say: chatSentence(users - 1) };
   const { step, name, say, call, fail } = nextStep(work, PACE);
   const note = { kind: "work", session, messages: users, ticket: work.prompt.ticket, attempt: work.prompt.attempt, step, name, prompts: work.prompts, later: work.later };

@@ -149,6 +149,8 @@ test("the head shows the session; the model is changed, the memory emptied, and 
   await model.selectOption(other);
   await expect(notices(page).last()).toContainText(`From here on ${other} answers.`);
 
+  await chip.getByRole("button", { name: "Compact" }).click();
+  await expect(notices(page).last()).toContainText("shortened to a summary", { timeout: 30_000 });
   await chip.getByRole("button", { name: "Reset" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Reset" }).click();
   await expect(notices(page).last()).toContainText("memory of this chat was emptied");
@@ -197,7 +199,7 @@ test("what the agent did stays with its answer", async ({ shared, visitor }) => 
   await say(page, "Please look into the repository.");
   const answer = said(page).nth(1);
   await expect(answer).toContainText("counts visits by bird", { timeout: 60_000 });
-  await expect(answer.locator(".calls li")).toContainText([/^read .*README\.md\s*\d+\.\d s$/]);
+  await expect(answer.locator(".calls li")).toContainText([/^read .*README\.md\s*(\d+ ms|\d+\.\d s)$/]);
   await page.reload();
   await expect(answer.locator(".calls li")).toHaveCount(1);
 });

@@ -362,10 +362,7 @@ mod work {
             return Err(AppError::new(Class::Conflict, "nothing_to_compact", sentence));
         };
         to_its_end(async move {
-            if !site.agents.compact(&session).await.map_err(away)? {
-                let sentence = "There is too little in the agent's memory to shorten it.";
-                return Err(AppError::new(Class::Conflict, "nothing_to_compact", sentence));
-            }
+            site.agents.compact(&session).await.map_err(away)?;
             let words = "The agent's memory of this chat was shortened to a summary.";
             notice(&site, &actor, chat, words, false).await
         })

@@ -354,10 +354,17 @@ impl AgentRuntime for OpenClaw {
         self.quick("sessions.reset", json!({ "key": session })).await.map(drop)
     }
 
-    async fn compact(&self, session: &str) -> Result<bool, RuntimeError> {
+    async fn compact(&self, session: &str) -> Result<(), RuntimeError> {
         let answer =
             self.request("sessions.compact", json!({ "key": session }), Duration::from_millis(COMPACT_MS)).await?;
-        Ok(answer["compacted"] == Value::Bool(true))
+        if answer["compacted"] == Value::Bool(true) {
+            return Ok(());
+        }
+        let sentence = match text(&answer, "reason") {
+            "" => "there is too little to shorten.",
+            reason => reason,
+        };
+        Err(RuntimeError::Refused { code: "NOT_COMPACTED".into(), sentence: sentence.to_owned() })
     }
 
     async fn models(&self) -> Result<Vec<Model>, RuntimeError> {

@@ -272,8 +272,8 @@ pub trait AgentRuntime: Send + Sync + 'static {
     /// Empties a session: the agent forgets what was said. Nothing there is not an error.
     async fn reset(&self, session: &str) -> Result<(), RuntimeError>;
     /// Shortens what a session remembers to a summary; calls the model, so it takes its time.
-    /// `false`: there was too little to shorten.
-    async fn compact(&self, session: &str) -> Result<bool, RuntimeError>;
+    /// `Refused` with the reason where nothing was shortened.
+    async fn compact(&self, session: &str) -> Result<(), RuntimeError>;
     /// Models that may be used, newest answer of the runtime.
     async fn models(&self) -> Result<Vec<Model>, RuntimeError>;
     /// The connection's state; changes are news for people and for the loop.

@@ -249,7 +249,7 @@ impl AgentRuntime for Client {
         Err(unknown_here("reset"))
     }
 
-    async fn compact(&self, _session: &str) -> Result<bool, RuntimeError> {
+    async fn compact(&self, _session: &str) -> Result<(), RuntimeError> {
         Err(unknown_here("compact"))
     }
 

@@ -38,6 +38,7 @@ pub fn Composer(state: ChatState) -> impl IntoView {
         }
         typing.ended();
         menu.close();
+        note.set(None);
         sending.set(true);
         leptos::task::spawn_local(async move {
             let answer = send_message(id, words).await;

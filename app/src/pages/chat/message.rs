@@ -95,10 +95,11 @@ fn lines(calls: Vec<Call>) -> AnyView {
     view! { <ul class="calls" role="list">{rows}</ul> }.erase()
 }
 
-/// `0.4 s`, `2 min 5 s`.
+/// `12 ms`, `0.4 s`, `2 min 5 s`.
 fn took(ms: u64) -> String {
     match ms {
-        0..60_000 => format!("{}.{} s", ms / 1_000, ms % 1_000 / 100),
+        0..100 => format!("{ms} ms"),
+        100..60_000 => format!("{}.{} s", ms / 1_000, ms % 1_000 / 100),
         _ => format!("{} min {} s", ms / 60_000, ms / 1_000 % 60),
     }
 }
