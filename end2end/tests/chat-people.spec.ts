@@ -7,6 +7,7 @@ test.describe.configure({ timeout: 120_000 });
 
 test("one types in a window, the other sees it, and nothing moves", async ({ alone, visitor }) => {
   const project = await freshProject(alone, "Chat");
+  await alone.call("PATCH", `/projects/${project.slug}`, { chat_layout: "imessage" });
   const chat = await generalChat(alone, project);
   await alone.call("POST", `/chats/${chat}/messages`, { author: "ada", content: "Good morning." });
   const a = await visitor(), b = await visitor();
@@ -37,6 +38,7 @@ test("one types in a window, the other sees it, and nothing moves", async ({ alo
   await field.press("Enter");
   await expect(said(a.page).nth(1)).toContainText("Good evening");
   await expect(types).toHaveCount(0);
+  await a.accessible();
   expect(await own(), "nobody is told of what he types himself").toEqual([""]);
 
   // A window that goes while somebody types there takes both signs with it.

@@ -75,6 +75,22 @@ test("many hits come in parts, the newest first", async ({ alone, visitor }) => 
   await expect(list.getByRole("button", { name: "Search older ones" })).toHaveCount(0);
 });
 
+test("a search that looked at enough says so, and goes on when it is asked to", async ({ alone, visitor }) => {
+  const project = await freshProject(alone, "Chat");
+  const general = await generalChat(alone, project);
+  const long = await chatNamed(alone, project, "Long");
+  // A call looks at sixteen megabytes.
+  for (const words of ["The needle.", ...Array<string>(20).fill("hay ".repeat(220_000))]) await alone.call("POST", `/chats/${long}/messages`, { author: "kimi", content: words });
+  const me = await visitor();
+  const page = await me.open(address(alone, project, general));
+  const list = page.getByRole("navigation", { name: "Chats" });
+  await list.getByRole("searchbox").fill("needle");
+  await expect(list.getByRole("status")).toHaveText("Nothing found in the newest 20 messages.");
+  await list.getByRole("button", { name: "Search older ones" }).click();
+  await expect(list.getByRole("status")).toHaveText("1 message");
+  await expect(list.getByRole("list", { name: "Messages that were found" }).getByRole("link")).toContainText("The needle.");
+});
+
 test("the address of a message leads to it, however old it is", async ({ alone, visitor }) => {
   const project = await freshProject(alone, "Chat");
   const chat = await generalChat(alone, project);

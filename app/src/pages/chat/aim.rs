@@ -10,6 +10,8 @@ use crate::{api::load_back, ui::Toasts};
 
 /// Frames within which a loaded message is painted.
 const FRAMES: u32 = 60;
+/// Times that it is brought into view: what is around it has its true height only once it was painted.
+const AIMS: u32 = 3;
 
 /// Follows the address as long as the chat is shown.
 pub fn follow(state: ChatState) {
@@ -77,14 +79,14 @@ async fn bring(state: ChatState, chat: ChatId, message: MessageId, toasts: Toast
     }
     match trouble {
         Some(sentence) => toasts.error(sentence),
-        None => show(message, FRAMES),
+        None => show(message, FRAMES, AIMS),
     }
 }
 
 const GONE: &str = "The message that this link names is not in this chat any more.";
 
-/// Brings it into view as soon as it is painted.
-fn show(message: MessageId, frames: u32) {
+/// Brings it into view as soon as it is painted, and so many times.
+fn show(message: MessageId, frames: u32, aims: u32) {
     request_animation_frame(move || {
         let element = document().get_element_by_id(&format!("m-{message}"));
         match element {
@@ -92,8 +94,11 @@ fn show(message: MessageId, frames: u32) {
                 let options = web_sys::ScrollIntoViewOptions::new();
                 options.set_block(web_sys::ScrollLogicalPosition::Center);
                 element.scroll_into_view_with_scroll_into_view_options(&options);
+                if aims > 1 {
+                    show(message, frames, aims - 1);
+                }
             }
-            None if frames > 0 => show(message, frames - 1),
+            None if frames > 0 => show(message, frames - 1, aims),
             None => {}
         }
     });
