@@ -5,6 +5,8 @@ import path from "node:path";
 import { address, generalChat, messages, said, say } from "../support/chat.ts";
 import { expect, freshProject, test as base } from "../support/fixtures.ts";
 import { form, png } from "../support/picture.ts";
+import { connect } from "../gateway/client.mjs";
+import { Gateway } from "../support/gateway.ts";
 import type { Message as Frame } from "../support/proxy.ts";
 import { until } from "../support/until.ts";
 import { toasts } from "../support/look.ts";
@@ -248,4 +250,24 @@ test("a huge table and broken HTML are words, and the page stays quick", async (
   await say(page, "Still here?");
   const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
   expect(wide, "nothing is wider than the page").toBe(0);
+});
+
+test("what the agent said while the server was away is fetched, once", async ({ wire }) => {
+  const { chat } = await open(wire);
+  const words = "A first question.";
+  await post(wire, chat, words);
+  await answeredOnce(wire, chat, words);
+  const { chat: { session_key: session } } = await wire.board.call<{ chat: { session_key: string } }>("GET", `/chats/${chat}`);
+  wire.board.cut();
+  const other = await connect({ url: wire.gateway.url, token: Gateway.token });
+  await other.run("chat.send", { sessionKey: session, message: "Told from elsewhere." });
+  other.close();
+  for (let time = 0; time < 2; time++) {
+    await again(wire);
+    await until("the answer is there", async () => (await messages(wire.board, chat)).length > 2);
+    if (time === 0) wire.board.cut();
+  }
+  const all = await messages(wire.board, chat);
+  expect(all.map((m) => m.author)).toEqual(["dan", "ada", "ada"]);
+  expect(all[2]!.content).toContain("You asked: “Told from elsewhere.”");
 });

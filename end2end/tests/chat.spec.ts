@@ -229,3 +229,18 @@ test("a ticket is made of a message, and leads back to it", async ({ alone, visi
   await page.getByRole("link", { name: /From the chat/ }).click();
   await expect(said(await opened).first()).toContainText("The log has all that is needed.");
 });
+
+test("a ticket is made of what is marked in a message", async ({ alone, visitor }) => {
+  const project = await freshProject(alone, "Chat");
+  const chat = await generalChat(alone, project);
+  await alone.call("POST", `/chats/${chat}/messages`, { author: "ada", content: "First this.\n\nThen paint the perch.\n\nAnd rest." });
+  const me = await visitor();
+  const page = await me.open(address(alone, project, chat));
+  await said(page).first().getByText("Then paint the perch.").selectText();
+  await said(page).first().hover();
+  await said(page).first().getByRole("button", { name: "Make a ticket" }).click();
+  await expect(toasts(page)).toContainText(/T-\d+ made in Backlog/);
+  const [task] = await alone.tasks(project);
+  expect(task).toMatchObject({ title: "Then paint the perch." });
+  expect(task!.description).not.toContain("First this.");
+});

@@ -36,7 +36,7 @@ use crate::{
     door::{self, Door},
     ephemeral::Ephemeral,
     lines::Lines,
-    live,
+    live, missed,
     pages::{AppPages, WithNeighbours},
     rest,
     session::{self, Sessions},
@@ -120,6 +120,7 @@ pub async fn house(settings: &Settings, address: SocketAddr, stop: watch::Receiv
         board: public_url.clone(),
     });
     tokio::spawn(bin::empty(office.clone(), leading.clone()));
+    tokio::spawn(missed::fetch(office.clone(), runtime.clone(), leading.clone()));
     let uploads = Arc::new(Uploads::open(&settings.data_dir, settings.upload_quota_mb));
     let courier = Courier {
         office: office.clone(),

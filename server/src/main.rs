@@ -13,6 +13,7 @@ mod letter;
 mod lines;
 mod live;
 mod logs;
+mod missed;
 mod pages;
 mod rest;
 mod serve;

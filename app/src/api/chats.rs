@@ -203,9 +203,10 @@ pub struct Made {
     pub number: u64,
 }
 
-/// Makes a ticket of a message: its first line is the title, and a link leads back.
+/// Makes a ticket of a message, or of the part of it that somebody has marked: the first line is the
+/// title, and a link leads back.
 #[server(prefix = "/fn", endpoint = "ticket_of", output = crate::codec::Reply)]
-pub async fn ticket_of(message: MessageId) -> Result<Made, AppError> {
+pub async fn ticket_of(message: MessageId, part: Option<String>) -> Result<Made, AppError> {
     use clutch_domain::{
         chat::{Chat, Message},
         command::{Command, NewTask},
@@ -226,7 +227,7 @@ pub async fn ticket_of(message: MessageId) -> Result<Made, AppError> {
         let said: Message = office.get(message).await?.ok_or(Refusal::MessageNotFound)?;
         let chat: Chat = office.get(said.chat).await?.ok_or(Refusal::ChatNotFound)?;
         let project: Project = office.get(chat.project).await?.ok_or(Refusal::ProjectNotFound)?;
-        let words = said.content.as_str();
+        let words = part.as_deref().map(str::trim).filter(|part| !part.is_empty()).unwrap_or(said.content.as_str());
         let first =
             words.lines().map(|line| line.trim_start_matches(['#', '>', '-', '*', ' '])).find(|l| !l.is_empty());
         let back = format!("/projects/{}/chat?chat={}#m-{}", project.slug, chat.id, said.id);

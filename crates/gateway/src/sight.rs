@@ -2,6 +2,7 @@
 //! `chat.history` and a session row. Nothing here guesses: what the gateway does not know
 //! stays `None`.
 
+use clutch_domain::time::Millis;
 use clutch_orchestrator::runtime::{RunEnd, RunEndKind, SeenRun, Sighting};
 use serde_json::Value;
 
@@ -31,6 +32,7 @@ struct Seen {
     at: i64,
     end: Option<RunEnd>,
     words: String,
+    said_at: Option<Millis>,
     resumed: bool,
     cut_off: bool,
     failed: bool,
@@ -80,6 +82,7 @@ pub fn assemble(key: &str, traces: Traces<'_>) -> Sighting {
                     run.spoke_last = !words.is_empty();
                     if !words.is_empty() {
                         run.words.clone_from(&words);
+                        run.said_at = message["timestamp"].as_i64().map(Millis);
                     }
                 }
                 if !words.is_empty() {
@@ -204,5 +207,5 @@ fn settle(run: Seen, active: Option<bool>, runs_now: bool, goes_on: bool) -> See
         None => None,
     };
     let end = end.map(|end| RunEnd { last_words: run.words, ..end });
-    SeenRun { run_id: run.id, end, resumed: run.resumed }
+    SeenRun { run_id: run.id, end, said_at: run.said_at, resumed: run.resumed }
 }

@@ -85,6 +85,8 @@ pub struct SeenRun {
     pub run_id: String,
     /// `Some` when it is known to have ended.
     pub end: Option<RunEnd>,
+    /// When it last said something, where the session shows it.
+    pub said_at: Option<Millis>,
     /// Made by the runtime itself to continue a run that its own restart cut off.
     pub resumed: bool,
 }

@@ -342,7 +342,7 @@ impl Gateway {
                 runs: kept
                     .runs
                     .iter()
-                    .map(|r| SeenRun { run_id: r.id.clone(), end: r.end.clone(), resumed: r.resumed })
+                    .map(|r| SeenRun { run_id: r.id.clone(), end: r.end.clone(), said_at: None, resumed: r.resumed })
                     .collect(),
                 last_words: kept.words.clone(),
             },

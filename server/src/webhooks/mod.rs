@@ -138,6 +138,7 @@ async fn complete(
 /// with `"send": true` the server carries the message to the agent.
 async fn message(
     State(office): State<Arc<Office>>,
+    State(ephemeral): State<Arc<Ephemeral>>,
     Path(id): Path<String>,
     headers: HeaderMap,
     body: Body,
@@ -165,6 +166,8 @@ async fn message(
     let who = if author == COORDINATOR { agent(COORDINATOR) } else { program(Some(&author)) };
     let call = Call::of(&office, &headers, "message")?;
     let done = office.run_as(&who, &Command::PostMessage(new), &call.key).await?;
+    // Whoever has spoken does not think or type any more.
+    ephemeral.set(chat, &author, None);
     let message = done.written::<Message>().ok_or(Refusal::MessageNotFound)?;
     let said = |m: &Message| (m.chat, m.author.clone(), m.content.clone());
     let message = call.kept(&office, message.id, message, |a, b| said(a) == said(b)).await?;

@@ -2,6 +2,7 @@
 
 use clutch_domain::{
     chat::{Call, DeliveryStatus},
+    id::MessageId,
     time::{DAY_MS, Millis, Utc},
 };
 use leptos::prelude::*;
@@ -115,8 +116,9 @@ fn tools(m: &MessageItem) -> AnyView {
     let busy = RwSignal::new(false);
     let make = move |_| {
         busy.set(true);
+        let part = marked(id);
         leptos::task::spawn_local(async move {
-            match ticket_of(id).await {
+            match ticket_of(id, part).await {
                 Ok(made) => toasts.done(format!("T-{} made in Backlog.", made.number)),
                 Err(error) => toasts.error(error.sentence),
             }
@@ -130,6 +132,15 @@ fn tools(m: &MessageItem) -> AnyView {
         </span>
     }
     .erase()
+}
+
+/// What is marked in a message, if anything.
+fn marked(message: MessageId) -> Option<String> {
+    let selection = window().get_selection().ok().flatten()?;
+    let inside = document().get_element_by_id(&format!("m-{message}"))?;
+    let held = |node: Option<web_sys::Node>| node.is_some_and(|node| inside.contains(Some(&node)));
+    let words: String = selection.to_string().into();
+    (held(selection.anchor_node()) && held(selection.focus_node()) && !words.trim().is_empty()).then_some(words)
 }
 
 /// How far a person's message came, in words; a failed one can be sent again.

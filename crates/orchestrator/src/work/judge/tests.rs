@@ -42,7 +42,7 @@ fn end(how: RunEndKind, words: &str) -> RunEnd {
 }
 
 fn seen(id: &str, end: Option<RunEnd>) -> SeenRun {
-    SeenRun { run_id: id.into(), end, resumed: false }
+    SeenRun { run_id: id.into(), end, said_at: None, resumed: false }
 }
 
 fn sighting(begun: bool, active: Option<bool>, runs: Vec<SeenRun>) -> Sighting {
@@ -75,7 +75,11 @@ fn a_claim_is_sent_only_when_nothing_of_it_is_there() {
 fn another_id_in_the_session_is_the_attempt_continued() {
     let started = run(RunState::Started, &[]);
     let cut = seen("key", Some(end(RunEndKind::Failed, "")));
-    let look = sighting(true, Some(true), vec![cut, SeenRun { run_id: "new".into(), end: None, resumed: true }]);
+    let look = sighting(
+        true,
+        Some(true),
+        vec![cut, SeenRun { run_id: "new".into(), end: None, said_at: None, resumed: true }],
+    );
     assert_eq!(verdict(&started, &look, &[], false, SOON), Verdict::Continued("new".into()));
     let known = run(RunState::Started, &["new"]);
     assert_eq!(verdict(&known, &look, &[], false, SOON), Verdict::Working);
