@@ -208,7 +208,13 @@ command_bench() {
   start_npm_dependencies
   need_wasm_target
   need_leptos_tools
+  # Chats are measured with a browser and a gateway.
+  if [ "$name" = chat ]; then
+    need_chromium
+    start_openclaw "$OPENCLAW"
+  fi
   join_background npm
   build_app release
+  join_openclaw "$OPENCLAW"
   "bench/$name.sh" "$app"
 }
