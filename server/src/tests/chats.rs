@@ -286,3 +286,26 @@ async fn whoever_a_message_names_it_is_recorded_truly() {
         assert_eq!((line.what.as_str(), line.actor), ("message_sent", actor));
     }
 }
+
+#[tokio::test]
+async fn a_deleted_chat_is_gone_for_programs_and_leaves_the_bin_with_its_project() {
+    let house = House::new();
+    let (kept, doomed) = (house.project("kept").await, house.project("doomed").await);
+    let mut chats = Vec::new();
+    for project in [&kept, &doomed] {
+        let chat = chat(&house, project, "Plans").await;
+        house.post(&format!("/api/chats/{chat}/messages"), json!({ "content": "hello" })).await.ok(201);
+        house.delete(&format!("/api/chats/{chat}")).await.ok(200);
+        for path in [format!("/api/chats/{chat}"), format!("/api/chats/{chat}/messages")] {
+            house.get(&path).await.fails(404, "chat_not_found", "Chat not found");
+        }
+        chats.push(chat);
+    }
+    house.delete(&format!("/api/projects/{doomed}")).await.ok(200);
+    crate::bin::sweep(&house.office).await.unwrap();
+    let there = async |chat: &str| {
+        let id: clutch_domain::id::ChatId = chat.parse().unwrap();
+        house.office.get::<clutch_domain::chat::Chat>(id).await.unwrap().is_some()
+    };
+    assert_eq!((there(&chats[0]).await, there(&chats[1]).await), (true, false), "a week is not over");
+}

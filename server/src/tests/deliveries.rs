@@ -95,3 +95,21 @@ async fn stuck_messages_are_those_that_somebody_else_carries() {
     assert_eq!(all[0]["delivery_status"], json!("failed"));
     assert_eq!(all[2]["author"], json!("system"));
 }
+
+#[tokio::test]
+async fn a_program_sends_words_and_no_commands() {
+    let house = House::new();
+    let chat = general(&house).await;
+    let sentence = "Commands (text that begins with /) are for people at the page.";
+    for content in ["/reset", "  /think high", "/issue"] {
+        let body = json!({ "content": content, "send": true });
+        house.post(&format!("/api/chats/{chat}/messages"), body).await.fails(400, "command_refused", sentence);
+    }
+    // What is only stored is never run, and an issue is spelled out in words.
+    post(&house, &chat, json!({ "content": "/reset" })).await;
+    post(&house, &chat, json!({ "content": "/issue a bell", "send": true })).await;
+    assert_eq!(
+        house.get(&format!("/api/chats/{chat}/messages")).await.ok(200)["messages"].as_array().unwrap().len(),
+        2
+    );
+}

@@ -146,6 +146,17 @@ async fn message(
     let chat: ChatId = path_id(&id, Refusal::ChatNotFound)?;
     let author = body.text("author")?.map(str::trim).filter(|a| !a.is_empty()).unwrap_or(OWNER).to_owned();
     let content = body.markdown("content")?.ok_or(Refusal::ContentMissing)?;
+    let send = author != COORDINATOR && body.truthy("send").unwrap_or(false);
+    if send
+        && content.as_str().trim_start().starts_with('/')
+        && clutch_app::model::slash::issue(content.as_str()).is_none()
+    {
+        // A gateway runs these itself, and a program has no person's rights.
+        return Err(Failure::invalid(
+            "command_refused",
+            "Commands (text that begins with /) are for people at the page.",
+        ));
+    }
     let retries = body.number("retry_count")?.map(|n| u32::try_from(n).unwrap_or(u32::MAX));
     let new = NewMessage {
         chat,
@@ -159,7 +170,7 @@ async fn message(
         retry_count: retries,
         cooldown_until: body.number("cooldown_until")?.and_then(|n| i64::try_from(n).ok()),
         failure_reason: body.text("failure_reason")?.map(str::to_owned),
-        send: author != COORDINATOR && body.truthy("send").unwrap_or(false),
+        send,
         calls: Vec::new(),
         resets: false,
     };
