@@ -1,6 +1,10 @@
 //! A browser tab at `/live`, over a real socket.
 
-use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    net::SocketAddr,
+    time::Duration,
+};
 
 use clutch_app::model::wire::{Frame, Parts, Up};
 use clutch_domain::query::Query;
@@ -38,6 +42,8 @@ pub type Page = (u64, BTreeMap<String, Value>);
 pub struct Tab {
     pub socket: WebSocketStream<TcpStream>,
     pub pages: BTreeMap<u32, Page>,
+    // Words about who is there that came before the page that was waited for.
+    early: VecDeque<Frame>,
 }
 
 pub async fn connect(
@@ -55,7 +61,7 @@ pub async fn connect(
     }
     let stream = socket.connect(address).await.unwrap();
     let (socket, _) = client_async(request, stream).await?;
-    Ok(Tab { socket, pages: BTreeMap::new() })
+    Ok(Tab { socket, pages: BTreeMap::new(), early: VecDeque::new() })
 }
 
 pub async fn tab(address: SocketAddr) -> Tab {
@@ -94,6 +100,11 @@ impl Tab {
 
     /// The next frame of this kind; others that are no pages' are passed over.
     pub async fn next(&mut self, kind: &str) -> Frame {
+        if let Some(at) = self.early.iter().position(|frame| frame.t == kind)
+            && let Some(frame) = self.early.remove(at)
+        {
+            return frame;
+        }
         let next = async {
             loop {
                 let frame = self.frame().await;
@@ -137,6 +148,7 @@ impl Tab {
                     page.1.extend(parts_of(&frame.put));
                     page.0 = frame.to;
                 }
+                "people" => self.early.push_back(frame),
                 other if OTHERS.contains(&other) => {}
                 other => panic!("{other}: {frame:?}"),
             }
