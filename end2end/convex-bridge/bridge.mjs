@@ -13,6 +13,7 @@
 //   POST /quiet                answers when no socket is left
 //   POST /faults {...}         see `faults` below; what is not named stays
 //   POST /insert {table, rows} rows as somebody else left them
+//   GET  /rows                 every row of every table, as /insert takes them
 //   GET  /stats
 import { readFileSync } from "node:fs";
 import http from "node:http";
@@ -142,6 +143,8 @@ async function control(request, response) {
       await engine.insert(table, rows);
       break;
     }
+    case "GET /rows":
+      return answer(response, 200, await engine.rows());
     case "GET /stats":
       return answer(response, 200, { ...stats, sessions: sessions.size, documentsRead: engine.documentsRead, rssMb: Math.round(process.memoryUsage().rss / 1_048_576) });
     default:

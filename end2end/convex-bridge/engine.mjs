@@ -141,6 +141,18 @@ export class Engine {
       for (const row of rows) await ctx.db.insert(table, this.fromJson(row));
     });
   }
+
+  /** All rows of all tables of the schema, without what Convex adds to them, as `insert` takes them. */
+  async rows() {
+    const found = {};
+    await this.house.run(async (ctx) => {
+      for (const table of Object.keys(this.schema.tables)) {
+        const rows = await ctx.db.query(table).collect();
+        found[table] = rows.map(({ _id, _creationTime, ...row }) => this.toJson(row));
+      }
+    });
+    return found;
+  }
 }
 
 /** A function's error as Convex words it. */
