@@ -1,10 +1,19 @@
 #!/usr/bin/env bash
 # One entry to OpenClutch: sets up what is missing, then does what was asked. Run it twice, it does
 # nothing twice.
+
+# Before anything that an old bash would stumble over.
+[ "$(uname -s)" = Linux ] || { echo "run.sh knows Linux only (this is $(uname -s)): use a Linux machine, a container or WSL." >&2; exit 1; }
+[ "${BASH_VERSINFO[0]}${BASH_VERSINFO[1]}" -ge 44 ] || { echo "This bash is $BASH_VERSION, run.sh needs 4.4 or newer." >&2; exit 1; }
 set -Eeuo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cd "$root"
+
+# Services and containers may start without it; cargo and npm want it, too.
+HOME=${HOME:-$(getent passwd "$(id -u)" | cut -d: -f6)}
+[ -n "$HOME" ] || { echo "There is no HOME, and no home folder of user $(id -u) is known: set HOME to a folder, then run the same command again." >&2; exit 1; }
+export HOME
 
 # Places. XDG variables move them; the tool cache is shared by all clones of this user.
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/openclutch

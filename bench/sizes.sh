@@ -71,6 +71,7 @@ wire() {
 page_files() {
   local script
   grep -oE '/pkg/[A-Za-z0-9._-]+\.(css|js|wasm)' "$work/page.html"
+  # shellcheck disable=SC2013 # names have no blanks
   for script in $(grep -oE '/pkg/[A-Za-z0-9._-]+\.js' "$work/page.html" | sort -u); do
     curl --noproxy '*' --silent --fail "$address$script" | grep -oE "from ?['\"]\./[A-Za-z0-9._-]+\.js" | sed -E "s|.*\./|/pkg/|" || true
   done

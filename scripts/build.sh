@@ -5,8 +5,8 @@
 # the sources>: clutch, beside it hash.txt and roles/, and site/. So a later build cannot pull the pages away from
 # under a running server, and nothing is built twice for the same sources.
 
-# Keep that many copies of each profile, and that many sets of dependencies.
-readonly KEEP_APPS=3 KEEP_DEPENDENCIES=3
+# Keep that many copies of each profile, and that many sets of dependencies; these only above so many free GB.
+readonly KEEP_APPS=3 KEEP_DEPENDENCIES=2 ROOM_FOR_DEPENDENCIES=10
 
 # Everything that ends up in the program or decides how it is compiled.
 source_hash() {
@@ -60,17 +60,27 @@ pack_app() {
   cp -R "$target/site-$profile" "$app.building/site"
   rm -rf "$app"
   mv -T "$app.building" "$app"
-  forget_old "$target/app/$profile-*" "$KEEP_APPS"
+  forget_old "$target/app" "$profile-*" "$KEEP_APPS"
 }
 
-# forget_old GLOB COUNT: keeps the COUNT newest folders and those that a running process came from.
+# forget_old FOLDER PATTERN COUNT: of the folders in FOLDER whose name fits, keeps the COUNT newest and those
+# that a running process came from.
 forget_old() {
   local folder
-  # shellcheck disable=SC2012,SC2086 # our own names, without blanks in them after the glob
-  ls -dt $1 2>/dev/null | tail -n "+$(($2 + 1))" | while IFS= read -r folder; do
-    if [ -e "$folder/clutch" ] && find /proc/[0-9]*/exe -maxdepth 0 -lname "$folder/clutch*" 2>/dev/null | grep -q .; then continue; fi
-    rm -rf "$folder"
+  while IFS= read -r -d '' folder; do
+    folder=${folder#* }
+    in_use "$folder" || rm -rf "$folder"
+  done < <(find "$1" -mindepth 1 -maxdepth 1 -type d -name "$2" -printf '%T@ %p\0' | sort -zrn | tail -zn "+$(($3 + 1))")
+}
+
+# Whether the program in a folder runs, or ran until its file was replaced.
+in_use() { # FOLDER
+  local exe
+  [ -e "$1/clutch" ] || return 1
+  for exe in /proc/[0-9]*/exe; do
+    case $(readlink "$exe" 2>/dev/null || true) in "$1/clutch" | "$1/clutch (deleted)") return 0 ;; esac
   done
+  return 1
 }
 
 print_site_size() {
@@ -101,30 +111,44 @@ seed_dependencies() {
   local set folder
   set=$(dependency_set)
   # Another lock file of the same compiler still has most of it.
-  # shellcheck disable=SC2012
-  [ -d "$set" ] || set=$(ls -dt "${set%-*}"-*[0-9a-f]/ 2>/dev/null | head -n 1) || true
+  [ -d "$set" ] || set=$(newest_set "${set%-*}")
   [ -n "$set" ] && [ -d "$set" ] || return 0
   mkdir -p "$target"
   while IFS= read -r folder; do
     [ -e "$target/$folder/.fingerprint" ] && continue
-    say "    taking compiled dependencies from the tool cache: $folder"
+    say "    taking compiled dependencies from the tool cache: $folder, $(size_of "$set/$folder")"
     mkdir -p "$target/$folder"
     cp -a "$set/$folder/." "$target/$folder/"
   done < <(build_folders "$set")
 }
 
+newest_set() { # NAME-WITHOUT-LOCK-FILE
+  find "$cache" -maxdepth 1 -type d -name "${1##*/}-????????" -printf '%T@ %p\n' | sort -rn | head -n 1 | cut -d' ' -f2-
+}
+
+size_of() { du -sh "$1" 2>/dev/null | cut -f1; }
+
+# Kept for the next clone only where there is room, and said: these are gigabytes.
 save_dependencies() {
-  local set folder
+  local set folder kept=no
   set=$(dependency_set)
   mkdir -p "$set"
   while IFS= read -r folder; do
     [ "$(count_dependencies "$target/$folder")" -gt "$(count_dependencies "$set/$folder")" ] || continue
-    say "    keeping compiled dependencies in the tool cache: $folder"
+    if [ "$(free_gb "$cache")" -lt "$ROOM_FOR_DEPENDENCIES" ]; then
+      say "    less than $ROOM_FOR_DEPENDENCIES GB are free at $cache: compiled dependencies are not kept there"
+      break
+    fi
     with_lock "$set.lock" "keeping compiled dependencies" save_folder "$target/$folder" "$set/$folder"
+    kept=yes
   done < <(build_folders "$target")
   touch "$set"
-  forget_old "$cache/dependencies-*[0-9a-f]" "$KEEP_DEPENDENCIES"
+  forget_old "$cache" 'dependencies-*[0-9a-f]' "$KEEP_DEPENDENCIES"
+  [ "$kept" = no ] ||
+    say "    compiled dependencies are kept for the next clone: $(size_of "$set") in $set, at most $KEEP_DEPENDENCIES such folders"
 }
+
+free_gb() { df --output=avail -B1G "$1" | tail -n 1; }
 
 # Everything but our own crates and the programs linked from them, which have no suffix. Some crates
 # (wasm-streams) leave a .wasm beside their library, and cargo misses it when it is gone.

@@ -55,7 +55,7 @@ into_log() {
 }
 
 # with_lock FILE WHAT COMMAND...: one run at a time. The command runs in a subshell; what it starts
-# and leaves running must close descriptor 9, or it keeps the lock (spawn in serve.sh does).
+# and leaves running must close descriptor 9, or it keeps the lock (spawn in process.sh does).
 with_lock() {
   local file=$1 what=$2
   shift 2
@@ -111,7 +111,8 @@ end_background() {
 
 # --- settings ---------------------------------------------------------------------------------------
 
-# setting NAME DEFAULT: environment, then .env.local, then DEFAULT; the order of the program itself.
+# setting NAME DEFAULT: environment, then .env.local, then DEFAULT; the order of the program itself, and its
+# way of reading: the last line that has a value counts. scripts/tests/settings.test.sh holds them together.
 setting() {
   local name=$1 value
   if [ -n "${!name:-}" ]; then
@@ -121,14 +122,16 @@ setting() {
   value=
   if [ -f "$root/.env.local" ]; then
     value=$(sed -n "s/^[[:space:]]*\(export[[:space:]]\{1,\}\)\{0,1\}${name}[[:space:]]*=[[:space:]]*//p" "$root/.env.local" |
-      tail -n 1 | sed -e 's/[[:space:]]*$//' -e 's/^"\(.*\)"$/\1/' -e "s/^'\(.*\)'\$/\1/")
+      sed -e 's/[[:space:]]*$//;t unquote' -e ':unquote' -e 's/^"\(.*\)"$/\1/;t' -e "s/^'\(.*\)'\$/\1/" |
+      sed '/^$/d' | tail -n 1 | sed -e 's/^[[:space:]]*//' -e 's/[[:space:]]*$//')
   fi
   printf '%s' "${value:-$2}"
 }
 
 # --- ports and HTTP ---------------------------------------------------------------------------------
 
-port_taken() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+# port_taken PORT [ADDRESS]: whether somebody listens there.
+port_taken() { (exec 3<>"/dev/tcp/${2:-127.0.0.1}/$1") 2>/dev/null; }
 
 # A free loopback port below the range that the kernel hands to outgoing connections.
 free_port() { # PORTS-NOT-TO-TAKE...
@@ -154,6 +157,15 @@ http() {
     return 1
   fi
   printf '%s' "$answer"
+}
+
+# json_object NAME=TEXT... NAME:=JSON...: an object, whatever the texts hold.
+json_object() {
+  node -e 'const pairs = process.argv.slice(1).map((pair) => {
+    const [, name, raw, value] = /^([^=:]+)(:?)=(.*)$/s.exec(pair);
+    return [name, raw ? JSON.parse(value) : value];
+  });
+  process.stdout.write(JSON.stringify(Object.fromEntries(pairs)));' -- "$@"
 }
 
 # json EXPRESSION: reads JSON from standard input as `it`, prints the value of a JavaScript expression.

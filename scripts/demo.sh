@@ -13,6 +13,7 @@ readonly DEMO_UNSET=(PORT HOST CLUTCH_HOST CLUTCH_PASSWORD CLUTCH_ALLOWED_HOSTS 
   WORK_LOOP_MAX_AGENTS_PER_PROJECT WORK_LOOP_MAX_DEV_AGENTS WORK_LOOP_MAX_REVIEWER_AGENTS
   WORK_LOOP_STALE_TASK_MINUTES WORK_LOOP_STALE_REVIEW_MINUTES)
 
+# shellcheck disable=SC2120 # run.sh passes arguments, by the command's name
 command_demo() {
   local foreground=no
   case ${1:-} in
@@ -39,7 +40,6 @@ demo_tools() {
   need_rust
   start_npm_dependencies
   start_openclaw "$OPENCLAW"
-  need_wasm_target
   need_leptos_tools
   join_background npm
 }
@@ -161,8 +161,8 @@ demo_sample_project() {
 
 demo_sample_project_now() {
   local api=$1 project chat
-  project=$(http POST "$api/projects" "{\"name\": \"Feeder Log\", \"slug\": \"feeder-log\", \"local_path\": \"$demo/sample\",
-    \"description\": \"A sample: who came to the bird feeder today? A small git repository.\", \"work_loop_enabled\": true}" | json it.project.id)
+  project=$(http POST "$api/projects" "$(json_object name='Feeder Log' slug=feeder-log local_path="$demo/sample" \
+    description='A sample: who came to the bird feeder today? A small git repository.' work_loop_enabled:=true)" | json it.project.id)
   # What the words do is the scripted model's part: "ask", "fail", "slow" and "forget" change it.
   demo_ticket "$api" "$project" medium "Show the busiest day of the week" \
     "One more command for the log: which day had the most visits?"
@@ -182,5 +182,5 @@ demo_sample_project_now() {
 }
 
 demo_ticket() { # API PROJECT PRIORITY TITLE DESCRIPTION
-  http POST "$1/tasks" "{\"project_id\": \"$2\", \"status\": \"backlog\", \"priority\": \"$3\", \"title\": \"$4\", \"description\": \"$5\"}" >/dev/null
+  http POST "$1/tasks" "$(json_object project_id="$2" status=backlog priority="$3" title="$4" description="$5")" >/dev/null
 }

@@ -2,6 +2,8 @@
 # Processes that outlive run.sh. A pid file names the process by id and start time, so a recycled id is
 # never taken for ours; a random mark in the environment finds whatever it left behind.
 
+process_functions=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/process.sh
+readonly process_functions
 readonly LOG_LIMIT=$((5 * 1024 * 1024)) LOGS_KEPT=3
 
 # process_stat PID FIELD: a field of /proc/PID/stat by its number in proc(5), from 3 on.
@@ -13,16 +15,29 @@ process_stat() {
   printf '%s' "${fields[$(($2 - 3))]}"
 }
 
-# spawn NAME RUN-FOLDER LOG COMMAND...: in a session of its own, output appended to LOG.
+# spawn NAME RUN-FOLDER LOG COMMAND...: in a session of its own, output appended to LOG. The process
+# writes its pid file before it becomes COMMAND: what could not be found again is never started.
 spawn() {
   local name=$1 run=$2 log=$3 mark pid
   shift 3
   mkdir -p "$run" "$(dirname "$log")"
+  rm -f "$run/$name.pid"
   mark=$(od -An -N8 -tx1 /dev/urandom | tr -d ' \n')
-  OPENCLUTCH_MARK=$mark setsid "$@" >>"$log" 2>&1 </dev/null 9>&- &
+  # shellcheck disable=SC2016 # the new shell's own words
+  OPENCLUTCH_MARK=$mark setsid bash -c '
+    source "$1"
+    printf "%s %s %s\n" "$$" "$(process_stat "$$" 22)" "$OPENCLUTCH_MARK" >"$2.part" && mv "$2.part" "$2" || exit 1
+    shift 2
+    exec "$@"' bash "$process_functions" "$run/$name.pid" "$@" >>"$log" 2>&1 </dev/null 9>&- &
   pid=$!
   disown "$pid"
-  printf '%s %s %s\n' "$pid" "$(process_stat "$pid" 22)" "$mark" >"$run/$name.pid"
+  until [ -e "$run/$name.pid" ]; do
+    kill -0 "$pid" 2>/dev/null || [ -e "$run/$name.pid" ] || {
+      tail -n 5 "$log" >&2
+      die "$run/$name.pid could not be written, so nothing was started: is there room on the disk, and may you write there?"
+    }
+    sleep 0.02
+  done
 }
 
 # pid_of FILE: the process id if that very process still runs.

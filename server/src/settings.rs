@@ -330,6 +330,16 @@ mod tests {
         assert!(s.gateway_token.is_none() && s.warnings.is_empty());
     }
 
+    /// `run.sh` looks for ports and folders by the same file: `scripts/tests` holds both to one table.
+    #[test]
+    fn the_file_is_read_as_run_sh_reads_it() {
+        let source = Source::new(include_str!("../../scripts/tests/env.local"), []);
+        for line in include_str!("../../scripts/tests/env.expected").lines() {
+            let (name, value) = line.split_once('=').unwrap();
+            assert_eq!(source.get(name).unwrap_or_default(), value, "{name}");
+        }
+    }
+
     type Effect = fn(&Settings) -> bool;
 
     /// Each name alone, with its effective value or the warning.
