@@ -67,7 +67,7 @@ pub struct Visitor {
 pub fn who() -> Actor {
     let visitor = use_context::<http::request::Parts>().and_then(|parts| parts.extensions.get::<Visitor>().copied());
     match visitor {
-        Some(Visitor { person: true }) => Actor::Human { name: OWNER.into() },
-        _ => Actor::Program { claim: None },
+        Some(Visitor { person: true }) => Actor::human(OWNER),
+        _ => Actor::program(None),
     }
 }

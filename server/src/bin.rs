@@ -44,7 +44,7 @@ pub async fn sweep(office: &Office) -> Result<(), Error> {
             continue;
         }
         while office.get::<Chat>(chat.id).await?.is_some() {
-            office.run(&Actor::Loop, &Command::PurgeChat(chat.id)).await?;
+            office.run(&Actor::sweeper(), &Command::PurgeChat(chat.id)).await?;
         }
         tracing::info!(chat = %chat.id, "a deleted chat was removed for good");
     }

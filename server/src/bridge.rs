@@ -102,7 +102,7 @@ pub async fn keep(
         calls,
         ..NewMessage::new(chat, COORDINATOR, content)
     };
-    let who = Actor::Agent { name: COORDINATOR.to_owned() };
+    let who = Actor::agent(COORDINATOR);
     let key = IdempotencyKey(format!("answer:{run}"));
     match office.run_as(&who, &Command::PostMessage(message), &key).await {
         Ok(_) => {

@@ -99,7 +99,7 @@ fn open_messages() -> Range {
 
 /// Who the courier acts as in the log.
 fn courier() -> Actor {
-    Actor::Loop
+    Actor::courier()
 }
 
 impl Courier {

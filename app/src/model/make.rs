@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use clutch_domain::{
     activity::Activity,
-    actor::{Actor, OWNER},
+    actor::{ActorKind, OWNER},
     chat::{Message, Step},
     id::{DependencyId, TaskId},
     query::{Board, ChatView, Chats, Home, Query, Snapshot, TaskView},
@@ -326,18 +326,18 @@ fn run(run: &Run) -> RunItem {
 }
 
 fn activity(line: &Activity) -> ActivityItem {
-    let (who, who_kind) = match &line.actor {
-        Actor::Human { name } if name == OWNER => ("You".to_owned(), "human"),
-        Actor::Human { name } => (name.clone(), "human"),
-        Actor::Agent { name } => (name.clone(), "agent"),
-        Actor::Loop => ("Work loop".to_owned(), "loop"),
-        Actor::Program { claim: Some(claim) } => (format!("A program as \u{201c}{claim}\u{201d}"), "program"),
-        Actor::Program { claim: None } => ("A program".to_owned(), "program"),
+    let name = line.actor.name.as_deref();
+    let who = match (line.actor.kind, name) {
+        (ActorKind::Human, Some(OWNER)) => "You".to_owned(),
+        (ActorKind::Program, Some(claim)) => format!("A program as \u{201c}{claim}\u{201d}"),
+        (ActorKind::Program, None) => "A program".to_owned(),
+        (ActorKind::Human | ActorKind::Agent, Some(name)) => name.to_owned(),
+        (kind, _) => kind.label().to_owned(),
     };
     ActivityItem {
         id: line.id,
         who,
-        who_kind: who_kind.to_owned(),
+        who_kind: line.actor.kind.word().to_owned(),
         text: said(line),
         reason: line.data.get("reason").cloned(),
         at: line.at,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    actor::Actor,
+    actor::Who,
     id::{ActivityId, ProjectId, TaskId},
     time::Millis,
 };
@@ -24,7 +24,7 @@ pub struct Activity {
     /// Stable word, for example `status_changed` (facts §1.10).
     pub what: String,
     /// Who.
-    pub actor: Actor,
+    pub actor: Who,
     /// Details, for example `from_status`, `to_status`, `reason`.
     #[serde(default)]
     pub data: BTreeMap<String, String>,

@@ -1,49 +1,183 @@
 //! Who does something. Every accepted command is recorded with its true actor.
+//!
+//! An edge makes an [`Actor`] of its caller: who it is, and what it may ask for
+//! ([`crate::right`]). What is stored is [`Who`] alone: rights belong to a request.
 
 use serde::{Deserialize, Serialize};
+
+use crate::{
+    right::{Right, Rights},
+    task::words,
+};
 
 /// Name of the person who owns this installation, as outside programs know it (facts §0.4).
 pub const OWNER: &str = "dan";
 /// Name of the coordinating agent, as outside programs know it (facts §0.4).
 pub const COORDINATOR: &str = "ada";
 
-/// Who asks.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "who", rename_all = "snake_case")]
-pub enum Actor {
-    /// A person in the browser.
-    Human {
-        /// Name to show.
-        name: String,
-    },
-    /// An agent that reports through the plugin.
-    Agent {
-        /// Agent or session name to show.
-        name: String,
-    },
-    /// The work loop.
-    Loop,
-    /// A program without a token; `claim` is the author that its body names, shown as a claim and never believed.
-    Program {
-        /// Author named by the request.
-        claim: Option<String>,
-    },
+words! {
+    /// What kind of caller acts.
+    ActorKind {
+        /// A person in the browser.
+        Human = "human", "Person";
+        /// An agent that reports through the plugin.
+        Agent = "agent", "Agent";
+        /// A program on this machine.
+        Program = "program", "Program";
+        /// The work loop.
+        Loop = "loop", "Work loop";
+        /// Another part of the server.
+        Server = "server", "OpenClutch";
+    }
 }
 
-impl Actor {
-    /// The name that pages and REST answers show.
+/// Who did something, as it is stored and shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Who {
+    /// What kind of caller.
+    #[serde(rename = "who")]
+    pub kind: ActorKind,
+    /// Which of its kind, where that is known: of a person the browser session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Name. Of a program it is the one that its request claims: shown as a claim, never believed.
+    #[serde(default, alias = "claim", skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+impl Who {
+    fn new(kind: ActorKind, name: Option<&str>) -> Self {
+        let name = name.map(str::trim).filter(|n| !n.is_empty()).map(str::to_owned);
+        Self { kind, id: None, name }
+    }
+
+    /// A person.
     #[must_use]
-    pub fn name(&self) -> &str {
-        match self {
-            Self::Human { name } | Self::Agent { name } => name,
-            Self::Loop => "work-loop",
-            Self::Program { claim } => claim.as_deref().unwrap_or("program"),
-        }
+    pub fn human(name: &str) -> Self {
+        Self::new(ActorKind::Human, Some(name))
+    }
+
+    /// An agent that reports.
+    #[must_use]
+    pub fn agent(name: &str) -> Self {
+        Self::new(ActorKind::Agent, Some(name))
+    }
+
+    /// A program, with the name that it claims.
+    #[must_use]
+    pub fn program(claim: Option<&str>) -> Self {
+        Self::new(ActorKind::Program, claim)
+    }
+
+    /// The work loop.
+    #[must_use]
+    pub fn work_loop() -> Self {
+        Self::new(ActorKind::Loop, None)
+    }
+
+    /// A part of the server that is not the loop.
+    #[must_use]
+    pub fn server(part: &str) -> Self {
+        Self::new(ActorKind::Server, Some(part))
     }
 
     /// Whether a person acts.
     #[must_use]
-    pub const fn is_human(&self) -> bool {
-        matches!(self, Self::Human { .. })
+    pub fn is_human(&self) -> bool {
+        self.kind == ActorKind::Human
+    }
+
+    /// Whether a program acts, whatever name it gives.
+    #[must_use]
+    pub fn is_program(&self) -> bool {
+        self.kind == ActorKind::Program
+    }
+}
+
+/// Who asks, and what for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Actor {
+    /// Who.
+    pub who: Who,
+    /// What it may ask for.
+    pub rights: Rights,
+}
+
+impl Actor {
+    /// A person at the page: everything that is not a step of the server itself.
+    #[must_use]
+    pub fn human(name: &str) -> Self {
+        Self {
+            who: Who::human(name),
+            rights: Rights::of(&[Right::Write, Right::Report, Right::Decide, Right::Instruct]),
+        }
+    }
+
+    /// An agent that reports through the plugin.
+    #[must_use]
+    pub fn agent(name: &str) -> Self {
+        Self { who: Who::agent(name), rights: Rights::of(&[Right::Write, Right::Report]) }
+    }
+
+    /// A program on this machine, with the name that it claims.
+    #[must_use]
+    pub fn program(claim: Option<&str>) -> Self {
+        Self { who: Who::program(claim), rights: Rights::of(&[Right::Write, Right::Report]) }
+    }
+
+    /// The work loop.
+    #[must_use]
+    pub fn work_loop() -> Self {
+        Self { who: Who::work_loop(), rights: Rights::of(&[Right::Lead]) }
+    }
+
+    /// The courier, which carries messages to agents.
+    #[must_use]
+    pub fn courier() -> Self {
+        Self { who: Who::server("courier"), rights: Rights::of(&[Right::Carry]) }
+    }
+
+    /// Whoever empties the bin.
+    #[must_use]
+    pub fn sweeper() -> Self {
+        Self { who: Who::server("bin"), rights: Rights::of(&[Right::Sweep]) }
+    }
+
+    /// Whether it has a right.
+    #[must_use]
+    pub const fn may(&self, right: Right) -> bool {
+        self.rights.has(right)
+    }
+
+    /// Whether a person acts.
+    #[must_use]
+    pub fn is_human(&self) -> bool {
+        self.who.is_human()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_stored_before_ids_and_claims_were_one_shape_still_reads() {
+        for (stored, who) in [
+            (r#"{"who":"human","name":"dan"}"#, Who::human("dan")),
+            (r#"{"who":"agent","name":"kimi"}"#, Who::agent("kimi")),
+            (r#"{"who":"loop"}"#, Who::work_loop()),
+            (r#"{"who":"program","claim":"dan"}"#, Who::program(Some("dan"))),
+            (r#"{"who":"program","claim":null}"#, Who::program(None)),
+        ] {
+            assert_eq!(serde_json::from_str::<Who>(stored).unwrap(), who, "{stored}");
+            let again = serde_json::to_string(&who).unwrap();
+            assert_eq!(serde_json::from_str::<Who>(&again).unwrap(), who, "{again}");
+        }
+    }
+
+    #[test]
+    fn a_claim_of_nothing_is_none() {
+        assert_eq!(Who::program(Some("  ")), Who::program(None));
+        assert_eq!(Who::program(Some(" dan ")).name.as_deref(), Some("dan"));
     }
 }

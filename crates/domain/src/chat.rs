@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    actor::Who,
     id::{ChatId, MessageId, ProjectId, TaskId},
     task::words,
     text::Body,
@@ -56,8 +57,11 @@ pub struct About {
 pub struct LastMessage {
     /// Words, cut for a preview.
     pub content: String,
-    /// Author.
+    /// Author, as given.
     pub author: String,
+    /// Who wrote it; not known of messages from before it was recorded.
+    #[serde(default)]
+    pub by: Option<Who>,
     /// When.
     pub created_at: Millis,
 }
@@ -151,6 +155,9 @@ pub struct Message {
     pub chat: ChatId,
     /// Author, as given.
     pub author: String,
+    /// Who wrote it, whatever author was given; not known of messages from before it was recorded.
+    #[serde(default)]
+    pub by: Option<Who>,
     /// Markdown.
     pub content: Body,
     /// The gateway's run that it answers; unique.

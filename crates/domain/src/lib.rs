@@ -19,6 +19,7 @@ pub mod project;
 pub mod query;
 pub mod range;
 pub mod refusal;
+pub mod right;
 pub mod rule;
 pub mod run;
 pub mod talk;

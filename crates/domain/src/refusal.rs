@@ -140,4 +140,8 @@ refusals! {
     IdsExhausted => Conflict, "ids_exhausted", "No free id was found for the task; try again.";
     /// Only a person may do this.
     HumansOnly => Forbidden, "humans_only", "Only a person in the browser may do this.";
+    /// A step of the server itself.
+    ServerOnly => Forbidden, "server_only", "Only OpenClutch itself does this.";
+    /// The caller lacks the right.
+    NotAllowed => Forbidden, "not_allowed", "This caller has no right to do this.";
 }

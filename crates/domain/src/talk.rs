@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    actor::Who,
     id::{CommentId, NotificationId, ProjectId, RunId, SignalId, TaskId},
     task::words,
     text::Body,
@@ -48,6 +49,9 @@ pub struct Comment {
     pub author: String,
     /// Kind of author, as given.
     pub author_type: AuthorType,
+    /// Who wrote it, whatever author was given; not known of comments from before it was recorded.
+    #[serde(default)]
+    pub by: Option<Who>,
     /// Markdown.
     pub content: Body,
     /// What it is for.
@@ -125,6 +129,9 @@ pub struct Signal {
     /// The answer.
     #[serde(default)]
     pub response: Option<Body>,
+    /// Who answered; not known of answers from before it was recorded.
+    #[serde(default)]
+    pub answered_by: Option<Who>,
     /// When the answer reached the session.
     #[serde(default)]
     pub delivered_at: Option<Millis>,
@@ -151,12 +158,19 @@ impl Signal {
         self.blocking() && self.responded_at.is_none()
     }
 
-    /// The text in which a person's answer goes into the session (facts §2.9).
+    /// Whether a program answered, and no person.
+    #[must_use]
+    pub fn answered_by_program(&self) -> bool {
+        self.answered_by.as_ref().is_some_and(|who| !who.is_human())
+    }
+
+    /// The text in which an answer goes into the session (facts §2.9). Only a person's comes from "Human".
     #[must_use]
     pub fn answer_text(&self, response: &str) -> String {
         format!(
-            "[{} Response from Human]\n\nOriginal {}:\n{}\n\nResponse:\n{}",
+            "[{} Response from {}]\n\nOriginal {}:\n{}\n\nResponse:\n{}",
             self.kind.label(),
+            if self.answered_by_program() { "Program" } else { "Human" },
             self.kind.word(),
             self.message,
             response

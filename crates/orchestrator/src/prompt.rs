@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, fmt::Write};
 use clutch_domain::{
     project::Project,
     run::Run,
-    talk::{Comment, Signal},
+    talk::{AuthorType, Comment, Signal},
     task::{Role, Task},
     time::{Millis, Utc},
 };
@@ -219,8 +219,7 @@ impl Ticket<'_> {
         let mut talk = String::new();
         for comment in &self.comments {
             let said = indented(comment.content.as_str());
-            let who = comment.author_type.word();
-            let _ = writeln!(talk, "- {} {} ({who}): {said}", utc(comment.created_at), comment.author);
+            let _ = writeln!(talk, "- {} {} ({}): {said}", utc(comment.created_at), comment.author, kind(comment));
         }
         if talk.is_empty() {
             talk.push_str("(no comments)\n");
@@ -230,9 +229,10 @@ impl Ticket<'_> {
             if n == 0 {
                 talk.push_str("\nAnswered before:\n");
             }
+            let by = if signal.answered_by_program() { " (by a program)" } else { "" };
             let _ = writeln!(
                 talk,
-                "- Question: {}\n  Answer: {}",
+                "- Question: {}\n  Answer{by}: {}",
                 indented(signal.message.as_str()),
                 indented(answer.as_str())
             );
@@ -254,6 +254,16 @@ impl Ticket<'_> {
              When the work is done, call the tool `mark_complete` (taskId: {id}, summary, and prUrl if you opened a pull \
              request). A turn that ends without it, and without an open question, counts as not done."
         )
+    }
+}
+
+/// What kind of author wrote a comment. A program may call itself an agent, which most agents' comments
+/// are; the word of a person or of the coordinator weighs more, and is not taken from a program.
+fn kind(comment: &Comment) -> String {
+    let word = comment.author_type.word();
+    match &comment.by {
+        Some(who) if who.is_program() && comment.author_type != AuthorType::Agent => format!("program, as {word}"),
+        _ => word.to_owned(),
     }
 }
 

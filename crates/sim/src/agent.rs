@@ -92,7 +92,7 @@ impl Board {
         for _ in 0..3 {
             let open = *self.open.lock().unwrap_or_else(PoisonError::into_inner);
             if open {
-                match self.office.run(&Actor::Agent { name: "agent".into() }, command).await {
+                match self.office.run(&Actor::agent("agent"), command).await {
                     Ok(_) => return true,
                     Err(Error::Refused(_)) => return false,
                     Err(_) => {}

@@ -35,7 +35,7 @@ pub struct Person {
 
 impl Person {
     fn me() -> Actor {
-        Actor::Human { name: "dan".into() }
+        Actor::human("dan")
     }
 
     /// Does something until it is done: a person whose click failed clicks again.

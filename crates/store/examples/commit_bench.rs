@@ -12,7 +12,7 @@ use std::{
 
 use clutch_domain::{
     activity::Activity,
-    actor::Actor,
+    actor::Who,
     change::Change,
     doc::{Body, Kind, Scope},
     id::{ActivityId, ProjectId},
@@ -42,7 +42,7 @@ fn change(n: u128, position: f64) -> Change {
         project: Some(PROJECT),
         task: None,
         what: "moved".into(),
-        actor: Actor::Loop,
+        actor: Who::work_loop(),
         data: Default::default(),
         at: Millis(1),
     };

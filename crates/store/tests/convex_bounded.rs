@@ -112,7 +112,7 @@ impl House {
 
     async fn run(&self, what: &str, most: Cost, command: Command) -> Done {
         let before = self.numbers().await;
-        let done = self.office.run(&Actor::Human { name: "dan".into() }, &command).await.unwrap();
+        let done = self.office.run(&Actor::human("dan"), &command).await.unwrap();
         self.within(what, &most, before).await;
         done
     }

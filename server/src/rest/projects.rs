@@ -4,7 +4,6 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{Json, extract::State, http::StatusCode};
 use clutch_domain::{
-    actor::Actor,
     command::{Command, Force, NewProject, ProjectPatch},
     doc::{Kind, slug_name},
     id::ProjectId,
@@ -21,10 +20,10 @@ use super::{
     body::{Body, Path, whole},
     error::Failure,
     shapes,
+    tasks::program,
 };
 
 type Answer = Result<Json<Value>, Failure>;
-const PROGRAM: Actor = Actor::Program { claim: None };
 
 /// `GET /api/projects`.
 pub async fn list(State(office): State<Arc<Office>>) -> Answer {
@@ -71,7 +70,7 @@ pub async fn create(State(office): State<Arc<Office>>, body: Body) -> Result<(St
         work_loop_enabled: switch(&body)?.unwrap_or(false),
         work_loop_max_agents: max_agents(&body)?.flatten(),
     };
-    let done = office.run(&PROGRAM, &Command::CreateProject(new)).await?;
+    let done = office.run(&program(None), &Command::CreateProject(new)).await?;
     let project = done.written::<Project>().ok_or(Refusal::ProjectNotFound)?;
     Ok((StatusCode::CREATED, Json(json!({ "project": shapes::project(project) }))))
 }
@@ -100,14 +99,14 @@ pub async fn update(State(office): State<Arc<Office>>, Path(id): Path<String>, b
         work_loop_max_agents: max_agents(&body)?,
         role_model_overrides: overrides(&body)?,
     };
-    let done = office.run(&PROGRAM, &Command::UpdateProject(project.id, patch)).await?;
+    let done = office.run(&program(None), &Command::UpdateProject(project.id, patch)).await?;
     Ok(Json(json!({ "project": shapes::project(done.written::<Project>().unwrap_or(&project)) })))
 }
 
 /// `DELETE /api/projects/:id`, always with its tasks.
 pub async fn remove(State(office): State<Arc<Office>>, Path(id): Path<String>) -> Answer {
     let project = find(&office, &id).await?;
-    office.run(&PROGRAM, &Command::DeleteProject(project.id, Force::Yes)).await?;
+    office.run(&program(None), &Command::DeleteProject(project.id, Force::Yes)).await?;
     Ok(Json(json!({ "success": true })))
 }
 

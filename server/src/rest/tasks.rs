@@ -41,7 +41,7 @@ const ROLES: &[&str] = &["pm", "dev", "research", "reviewer", "conflict_resolver
 
 /// The actor of a request without a session: a program, whatever name its body gives.
 pub fn program(claim: Option<&str>) -> Actor {
-    Actor::Program { claim: claim.map(str::trim).filter(|c| !c.is_empty()).map(str::to_owned) }
+    Actor::program(claim)
 }
 
 /// A task by UUID or `T-12`.

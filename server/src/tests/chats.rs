@@ -1,6 +1,6 @@
 //! `/api/chats`, their messages and typing (facts §2.3).
 
-use clutch_domain::actor::Actor;
+use clutch_domain::actor::Who;
 use serde_json::{Value, json};
 
 use super::{House, NOBODY, id, keys, known};
@@ -276,11 +276,9 @@ async fn whoever_a_message_names_it_is_recorded_truly() {
     let house = House::new();
     let project = house.project("site").await;
     let path = format!("/api/chats/{}/messages", chat(&house, &project, "c").await);
-    for (author, actor) in [
-        ("dan", Actor::Program { claim: Some("dan".into()) }),
-        ("ada", Actor::Agent { name: "ada".into() }),
-        ("system", Actor::Program { claim: Some("system".into()) }),
-    ] {
+    for (author, actor) in
+        [("dan", Who::program(Some("dan"))), ("ada", Who::agent("ada")), ("system", Who::program(Some("system")))]
+    {
         house.post(&path, json!({ "content": author, "author": author })).await.ok(201);
         let line = house.project_log(&project).await.remove(0);
         assert_eq!((line.what.as_str(), line.actor), ("message_sent", actor));

@@ -1,6 +1,6 @@
 //! `/api/tasks/:id/comments` (facts §2.6).
 
-use clutch_domain::actor::Actor;
+use clutch_domain::actor::Who;
 use serde_json::{Value, json};
 
 use super::{House, known};
@@ -83,7 +83,7 @@ async fn whoever_a_comment_names_it_is_recorded_as_a_programs() {
         .await
         .ok(201);
     let line = &house.log(&task).await[0];
-    assert_eq!((line.what.as_str(), &line.actor), ("comment_added", &Actor::Program { claim: Some("dan".into()) }));
+    assert_eq!((line.what.as_str(), &line.actor), ("comment_added", &Who::program(Some("dan"))));
     assert_eq!(line.data["preview"], "I am dan");
 }
 

@@ -1,6 +1,6 @@
 //! `/api/tasks/:id/complete`, and which attempt a report belongs to (facts §2.6, §4.1).
 
-use clutch_domain::actor::Actor;
+use clutch_domain::actor::Who;
 use serde_json::{Value, json};
 
 use super::{House, keys, known};
@@ -64,7 +64,7 @@ async fn the_author_is_the_agent_else_the_assignee() {
     assert_eq!(authors, [json!("kimi"), json!("ada"), json!("kimi")]);
     let task = house.look("T-1").await["id"].as_str().unwrap().to_owned();
     let log = house.log(&task).await;
-    assert_eq!((log[1].what.as_str(), &log[1].actor), ("task_completed", &Actor::Agent { name: "ada".into() }));
+    assert_eq!((log[1].what.as_str(), &log[1].actor), ("task_completed", &Who::agent("ada")));
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! `/api/tasks/:id/dependencies` (facts §2.7).
 
-use clutch_domain::actor::Actor;
+use clutch_domain::actor::Who;
 use serde_json::{Value, json};
 
 use super::{House, NOBODY, id, known};
@@ -59,7 +59,7 @@ async fn both_generations_of_callers_find_their_keys() {
         t.of("T-3").await,
         json!({ "task_id": c, "dependencies": [], "blocked_by": above, "incomplete": [], "depends_on": [], "blocks": above })
     );
-    assert_eq!(t.house.log(a).await[0].actor, Actor::Program { claim: None });
+    assert_eq!(t.house.log(a).await[0].actor, Who::program(None));
 }
 
 #[tokio::test]

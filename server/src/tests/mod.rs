@@ -40,6 +40,7 @@ use clutch_domain::{
     doc::{Inside, Kind, Scope},
     id::TaskId,
     range::{Fetch, Range},
+    right::{Right, needed},
     run::Run,
     task::Role,
     time::Millis,
@@ -261,9 +262,10 @@ impl House {
         self.list(Range::Newest { kind: Kind::Activity, scope, before: None, limit: 200 }).await
     }
 
-    /// What the work loop would ask for.
+    /// What the work loop would ask for; of other commands, what a person would.
     pub async fn by_loop(&self, command: Command) -> Done {
-        self.office.run(&Actor::Loop, &command).await.unwrap()
+        let actor = if needed(&command) == Right::Lead { Actor::work_loop() } else { Actor::human("dan") };
+        self.office.run(&actor, &command).await.unwrap()
     }
 
     /// The loop takes the task for its `attempt`th run, and the gateway takes the run.

@@ -1,6 +1,6 @@
 //! `/api/projects` (facts §2.5).
 
-use clutch_domain::actor::Actor;
+use clutch_domain::actor::Who;
 use serde_json::{Value, json};
 
 use super::{House, NOBODY, known};
@@ -239,5 +239,5 @@ async fn a_program_is_never_the_person() {
     house.patch("/api/projects/site", json!({ "name": "x", "author": "dan" })).await.ok(200);
     let log = house.project_log(&id).await;
     assert_eq!(log.len(), 2);
-    assert!(log.iter().all(|line| line.actor == Actor::Program { claim: None }), "{log:?}");
+    assert!(log.iter().all(|line| line.actor == Who::program(None)), "{log:?}");
 }

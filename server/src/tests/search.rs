@@ -63,6 +63,7 @@ async fn history(house: &House, chat: ChatId, said: impl Iterator<Item = (i64, S
                 id,
                 chat,
                 author: "kimi".into(),
+                by: None,
                 content: Body::parse(&words).unwrap().unwrap(),
                 run_id: None,
                 session_key: None,

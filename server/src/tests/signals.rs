@@ -1,7 +1,7 @@
 //! `/api/signal` and its answers (facts §2.9, §4.1).
 
 use clutch_domain::{
-    actor::Actor,
+    actor::Who,
     command::Command,
     doc::{Kind, Scope},
     range::{Fetch, Range},
@@ -38,7 +38,7 @@ async fn a_signal_has_exactly_these_fields() {
     );
     assert_eq!(house.get("/api/signal").await.ok(200), json!({ "signals": [made["signal"]], "pendingCount": 1 }));
     let line = &house.log(&task).await[0];
-    assert_eq!((line.what.as_str(), &line.actor), ("signal_raised", &Actor::Agent { name: "kimi".into() }));
+    assert_eq!((line.what.as_str(), &line.actor), ("signal_raised", &Who::agent("kimi")));
 }
 
 #[tokio::test]
@@ -222,7 +222,7 @@ async fn an_answer_says_whether_it_arrived() {
         assert_eq!((&listed["signals"][0], &listed["pendingCount"]), (&answer["signal"], &json!(0)));
     }
     let answers: Vec<_> = house.log(&task).await.into_iter().filter(|l| l.what == "signal_answered").collect();
-    assert!(answers.len() == 2 && answers.iter().all(|l| l.actor == Actor::Program { claim: None }), "{answers:?}");
+    assert!(answers.len() == 2 && answers.iter().all(|l| l.actor == Who::program(None)), "{answers:?}");
 }
 
 /// Takes as long as the caller is kept waiting: five seconds.

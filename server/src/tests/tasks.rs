@@ -1,6 +1,6 @@
 //! `/api/tasks` (facts §2.6).
 
-use clutch_domain::actor::{Actor, OWNER};
+use clutch_domain::actor::{OWNER, Who};
 use serde_json::{Value, json};
 
 use super::{House, NOBODY, id, keys, known};
@@ -359,7 +359,7 @@ async fn a_move_by_a_program_is_recorded_as_the_programs() {
     house.raw("PATCH", &format!("/api/tasks/{task}"), &[("cookie", &cookie)], r#"{"status":"done"}"#).await.ok(200);
     let log = house.log(&task).await;
     assert_eq!(log.len(), 4, "one line per accepted command: {log:?}");
-    assert!(log.iter().all(|line| line.actor == Actor::Program { claim: None }), "{log:?}");
+    assert!(log.iter().all(|line| line.actor == Who::program(None)), "{log:?}");
 }
 
 #[tokio::test]

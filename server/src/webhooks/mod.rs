@@ -57,7 +57,7 @@ pub fn routes() -> Router<AppState> {
 }
 
 fn agent(name: &str) -> Actor {
-    Actor::Agent { name: name.to_owned() }
+    Actor::agent(name)
 }
 
 /// `POST /api/signal` (facts §2.9).

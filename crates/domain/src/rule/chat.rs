@@ -240,6 +240,7 @@ pub fn post(view: &View, new: &NewMessage, ctx: &mut Ctx<'_>) -> Decided {
             id,
             chat: new.chat,
             author: new.author.clone(),
+            by: Some(ctx.actor.who.clone()),
             content: new.content.clone(),
             run_id: new.run_id.clone(),
             session_key: new.session_key.clone(),
@@ -268,6 +269,7 @@ pub fn post(view: &View, new: &NewMessage, ctx: &mut Ctx<'_>) -> Decided {
     is.last = Some(LastMessage {
         content: preview(new.content.as_str(), LAST_WORDS),
         author: new.author.clone(),
+        by: Some(ctx.actor.who.clone()),
         created_at: at,
     });
     change.put(chat.rev, is);
@@ -417,6 +419,7 @@ pub fn withdraw(view: &View, id: MessageId, ctx: &mut Ctx<'_>) -> Decided {
     let last = before.map(|m| LastMessage {
         content: preview(m.content.as_str(), LAST_WORDS),
         author: m.author,
+        by: m.by,
         created_at: m.created_at,
     });
     let mut change = Change::default();

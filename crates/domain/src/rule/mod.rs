@@ -17,14 +17,17 @@ use crate::{
     command::Command,
     ctx::Ctx,
     id::{ActivityId, ProjectId, TaskId},
+    refusal::Refusal,
+    right::{self, Right},
     view::{Stop, View},
 };
 
 /// What a rule gives.
 pub type Decided = Result<Change, Stop>;
 
-/// Sends a command to its rule.
+/// Sends a command to its rule, if its actor has the right ([`crate::right`]).
 pub fn handle(view: &View, command: &Command, ctx: &mut Ctx<'_>) -> Decided {
+    require(ctx, right::needed(command))?;
     match command {
         Command::CreateProject(new) => project::create(view, new, ctx),
         Command::UpdateProject(id, patch) => project::update(view, *id, patch, ctx),
@@ -61,6 +64,11 @@ pub fn handle(view: &View, command: &Command, ctx: &mut Ctx<'_>) -> Decided {
     }
 }
 
+/// Refuses an actor without the right.
+pub(crate) fn require(ctx: &Ctx<'_>, right: Right) -> Result<(), Refusal> {
+    if ctx.actor.may(right) { Ok(()) } else { Err(right.refusal()) }
+}
+
 /// A line for the log.
 pub(crate) fn line(
     ctx: &mut Ctx<'_>,
@@ -74,7 +82,7 @@ pub(crate) fn line(
         project,
         task,
         what: what.to_owned(),
-        actor: ctx.actor.clone(),
+        actor: ctx.actor.who.clone(),
         data: data
             .iter()
             .filter(|(_, v)| !v.is_empty())

@@ -128,6 +128,7 @@ pub fn delete(view: &View, id: ProjectId, force: Force, ctx: &mut Ctx<'_>) -> De
     }
     let mut change = crate::change::Change::default();
     for task in &tasks {
+        super::task::not_reserved(&task.is, ctx)?;
         super::task::remove_what_hangs_on(view, &mut change, &task.is)?;
         change.delete(&task.doc);
         change.release(crate::doc::id8_name(id, task.is.id)).release(crate::doc::number_name(task.is.number));

@@ -32,6 +32,7 @@ pub fn comment(view: &View, new: &NewComment, ctx: &mut Ctx<'_>) -> Decided {
             project,
             author: new.author.clone(),
             author_type: new.author_type,
+            by: Some(ctx.actor.who.clone()),
             content: new.content.clone(),
             kind: new.kind,
             responded_at: None,
@@ -62,6 +63,7 @@ pub fn raise(view: &View, new: &NewSignal, ctx: &mut Ctx<'_>) -> Decided {
         message: new.message.clone(),
         responded_at: None,
         response: None,
+        answered_by: None,
         delivered_at: None,
         delivery: None,
         delivery_error: None,
@@ -102,7 +104,7 @@ pub fn raise(view: &View, new: &NewSignal, ctx: &mut Ctx<'_>) -> Decided {
     Ok(change)
 }
 
-/// A person answers. The answer is on its way from now on, whatever dies.
+/// Somebody answers. The answer is on its way from now on, whatever dies.
 pub fn answer(view: &View, id: SignalId, answer: &Body, ctx: &mut Ctx<'_>) -> Decided {
     let old = view.must::<Signal>(id, Refusal::SignalNotFound)?;
     if old.is.responded_at.is_some() {
@@ -111,6 +113,7 @@ pub fn answer(view: &View, id: SignalId, answer: &Body, ctx: &mut Ctx<'_>) -> De
     let mut is = old.is;
     is.responded_at = Some(ctx.now);
     is.response = Some(answer.clone());
+    is.answered_by = Some(ctx.actor.who.clone());
     is.delivery = Some(Delivery::Pending);
     let (project, task) = (is.project, is.task);
     let mut change = Change::default();
@@ -163,7 +166,8 @@ pub fn settle(view: &View, id: SignalId, settled: &Result<String, String>, ctx: 
 
 /// An agent reports its work as complete (facts §2.6): a comment, and the task goes to review.
 ///
-/// The report of an older attempt is recorded, not obeyed; so is one for a task that is done.
+/// The report of an older attempt is recorded, not obeyed; so is one for a task that is done, and one
+/// for a task that was taken from the agent in the meantime.
 pub fn complete(view: &View, report: &Completion, ctx: &mut Ctx<'_>) -> Decided {
     let old = view.must::<Task>(report.task, Refusal::TaskNotFound)?;
     let mut is = old.is.clone();
@@ -191,13 +195,14 @@ pub fn complete(view: &View, report: &Completion, ctx: &mut Ctx<'_>) -> Decided 
             project,
             author,
             author_type: AuthorType::Agent,
+            by: Some(ctx.actor.who.clone()),
             content: Body::parse(&words)?.ok_or(Refusal::SummaryMissing)?,
             kind: CommentType::Completion,
             responded_at: None,
             created_at: ctx.now,
         },
     );
-    let obeyed = !stale && from != Status::Done;
+    let obeyed = !stale && from != Status::Done && !taken_away(&is);
     if obeyed {
         if is.pr_number.is_none() {
             is.pr_number = report.pr_url.as_deref().and_then(pull_request_number);
@@ -225,6 +230,13 @@ pub fn complete(view: &View, report: &Completion, ctx: &mut Ctx<'_>) -> Decided 
     let log = line(ctx, Some(project), Some(report.task), "task_completed", &said);
     change.activity.push(log);
     Ok(change)
+}
+
+/// Somebody or something has moved the task away from whoever worked on it. One that nobody ever
+/// touched is obeyed in any column: agents that the loop did not start may move nothing before they report.
+fn taken_away(task: &Task) -> bool {
+    let touched = task.open_run.is_some() || !task.ended_runs.is_empty() || task.status_changed_at > task.created_at;
+    touched && matches!(task.status, Status::Backlog | Status::Ready | Status::Blocked)
 }
 
 /// Marks a notification.

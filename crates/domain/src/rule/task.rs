@@ -9,10 +9,12 @@ use crate::{
     project::{Counts, Project},
     range::{Order, Range},
     refusal::Refusal,
+    right::Right,
     rule::{
         Decided, dependency, line,
         placing::{self, Placed},
         project::{next_number, set, tidy},
+        require,
     },
     run::Run,
     talk::{Comment, Signal},
@@ -95,6 +97,9 @@ pub fn create(view: &View, new: &NewTask, ctx: &mut Ctx<'_>) -> Decided {
         dependency::refuse_cycle_through_new(view, new)?;
     }
     placing::may_move(Status::Backlog, new.status, task.open_dependencies, false)?;
+    if new.status == Status::Done {
+        not_reserved(&task, ctx)?;
+    }
     let mut shifted = counts.is;
     shifted.shift(None, Some(new.status));
     change.put(counts.rev, shifted);
@@ -116,6 +121,9 @@ pub fn create(view: &View, new: &NewTask, ctx: &mut Ctx<'_>) -> Decided {
 pub fn update(view: &View, id: TaskId, patch: &TaskPatch, ctx: &mut Ctx<'_>) -> Decided {
     let old = view.must::<Task>(id, Refusal::TaskNotFound)?;
     let mut is = old.is.clone();
+    if patch.requires_human_review == Some(false) {
+        not_reserved(&is, ctx)?;
+    }
     set(&mut is.title, patch.title.clone());
     set(&mut is.description, patch.description.clone());
     set(&mut is.priority, patch.priority);
@@ -196,6 +204,7 @@ pub fn relocate(view: &View, to: &MoveTask, ctx: &mut Ctx<'_>) -> Decided {
 /// Removes a task with its edges, comments and signals. Its log stays.
 pub fn delete(view: &View, id: TaskId, ctx: &mut Ctx<'_>) -> Decided {
     let old = view.must::<Task>(id, Refusal::TaskNotFound)?;
+    not_reserved(&old.is, ctx)?;
     let project = old.is.project;
     let counts = counts(view, project)?;
     let mut change = Change::default();
@@ -226,6 +235,9 @@ pub(crate) fn enter(
 ) -> Result<(), Stop> {
     let from = task.status;
     placing::may_move(from, to, task.open_dependencies, reopen)?;
+    if to == Status::Done {
+        not_reserved(task, ctx)?;
+    }
     let placed = if to == Status::Done {
         Placed { position: 0.0, renumbered: Vec::new() }
     } else {
@@ -245,7 +257,10 @@ pub(crate) fn enter(
             task.triage_sent_at = None;
             task.triage_acked_at = None;
             task.auto_triage_count = 0;
-            if ctx.actor != crate::actor::Actor::Loop {
+            if gives_back(task, ctx) {
+                // Whoever works on it cannot win attempts without end by handing it back.
+                task.failures += 1;
+            } else if !ctx.actor.may(Right::Lead) {
                 // Somebody wants it tried: what went wrong before does not count any more.
                 task.failures = 0;
                 task.retry_at = None;
@@ -275,6 +290,16 @@ pub(crate) fn enter(
     change.put(counts.rev, shifted);
     change.touch(Scope::Installation);
     Ok(())
+}
+
+/// A task that a person must look at is finished, removed, or freed of that by a person only.
+pub(crate) fn not_reserved(task: &Task, ctx: &Ctx<'_>) -> Result<(), Refusal> {
+    if task.requires_human_review { require(ctx, Right::Decide) } else { Ok(()) }
+}
+
+/// An agent is at work, and neither a person nor the loop takes the task from it.
+fn gives_back(task: &Task, ctx: &Ctx<'_>) -> bool {
+    task.open_run.is_some() && !ctx.actor.is_human() && !ctx.actor.may(Right::Lead)
 }
 
 /// Keeps `open_dependencies` of the tasks that wait for this one.

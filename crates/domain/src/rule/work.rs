@@ -240,6 +240,15 @@ pub fn ended(view: &View, end: &EndRun, ctx: &mut Ctx<'_>) -> Decided {
             data.push(("to_status", to.word().into()));
             data.push(("reason", after.trouble.clone().unwrap_or_default()));
             tell(&mut change, &after, &run.is, ctx);
+        } else if after.status == Status::Ready && after.failures >= end.retry.cap {
+            // Handed back by whoever worked on it, as often as an attempt may fail.
+            super::task::enter(view, &mut change, &mut after, Status::Blocked, Place::End, None, false, ctx)?;
+            after.trouble =
+                Some(format!("The agent gave it back {} times in a row. {words}", after.failures).trim().to_owned());
+            data.push(("from_status", Status::Ready.word().into()));
+            data.push(("to_status", Status::Blocked.word().into()));
+            data.push(("reason", after.trouble.clone().unwrap_or_default()));
+            tell(&mut change, &after, &run.is, ctx);
         }
         change.put(seen.rev, after);
     }

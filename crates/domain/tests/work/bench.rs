@@ -76,15 +76,16 @@ impl Bench {
 
     /// The loop asks.
     pub fn run(&mut self, command: &Command) -> Result<(), Refusal> {
-        self.ask(Actor::Loop, command)
+        self.ask(Actor::work_loop(), command)
     }
 
     /// A person asks.
     pub fn person(&mut self, command: &Command) -> Result<(), Refusal> {
-        self.ask(Actor::Human { name: "dan".into() }, command)
+        self.ask(Actor::human("dan"), command)
     }
 
-    fn ask(&mut self, actor: Actor, command: &Command) -> Result<(), Refusal> {
+    /// Anybody asks.
+    pub fn ask(&mut self, actor: Actor, command: &Command) -> Result<(), Refusal> {
         let change = self.decide(actor, command)?;
         self.apply(&change).unwrap();
         self.last = change;
@@ -243,7 +244,7 @@ impl Bench {
             severity: SignalSeverity::Normal,
             message: words("Red or green?"),
         };
-        self.ask(Actor::Agent { name: "main".into() }, &Command::RaiseSignal(new)).unwrap();
+        self.ask(Actor::agent("main"), &Command::RaiseSignal(new)).unwrap();
         self.last.puts.iter().find_map(Signal::of).unwrap().id
     }
 
@@ -258,7 +259,7 @@ impl Bench {
             session_key: Some(self.the_run(run).session_key),
             run_id: None,
         };
-        self.ask(Actor::Agent { name: "main".into() }, &Command::CompleteTask(report)).unwrap();
+        self.ask(Actor::agent("main"), &Command::CompleteTask(report)).unwrap();
     }
 
     pub fn patch(&mut self, patch: ProjectPatch) {

@@ -1,7 +1,7 @@
 //! Claims, and what becomes of a task when its run ends.
 
 use clutch_domain::{
-    actor::Actor,
+    actor::{Actor, Who},
     command::{Command, EndRun, Ended, ProjectPatch, TaskPatch},
     id::RunId,
     refusal::Refusal,
@@ -27,7 +27,7 @@ fn a_claim_is_the_run() {
     assert_eq!(run.key, format!("clutch-{}", run.id));
     assert_eq!(run.action_id, format!("{task}:dev:1"));
     let line = &bench.last.activity[0];
-    assert_eq!((line.what.as_str(), &line.actor), ("agent_assigned", &Actor::Loop));
+    assert_eq!((line.what.as_str(), &line.actor), ("agent_assigned", &Who::work_loop()));
     assert_eq!(line.data["to_status"], "in_progress");
     assert_eq!(bench.last.activity.len(), 1);
 }
@@ -75,8 +75,8 @@ fn a_claim_that_does_not_fit_any_more_is_refused() {
 fn of_two_claims_from_one_look_only_one_is_applied() {
     let mut bench = Bench::new();
     let (one, two) = (bench.ready("Paint"), bench.ready("Dry"));
-    let first = bench.decide(Actor::Loop, &claim(one, 1)).unwrap();
-    let second = bench.decide(Actor::Loop, &claim(two, 1)).unwrap();
+    let first = bench.decide(Actor::work_loop(), &claim(one, 1)).unwrap();
+    let second = bench.decide(Actor::work_loop(), &claim(two, 1)).unwrap();
     bench.apply(&first).unwrap();
     assert!(bench.apply(&second).is_err(), "limits were looked at once, so only one may start");
 }
@@ -92,7 +92,7 @@ fn a_claim_does_not_survive_what_it_was_not_allowed_to_overlook() {
     for (name, meanwhile) in table {
         let mut bench = Bench::new();
         let task = bench.ready("Paint");
-        let change = bench.decide(Actor::Loop, &claim(task, 1)).unwrap();
+        let change = bench.decide(Actor::work_loop(), &claim(task, 1)).unwrap();
         meanwhile(&mut bench);
         assert!(bench.apply(&change).is_err(), "{name}");
     }

@@ -45,7 +45,7 @@ fn others_take_over_only_from_a_beat_that_stood_still() {
 #[test]
 fn a_beat_and_a_takeover_from_one_look_exclude_each_other() {
     let mut bench = Bench::new();
-    let take_over = bench.decide(clutch_domain::actor::Actor::Loop, &hold("server-2", Some(0), false)).unwrap();
+    let take_over = bench.decide(clutch_domain::actor::Actor::work_loop(), &hold("server-2", Some(0), false)).unwrap();
     bench.run(&hold(HOLDER, None, false)).unwrap();
     assert!(bench.apply(&take_over).is_err());
 }

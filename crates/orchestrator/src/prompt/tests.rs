@@ -1,4 +1,5 @@
 use clutch_domain::{
+    actor::Who,
     id::{CommentId, ProjectId, RunId, SignalId, TaskId},
     project::ChatLayout,
     run::RunState,
@@ -166,6 +167,7 @@ fn a_later_attempt_hears_what_was_said_and_why_the_last_one_failed() {
         project: ProjectId(Uuid::from_u128(1)),
         author: "dan".into(),
         author_type: AuthorType::Human,
+        by: Some(Who::human("dan")),
         content: body("First\nsecond"),
         kind: CommentType::Message,
         responded_at: None,
@@ -183,12 +185,23 @@ fn a_later_attempt_hears_what_was_said_and_why_the_last_one_failed() {
         message: body("Red or green?"),
         responded_at: Some(Millis(1)),
         response: Some(body("Green.")),
+        answered_by: Some(Who::human("dan")),
         delivered_at: None,
         delivery: None,
         delivery_error: None,
         created_at: Millis(1),
     };
     let text = rendered(2, vec![&comment], vec![&signal]);
+    let by_program = Some(Who::program(Some("dan")));
+    let forged = Comment { by: by_program.clone(), ..comment.clone() };
+    let told = rendered(2, vec![&forged], vec![&Signal { answered_by: by_program.clone(), ..signal.clone() }]);
+    assert!(told.contains("UTC dan (program, as human): First") && !told.contains("(human)"), "{told}");
+    assert!(told.contains("- Question: Red or green?\n  Answer (by a program): Green."), "{told}");
+    let agents =
+        Comment { by: by_program, author: "dev agent".into(), author_type: AuthorType::Agent, ..comment.clone() };
+    assert!(rendered(2, vec![&agents], vec![]).contains("UTC dev agent (agent): First"));
+    let old = Comment { by: None, ..comment.clone() };
+    assert!(rendered(2, vec![&old], vec![]).contains("UTC dan (human): First"), "nobody knows any more");
     assert!(text.contains("- 2026-01-02 14:05 UTC dan (human): First\n  second\n"), "{text}");
     assert!(text.contains("- Question: Red or green?\n  Answer: Green."), "{text}");
     assert!(text.contains("The last attempt did not succeed: The disk was full."), "{text}");

@@ -117,7 +117,7 @@ impl Desk {
     pub async fn write(&self, command: &Command) -> Result<Result<(), Refusal>, Deposed> {
         loop {
             self.lawful()?;
-            match self.office.run(&Actor::Loop, command).await {
+            match self.office.run(&Actor::work_loop(), command).await {
                 Ok(_) => return Ok(Ok(())),
                 Err(Error::Refused(refusal)) => return Ok(Err(refusal)),
                 Err(Error::Busy) => {}

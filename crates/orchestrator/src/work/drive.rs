@@ -176,7 +176,7 @@ impl Driver<'_> {
             prompt_version: self.desk.roles.version(start.role).to_owned(),
             holder: self.desk.lead.holder.clone(),
         };
-        match self.desk.office.run(&Actor::Loop, &Command::ClaimRun(claim)).await {
+        match self.desk.office.run(&Actor::work_loop(), &Command::ClaimRun(claim)).await {
             Ok(done) => {
                 if let Some(run) = done.written::<Run>() {
                     tracing::info!(task = %run.task, session = %run.session_key, "claimed");
@@ -194,7 +194,7 @@ impl Driver<'_> {
     }
 
     async fn say(&mut self, command: &Command) {
-        match self.desk.office.run(&Actor::Loop, command).await {
+        match self.desk.office.run(&Actor::work_loop(), command).await {
             Ok(_) => {}
             Err(Error::Refused(refusal)) => tracing::debug!(%refusal, "not written"),
             Err(error) => {

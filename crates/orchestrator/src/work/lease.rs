@@ -118,7 +118,7 @@ async fn keep(desk: Arc<Desk>) {
 
 async fn hold(desk: &Desk, take_over_beat: Option<u64>) -> Result<(), Error> {
     let hold = HoldLease { holder: desk.lead.holder.clone(), take_over_beat, sole_writer: desk.lead.sole };
-    desk.office.run(&Actor::Loop, &Command::HoldLease(hold)).await.map(|_| ())
+    desk.office.run(&Actor::work_loop(), &Command::HoldLease(hold)).await.map(|_| ())
 }
 
 async fn beat(desk: &Desk) -> Option<u64> {

@@ -17,6 +17,7 @@ use clutch_domain::{
     project::{ChatLayout, Counts, Project},
     range::{Fetch, Range},
     refusal::Refusal,
+    right::{Right, needed},
     task::{Priority, Status, Task},
     text::{Name, Title},
     time::Millis,
@@ -56,7 +57,17 @@ impl IdSource for Counting {
 }
 
 pub fn me() -> Actor {
-    Actor::Human { name: "dan".into() }
+    Actor::human("dan")
+}
+
+/// Whoever asks for it in the running program.
+pub fn usual(command: &Command) -> Actor {
+    match needed(command) {
+        Right::Lead => Actor::work_loop(),
+        Right::Carry => Actor::courier(),
+        Right::Sweep => Actor::sweeper(),
+        _ => me(),
+    }
 }
 
 pub struct House {
@@ -76,7 +87,7 @@ impl House {
     }
 
     pub async fn run(&self, command: Command) -> Result<Done, Error> {
-        self.office.run(&me(), &command).await
+        self.office.run(&usual(&command), &command).await
     }
 
     pub async fn refuses(&self, command: Command, refusal: Refusal) {

@@ -57,8 +57,8 @@ async fn a_move_is_recorded_as_the_one_who_moved() {
     house.run(to(task, Ready)).await.unwrap();
     let line = house.log().await.into_iter().find(|a| a.what == "status_changed").unwrap();
     assert_eq!(
-        (line.actor.name(), line.data["from_status"].as_str(), line.data["to_status"].as_str()),
-        ("dan", "backlog", "ready")
+        (line.actor.name.as_deref(), line.data["from_status"].as_str(), line.data["to_status"].as_str()),
+        (Some("dan"), "backlog", "ready")
     );
 }
 

@@ -160,7 +160,7 @@ pub async fn the_loop_goes_on(office: &Office) {
 
 /// People and agents go on with what is there.
 pub async fn one_can_work_on(office: &Office) {
-    let me = Actor::Human { name: "dan".into() };
+    let me = Actor::human("dan");
     let birds = &projects(office).await["Birds"];
     let all = tasks(office, birds.id).await;
     let to = |task, to, place, reopen| {

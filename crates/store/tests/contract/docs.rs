@@ -2,7 +2,7 @@
 
 use clutch_domain::{
     activity::Activity,
-    actor::Actor,
+    actor::Who,
     doc::{Body, Counter, Dependency, DocKey, Scope, Unique},
     id::{DependencyId, ProjectId},
     time::Millis,
@@ -48,7 +48,7 @@ pub fn line(n: u64, project: Option<u64>, at: i64) -> Activity {
         project: project.map(|p| ProjectId(id(p))),
         task: None,
         what: "tested".into(),
-        actor: Actor::Loop,
+        actor: Who::work_loop(),
         data: Default::default(),
         at: Millis(at),
     }

@@ -1,0 +1,103 @@
+//! Who may ask for what: one table, command → right. [`crate::rule::handle`] refuses before any rule is looked at.
+//!
+//! What depends on the document too (a task that a person must look at, words that a
+//! gateway would run) is asked of the same rights by the rule that has read it.
+
+use crate::{command::Command, refusal::Refusal};
+
+/// A right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Right {
+    /// Tasks, projects, chats, words, the loop's switches.
+    Write,
+    /// To report an agent's work: signals and completions.
+    Report,
+    /// What a person has kept for people: a task that a person must look at.
+    Decide,
+    /// To say words that a gateway runs as commands.
+    Instruct,
+    /// The steps of the work loop.
+    Lead,
+    /// The steps of a message on its way to its agent.
+    Carry,
+    /// To remove for good what lies in the bin.
+    Sweep,
+}
+
+impl Right {
+    /// All of them.
+    pub const ALL: &'static [Self] =
+        &[Self::Write, Self::Report, Self::Decide, Self::Instruct, Self::Lead, Self::Carry, Self::Sweep];
+
+    /// What somebody without it is told.
+    #[must_use]
+    pub const fn refusal(self) -> Refusal {
+        match self {
+            Self::Write | Self::Report => Refusal::NotAllowed,
+            Self::Decide | Self::Instruct => Refusal::HumansOnly,
+            Self::Lead | Self::Carry | Self::Sweep => Refusal::ServerOnly,
+        }
+    }
+}
+
+/// A set of rights.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rights(u8);
+
+impl Rights {
+    /// These.
+    #[must_use]
+    pub const fn of(rights: &[Right]) -> Self {
+        let mut set = 0;
+        let mut n = 0;
+        while n < rights.len() {
+            set |= 1 << rights[n] as u8;
+            n += 1;
+        }
+        Self(set)
+    }
+
+    /// Whether this one is among them.
+    #[must_use]
+    pub const fn has(self, right: Right) -> bool {
+        self.0 & (1 << right as u8) != 0
+    }
+}
+
+/// The right that a command needs, whatever it is about.
+#[must_use]
+pub const fn needed(command: &Command) -> Right {
+    match command {
+        Command::CreateProject(_)
+        | Command::UpdateProject(..)
+        | Command::DeleteProject(..)
+        | Command::CreateTask(_)
+        | Command::UpdateTask(..)
+        | Command::MoveTask(_)
+        | Command::DeleteTask(_)
+        | Command::AddDependency(..)
+        | Command::RemoveDependency(_)
+        | Command::AddComment(_)
+        | Command::AnswerSignal(..)
+        | Command::CreateChat(_)
+        | Command::UpdateChat(..)
+        | Command::DeleteChat(_)
+        | Command::RestoreChat(_)
+        | Command::PostMessage(_)
+        | Command::SetDelivery(..)
+        | Command::RetryMessage(_)
+        | Command::WithdrawMessage(_)
+        | Command::MarkNotification(..)
+        | Command::PauseLoop(..) => Right::Write,
+        Command::RaiseSignal(_) | Command::CompleteTask(_) => Right::Report,
+        Command::SettleAnswer(..)
+        | Command::ClaimRun(_)
+        | Command::RunStarted(_)
+        | Command::RunContinued(..)
+        | Command::RunEnded(_)
+        | Command::NoteProject(..)
+        | Command::HoldLease(_) => Right::Lead,
+        Command::CarryMessage(..) => Right::Carry,
+        Command::PurgeChat(_) => Right::Sweep,
+    }
+}

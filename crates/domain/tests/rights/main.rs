@@ -1,0 +1,289 @@
+//! Who may ask for what: every command against every kind of actor, and what a person has kept for people.
+#![allow(clippy::unwrap_used, reason = "test helpers")]
+
+#[path = "../work/bench.rs"]
+#[allow(dead_code, reason = "shared with the tests of the loop")]
+mod bench;
+
+use std::collections::BTreeMap;
+
+use clutch_domain::{
+    actor::Actor,
+    chat::DeliveryStatus,
+    command::{
+        Carry, ChatPatch, Command, Completion, DeliveryPatch, EdgeRef, EndRun, Ended, Force, MoveTask, NewChat,
+        NewComment, NewMessage, NewProject, NewSignal, NewTask, Place, ProjectPatch, TaskPatch,
+    },
+    ctx::Ctx,
+    id::{ChatId, DependencyId, MessageId, NotificationId, ProjectId, RunId, SignalId, TaskId},
+    project::ChatLayout,
+    refusal::Refusal,
+    right::{Right, Rights, needed},
+    rule,
+    talk::{AuthorType, CommentType, SignalKind, SignalSeverity},
+    task::{Priority, Status},
+    text::{Name, Title},
+    time::Millis,
+    view::{Stop, View},
+};
+use uuid::Uuid;
+
+use bench::{Bench, RETRY, claim, hold, words};
+
+const NIL: Uuid = Uuid::nil();
+const TASK: TaskId = TaskId(NIL);
+
+fn new_project() -> NewProject {
+    NewProject {
+        name: Name::parse("Site").unwrap(),
+        slug: None,
+        description: None,
+        color: None,
+        repo_url: None,
+        local_path: None,
+        github_repo: None,
+        chat_layout: ChatLayout::Slack,
+        work_loop_enabled: false,
+        work_loop_max_agents: None,
+    }
+}
+
+fn new_task(project: ProjectId, status: Status, reserved: bool) -> NewTask {
+    NewTask {
+        project,
+        title: Title::parse("Paint").unwrap(),
+        description: None,
+        status,
+        priority: Priority::Medium,
+        role: None,
+        assignee: None,
+        requires_human_review: reserved,
+        tags: Vec::new(),
+        dependencies: Vec::new(),
+    }
+}
+
+/// One of each command; a new one does not compile here until somebody has said who may ask for it.
+fn all() -> Vec<(Command, &'static str)> {
+    let (project, chat, message, run) = (ProjectId(NIL), ChatId(NIL), MessageId(NIL), RunId(NIL));
+    let comment = NewComment {
+        task: TASK,
+        author: "dan".into(),
+        author_type: AuthorType::Human,
+        content: words("x"),
+        kind: CommentType::Message,
+    };
+    let signal = NewSignal {
+        task: TASK,
+        session_key: "s".into(),
+        agent_id: "a".into(),
+        run_id: None,
+        kind: SignalKind::Fyi,
+        severity: SignalSeverity::Normal,
+        message: words("x"),
+    };
+    let report = Completion {
+        task: TASK,
+        summary: words("x"),
+        pr_url: None,
+        notes: None,
+        agent: None,
+        session_key: None,
+        run_id: None,
+    };
+    let delivery =
+        DeliveryPatch { status: DeliveryStatus::Sent, retry_count: None, cooldown_until: None, failure_reason: None };
+    let patch = ProjectPatch { work_loop_enabled: Some(true), ..ProjectPatch::default() };
+    let end = EndRun { run, as_id: None, how: Ended::Finished, last_words: String::new(), retry: RETRY };
+    let new_chat = NewChat { project, title: "t".into(), participants: Vec::new(), about: None };
+    let to =
+        MoveTask { task: TASK, to: Status::Ready, place: Place::End, reason: None, resolution: None, reopen: false };
+    let rename = ChatPatch { title: Some("t".into()), session_key: None };
+    // h: a person, a: an agent, p: a program, l: the loop, c: the courier, b: who empties the bin.
+    vec![
+        (Command::CreateProject(new_project()), "hap"),
+        (Command::UpdateProject(project, patch), "hap"),
+        (Command::DeleteProject(project, Force::Yes), "hap"),
+        (Command::CreateTask(new_task(project, Status::Ready, false)), "hap"),
+        (Command::UpdateTask(TASK, TaskPatch::default()), "hap"),
+        (Command::MoveTask(to), "hap"),
+        (Command::DeleteTask(TASK), "hap"),
+        (Command::AddDependency(TASK, TaskId(Uuid::from_u128(1))), "hap"),
+        (Command::RemoveDependency(EdgeRef::Id(DependencyId(NIL))), "hap"),
+        (Command::AddComment(comment), "hap"),
+        (Command::RaiseSignal(signal), "hap"),
+        (Command::AnswerSignal(SignalId(NIL), words("x")), "hap"),
+        (Command::SettleAnswer(SignalId(NIL), Ok("r".into())), "l"),
+        (Command::CompleteTask(report), "hap"),
+        (Command::CreateChat(new_chat), "hap"),
+        (Command::UpdateChat(chat, rename), "hap"),
+        (Command::DeleteChat(chat), "hap"),
+        (Command::RestoreChat(chat), "hap"),
+        (Command::PurgeChat(chat), "b"),
+        (Command::PostMessage(NewMessage::new(chat, "dan", words("x"))), "hap"),
+        (Command::CarryMessage(message, Carry::Send), "c"),
+        (Command::SetDelivery(message, delivery), "hap"),
+        (Command::RetryMessage(message), "hap"),
+        (Command::WithdrawMessage(message), "hap"),
+        (Command::MarkNotification(NotificationId(NIL), true), "hap"),
+        (claim(TASK, 1), "l"),
+        (Command::RunStarted(run), "l"),
+        (Command::RunContinued(run, "r".into()), "l"),
+        (Command::RunEnded(end), "l"),
+        (Command::NoteProject(project, BTreeMap::new(), None), "l"),
+        (Command::PauseLoop(project, true), "hap"),
+        (hold("s", None, true), "l"),
+    ]
+}
+
+fn actors() -> Vec<(char, Actor)> {
+    vec![
+        ('h', Actor::human("dan")),
+        ('a', Actor::agent("kimi")),
+        ('p', Actor::program(Some("dan"))),
+        ('l', Actor::work_loop()),
+        ('c', Actor::courier()),
+        ('b', Actor::sweeper()),
+    ]
+}
+
+#[test]
+fn every_command_against_every_kind_of_actor() {
+    for (command, allowed) in all() {
+        for (letter, actor) in actors() {
+            let mut ids = || NIL;
+            let mut ctx = Ctx { actor: actor.clone(), now: Millis(1), ids: &mut ids };
+            // Nothing was read: whoever has the right is asked for more, or told what is wrong with the words.
+            let said = rule::handle(&View::default(), &command, &mut ctx);
+            let refused = match said {
+                Err(Stop::Refuse(r)) => [Refusal::HumansOnly, Refusal::ServerOnly, Refusal::NotAllowed].contains(&r),
+                _ => false,
+            };
+            assert_eq!(!refused, allowed.contains(letter), "{:?} asks for {command:?}", actor.who);
+        }
+    }
+}
+
+#[test]
+fn rights_do_not_overlap_and_each_has_its_sentence() {
+    for right in Right::ALL {
+        let only = Rights::of(&[*right]);
+        assert!(Right::ALL.iter().all(|other| only.has(*other) == (other == right)), "{right:?}");
+        assert!(!Rights::default().has(*right));
+    }
+    let kinds: Vec<Right> = all().iter().map(|(command, _)| needed(command)).collect();
+    let never = [Right::Decide, Right::Instruct]; // asked for by rules that have read the document
+    assert!(Right::ALL.iter().all(|r| kinds.contains(r) != never.contains(r)), "{kinds:?}");
+}
+
+/// A task of this column that a person must look at, or not.
+fn made(bench: &mut Bench, status: Status, reserved: bool) -> TaskId {
+    bench.person(&Command::CreateTask(new_task(bench.project, status, reserved))).unwrap();
+    let tasks = bench.all::<clutch_domain::task::Task>();
+    tasks.iter().max_by_key(|t| t.number).unwrap().id
+}
+
+#[test]
+fn what_a_person_must_look_at_is_finished_freed_and_removed_by_a_person_only() {
+    let to =
+        |task| MoveTask { task, to: Status::Done, place: Place::End, reason: None, resolution: None, reopen: false };
+    let done = |patch: TaskPatch| TaskPatch { status: Some((Status::Done, None)), ..patch };
+    let free = || TaskPatch { requires_human_review: Some(false), ..TaskPatch::default() };
+    for reserved in [true, false] {
+        for (letter, actor) in actors() {
+            let mut bench = Bench::new();
+            let (task, project) = (made(&mut bench, Status::InReview, reserved), bench.project);
+            for command in [
+                Command::MoveTask(to(task)),
+                Command::UpdateTask(task, done(TaskPatch::default())),
+                Command::UpdateTask(task, free()),
+                Command::UpdateTask(task, done(free())),
+                Command::DeleteTask(task),
+                Command::DeleteProject(project, Force::Yes),
+                Command::CreateTask(new_task(project, Status::Done, reserved)),
+            ] {
+                let want = match letter {
+                    'h' => None,
+                    'a' | 'p' if reserved => Some(Refusal::HumansOnly),
+                    'a' | 'p' => None,
+                    _ => Some(Refusal::NotAllowed),
+                };
+                assert_eq!(bench.decide(actor.clone(), &command).err(), want, "{letter} {reserved} {command:?}");
+            }
+            // What is only changed or put elsewhere stays open to all who may write.
+            let words = TaskPatch { title: Some(Title::parse("Other").unwrap()), ..TaskPatch::default() };
+            let back = TaskPatch { status: Some((Status::Ready, None)), ..TaskPatch::default() };
+            for patch in [words, back] {
+                let said = bench.decide(actor.clone(), &Command::UpdateTask(task, patch)).err();
+                assert_eq!(said.is_none(), "hap".contains(letter), "{letter}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_report_never_finishes_what_a_person_must_look_at() {
+    let mut bench = Bench::new();
+    let task = made(&mut bench, Status::Ready, true);
+    let run = bench.start(task);
+    bench.report(task, run);
+    bench.end(run, Ended::Finished, "Done.").unwrap();
+    assert_eq!(bench.task(task).status, Status::InReview);
+}
+
+#[test]
+fn an_agent_cannot_win_attempts_without_end_by_handing_its_ticket_back() {
+    let back = |task| {
+        let patch = TaskPatch { status: Some((Status::Ready, None)), ..TaskPatch::default() };
+        Command::UpdateTask(task, patch)
+    };
+    let mut bench = Bench::new();
+    let task = bench.ready("Paint");
+    for turn in 1..=RETRY.cap {
+        let run = bench.start(task);
+        bench.ask(Actor::program(Some("dev agent")), &back(task)).unwrap();
+        bench.end(run, Ended::Aborted, "").unwrap();
+        let is = bench.task(task);
+        let want = if turn < RETRY.cap { Status::Ready } else { Status::Blocked };
+        assert_eq!((is.failures, is.status, is.open_run), (turn, want, None));
+    }
+    assert!(bench.task(task).trouble.unwrap().starts_with("The agent gave it back 3 times in a row."));
+    // Somebody else wants it tried: nobody is at work now.
+    bench.ask(Actor::program(None), &back(task)).unwrap();
+    assert_eq!((bench.task(task).failures, bench.task(task).trouble), (0, None));
+    // A person may take it from an agent as often as they like.
+    for _ in 0..=RETRY.cap {
+        let run = bench.start(task);
+        bench.person(&back(task)).unwrap();
+        bench.end(run, Ended::Aborted, "").unwrap();
+        assert_eq!((bench.task(task).failures, bench.task(task).status), (0, Status::Ready));
+    }
+}
+
+#[test]
+fn a_report_for_a_task_that_was_taken_away_is_only_recorded() {
+    for away in [Status::Backlog, Status::Ready, Status::Blocked] {
+        let mut bench = Bench::new();
+        let task = bench.ready("Paint");
+        let run = bench.start(task);
+        bench.person(&bench::relocate(task, away)).unwrap();
+        bench.report(task, run);
+        assert_eq!((bench.task(task).status, bench.the_run(run).reported), (away, false));
+        let said = bench.all::<clutch_domain::talk::Comment>();
+        assert_eq!((said.len(), said[0].kind), (1, CommentType::Completion), "its words are kept");
+        assert_eq!(bench.last.activity[0].data["recorded_only"], "yes");
+        // Nor does it count later, when the run is over and the report names none.
+        bench.end(run, Ended::Aborted, "").unwrap();
+        let late = Completion {
+            task,
+            summary: words("Late."),
+            pr_url: None,
+            notes: None,
+            agent: None,
+            session_key: None,
+            run_id: None,
+        };
+        bench.ask(Actor::agent("main"), &Command::CompleteTask(late)).unwrap();
+        assert_eq!(bench.task(task).status, away);
+    }
+}
