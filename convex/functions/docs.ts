@@ -9,7 +9,7 @@ import { Before, bodyOf, put, remove, write } from "./model/rows";
 // functions read, compare revisions, and write.
 
 /** Raised whenever the server and these functions must be of the same age. */
-export const VERSION = 1;
+export const VERSION = 2;
 
 /** Tables of the original system, which kept its data on Convex too. */
 const ORIGINAL = ["tasks", "projects", "comments", "chats", "chatMessages", "taskDependencies", "workLoopRuns", "promptVersions"];

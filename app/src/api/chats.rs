@@ -56,7 +56,13 @@ pub async fn load_chat(chat: ChatId) -> Result<Loaded, AppError> {
 /// Messages older than one that is shown, oldest first; fewer than fifty means that there are no more.
 #[server(prefix = "/fn", endpoint = "load_older", output = crate::codec::Reply)]
 pub async fn load_older(chat: ChatId, before: i64) -> Result<Vec<MessageItem>, AppError> {
-    use clutch_domain::{chat::Message, doc::Kind, query::MESSAGES_SHOWN, range::Range, time::Millis};
+    use clutch_domain::{
+        chat::Message,
+        doc::Kind,
+        query::MESSAGES_SHOWN,
+        range::{Before, Range},
+        time::Millis,
+    };
 
     use super::edge;
     use crate::{model::message, site::site};
@@ -65,7 +71,7 @@ pub async fn load_older(chat: ChatId, before: i64) -> Result<Vec<MessageItem>, A
         let range = Range::NewestChildren {
             kind: Kind::Message,
             parent: chat.to_string(),
-            before: Some(Millis(before)),
+            before: Some(Before::moment(Millis(before))),
             limit: MESSAGES_SHOWN,
         };
         let said: Vec<Message> = site()?.office.all(range).await?;
@@ -89,7 +95,7 @@ pub async fn create_chat(project: ProjectId, slug: String) -> Result<Saved, AppE
 
     let new = NewChat { project, title: "New chat".into(), participants: vec![COORDINATOR.to_owned()], about: None };
     let done = edge::run(Command::CreateChat(new)).await?;
-    if let Some(chat) = done.written::<Chat>() {
+    if let Some(chat) = done.made::<Chat>() {
         leptos_axum::redirect(&format!("/projects/{slug}/chat?chat={}", chat.id));
     }
     Ok(Saved::default())
@@ -132,7 +138,7 @@ pub async fn talk_about(task: TaskId) -> Result<Saved, AppError> {
                 let participants = vec![COORDINATOR.to_owned()];
                 let new = NewChat { project: about.project, title, participants, about: Some(task) };
                 let done = edge::run(Command::CreateChat(new)).await?;
-                done.written::<Chat>().ok_or(Refusal::ChatNotFound)?.id
+                done.made::<Chat>().ok_or(Refusal::ChatNotFound)?.id
             }
         };
         leptos_axum::redirect(&format!("/projects/{}/chat?chat={chat}", project.slug));
@@ -244,7 +250,7 @@ pub async fn ticket_of(message: MessageId, part: Option<String>) -> Result<Made,
             dependencies: Vec::new(),
         };
         let done = edge::run(Command::CreateTask(new)).await?;
-        let number = done.written::<Task>().map_or(0, |task| task.number);
+        let number = done.made::<Task>().map_or(0, |task| task.number);
         Ok::<_, AppError>(Made { number })
     };
     edge::told(make.await)

@@ -40,7 +40,7 @@ pub async fn create_project(
         })
     })())?;
     let done = run(Command::CreateProject(new)).await?;
-    if let Some(project) = done.written::<Project>() {
+    if let Some(project) = done.made::<Project>() {
         leptos_axum::redirect(&format!("/projects/{}/board", project.slug));
     }
     Ok(Saved::default())

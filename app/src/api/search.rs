@@ -27,7 +27,12 @@ pub async fn search_chats(project: ProjectId, words: String, before: Option<i64>
 /// A page of the messages before a moment (milliseconds since 1970) on the way back to an older one.
 #[server(prefix = "/fn", endpoint = "load_back", output = crate::codec::Reply)]
 pub async fn load_back(chat: ChatId, message: MessageId, before: i64) -> Result<Back, AppError> {
-    use clutch_domain::{chat::Message, doc::Kind, range::Range, time::Millis};
+    use clutch_domain::{
+        chat::Message,
+        doc::Kind,
+        range::{Before, Range},
+        time::Millis,
+    };
 
     use super::edge;
     use crate::{model::message as shown, site::site};
@@ -42,7 +47,7 @@ pub async fn load_back(chat: ChatId, message: MessageId, before: i64) -> Result<
         let range = Range::NewestChildren {
             kind: Kind::Message,
             parent: chat.to_string(),
-            before: Some(Millis(before)),
+            before: Some(Before::moment(Millis(before))),
             limit: PAGE + 1,
         };
         let mut read: Vec<Message> = office.all(range).await?;
@@ -63,7 +68,7 @@ mod reading {
         chat::{Chat, Message},
         doc::Kind,
         id::ProjectId,
-        range::Range,
+        range::{Before, Range},
         time::Millis,
     };
     use clutch_orchestrator::{office::Office, store::Fault};
@@ -109,7 +114,7 @@ mod reading {
             let range = Range::NewestChildren {
                 kind: Kind::Message,
                 parent: self.chat.id.to_string(),
-                before: self.rest.map(|rest| rest.plus(1)),
+                before: self.rest.map(|rest| Before::moment(rest.plus(1))),
                 limit: PAGE,
             };
             self.read = office.all::<Message>(range).await?.into();

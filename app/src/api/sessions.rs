@@ -193,7 +193,7 @@ mod work {
         let title = clutch_domain::text::preview(title, 100);
         let new = NewChat { project: found.project, title, participants: vec![COORDINATOR.to_owned()], about: None };
         let made = edge::run(Command::CreateChat(new)).await?;
-        if let Some(chat) = made.written::<Chat>() {
+        if let Some(chat) = made.made::<Chat>() {
             leptos_axum::redirect(&format!("/projects/{}/chat?chat={}", project.slug, chat.id));
         }
         Ok(())

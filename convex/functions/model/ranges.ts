@@ -6,6 +6,11 @@ import { FOUND_BY, key, kind, type Kind } from "../kinds";
 /** Most documents that one range answers: a list of Convex holds no more. */
 export const RANGE_MOST = 8_192;
 
+/** Where a page by time begins: behind this moment and id. */
+const before = v.optional(v.object({ at: v.int64(), id: v.string() }));
+/** Where a page by order begins. */
+const place = v.optional(v.object({ order: v.number(), id: v.string() }));
+
 /** One bounded read: `Range` of crates/domain/src/range.rs, which says what each means. */
 export const range = v.union(
   v.object({ range: v.literal("doc"), key }),
@@ -14,10 +19,10 @@ export const range = v.union(
     range: v.literal("children"),
     kind,
     parent: v.string(),
-    after: v.optional(v.object({ order: v.number(), id: v.string() })),
+    after: place,
     limit: v.number(),
   }),
-  v.object({ range: v.literal("newest_children"), kind, parent: v.string(), before: v.optional(v.int64()), limit: v.number() }),
+  v.object({ range: v.literal("newest_children"), kind, parent: v.string(), before, limit: v.number() }),
   v.object({ range: v.literal("linked"), kind, link: v.string(), limit: v.number() }),
   v.object({
     range: v.literal("by_status"),
@@ -27,7 +32,16 @@ export const range = v.union(
     order: v.union(v.literal("ordered"), v.literal("newest")),
     limit: v.number(),
   }),
-  v.object({ range: v.literal("newest"), kind, scope: v.string(), before: v.optional(v.int64()), limit: v.number() }),
+  v.object({
+    range: v.literal("status_page"),
+    kind,
+    scope: v.string(),
+    status: v.string(),
+    from: place,
+    back: v.boolean(),
+    limit: v.number(),
+  }),
+  v.object({ range: v.literal("newest"), kind, scope: v.string(), before, limit: v.number() }),
 );
 
 /** A row of any kind: `run` has every field and every index that a kind can have. */
@@ -71,12 +85,25 @@ async function several(ctx: QueryCtx, asked: Exclude<Infer<typeof range>, { rang
     case "children":
       return await children(ctx, asked.kind, asked.parent, asked.after, most(asked.limit));
     case "newest_children": {
-      const { kind, parent, before, limit } = asked;
+      const { kind, parent, before } = asked;
+      const limit = most(asked.limit);
       if (!FOUND_BY[kind].parent || parent === "") return [];
-      return await rowsOf(ctx, kind)
-        .withIndex("by_parent_at", (q) => (before === undefined ? q.eq("parent", parent) : q.eq("parent", parent).lt("at", before)))
+      if (before === undefined) {
+        return await rowsOf(ctx, kind)
+          .withIndex("by_parent_at", (q) => q.eq("parent", parent))
+          .order("desc")
+          .take(limit);
+      }
+      const same = await rowsOf(ctx, kind)
+        .withIndex("by_parent_at", (q) => q.eq("parent", parent).eq("at", before.at).lt("id", before.id))
         .order("desc")
-        .take(most(limit));
+        .take(limit);
+      if (same.length === limit) return same;
+      const older = await rowsOf(ctx, kind)
+        .withIndex("by_parent_at", (q) => q.eq("parent", parent).lt("at", before.at))
+        .order("desc")
+        .take(limit - same.length);
+      return [...same, ...older];
     }
     case "linked": {
       const { kind, link, limit } = asked;
@@ -87,12 +114,27 @@ async function several(ctx: QueryCtx, asked: Exclude<Infer<typeof range>, { rang
     }
     case "by_status":
       return await byStatus(ctx, asked.kind, asked.scope, asked.status, asked.order, most(asked.limit));
+    case "status_page":
+      return await statusPage(ctx, asked);
     case "newest": {
-      const { kind, scope, before, limit } = asked;
-      return await rowsOf(ctx, kind)
-        .withIndex("by_scope_at", (q) => (before === undefined ? q.eq("scope", scope) : q.eq("scope", scope).lt("at", before)))
+      const { kind, scope, before } = asked;
+      const limit = most(asked.limit);
+      if (before === undefined) {
+        return await rowsOf(ctx, kind)
+          .withIndex("by_scope_at", (q) => q.eq("scope", scope))
+          .order("desc")
+          .take(limit);
+      }
+      const same = await rowsOf(ctx, kind)
+        .withIndex("by_scope_at", (q) => q.eq("scope", scope).eq("at", before.at).lt("id", before.id))
         .order("desc")
-        .take(most(limit));
+        .take(limit);
+      if (same.length === limit) return same;
+      const older = await rowsOf(ctx, kind)
+        .withIndex("by_scope_at", (q) => q.eq("scope", scope).lt("at", before.at))
+        .order("desc")
+        .take(limit - same.length);
+      return [...same, ...older];
     }
   }
 }
@@ -143,4 +185,34 @@ async function byStatus(
         .withIndex("by_scope_status_at", (q) => q.eq("scope", scope).eq("status", status))
         .order("desc")
         .take(limit);
+}
+
+/** One column from a place on: forwards behind (order, id), or backwards before it. */
+async function statusPage(ctx: QueryCtx, asked: Extract<Infer<typeof range>, { range: "status_page" }>): Promise<Row[]> {
+  const { kind, scope, status, from, back } = asked;
+  const limit = most(asked.limit);
+  if (!FOUND_BY[kind].status || status === "") return [];
+  const way = back ? "desc" : "asc";
+  if (from === undefined) {
+    return await rowsOf(ctx, kind)
+      .withIndex("by_scope_status_ord", (q) => q.eq("scope", scope).eq("status", status))
+      .order(way)
+      .take(limit);
+  }
+  const same = await rowsOf(ctx, kind)
+    .withIndex("by_scope_status_ord", (q) => {
+      const here = q.eq("scope", scope).eq("status", status).eq("ord", from.order);
+      return back ? here.lt("id", from.id) : here.gt("id", from.id);
+    })
+    .order(way)
+    .take(limit);
+  if (same.length === limit) return same;
+  const beyond = await rowsOf(ctx, kind)
+    .withIndex("by_scope_status_ord", (q) => {
+      const here = q.eq("scope", scope).eq("status", status);
+      return back ? here.lt("ord", from.order) : here.gt("ord", from.order);
+    })
+    .order(way)
+    .take(limit - same.length);
+  return [...same, ...beyond];
 }

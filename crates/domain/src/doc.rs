@@ -181,6 +181,9 @@ pub enum Scope {
     Loop,
     /// Messages that the server carries to agents, of all chats; it wakes the courier.
     Outbox,
+    /// The dependencies of one project. No document belongs to it; whoever makes or removes an edge raises it,
+    /// so a search for circles can expect that the graph is as it was.
+    Graph(ProjectId),
 }
 
 impl Scope {
@@ -193,6 +196,7 @@ impl Scope {
             Self::Outbox => "outbox".into(),
             Self::Project(id) => format!("project:{id}"),
             Self::Chat(id) => format!("chat:{id}"),
+            Self::Graph(id) => format!("graph:{id}"),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Bounded reads. A store answers ranges and knows nothing of their meaning.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{cmp::Ordering, collections::BTreeMap, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -19,8 +19,8 @@ pub enum Order {
     Newest,
 }
 
-/// Where a page of [`Range::Children`] begins: behind this order and id.
-#[derive(Clone, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
+/// Where a page by order begins: behind this order and id, or before them.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct After {
     /// `Index::order` of the last one seen.
     pub order: f64,
@@ -28,8 +28,46 @@ pub struct After {
     pub id: String,
 }
 
+// By the number's total order, so that ranges can be kept in maps.
+impl Ord for After {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.order.total_cmp(&other.order).then_with(|| self.id.cmp(&other.id))
+    }
+}
+
+impl PartialOrd for After {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for After {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for After {}
+
+/// Where a page by time begins, newest first: behind this moment and id.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Before {
+    /// `Index::at` of the last one seen.
+    pub at: Millis,
+    /// Its id.
+    pub id: String,
+}
+
+impl Before {
+    /// Behind everything of this moment.
+    #[must_use]
+    pub const fn moment(at: Millis) -> Self {
+        Self { at, id: String::new() }
+    }
+}
+
 /// One bounded read.
-#[derive(Clone, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(tag = "range", rename_all = "snake_case")]
 pub enum Range {
     /// One document, or none.
@@ -59,8 +97,8 @@ pub enum Range {
         kind: Kind,
         /// Parent.
         parent: String,
-        /// Only older than this moment.
-        before: Option<Millis>,
+        /// Page start.
+        before: Option<Before>,
         /// Most documents.
         limit: u32,
     },
@@ -86,14 +124,30 @@ pub enum Range {
         /// Most documents.
         limit: u32,
     },
+    /// Documents of a scope in one status by (order, id), from a place on: forwards behind `from`, or
+    /// backwards before it. Without a place from the first, or from the last.
+    StatusPage {
+        /// Kind.
+        kind: Kind,
+        /// Scope.
+        scope: Scope,
+        /// Status.
+        status: String,
+        /// Page start.
+        from: Option<After>,
+        /// Backwards: descending.
+        back: bool,
+        /// Most documents.
+        limit: u32,
+    },
     /// Documents of a scope, by (at, id) descending.
     Newest {
         /// Kind.
         kind: Kind,
         /// Scope.
         scope: Scope,
-        /// Only older than this moment.
-        before: Option<Millis>,
+        /// Page start.
+        before: Option<Before>,
         /// Most documents.
         limit: u32,
     },
@@ -118,9 +172,16 @@ impl Range {
         Self::Children { kind, parent: parent.to_string(), after: None, limit }
     }
 
-    /// A stable text that names the range, for maps.
-    fn name(&self) -> String {
-        format!("{self:?}")
+    /// The newest `limit` documents of a kind in a scope.
+    #[must_use]
+    pub const fn newest(kind: Kind, scope: Scope, limit: u32) -> Self {
+        Self::Newest { kind, scope, before: None, limit }
+    }
+
+    /// The first `limit` documents that are linked.
+    #[must_use]
+    pub fn linked(kind: Kind, link: impl ToString, limit: u32) -> Self {
+        Self::Linked { kind, link: link.to_string(), limit }
     }
 }
 
@@ -147,19 +208,19 @@ pub struct Versioned<T> {
 /// Documents by the range that asked for them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Docs {
-    found: BTreeMap<String, Vec<Arc<Doc>>>,
+    found: BTreeMap<Range, Vec<Arc<Doc>>>,
 }
 
 impl Docs {
     /// Keeps the answer to `range`.
     pub fn insert(&mut self, range: &Range, docs: Vec<Arc<Doc>>) {
-        self.found.insert(range.name(), docs);
+        self.found.insert(range.clone(), docs);
     }
 
     /// The answer to `range`; `None` when it was not asked for.
     #[must_use]
     pub fn get(&self, range: &Range) -> Option<&[Arc<Doc>]> {
-        self.found.get(&range.name()).map(Vec::as_slice)
+        self.found.get(range).map(Vec::as_slice)
     }
 
     /// The insides of the answer to `range`; empty when it was not asked for.
@@ -188,5 +249,10 @@ impl Docs {
     /// Takes everything of `other`; its answers replace ours.
     pub fn merge(&mut self, other: Self) {
         self.found.extend(other.found);
+    }
+
+    /// All ranges that were read, with their answers.
+    pub fn iter(&self) -> impl Iterator<Item = (&Range, &[Arc<Doc>])> {
+        self.found.iter().map(|(range, docs)| (range, docs.as_slice()))
     }
 }

@@ -102,6 +102,8 @@ refusals! {
     DependencyExists => Conflict, "dependency_exists", "Dependency already exists";
     /// Two tasks of different projects.
     DependencyAcross => Invalid, "dependency_across_projects", "Both tasks of a dependency must belong to the same project.";
+    /// A task with too many edges.
+    TooManyDependencies => Conflict, "too_many_dependencies", "A task can wait for at most 2,000 others, and at most 2,000 can wait for it.";
     /// The graph is too large to check.
     DependencyGraphTooLarge => Invalid, "dependency_graph_too_large", "This project has too many dependencies to check for cycles; remove some first.";
     /// A finished task moved without saying so.

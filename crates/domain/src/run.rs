@@ -139,10 +139,6 @@ pub struct LoopState {
 /// without meeting every beat.
 pub const BEAT: &str = "loop-beat";
 
-/// Name of the [`Counter`](crate::doc::Counter) that every claim raises: two claims
-/// that were planned from one look at the limits cannot both succeed.
-pub const CLAIMS: &str = "loop-claims";
-
 /// Who leads the work loop when several servers share a store. Written only when the holder changes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lease {

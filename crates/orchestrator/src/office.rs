@@ -20,8 +20,9 @@ use crate::store::{CommitError, Committed, Fault, IdempotencyKey, Store};
 
 /// How often a command is decided again after somebody else was faster.
 pub const DECIDE_AT_MOST: u32 = 5;
-/// How often a rule may ask for more within one decision; the deepest rule walks a dependency graph.
-const LOOKS_AT_MOST: u32 = 1_100;
+/// How often a rule may ask for more within one decision. A look brings a whole depth of questions; the
+/// deepest rule reads rings of a graph and then all of it in pages.
+const LOOKS_AT_MOST: u32 = 100;
 
 /// Tells the time.
 pub trait Clock: Send + Sync + 'static {
@@ -59,10 +60,16 @@ pub struct Done {
 }
 
 impl Done {
-    /// The document of this kind that the command wrote first.
+    /// The document that the command made.
     #[must_use]
-    pub fn written<T: Inside>(&self) -> Option<&T> {
-        self.change.puts.iter().find_map(T::of)
+    pub fn made<T: Inside>(&self) -> Option<&T> {
+        self.change.made()
+    }
+
+    /// A document as the command wrote it; `None` where it did not write it.
+    #[must_use]
+    pub fn now<T: Inside>(&self, id: impl ToString) -> Option<&T> {
+        self.change.written(id)
     }
 }
 
@@ -191,8 +198,7 @@ impl Office {
             };
             let fetch = match stop {
                 Stop::Refuse(refusal) => return Err(refusal.into()),
-                Stop::Need(ranges) => Fetch { scopes: Vec::new(), ranges },
-                Stop::NeedScope(scope) => Fetch { scopes: vec![scope], ranges: Vec::new() },
+                Stop::Need(fetch) => fetch,
             };
             let read = self.store.read(&fetch).await?;
             view.docs.merge(read.value);

@@ -64,7 +64,7 @@ impl Person {
             work_loop_max_agents: None,
         };
         let done = self.insist(Command::CreateProject(new)).await?;
-        done.written::<Project>().map(|p| p.id)
+        done.made::<Project>().map(|p| p.id)
     }
 
     /// A task with an agent that will play its part.
@@ -89,7 +89,7 @@ impl Person {
             dependencies: waits_for.map(|t| (t, Direction::DependsOn)).into_iter().collect(),
         };
         let done = self.insist(Command::CreateTask(new)).await?;
-        let task = done.written::<Task>()?.id;
+        let task = done.made::<Task>()?.id;
         self.board.assign(task, script);
         self.exec.say(|| format!("task {task} is {script:?}"));
         Some(task)

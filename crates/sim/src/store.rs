@@ -80,10 +80,10 @@ impl SimStore {
     fn mirror(&self, change: &Change) {
         let wrong = {
             let mut truth = self.truth();
-            for key in &change.deletes {
+            for key in change.deletes() {
                 truth.remove(key);
             }
-            for body in &change.puts {
+            for body in change.puts() {
                 truth.insert(body.key(), body.clone());
             }
             let all = Everything::of(truth.values());

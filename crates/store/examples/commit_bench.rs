@@ -46,12 +46,10 @@ fn change(n: u128, position: f64) -> Change {
         data: Default::default(),
         at: Millis(1),
     };
-    Change {
-        puts: vec![task(n, position)],
-        touches: vec![Scope::Project(PROJECT)],
-        activity: vec![line],
-        ..Change::default()
-    }
+    let mut change = Change::default();
+    change.overwrite(task(n, position)).touch(Scope::Project(PROJECT));
+    change.activity.push(line);
+    change
 }
 
 fn key() -> IdempotencyKey {

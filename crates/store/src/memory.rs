@@ -18,7 +18,7 @@ use async_trait::async_trait;
 use clutch_domain::{
     change::{Change, Expect},
     doc::{Body, Doc, DocKey, Index, Kind, Scope},
-    range::{Docs, Fetch, Order, Range, Versioned},
+    range::{Before, Docs, Fetch, Order, Range, Versioned},
     time::Millis,
 };
 use clutch_orchestrator::store::{CommitError, Committed, Fault, IdempotencyKey, LiveDocs, Store};
@@ -237,8 +237,8 @@ impl State {
                     && index.parent == *parent
                     && after.as_ref().is_none_or(|after| ordered((index, id), (&at(after.order), &after.id)).is_gt())
             }),
-            Range::NewestChildren { kind, parent, before, limit } => self.find(*kind, *limit, newest, |_, index| {
-                !parent.is_empty() && index.parent == *parent && older(index, *before)
+            Range::NewestChildren { kind, parent, before, limit } => self.find(*kind, *limit, newest, |id, index| {
+                !parent.is_empty() && index.parent == *parent && older(index, id, before.as_ref())
             }),
             Range::Linked { kind, link, limit } => {
                 self.find(*kind, *limit, ordered, |_, index| !link.is_empty() && index.link == *link)
@@ -252,8 +252,17 @@ impl State {
                     !status.is_empty() && index.status == status && scope.is_none_or(|scope| index.scope == scope)
                 })
             }
+            Range::StatusPage { kind, scope, status, from, back, limit } => {
+                let sort = if *back { last } else { ordered };
+                self.find(*kind, *limit, sort, |id, index| {
+                    !status.is_empty()
+                        && index.status == status
+                        && index.scope == *scope
+                        && from.as_ref().is_none_or(|from| sort((index, id), (&at(from.order), &from.id)).is_gt())
+                })
+            }
             Range::Newest { kind, scope, before, limit } => {
-                self.find(*kind, *limit, newest, |_, index| index.scope == *scope && older(index, *before))
+                self.find(*kind, *limit, newest, |id, index| index.scope == *scope && older(index, id, before.as_ref()))
             }
         }
     }
@@ -285,6 +294,10 @@ fn newest(a: (&Index, &str), b: (&Index, &str)) -> Ordering {
     (b.0.at, b.1).cmp(&(a.0.at, a.1))
 }
 
-fn older(index: &Index, before: Option<Millis>) -> bool {
-    before.is_none_or(|before| index.at < before)
+fn last(a: (&Index, &str), b: (&Index, &str)) -> Ordering {
+    ordered(b, a)
+}
+
+fn older(index: &Index, id: &str, before: Option<&Before>) -> bool {
+    before.is_none_or(|before| (index.at, id) < (before.at, before.id.as_str()))
 }

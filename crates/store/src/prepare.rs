@@ -1,9 +1,9 @@
 //! A change made ready for writing: what every adapter must decide in the same way.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use clutch_domain::{
-    change::{Change, Expect},
+    change::{Change, Expect, Parts},
     doc::{Body, DocKey, Index, Scope},
 };
 use clutch_orchestrator::store::Fault;
@@ -25,21 +25,18 @@ pub(crate) struct Prepared {
     pub(crate) touches: Vec<Scope>,
 }
 
-/// Brings a change into its one meaning:
-/// a document put twice is written once with the last words; one that is deleted and put
-/// is put (its revision goes on); a scope touched twice is raised once; a line of the log
-/// must be new. All expectations are about the state before the change.
+/// Brings a change into its one meaning: a scope touched twice is raised once; a line of the log must be
+/// new. All expectations are about the state before the change.
 ///
 /// # Errors
 /// A document whose order is no finite number: no engine could sort or return it.
 pub(crate) fn prepare(change: Change) -> Result<Prepared, Fault> {
-    let Change { puts: bodies, deletes, mut expects, touches, activity } = change;
+    let Parts { puts: bodies, deletes, mut expects, touches, activity, made: _ } = change.into_parts();
     let lines: Vec<Body> = activity.into_iter().map(Body::from).collect();
     expects.extend(lines.iter().map(|line| Expect::Doc(line.key(), 0)));
     let absent: BTreeSet<&DocKey> =
         expects.iter().filter_map(|e| if let Expect::Doc(key, 0) = e { Some(key) } else { None }).collect();
 
-    let mut at: BTreeMap<DocKey, usize> = BTreeMap::new();
     let mut puts: Vec<Put> = Vec::with_capacity(bodies.len() + lines.len());
     for body in bodies.into_iter().chain(lines) {
         let key = body.key();
@@ -47,15 +44,8 @@ pub(crate) fn prepare(change: Change) -> Result<Prepared, Fault> {
         if !index.order.is_finite() {
             return Err(Fault::new(format!("{} {} has no finite order", key.kind.word(), key.id)));
         }
-        let put = Put { fresh: absent.contains(&key), key: key.clone(), index, body };
-        if let Some(slot) = at.get(&key).and_then(|&i| puts.get_mut(i)) {
-            *slot = put;
-        } else {
-            at.insert(key, puts.len());
-            puts.push(put);
-        }
+        puts.push(Put { fresh: absent.contains(&key), key, index, body });
     }
-    let deletes = deletes.into_iter().filter(|key| !at.contains_key(key)).collect();
     let mut seen = BTreeSet::new();
     let touches = touches.into_iter().filter(|scope| seen.insert(*scope)).collect();
     Ok(Prepared { expects, deletes, puts, touches })

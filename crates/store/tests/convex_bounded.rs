@@ -156,8 +156,9 @@ async fn what_people_do_is_a_few_round_trips() {
     };
     // The first commit asks once what the deployment is.
     let made = house.run("creating the first project", most(8, 40), Command::CreateProject(new)).await;
-    let project: ProjectId = made.written::<Project>().unwrap().id;
-    let chat: ChatId = made.written::<clutch_domain::chat::Chat>().unwrap().id;
+    let project: ProjectId = made.made::<Project>().unwrap().id;
+    let chat: ChatId =
+        made.change.puts().find_map(<clutch_domain::chat::Chat as clutch_domain::doc::Inside>::of).unwrap().id;
     let mut tasks: Vec<TaskId> = Vec::new();
     for n in 0..40 {
         let new = NewTask {

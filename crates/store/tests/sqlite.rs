@@ -150,8 +150,8 @@ async fn a_full_disk_is_reported_and_loses_nothing() {
             let mut change = puts([counter("small", n)]);
             if n % 40 == 39 {
                 // What was written before the part that does not fit must go with it.
-                change.puts.insert(0, counter("half", n));
-                change.puts.extend(large(1_000 + n).puts);
+                change.overwrite(counter("half", n));
+                large(1_000 + n).puts().for_each(|body| _ = change.overwrite(body.clone()));
                 change.touches.push(Scope::Loop);
             }
             commit(&*store, change).await.is_ok()

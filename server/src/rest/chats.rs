@@ -8,7 +8,7 @@ use clutch_domain::{
     command::{ChatPatch, Command, NewChat},
     doc::Kind,
     id::{ChatId, MessageId, ProjectId},
-    range::Range,
+    range::{Before, Range},
     refusal::Refusal,
     time::{Millis, Utc},
 };
@@ -85,7 +85,7 @@ pub async fn create(State(office): State<Arc<Office>>, body: Body) -> Result<(St
     };
     let new = NewChat { project, title, participants, about: None };
     let done = office.run(&program(None), &Command::CreateChat(new)).await?;
-    let chat = done.written::<Chat>().ok_or(Refusal::ChatNotFound)?;
+    let chat = done.made::<Chat>().ok_or(Refusal::ChatNotFound)?;
     Ok((StatusCode::CREATED, Json(json!({ "chat": shapes::chat(chat) }))))
 }
 
@@ -119,7 +119,7 @@ fn patch_of(body: &Body) -> Result<ChatPatch, Failure> {
 
 async fn change(office: &Office, id: ChatId, patch: ChatPatch) -> Answer {
     let done = office.run(&program(None), &Command::UpdateChat(id, patch)).await?;
-    let chat = done.written::<Chat>().ok_or(Refusal::ChatNotFound)?;
+    let chat = done.now::<Chat>(id).ok_or(Refusal::ChatNotFound)?;
     Ok(Json(json!({ "chat": shapes::chat(chat) })))
 }
 
@@ -157,7 +157,8 @@ pub async fn messages(
         Some(id) => {
             let id: MessageId = path_id(id, Refusal::MessageNotFound)?;
             let message: Option<Message> = office.get(id).await?;
-            Some(message.filter(|m| m.chat == chat.id).ok_or(Refusal::MessageNotFound)?.created_at)
+            let message = message.filter(|m| m.chat == chat.id).ok_or(Refusal::MessageNotFound)?;
+            Some(Before { at: message.created_at, id: message.id.to_string() })
         }
     };
     let range = Range::NewestChildren { kind: Kind::Message, parent: chat.id.to_string(), before, limit: limit + 1 };

@@ -63,7 +63,7 @@ pub async fn add(
     let task = find(&office, &id).await?.id;
     let other = find(&office, body.needed("depends_on_id", "field_missing", "depends_on_id is required")?).await?.id;
     let done = office.run(&program(None), &Command::AddDependency(task, other)).await?;
-    let edge = done.written::<Dependency>().ok_or(Refusal::DependencyNotFound)?;
+    let edge = done.made::<Dependency>().ok_or(Refusal::DependencyNotFound)?;
     // Newer callers read `dependency`, older ones the bare object.
     let mut shape = shapes::dependency(edge);
     let inner = shape.clone();

@@ -71,7 +71,7 @@ pub async fn create(State(office): State<Arc<Office>>, body: Body) -> Result<(St
         work_loop_max_agents: max_agents(&body)?.flatten(),
     };
     let done = office.run(&program(None), &Command::CreateProject(new)).await?;
-    let project = done.written::<Project>().ok_or(Refusal::ProjectNotFound)?;
+    let project = done.made::<Project>().ok_or(Refusal::ProjectNotFound)?;
     Ok((StatusCode::CREATED, Json(json!({ "project": shapes::project(project) }))))
 }
 
@@ -100,7 +100,7 @@ pub async fn update(State(office): State<Arc<Office>>, Path(id): Path<String>, b
         role_model_overrides: overrides(&body)?,
     };
     let done = office.run(&program(None), &Command::UpdateProject(project.id, patch)).await?;
-    Ok(Json(json!({ "project": shapes::project(done.written::<Project>().unwrap_or(&project)) })))
+    Ok(Json(json!({ "project": shapes::project(done.now(project.id).unwrap_or(&project)) })))
 }
 
 /// `DELETE /api/projects/:id`, always with its tasks.

@@ -92,7 +92,7 @@ pub async fn respond(
         _ => return Err(Refusal::ResponseMissing.into()),
     };
     let done = office.run(&program(None), &Command::AnswerSignal(id, answer)).await?;
-    let answered = done.written::<Signal>().cloned().ok_or(Refusal::SignalNotFound)?;
+    let answered = done.now::<Signal>(id).cloned().ok_or(Refusal::SignalNotFound)?;
     let range = Range::doc(Kind::Signal, id);
     let fetch =
         Fetch { scopes: vec![clutch_domain::doc::Scope::Project(answered.project)], ranges: vec![range.clone()] };

@@ -131,9 +131,7 @@ pub async fn create(State(office): State<Arc<Office>>, body: Body) -> Created {
         dependencies: dependencies(&office, &body).await?,
     };
     let done = office.run(&program(None), &Command::CreateTask(new)).await?;
-    let id = done.change.activity.first().and_then(|a| a.task).ok_or(Refusal::TaskNotFound)?;
-    let task = done.change.puts.iter().find_map(|b| <Task as clutch_domain::doc::Inside>::of(b).filter(|t| t.id == id));
-    let task = task.ok_or(Refusal::TaskNotFound)?;
+    let task = done.made::<Task>().ok_or(Refusal::TaskNotFound)?;
     Ok((StatusCode::CREATED, Json(json!({ "task": shapes::task(task) }))))
 }
 
@@ -181,9 +179,7 @@ pub async fn update(State(office): State<Arc<Office>>, Path(id): Path<String>, b
         reopen: body.truthy("reopen").unwrap_or(false) || body.truthy("force").unwrap_or(false),
     };
     let done = office.run(&program(None), &Command::UpdateTask(task.id, patch)).await?;
-    let now =
-        done.change.puts.iter().find_map(|b| <Task as clutch_domain::doc::Inside>::of(b).filter(|t| t.id == task.id));
-    Ok(Json(json!({ "task": shapes::task(now.unwrap_or(&task)) })))
+    Ok(Json(json!({ "task": shapes::task(done.now(task.id).unwrap_or(&task)) })))
 }
 
 /// `DELETE /api/tasks/:id`.
@@ -239,7 +235,7 @@ pub async fn comment(
     };
     let call = Call::of(&office, &headers, "comment")?;
     let done = office.run_as(&program(Some(&author)), &Command::AddComment(new), &call.key).await?;
-    let comment = done.written::<Comment>().ok_or(Refusal::CommentNotFound)?;
+    let comment = done.made::<Comment>().ok_or(Refusal::CommentNotFound)?;
     let said = |c: &Comment| (c.task, c.author.clone(), c.author_type, c.kind, c.content.clone());
     let comment = call.kept(&office, comment.id, comment, |a, b| said(a) == said(b)).await?;
     Ok((StatusCode::CREATED, Json(json!({ "comment": shapes::comment(&comment) }))))

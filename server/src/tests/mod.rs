@@ -280,7 +280,7 @@ impl House {
             prompt_version: "dev:1".into(),
             holder: "test".into(),
         };
-        let run = self.by_loop(Command::ClaimRun(claim)).await.written::<Run>().unwrap().clone();
+        let run = self.by_loop(Command::ClaimRun(claim)).await.made::<Run>().unwrap().clone();
         self.by_loop(Command::RunStarted(run.id)).await;
         run
     }

@@ -25,7 +25,6 @@ use clutch_domain::{
     actor::{Actor, COORDINATOR, OWNER},
     chat::{DeliveryStatus, Message},
     command::{Command, Completion, NewMessage, NewSignal},
-    doc::Inside,
     id::ChatId,
     refusal::Refusal,
     talk::{Comment, Signal, SignalSeverity},
@@ -89,7 +88,7 @@ async fn signal(
     };
     let call = Call::of(&office, &headers, "signal")?;
     let done = office.run_as(&agent(agent_id), &Command::RaiseSignal(new), &call.key).await?;
-    let signal = done.written::<Signal>().ok_or(Refusal::SignalNotFound)?;
+    let signal = done.made::<Signal>().ok_or(Refusal::SignalNotFound)?;
     let said = |s: &Signal| (s.task, s.kind, s.severity, s.session_key.clone(), s.agent_id.clone(), s.message.clone());
     let signal = call.kept(&office, signal.id, signal, |a, b| said(a) == said(b)).await?;
     Ok((
@@ -119,8 +118,8 @@ async fn complete(
     let call = Call::of(&office, &headers, "complete")?;
     let who = agent(report.agent.as_deref().unwrap_or("agent"));
     let done = office.run_as(&who, &Command::CompleteTask(report), &call.key).await?;
-    let comment = done.written::<Comment>().ok_or(Refusal::CommentNotFound)?;
-    let after = done.change.puts.iter().find_map(|b| Task::of(b).filter(|t| t.id == before.id));
+    let comment = done.made::<Comment>().ok_or(Refusal::CommentNotFound)?;
+    let after = done.now::<Task>(before.id);
     let mut task = after.unwrap_or(&before).clone();
     if call.may_repeat() {
         // The author may be the task's assignee, who may have changed in between.
@@ -179,7 +178,7 @@ async fn message(
     let done = office.run_as(&who, &Command::PostMessage(new), &call.key).await?;
     // Whoever has spoken does not think or type any more.
     ephemeral.set(chat, &author, None);
-    let message = done.written::<Message>().ok_or(Refusal::MessageNotFound)?;
+    let message = done.made::<Message>().ok_or(Refusal::MessageNotFound)?;
     let said = |m: &Message| (m.chat, m.author.clone(), m.content.clone());
     let message = call.kept(&office, message.id, message, |a, b| said(a) == said(b)).await?;
     Ok((StatusCode::CREATED, Json(json!({ "message": shapes::message(&message) }))))

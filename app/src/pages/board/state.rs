@@ -235,7 +235,7 @@ impl BoardState {
         let placed = place(&column, id, at)?;
         let since = if card.status == to { card.since } else { untrack(|| use_clock().now()) };
         self.cards.update_value(|cards| {
-            for (other, position) in placed.renumbered {
+            for (other, position) in placed.spread {
                 if let Some(entry) = cards.get_mut(&other) {
                     entry.kept.position = position;
                     entry.show();

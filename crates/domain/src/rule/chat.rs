@@ -43,22 +43,19 @@ pub fn create(view: &View, new: &NewChat, ctx: &mut Ctx<'_>) -> Decided {
             Some(About { task, number: found.is.number })
         }
     };
-    change.put(
-        0,
-        Chat {
-            id,
-            project: new.project,
-            title: new.title.trim().to_owned(),
-            participants: new.participants.clone(),
-            session_key: None,
-            about,
-            introduced: false,
-            deleted_at: None,
-            last: None,
-            created_at: ctx.now,
-            updated_at: ctx.now,
-        },
-    );
+    change.create(Chat {
+        id,
+        project: new.project,
+        title: new.title.trim().to_owned(),
+        participants: new.participants.clone(),
+        session_key: None,
+        about,
+        introduced: false,
+        deleted_at: None,
+        last: None,
+        created_at: ctx.now,
+        updated_at: ctx.now,
+    });
     change.touch(Scope::Project(new.project));
     let log = line(ctx, Some(new.project), None, "chat_created", &[("title", new.title.clone())]);
     change.activity.push(log);
@@ -223,6 +220,7 @@ pub fn post(view: &View, new: &NewMessage, ctx: &mut Ctx<'_>) -> Decided {
         is.run_id = Some(run.clone());
         is.calls.clone_from(&new.calls);
         change.claim(message_run_name(run), DocKey::new(Kind::Message, is.id));
+        change.made = Some(DocKey::new(Kind::Message, is.id));
         change.put(same.rev, is).touch(Scope::Chat(new.chat));
         let log = line(ctx, Some(chat.is.project), None, "message_matched", &[("run", run.clone())]);
         change.activity.push(log);
@@ -234,26 +232,23 @@ pub fn post(view: &View, new: &NewMessage, ctx: &mut Ctx<'_>) -> Decided {
     let person = new.author != crate::actor::COORDINATOR;
     // Lists sort by time: two messages of one chat never share a millisecond.
     let at = chat.is.last.as_ref().map_or(ctx.now, |last| ctx.now.max(last.created_at.plus(1)));
-    change.put(
-        0,
-        Message {
-            id,
-            chat: new.chat,
-            author: new.author.clone(),
-            by: Some(ctx.actor.who.clone()),
-            content: new.content.clone(),
-            run_id: new.run_id.clone(),
-            session_key: new.session_key.clone(),
-            is_automated: new.is_automated,
-            delivery_status: new.delivery_status.or((person && new.author != "system").then_some(DeliveryStatus::Sent)),
-            retry_count: new.retry_count,
-            cooldown_until: new.cooldown_until.map(Millis),
-            failure_reason: new.failure_reason.clone(),
-            calls: new.calls.clone(),
-            outbox: new.send.then(|| Outbox { introduces: !chat.is.introduced, ..Outbox::queued() }),
-            created_at: at,
-        },
-    );
+    change.create(Message {
+        id,
+        chat: new.chat,
+        author: new.author.clone(),
+        by: Some(ctx.actor.who.clone()),
+        content: new.content.clone(),
+        run_id: new.run_id.clone(),
+        session_key: new.session_key.clone(),
+        is_automated: new.is_automated,
+        delivery_status: new.delivery_status.or((person && new.author != "system").then_some(DeliveryStatus::Sent)),
+        retry_count: new.retry_count,
+        cooldown_until: new.cooldown_until.map(Millis),
+        failure_reason: new.failure_reason.clone(),
+        calls: new.calls.clone(),
+        outbox: new.send.then(|| Outbox { introduces: !chat.is.introduced, ..Outbox::queued() }),
+        created_at: at,
+    });
     let project = chat.is.project;
     let mut is = chat.is;
     if new.send {

@@ -1,58 +1,70 @@
 //! Dependencies. This is the one place where an edge is made, so a cycle can be refused for everybody.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    change::Change,
+    change::{Change, Expect},
     command::{Direction, EdgeRef, NewTask},
     ctx::Ctx,
-    doc::{Counter, Dependency, DocKey, Kind, Scope, edge_name},
-    id::{DependencyId, TaskId},
-    range::Range,
+    doc::{Dependency, DocKey, Kind, Scope, edge_name},
+    id::{DependencyId, ProjectId, TaskId},
+    range::{Before, Range},
     refusal::Refusal,
     rule::{Decided, line},
     task::{Status, Task},
     view::{Seen, Stop, View},
 };
 
-/// Most tasks that a search for a cycle visits.
-const WALK_MAX: usize = 1_000;
-/// Most edges of one task.
-const EDGES_MAX: u32 = 2_000;
+/// Most tasks that one task waits for, and most that wait for it: they are read and told at once.
+pub(crate) const EDGES_MAX: u32 = 2_000;
+/// Rings of the graph that a search for a circle reads before it reads the whole graph instead.
+const RINGS: u32 = 8;
+/// Edges of a project that are read at once.
+const PAGE: u32 = 2_000;
+/// Most edges of a project in which circles are searched for.
+const GRAPH_MAX: usize = 50_000;
 
 /// `task` waits for `on` from now on.
 pub fn add(view: &View, task: TaskId, on: TaskId, ctx: &mut Ctx<'_>) -> Decided {
     if task == on {
         return Err(Refusal::SelfDependency.into());
     }
+    let name = edge_name(task, on);
+    view.gather([Range::doc(Kind::Task, task), Range::doc(Kind::Task, on), Range::doc(Kind::Unique, &name)])?;
     let waiting = view.must::<Task>(task, Refusal::TaskNotFound)?;
     let other = view.must::<Task>(on, Refusal::TaskNotFound)?;
     if waiting.is.project != other.is.project {
         return Err(Refusal::DependencyAcross.into());
     }
-    if view.taken(&edge_name(task, on))? {
+    if view.taken(&name)? {
         return Err(Refusal::DependencyExists.into());
-    }
-    if reaches(view, on, task)? {
-        return Err(Refusal::DependencyCycle.into());
     }
     let project = waiting.is.project;
     let mut change = Change::default();
-    guard(view, &mut change, project)?;
-    write_edge(&mut change, (task, on), project, ctx);
+    if reaches(view, &mut change, project, &[on], &[task])? {
+        return Err(Refusal::DependencyCycle.into());
+    }
+    let id = write_edge(&mut change, (task, on), project, ctx);
+    change.made = Some(DocKey::new(Kind::Dependency, id));
     let mut is = waiting.is;
     is.dependencies += 1;
     is.open_dependencies += u32::from(other.is.status != Status::Done);
     is.updated_at = ctx.now;
+    room(is.dependencies)?;
     change.put(waiting.rev, is);
     let number = other.is.number;
     let mut is = other.is;
     is.dependents += 1;
+    room(is.dependents)?;
     change.put(other.rev, is);
     change.touch(Scope::Project(project));
     let log = line(ctx, Some(project), Some(task), "dependency_added", &[("depends_on", format!("T-{number}"))]);
     change.activity.push(log);
     Ok(change)
+}
+
+fn room(edges: u32) -> Result<(), Refusal> {
+    if edges > EDGES_MAX { Err(Refusal::TooManyDependencies) } else { Ok(()) }
 }
 
 /// It does not wait any more.
@@ -63,7 +75,7 @@ pub fn remove(view: &View, edge: EdgeRef, ctx: &mut Ctx<'_>) -> Decided {
     };
     let found = found.ok_or(Refusal::DependencyNotFound)?;
     let mut change = Change::default();
-    unlink(view, &mut change, &found, None)?;
+    unlink(view, &mut change, [&found], &BTreeSet::new())?;
     change.touch(Scope::Project(found.is.project));
     let other = view.find::<Task>(found.is.depends_on)?.map(|t| t.is.short()).unwrap_or_default();
     let log = line(ctx, Some(found.is.project), Some(found.is.task), "dependency_removed", &[("depends_on", other)]);
@@ -84,17 +96,12 @@ pub(crate) fn link_new(
     if seen.is.project != new.project {
         return Err(Refusal::DependencyAcross.into());
     }
-    if change.puts.iter().any(|b| b.key() == DocKey::unique(edge_name(edge.0, edge.1))) {
+    if change.puts_key(&DocKey::unique(edge_name(edge.0, edge.1))) {
         return Err(Refusal::DependencyExists.into());
     }
     write_edge(change, edge, new.project, ctx);
     // The same task may be named in both directions; then the second edge must see what the first wrote.
-    let mut is = change
-        .puts
-        .iter()
-        .find_map(|b| <Task as crate::doc::Inside>::of(b).filter(|t| t.id == other))
-        .cloned()
-        .unwrap_or(seen.is);
+    let mut is = change.of::<Task>(view, other)?.map_or(seen.is, |written| written.is);
     if edge.0 == new.id {
         new.dependencies += 1;
         new.open_dependencies += u32::from(is.status != Status::Done);
@@ -104,92 +111,91 @@ pub(crate) fn link_new(
         is.dependencies += 1;
         is.open_dependencies += u32::from(new.status != Status::Done);
     }
+    for edges in [new.dependencies, new.dependents, is.dependencies, is.dependents] {
+        room(edges)?;
+    }
     change.put(seen.rev, is);
     Ok(())
 }
 
 /// A new task closes a circle when something that it waits for waits for something that it blocks.
-pub(crate) fn refuse_cycle_through_new(view: &View, new: &NewTask) -> Result<(), Stop> {
-    let of = |d: Direction| new.dependencies.iter().filter(move |(_, direction)| *direction == d).map(|(id, _)| *id);
-    for above in of(Direction::DependsOn) {
-        for below in of(Direction::Blocks) {
-            if above == below || reaches(view, above, below)? {
-                return Err(Refusal::DependencyCycle.into());
-            }
-        }
+pub(crate) fn refuse_cycle_through_new(view: &View, change: &mut Change, new: &NewTask) -> Result<(), Stop> {
+    let of = |d: Direction| -> Vec<TaskId> {
+        new.dependencies.iter().filter(|(_, direction)| *direction == d).map(|(id, _)| *id).collect()
+    };
+    let (above, below) = (of(Direction::DependsOn), of(Direction::Blocks));
+    let both = above.iter().any(|id| below.contains(id));
+    if both || reaches(view, change, new.project, &above, &below)? {
+        return Err(Refusal::DependencyCycle.into());
     }
     Ok(())
 }
 
-/// Removes an edge and keeps the counts of both ends; `gone` is an end that is being removed itself.
-pub(crate) fn unlink(
+/// Removes edges and keeps the counts at both ends; `gone` are tasks that are being removed themselves.
+pub(crate) fn unlink<'a>(
     view: &View,
     change: &mut Change,
-    edge: &Seen<Dependency>,
-    gone: Option<TaskId>,
+    edges: impl IntoIterator<Item = &'a Seen<Dependency>> + Clone,
+    gone: &BTreeSet<TaskId>,
 ) -> Result<(), Stop> {
-    let Dependency { task, depends_on, .. } = edge.is;
-    let other = view.find::<Task>(depends_on)?;
-    let open = other.as_ref().is_some_and(|t| t.is.status != Status::Done);
-    if Some(task) != gone
-        && let Some(waiting) = view.find::<Task>(task)?
-    {
-        let mut is = current(change, waiting.is);
-        is.dependencies = is.dependencies.saturating_sub(1);
-        is.open_dependencies = is.open_dependencies.saturating_sub(u32::from(open));
-        change.put(waiting.rev, is);
+    let ends = edges.clone().into_iter().flat_map(|edge| [edge.is.task, edge.is.depends_on]);
+    view.gather(ends.map(|id| Range::doc(Kind::Task, id)))?;
+    for edge in edges {
+        let Dependency { task, depends_on, project, .. } = edge.is;
+        if !gone.contains(&task)
+            && let Some(waiting) = change.of::<Task>(view, task)?
+        {
+            let other = view.find::<Task>(depends_on)?;
+            let open = other.is_some_and(|t| t.is.status != Status::Done);
+            let mut is = waiting.is;
+            is.dependencies = is.dependencies.saturating_sub(1);
+            is.open_dependencies = is.open_dependencies.saturating_sub(u32::from(open));
+            change.put(waiting.rev, is);
+        }
+        if !gone.contains(&depends_on)
+            && let Some(other) = change.of::<Task>(view, depends_on)?
+        {
+            let mut is = other.is;
+            is.dependents = is.dependents.saturating_sub(1);
+            change.put(other.rev, is);
+        }
+        change.delete(&edge.doc);
+        change.release(edge_name(task, depends_on));
+        change.touch(Scope::Graph(project));
     }
-    if Some(depends_on) != gone
-        && let Some(other) = other
-    {
-        let mut is = current(change, other.is);
-        is.dependents = is.dependents.saturating_sub(1);
-        change.put(other.rev, is);
-    }
-    change.delete(&edge.doc);
-    change.release(edge_name(task, depends_on));
     Ok(())
 }
 
-/// The task as this change has written it so far.
-fn current(change: &Change, read: Task) -> Task {
-    change
-        .puts
-        .iter()
-        .find_map(|b| <Task as crate::doc::Inside>::of(b).filter(|t| t.id == read.id))
-        .cloned()
-        .unwrap_or(read)
-}
-
-fn write_edge(change: &mut Change, edge: (TaskId, TaskId), project: crate::id::ProjectId, ctx: &mut Ctx<'_>) {
+fn write_edge(change: &mut Change, edge: (TaskId, TaskId), project: ProjectId, ctx: &mut Ctx<'_>) -> DependencyId {
     let id = DependencyId(ctx.ids.fresh());
     change.put(0, Dependency { id, project, task: edge.0, depends_on: edge.1, created_at: ctx.now });
     change.claim(edge_name(edge.0, edge.1), DocKey::new(Kind::Dependency, id));
+    change.touch(Scope::Graph(project));
+    id
 }
 
-/// Two edges decided from the same graph could close a circle together. Each writes this counter, so one of them is decided anew.
-fn guard(view: &View, change: &mut Change, project: crate::id::ProjectId) -> Result<(), Stop> {
-    let name = format!("edges:{project}");
-    let old = view.find::<Counter>(&name)?;
-    let (rev, last) = old.map_or((0, 0), |c| (c.rev, c.is.last));
-    change.put(rev, Counter { name, last: last + 1 });
-    Ok(())
-}
-
-/// Whether `from` waits for `to`, directly or through others. Reads one ring of the graph at a time.
-fn reaches(view: &View, from: TaskId, to: TaskId) -> Result<bool, Stop> {
-    let mut seen = BTreeSet::from([from]);
-    let mut ring = vec![from];
+/// Whether one of `from` waits for one of `to`, directly or through others.
+///
+/// The answer rests on the whole graph, so the change expects that no edge of the project came or went since
+/// the first look: the scope's revision is read with the first edges, never after them. A few rings of the
+/// graph are read one at a time; where it is deeper, all edges of the project are read, in pages.
+fn reaches(view: &View, change: &mut Change, project: ProjectId, from: &[TaskId], to: &[TaskId]) -> Result<bool, Stop> {
+    let graph = Scope::Graph(project);
+    let mut seen: BTreeSet<TaskId> = from.iter().copied().collect();
+    let mut ring: Vec<TaskId> = from.to_vec();
+    let mut rings = 0;
+    view.gather_under(Some(graph), ring.iter().map(|id| Range::children(Kind::Dependency, id, EDGES_MAX)))?;
+    change.expects.push(Expect::Scope(graph, view.scope(graph)?));
     while !ring.is_empty() {
-        let ranges: Vec<Range> = ring.iter().map(|id| Range::children(Kind::Dependency, id, EDGES_MAX)).collect();
-        let unread: Vec<Range> = ranges.iter().filter(|r| view.docs.get(r).is_none()).cloned().collect();
-        if !unread.is_empty() {
-            return Err(Stop::Need(unread));
+        if rings == RINGS {
+            return all_edges(view, project).map(|edges| connected(&edges, &ring, to));
         }
+        rings += 1;
+        view.gather(ring.iter().map(|id| Range::children(Kind::Dependency, id, EDGES_MAX)))?;
         let mut next = Vec::new();
-        for range in ranges {
-            for edge in view.list::<Dependency>(range)? {
-                if edge.is.depends_on == to {
+        for id in ring {
+            for edge in view.list::<Dependency>(Range::children(Kind::Dependency, id, EDGES_MAX))? {
+                if to.contains(&edge.is.depends_on) {
                     return Ok(true);
                 }
                 if seen.insert(edge.is.depends_on) {
@@ -197,10 +203,45 @@ fn reaches(view: &View, from: TaskId, to: TaskId) -> Result<bool, Stop> {
                 }
             }
         }
-        if seen.len() > WALK_MAX {
-            return Err(Refusal::DependencyGraphTooLarge.into());
-        }
         ring = next;
     }
     Ok(false)
+}
+
+/// Every edge of a project.
+fn all_edges(view: &View, project: ProjectId) -> Result<BTreeMap<TaskId, Vec<TaskId>>, Stop> {
+    let (mut edges, mut before, mut count) = (BTreeMap::<TaskId, Vec<TaskId>>::new(), None, 0);
+    loop {
+        let scope = Scope::Project(project);
+        let page = view.list::<Dependency>(Range::Newest { kind: Kind::Dependency, scope, before, limit: PAGE })?;
+        count += page.len();
+        if count > GRAPH_MAX {
+            return Err(Refusal::DependencyGraphTooLarge.into());
+        }
+        before = page.last().map(|edge| Before { at: edge.is.created_at, id: edge.is.id.to_string() });
+        let more = page.len() == PAGE as usize;
+        for edge in page {
+            edges.entry(edge.is.task).or_default().push(edge.is.depends_on);
+        }
+        if !more {
+            return Ok(edges);
+        }
+    }
+}
+
+/// Whether a way leads from one of `from` to one of `to`.
+fn connected(edges: &BTreeMap<TaskId, Vec<TaskId>>, from: &[TaskId], to: &[TaskId]) -> bool {
+    let mut seen: BTreeSet<TaskId> = from.iter().copied().collect();
+    let mut left: Vec<TaskId> = from.to_vec();
+    while let Some(task) = left.pop() {
+        for next in edges.get(&task).into_iter().flatten() {
+            if to.contains(next) {
+                return true;
+            }
+            if seen.insert(*next) {
+                left.push(*next);
+            }
+        }
+    }
+    false
 }

@@ -17,6 +17,8 @@ use crate::{
 
 /// How many numbered slugs are tried for a name before giving up.
 const SLUG_TRIES: u32 = 1_000;
+/// How many of them are looked at together.
+const SLUG_BATCH: usize = 50;
 /// Most tasks that go with a project in one step.
 const DELETE_MAX: u32 = 500;
 
@@ -60,7 +62,7 @@ pub fn create(view: &View, new: &NewProject, ctx: &mut Ctx<'_>) -> Decided {
         updated_at: ctx.now,
     };
     let mut change = crate::change::Change::default();
-    change.put(0, project).put(0, Counts::none(id)).put(0, general);
+    change.create(project).put(0, Counts::none(id)).put(0, general);
     change.claim(slug_name(slug.as_str()), DocKey::new(Kind::Project, id));
     change.touch(Scope::Installation).touch(Scope::Project(id));
     let log = line(ctx, Some(id), None, "project_created", &[("name", new.name.to_string())]);
@@ -127,9 +129,9 @@ pub fn delete(view: &View, id: ProjectId, force: Force, ctx: &mut Ctx<'_>) -> De
         return Err(Refusal::TooMuchAtOnce.into());
     }
     let mut change = crate::change::Change::default();
+    super::task::remove_what_hangs_on(view, &mut change, &tasks.iter().map(|t| t.is.id).collect())?;
     for task in &tasks {
         super::task::not_reserved(&task.is, ctx)?;
-        super::task::remove_what_hangs_on(view, &mut change, &task.is)?;
         change.delete(&task.doc);
         change.release(crate::doc::id8_name(id, task.is.id)).release(crate::doc::number_name(task.is.number));
     }
@@ -140,7 +142,7 @@ pub fn delete(view: &View, id: ProjectId, force: Force, ctx: &mut Ctx<'_>) -> De
     if let Some(counts) = &counts {
         change.delete(&counts.doc);
     }
-    change.deletes.push(DocKey::new(Kind::LoopState, id));
+    change.remove(DocKey::new(Kind::LoopState, id));
     change.release(slug_name(old.is.slug.as_str()));
     change.delete(&old.doc);
     change.touch(Scope::Installation).touch(Scope::Project(id));
@@ -155,14 +157,18 @@ pub fn delete(view: &View, id: ProjectId, force: Force, ctx: &mut Ctx<'_>) -> De
     Ok(change)
 }
 
+/// The wish, or the first free one with a number; in batches, so that many of one name cost few looks.
 fn free_slug(view: &View, wish: &Slug) -> Result<Slug, Stop> {
     if !view.taken(&slug_name(wish.as_str()))? {
         return Ok(wish.clone());
     }
-    for n in 1..=SLUG_TRIES {
-        let slug = wish.numbered(n);
-        if !view.taken(&slug_name(slug.as_str()))? {
-            return Ok(slug);
+    let tries: Vec<Slug> = (1..=SLUG_TRIES).map(|n| wish.numbered(n)).collect();
+    for batch in tries.chunks(SLUG_BATCH) {
+        view.gather(batch.iter().map(|slug| Range::doc(Kind::Unique, slug_name(slug.as_str()))))?;
+        for slug in batch {
+            if !view.taken(&slug_name(slug.as_str()))? {
+                return Ok(slug.clone());
+            }
         }
     }
     Err(Refusal::SlugTaken.into())

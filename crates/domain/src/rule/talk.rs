@@ -24,21 +24,18 @@ pub fn comment(view: &View, new: &NewComment, ctx: &mut Ctx<'_>) -> Decided {
     let task = view.must::<Task>(new.task, Refusal::TaskNotFound)?;
     let project = task.is.project;
     let mut change = Change::default();
-    change.put(
-        0,
-        Comment {
-            id: CommentId(ctx.ids.fresh()),
-            task: new.task,
-            project,
-            author: new.author.clone(),
-            author_type: new.author_type,
-            by: Some(ctx.actor.who.clone()),
-            content: new.content.clone(),
-            kind: new.kind,
-            responded_at: None,
-            created_at: ctx.now,
-        },
-    );
+    change.create(Comment {
+        id: CommentId(ctx.ids.fresh()),
+        task: new.task,
+        project,
+        author: new.author.clone(),
+        author_type: new.author_type,
+        by: Some(ctx.actor.who.clone()),
+        content: new.content.clone(),
+        kind: new.kind,
+        responded_at: None,
+        created_at: ctx.now,
+    });
     change.touch(Scope::Project(project));
     let said = [("author", new.author.clone()), ("preview", new.content.preview(200))];
     let log = line(ctx, Some(project), Some(new.task), "comment_added", &said);
@@ -92,7 +89,7 @@ pub fn raise(view: &View, new: &NewSignal, ctx: &mut Ctx<'_>) -> Decided {
             },
         );
     }
-    change.put(0, signal);
+    change.create(signal);
     change.touch(Scope::Project(project)).touch(Scope::Installation);
     let said = [
         ("kind", new.kind.word().to_owned()),
@@ -187,21 +184,18 @@ pub fn complete(view: &View, report: &Completion, ctx: &mut Ctx<'_>) -> Decided 
         words.push_str(&format!("\n\n**Notes:** {notes}"));
     }
     let mut change = Change::default();
-    change.put(
-        0,
-        Comment {
-            id: CommentId(ctx.ids.fresh()),
-            task: report.task,
-            project,
-            author,
-            author_type: AuthorType::Agent,
-            by: Some(ctx.actor.who.clone()),
-            content: Body::parse(&words)?.ok_or(Refusal::SummaryMissing)?,
-            kind: CommentType::Completion,
-            responded_at: None,
-            created_at: ctx.now,
-        },
-    );
+    change.create(Comment {
+        id: CommentId(ctx.ids.fresh()),
+        task: report.task,
+        project,
+        author,
+        author_type: AuthorType::Agent,
+        by: Some(ctx.actor.who.clone()),
+        content: Body::parse(&words)?.ok_or(Refusal::SummaryMissing)?,
+        kind: CommentType::Completion,
+        responded_at: None,
+        created_at: ctx.now,
+    });
     let obeyed = !stale && from != Status::Done && !taken_away(&is);
     if obeyed {
         if is.pr_number.is_none() {

@@ -1,5 +1,7 @@
 //! Tasks: make, change, move, remove.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::{
     change::Change,
     command::{Direction, MoveTask, NewTask, Place, TaskPatch},
@@ -7,12 +9,14 @@ use crate::{
     doc::{Dependency, DocKey, Kind, Scope, id8_name, number_name},
     id::{ProjectId, TaskId},
     project::{Counts, Project},
-    range::{Order, Range},
+    range::{After, Range},
     refusal::Refusal,
     right::Right,
     rule::{
-        Decided, dependency, line,
-        placing::{self, Placed},
+        Decided,
+        dependency::{self, EDGES_MAX},
+        line,
+        placing::{self, Card},
         project::{next_number, set, tidy},
         require,
     },
@@ -22,20 +26,32 @@ use crate::{
     view::{Seen, Stop, View},
 };
 
-/// Whole open columns are read to find a place; a column holds at most this many cards that can be reordered.
-const COLUMN: u32 = 500;
+/// Cards that are read at once on the way to the n-th of a column.
+const PAGE: u32 = 1_000;
 /// Most comments, edges and signals that go with a task.
 const HANGING: u32 = 2_000;
+/// The counter that gives tasks their numbers.
+const TASK_NUMBER: &str = "task-number";
 /// How many ids are tried when the first eight characters clash; one clash in four billion is usual.
 const ID_TRIES: u32 = 8;
 
 /// Makes a task at the end of its column.
 pub fn create(view: &View, new: &NewTask, ctx: &mut Ctx<'_>) -> Decided {
+    view.gather(
+        [
+            Range::doc(Kind::Project, new.project),
+            Range::doc(Kind::Counts, new.project),
+            Range::doc(Kind::Counter, TASK_NUMBER),
+        ]
+        .into_iter()
+        .chain(ends_of(new.project, new.status, true, 1))
+        .chain(new.dependencies.iter().map(|(other, _)| Range::doc(Kind::Task, other))),
+    )?;
     view.must::<Project>(new.project, Refusal::ProjectNotFound)?;
     let counts = counts(view, new.project)?;
     let mut change = Change::default();
     let id = free_id(view, new.project, ctx)?;
-    let number = next_number(view, &mut change, "task-number")?;
+    let number = next_number(view, &mut change, TASK_NUMBER)?;
     let mut task = Task {
         id,
         project: new.project,
@@ -94,7 +110,7 @@ pub fn create(view: &View, new: &NewTask, ctx: &mut Ctx<'_>) -> Decided {
         dependency::link_new(view, &mut change, &mut task, *other, edge, ctx)?;
     }
     if new.dependencies.len() > 1 {
-        dependency::refuse_cycle_through_new(view, new)?;
+        dependency::refuse_cycle_through_new(view, &mut change, new)?;
     }
     placing::may_move(Status::Backlog, new.status, task.open_dependencies, false)?;
     if new.status == Status::Done {
@@ -103,7 +119,7 @@ pub fn create(view: &View, new: &NewTask, ctx: &mut Ctx<'_>) -> Decided {
     let mut shifted = counts.is;
     shifted.shift(None, Some(new.status));
     change.put(counts.rev, shifted);
-    change.put(0, task);
+    change.create(task);
     change.claim(id8_name(new.project, id), DocKey::new(Kind::Task, id));
     change.claim(number_name(number), DocKey::new(Kind::Task, id));
     change.touch(Scope::Project(new.project)).touch(Scope::Installation);
@@ -173,12 +189,11 @@ pub fn relocate(view: &View, to: &MoveTask, ctx: &mut Ctx<'_>) -> Decided {
         if is.status == Status::Done {
             return Ok(change); // done is ordered by time
         }
-        let placed = place_in(view, is.project, to.to, is.id, to.place)?;
-        if placed.renumbered.is_empty() && placed.position.to_bits() == is.position.to_bits() {
+        let placed = place_in(view, &mut change, is.project, to.to, is.id, to.place)?;
+        if change.is_empty() && placed.to_bits() == is.position.to_bits() {
             return Ok(change);
         }
-        renumber(view, &mut change, &placed, ctx)?;
-        is.position = placed.position;
+        is.position = placed;
         let project = is.project;
         change.put(old.rev, is);
         change.touch(Scope::Project(project));
@@ -206,9 +221,10 @@ pub fn delete(view: &View, id: TaskId, ctx: &mut Ctx<'_>) -> Decided {
     let old = view.must::<Task>(id, Refusal::TaskNotFound)?;
     not_reserved(&old.is, ctx)?;
     let project = old.is.project;
+    view.gather(hanging_on(id).into_iter().chain([Range::doc(Kind::Counts, project)]))?;
     let counts = counts(view, project)?;
     let mut change = Change::default();
-    remove_what_hangs_on(view, &mut change, &old.is)?;
+    remove_what_hangs_on(view, &mut change, &BTreeSet::from([id]))?;
     let mut shifted = counts.is;
     shifted.shift(Some(old.is.status), None);
     change.put(counts.rev, shifted);
@@ -238,13 +254,14 @@ pub(crate) fn enter(
     if to == Status::Done {
         not_reserved(task, ctx)?;
     }
-    let placed = if to == Status::Done {
-        Placed { position: 0.0, renumbered: Vec::new() }
-    } else {
-        place_in(view, task.project, to, task.id, place)?
-    };
-    renumber(view, change, &placed, ctx)?;
-    task.position = placed.position;
+    let leaves_done = (from == Status::Done) != (to == Status::Done);
+    view.gather(
+        [Range::doc(Kind::Counts, task.project)]
+            .into_iter()
+            .chain(leaves_done.then(|| Range::linked(Kind::Dependency, task.id, EDGES_MAX)))
+            .chain((place == Place::End).then(|| ends_of(task.project, to, true, 2)).into_iter().flatten()),
+    )?;
+    task.position = place_in(view, change, task.project, to, task.id, place)?;
     task.status = to;
     task.status_changed_at = ctx.now;
     match to {
@@ -281,7 +298,7 @@ pub(crate) fn enter(
         task.completed_at = None;
         task.resolution = None;
     }
-    if (from == Status::Done) != (to == Status::Done) {
+    if leaves_done {
         tell_those_who_wait(view, change, task, to == Status::Done)?;
     }
     let counts = counts(view, task.project)?;
@@ -304,10 +321,10 @@ fn gives_back(task: &Task, ctx: &Ctx<'_>) -> bool {
 
 /// Keeps `open_dependencies` of the tasks that wait for this one.
 fn tell_those_who_wait(view: &View, change: &mut Change, task: &Task, done: bool) -> Result<(), Stop> {
-    let edges =
-        view.list::<Dependency>(Range::Linked { kind: Kind::Dependency, link: task.id.to_string(), limit: HANGING })?;
+    let edges = view.list::<Dependency>(Range::linked(Kind::Dependency, task.id, EDGES_MAX))?;
+    view.gather(edges.iter().map(|edge| Range::doc(Kind::Task, edge.is.task)))?;
     for edge in edges {
-        let Some(waiting) = view.find::<Task>(edge.is.task)? else { continue };
+        let Some(waiting) = change.of::<Task>(view, edge.is.task)? else { continue };
         let mut is = waiting.is;
         is.open_dependencies = if done { is.open_dependencies.saturating_sub(1) } else { is.open_dependencies + 1 };
         change.put(waiting.rev, is);
@@ -315,26 +332,42 @@ fn tell_those_who_wait(view: &View, change: &mut Change, task: &Task, done: bool
     Ok(())
 }
 
-/// Removes edges (telling the tasks at their other ends), comments, signals and runs.
-pub(crate) fn remove_what_hangs_on(view: &View, change: &mut Change, task: &Task) -> Result<(), Stop> {
-    for edge in view.list::<Dependency>(Range::children(Kind::Dependency, task.id, HANGING))? {
-        dependency::unlink(view, change, &edge, Some(task.id))?;
+/// The ranges of everything that hangs on a task.
+fn hanging_on(task: TaskId) -> [Range; 5] {
+    [
+        Range::children(Kind::Dependency, task, EDGES_MAX),
+        Range::linked(Kind::Dependency, task, EDGES_MAX),
+        Range::children(Kind::Comment, task, HANGING),
+        Range::children(Kind::Signal, task, HANGING),
+        Range::children(Kind::Run, task, HANGING),
+    ]
+}
+
+/// Removes the edges of tasks that go (telling the tasks at their other ends that stay), their comments,
+/// signals and ended runs.
+pub(crate) fn remove_what_hangs_on(view: &View, change: &mut Change, gone: &BTreeSet<TaskId>) -> Result<(), Stop> {
+    view.gather(gone.iter().flat_map(|task| hanging_on(*task)))?;
+    let mut edges = BTreeMap::new();
+    for task in gone {
+        let [down, up, ..] = hanging_on(*task);
+        for range in [down, up] {
+            edges.extend(view.list::<Dependency>(range)?.into_iter().map(|edge| (edge.is.id, edge)));
+        }
     }
-    for edge in
-        view.list::<Dependency>(Range::Linked { kind: Kind::Dependency, link: task.id.to_string(), limit: HANGING })?
-    {
-        dependency::unlink(view, change, &edge, Some(task.id))?;
-    }
-    for comment in view.list::<Comment>(Range::children(Kind::Comment, task.id, HANGING))? {
-        change.delete(&comment.doc);
-    }
-    for signal in view.list::<Signal>(Range::children(Kind::Signal, task.id, HANGING))? {
-        change.delete(&signal.doc);
-    }
-    for run in view.list::<Run>(Range::children(Kind::Run, task.id, HANGING))? {
-        // An open run stays: the loop stops its agent and then closes it.
-        if !run.is.open() {
-            change.delete(&run.doc);
+    dependency::unlink(view, change, edges.values(), gone)?;
+    for task in gone {
+        let [_, _, comments, signals, runs] = hanging_on(*task);
+        for comment in view.list::<Comment>(comments)? {
+            change.delete(&comment.doc);
+        }
+        for signal in view.list::<Signal>(signals)? {
+            change.delete(&signal.doc);
+        }
+        for run in view.list::<Run>(runs)? {
+            // An open run stays: the loop stops its agent and then closes it.
+            if !run.is.open() {
+                super::work::forget(change, &run);
+            }
         }
     }
     Ok(())
@@ -345,39 +378,129 @@ pub(crate) fn counts(view: &View, project: ProjectId) -> Result<Seen<Counts>, St
     view.must::<Counts>(project, Refusal::ProjectNotFound)
 }
 
-/// A position below everything in a column.
-pub(crate) fn at_end(view: &View, project: ProjectId, status: Status) -> Result<f64, Stop> {
-    let column = column(view, project, status)?;
-    Ok(column.last().map_or(1.0, |(_, position)| position + 1.0))
+/// The first or last cards of a column; nothing for `done`, which is ordered by time.
+fn ends_of(project: ProjectId, status: Status, back: bool, limit: u32) -> Option<Range> {
+    page(project, status, None, back, limit)
 }
 
-fn column(view: &View, project: ProjectId, status: Status) -> Result<Vec<(TaskId, f64)>, Stop> {
-    if status == Status::Done {
-        return Ok(Vec::new());
-    }
-    let range = Range::ByStatus {
+fn page(project: ProjectId, status: Status, from: Option<&Card>, back: bool, limit: u32) -> Option<Range> {
+    let from = from.map(|(id, order)| After { order: *order, id: id.to_string() });
+    (status != Status::Done).then(|| Range::StatusPage {
         kind: Kind::Task,
-        scope: Some(Scope::Project(project)),
+        scope: Scope::Project(project),
         status: status.word().into(),
-        order: Order::Ordered,
-        limit: COLUMN,
-    };
+        from,
+        back,
+        limit,
+    })
+}
+
+/// A position below everything in a column: one card is read.
+fn at_end(view: &View, project: ProjectId, status: Status) -> Result<f64, Stop> {
+    let last = cards(view, ends_of(project, status, true, 1))?;
+    Ok(last.first().map_or(1.0, |(_, position)| position + 1.0))
+}
+
+fn cards(view: &View, range: Option<Range>) -> Result<Vec<Card>, Stop> {
+    let Some(range) = range else { return Ok(Vec::new()) };
     Ok(view.list::<Task>(range)?.into_iter().map(|t| (t.is.id, t.is.position)).collect())
 }
 
-fn place_in(view: &View, project: ProjectId, status: Status, task: TaskId, place: Place) -> Result<Placed, Stop> {
-    Ok(placing::place(&column(view, project, status)?, task, place)?)
+/// Where a card of this column lies.
+fn card(view: &View, project: ProjectId, status: Status, id: TaskId) -> Result<Card, Stop> {
+    let beside = view.find::<Task>(id)?.map(|t| t.is).filter(|t| t.project == project && t.status == status);
+    Ok(beside.map(|t| (t.id, t.position)).ok_or(Refusal::NeighbourNotFound)?)
 }
 
-fn renumber(view: &View, change: &mut Change, placed: &Placed, ctx: &Ctx<'_>) -> Result<(), Stop> {
-    for (id, position) in &placed.renumbered {
-        let other = view.must::<Task>(*id, Refusal::TaskNotFound)?;
+/// The position of `moved` at a place of a column: two neighbours are read. Where there is no room between
+/// them the cards around are spread, and written into the change.
+fn place_in(
+    view: &View,
+    change: &mut Change,
+    project: ProjectId,
+    status: Status,
+    moved: TaskId,
+    place: Place,
+) -> Result<f64, Stop> {
+    if status == Status::Done {
+        return Ok(0.0);
+    }
+    // `most` cards above and below the place, nearest first; the moved card itself is none of them.
+    let around = |beside: &Beside, most: u32| -> Result<(Vec<Card>, Vec<Card>), Stop> {
+        let (mut above, mut below) = match beside {
+            Beside::End => (cards(view, ends_of(project, status, true, most + 1))?, Vec::new()),
+            Beside::Top => (Vec::new(), cards(view, ends_of(project, status, false, most + 1))?),
+            Beside::Above(below) => {
+                let above = cards(view, page(project, status, Some(below), true, most + 1))?;
+                let more = cards(view, page(project, status, Some(below), false, most))?;
+                (above, std::iter::once(*below).chain(more).collect())
+            }
+            Beside::Below(above) => {
+                let below = cards(view, page(project, status, Some(above), false, most + 1))?;
+                let more = cards(view, page(project, status, Some(above), true, most))?;
+                (std::iter::once(*above).chain(more).collect(), below)
+            }
+        };
+        for side in [&mut above, &mut below] {
+            side.retain(|(id, _)| *id != moved);
+            side.truncate(most as usize);
+        }
+        Ok((above, below))
+    };
+    let beside = match place {
+        Place::End => Beside::End,
+        Place::Top => Beside::Top,
+        Place::Before(id) if id == moved => return Err(Refusal::NeighbourNotFound.into()),
+        Place::After(id) if id == moved => return Err(Refusal::NeighbourNotFound.into()),
+        Place::Before(id) => Beside::Above(card(view, project, status, id)?),
+        Place::After(id) => Beside::Below(card(view, project, status, id)?),
+        Place::Index(n) => nth(view, project, status, moved, n)?,
+    };
+    let (above, below) = around(&beside, 1)?;
+    if let Some(position) = placing::between(above.first(), below.first()) {
+        return Ok(position);
+    }
+    let mut half = placing::HALF_WINDOW;
+    let placed = loop {
+        let (above, below) = around(&beside, half as u32 + 1)?;
+        match placing::spread(&above, &below, half) {
+            Some(placed) => break placed,
+            None => half *= 2,
+        }
+    };
+    view.gather(placed.spread.iter().map(|(id, _)| Range::doc(Kind::Task, id)))?;
+    for (id, position) in &placed.spread {
+        let Some(other) = change.of::<Task>(view, id)? else { continue };
         let mut is = other.is;
         is.position = *position;
-        is.updated_at = is.updated_at.max(ctx.now);
         change.put(other.rev, is);
     }
-    Ok(())
+    Ok(placed.position)
+}
+
+/// A place of a column by the card beside it.
+enum Beside {
+    Top,
+    End,
+    Above(Card),
+    Below(Card),
+}
+
+/// The place with `n` cards above it, without the moved one.
+fn nth(view: &View, project: ProjectId, status: Status, moved: TaskId, n: u32) -> Result<Beside, Stop> {
+    let (mut left, mut from) = (n as usize, None);
+    loop {
+        let limit = u32::try_from(left + 2).unwrap_or(PAGE).min(PAGE);
+        let found = cards(view, page(project, status, from.as_ref(), false, limit))?;
+        let last = found.last().copied();
+        let more = found.len() == limit as usize;
+        let found: Vec<Card> = found.into_iter().filter(|(id, _)| *id != moved).collect();
+        match found.get(left) {
+            Some(card) => return Ok(Beside::Above(*card)),
+            None if !more => return Ok(Beside::End),
+            None => (left, from) = (left - found.len(), last),
+        }
+    }
 }
 
 /// An id whose first eight characters are free in the project.

@@ -17,7 +17,7 @@ use crate::{
     query::SIGNALS_MAX,
     range::Range,
     refusal::Refusal,
-    run::{BEAT, CLAIMS, Lease, LoopState, Outcome, Run, RunState},
+    run::{BEAT, Lease, LoopState, Outcome, Run, RunState},
     talk::{Delivery, Notification, NotificationSeverity, NotificationType, Signal},
     task::{Role, Status, Task},
     view::{Seen, Stop, View},
@@ -52,6 +52,7 @@ pub fn next_attempt(task: &Task, role: Role) -> u32 {
 
 /// Takes a ready task for an agent.
 pub fn claim(view: &View, claim: &ClaimRun, ctx: &mut Ctx<'_>) -> Decided {
+    view.gather([Range::doc(Kind::Lease, "loop"), Range::doc(Kind::Task, claim.task)])?;
     let lease = view.must::<Lease>("loop", Refusal::LeaseLost)?;
     if lease.is.holder != claim.holder {
         return Err(Refusal::LeaseLost.into());
@@ -67,6 +68,7 @@ pub fn claim(view: &View, claim: &ClaimRun, ctx: &mut Ctx<'_>) -> Decided {
     if task.is.open_dependencies > 0 {
         return Err(Refusal::DependenciesOpen(task.is.open_dependencies).into());
     }
+    view.gather([Range::doc(Kind::Project, task.is.project), Range::doc(Kind::LoopState, task.is.project)])?;
     let project = view.must::<Project>(task.is.project, Refusal::ProjectNotFound)?;
     let state = view.find::<LoopState>(task.is.project)?;
     let paused = state.as_ref().is_some_and(|s| s.is.paused);
@@ -78,9 +80,6 @@ pub fn claim(view: &View, claim: &ClaimRun, ctx: &mut Ctx<'_>) -> Decided {
     change.expects.push(Expect::Doc(DocKey::new(Kind::Lease, "loop"), lease.rev));
     change.expects.push(Expect::Doc(DocKey::new(Kind::Project, project.is.id), project.rev));
     change.expects.push(Expect::Doc(DocKey::new(Kind::LoopState, project.is.id), state.map_or(0, |s| s.rev)));
-    let claims = view.find::<Counter>(CLAIMS)?;
-    let (rev, last) = claims.map_or((0, 0), |c| (c.rev, c.is.last));
-    change.put(rev, Counter { name: CLAIMS.into(), last: last + 1 });
 
     let id = RunId(ctx.ids.fresh());
     let session = session_key(project.is.slug.as_str(), claim.role, claim.task, claim.attempt);
@@ -130,7 +129,7 @@ pub fn claim(view: &View, claim: &ClaimRun, ctx: &mut Ctx<'_>) -> Decided {
             ("to_status", Status::InProgress.word().into()),
         ],
     ));
-    change.put(0, run);
+    change.create(run);
     change.put(task.rev, after);
     touch(&mut change, project.is.id);
     Ok(change)
@@ -220,6 +219,7 @@ pub fn ended(view: &View, end: &EndRun, ctx: &mut Ctx<'_>) -> Decided {
         ("output_preview", cut(&words, PREVIEW_MAX)),
         ("duration_ms", ctx.now.since(run.is.started_at.unwrap_or(run.is.claimed_at)).to_string()),
     ];
+    let orphan = task.is_none();
     if let Some(seen) = task {
         let mut after = seen.is.clone();
         *after.ended_runs.entry(run.is.role).or_insert(0) += 1;
@@ -254,8 +254,19 @@ pub fn ended(view: &View, end: &EndRun, ctx: &mut Ctx<'_>) -> Decided {
     }
     change.activity.push(line(ctx, Some(run.is.project), Some(run.is.task), outcome.activity(), &data));
     touch(&mut change, run.is.project);
-    change.put(run.rev, run.is);
+    if orphan {
+        // Its task was removed while it was at work: nobody can look at it any more.
+        forget(&mut change, &run);
+    } else {
+        change.put(run.rev, run.is);
+    }
     Ok(change)
+}
+
+/// Removes an ended run with its names.
+pub(crate) fn forget(change: &mut Change, run: &Seen<Run>) {
+    change.delete(&run.doc);
+    change.release(action_name(&run.is.action_id)).release(session_name(&run.is.session_key));
 }
 
 /// The loop's notes about a project changed. Equal notes write nothing.
@@ -293,6 +304,7 @@ pub fn pause(view: &View, project: ProjectId, paused: bool, ctx: &mut Ctx<'_>) -
 
 /// A server takes or keeps the lease of the loop.
 pub fn hold(view: &View, hold: &HoldLease, _ctx: &mut Ctx<'_>) -> Decided {
+    view.gather([Range::doc(Kind::Lease, "loop"), Range::doc(Kind::Counter, BEAT)])?;
     let mut change = Change::default();
     let lease = view.find::<Lease>("loop")?;
     let beat = view.find::<Counter>(BEAT)?;

@@ -110,8 +110,11 @@ impl Bench {
             match rule::handle(&view, command, &mut ctx) {
                 Ok(change) => return Ok(change),
                 Err(Stop::Refuse(refusal)) => return Err(refusal),
-                Err(Stop::Need(ranges)) => ranges.iter().for_each(|r| view.docs.insert(r, self.answer(r))),
-                Err(Stop::NeedScope(scope)) => view.scopes.push((scope, self.scopes.get(&scope).copied().unwrap_or(0))),
+                Err(Stop::Need(more)) => {
+                    more.ranges.iter().for_each(|r| view.docs.insert(r, self.answer(r)));
+                    let scopes = more.scopes.iter().map(|s| (*s, self.scopes.get(s).copied().unwrap_or(0)));
+                    view.scopes.extend(scopes);
+                }
             }
         }
     }
@@ -127,10 +130,10 @@ impl Bench {
                 return Err(expect.clone());
             }
         }
-        for key in &change.deletes {
+        for key in change.deletes() {
             self.docs.remove(key);
         }
-        for body in &change.puts {
+        for body in change.puts() {
             let rev = self.docs.get(&body.key()).map_or(0, |d| d.rev) + 1;
             self.docs.insert(body.key(), Arc::new(Doc { rev, body: body.clone() }));
         }
@@ -181,6 +184,21 @@ impl Bench {
                 *limit,
                 *order == Order::Newest,
             ),
+            Range::StatusPage { kind, scope, status, back, limit, .. } => {
+                let mut found = find(
+                    &|b| {
+                        let index = b.index();
+                        b.kind() == *kind && index.status == status && *scope == index.scope
+                    },
+                    u32::MAX,
+                    false,
+                );
+                if *back {
+                    found.reverse();
+                }
+                found.truncate(*limit as usize);
+                found
+            }
             Range::Newest { kind, scope, limit, .. } => {
                 find(&|b| b.kind() == *kind && b.index().scope == *scope, *limit, true)
             }
@@ -245,7 +263,7 @@ impl Bench {
             message: words("Red or green?"),
         };
         self.ask(Actor::agent("main"), &Command::RaiseSignal(new)).unwrap();
-        self.last.puts.iter().find_map(Signal::of).unwrap().id
+        self.last.made::<Signal>().unwrap().id
     }
 
     /// The agent of a run reports.

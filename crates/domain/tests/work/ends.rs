@@ -3,9 +3,10 @@
 use clutch_domain::{
     actor::{Actor, Who},
     command::{Command, EndRun, Ended, ProjectPatch, TaskPatch},
+    doc::Unique,
     id::RunId,
     refusal::Refusal,
-    run::{Outcome, RunState},
+    run::{Outcome, Run, RunState},
     talk::{Notification, NotificationType},
     task::{Role, Status},
 };
@@ -69,16 +70,6 @@ fn a_claim_that_does_not_fit_any_more_is_refused() {
         change(&mut bench, task);
         assert_eq!(bench.run(&claim(task, 1)), Err(*refusal), "{name}");
     }
-}
-
-#[test]
-fn of_two_claims_from_one_look_only_one_is_applied() {
-    let mut bench = Bench::new();
-    let (one, two) = (bench.ready("Paint"), bench.ready("Dry"));
-    let first = bench.decide(Actor::work_loop(), &claim(one, 1)).unwrap();
-    let second = bench.decide(Actor::work_loop(), &claim(two, 1)).unwrap();
-    bench.apply(&first).unwrap();
-    assert!(bench.apply(&second).is_err(), "limits were looked at once, so only one may start");
 }
 
 #[test]
@@ -224,13 +215,16 @@ fn starting_and_continuing_can_be_said_twice() {
 }
 
 #[test]
-fn a_run_whose_task_was_deleted_can_be_closed() {
+fn a_run_whose_task_was_deleted_goes_when_it_ends() {
     let mut bench = Bench::new();
     let task = bench.ready("Paint");
     let run = bench.start(task);
     bench.person(&Command::DeleteTask(task)).unwrap();
+    assert!(bench.the_run(run).open(), "the loop stops its agent first");
     bench.end(run, Ended::Aborted, "Stopped.").unwrap();
-    assert_eq!(bench.the_run(run).outcome, Some(Outcome::Aborted));
+    assert!(bench.all::<Run>().is_empty());
+    let names: Vec<Unique> = bench.all();
+    assert!(!names.iter().any(|n| n.key.starts_with("action:") || n.key.starts_with("session:")), "{names:?}");
 }
 
 #[test]

@@ -178,7 +178,7 @@ impl Driver<'_> {
         };
         match self.desk.office.run(&Actor::work_loop(), &Command::ClaimRun(claim)).await {
             Ok(done) => {
-                if let Some(run) = done.written::<Run>() {
+                if let Some(run) = done.made::<Run>() {
                     tracing::info!(task = %run.task, session = %run.session_key, "claimed");
                     self.send_out(run.id, true, None);
                 }

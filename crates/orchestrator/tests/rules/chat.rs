@@ -28,7 +28,7 @@ async fn kept(house: &House, id: MessageId) -> Message {
 async fn post(house: &House, send: bool) -> MessageId {
     let content = Body::parse("Hello").unwrap().unwrap();
     let message = NewMessage { send, ..NewMessage::new(general(house).await, "dan", content) };
-    house.run(Command::PostMessage(message)).await.unwrap().written::<Message>().unwrap().id
+    house.run(Command::PostMessage(message)).await.unwrap().made::<Message>().unwrap().id
 }
 
 fn steps() -> Vec<(&'static str, Carry)> {

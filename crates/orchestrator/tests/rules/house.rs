@@ -8,14 +8,16 @@ use std::{
     },
 };
 
+use async_trait::async_trait;
 use clutch_domain::{
     activity::Activity,
     actor::Actor,
+    change::Change,
     command::{Command, Direction, MoveTask, NewProject, NewTask, Place},
     doc::{Dependency, Inside, Kind, Scope},
     id::{ProjectId, TaskId},
     project::{ChatLayout, Counts, Project},
-    range::{Fetch, Range},
+    range::{Docs, Fetch, Range, Versioned},
     refusal::Refusal,
     right::{Right, needed},
     task::{Priority, Status, Task},
@@ -24,7 +26,7 @@ use clutch_domain::{
 };
 use clutch_orchestrator::{
     office::{Clock, Done, Error, IdSource, Office},
-    store::Store,
+    store::{CommitError, Committed, Fault, IdempotencyKey, LiveDocs, Store},
 };
 use clutch_store::MemoryStore;
 use uuid::Uuid;
@@ -70,20 +72,72 @@ pub fn usual(command: &Command) -> Actor {
     }
 }
 
+/// A store that counts what is read.
+#[derive(Default)]
+struct Counted {
+    inner: MemoryStore,
+    looks: AtomicU64,
+    most: AtomicU64,
+}
+
+#[async_trait]
+impl Store for Counted {
+    async fn read(&self, fetch: &Fetch) -> Result<Versioned<Docs>, Fault> {
+        let read = self.inner.read(fetch).await?;
+        self.looks.fetch_add(1, Ordering::Relaxed);
+        self.most.fetch_max(read.value.len() as u64, Ordering::Relaxed);
+        Ok(read)
+    }
+
+    async fn commit(&self, change: Change, key: IdempotencyKey) -> Result<Committed, CommitError> {
+        self.inner.commit(change, key).await
+    }
+
+    fn watch(&self, fetch: Fetch) -> LiveDocs {
+        self.inner.watch(fetch)
+    }
+
+    fn sole_writer(&self) -> bool {
+        self.inner.sole_writer()
+    }
+
+    fn describe(&self) -> String {
+        self.inner.describe()
+    }
+}
+
 pub struct House {
     pub office: Office,
     pub store: Arc<dyn Store>,
     pub project: ProjectId,
+    counted: Arc<Counted>,
 }
 
 impl House {
     pub async fn new() -> Self {
-        let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+        let counted = Arc::new(Counted::default());
+        let store: Arc<dyn Store> = counted.clone();
         let office = Office::new(store.clone(), Arc::new(Ticking::default()), Arc::new(Counting::default()));
-        let mut house = Self { office, store, project: ProjectId(Uuid::nil()) };
+        let mut house = Self { office, store, counted, project: ProjectId(Uuid::nil()) };
         house.project =
-            house.run(Command::CreateProject(new_project("Birds"))).await.unwrap().written::<Project>().unwrap().id;
+            house.run(Command::CreateProject(new_project("Birds"))).await.unwrap().made::<Project>().unwrap().id;
         house
+    }
+
+    /// A key for a commit past the office.
+    pub fn key(&self) -> IdempotencyKey {
+        IdempotencyKey(self.office.fresh_id().to_string())
+    }
+
+    /// Begins to count reads.
+    pub fn reset_reads(&self) {
+        self.counted.looks.store(0, Ordering::Relaxed);
+        self.counted.most.store(0, Ordering::Relaxed);
+    }
+
+    /// How often was read since, and the most documents that one read brought.
+    pub fn reads(&self) -> (u64, u64) {
+        (self.counted.looks.load(Ordering::Relaxed), self.counted.most.load(Ordering::Relaxed))
     }
 
     pub async fn run(&self, command: Command) -> Result<Done, Error> {
@@ -99,7 +153,7 @@ impl House {
     }
 
     pub async fn make(&self, new: NewTask) -> TaskId {
-        self.run(Command::CreateTask(new)).await.unwrap().change.activity[0].task.unwrap()
+        self.run(Command::CreateTask(new)).await.unwrap().made::<Task>().unwrap().id
     }
 
     pub async fn list<T: Inside + Clone>(&self, range: Range) -> Vec<T> {

@@ -4,8 +4,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
 mod chat;
+mod graph;
 mod house;
 mod moves;
+mod order;
 mod projects;
 mod races;
 mod talk;

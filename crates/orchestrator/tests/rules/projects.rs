@@ -19,7 +19,7 @@ async fn slugs_are_unique_and_made_from_names() {
     let house = House::new().await;
     for (name, want) in [("Birds", "birds-1"), ("Birds!", "birds-2"), ("Ünï cödé 9", "n-c-d-9")] {
         let done = house.run(Command::CreateProject(new_project(name))).await.unwrap();
-        assert_eq!(done.written::<Project>().unwrap().slug.as_str(), want);
+        assert_eq!(done.made::<Project>().unwrap().slug.as_str(), want);
     }
     house.refuses(Command::CreateProject(new_project("日本")), Refusal::SlugInvalid).await;
     let mut taken = new_project("Other");
@@ -30,7 +30,7 @@ async fn slugs_are_unique_and_made_from_names() {
     let rename = ProjectPatch { slug: Some(Slug::parse("fowl").unwrap()), ..ProjectPatch::default() };
     house.run(Command::UpdateProject(house.project, rename)).await.unwrap();
     let done = house.run(Command::CreateProject(new_project("Birds"))).await.unwrap();
-    assert_eq!(done.written::<Project>().unwrap().slug.as_str(), "birds", "the old slug is free again");
+    assert_eq!(done.made::<Project>().unwrap().slug.as_str(), "birds", "the old slug is free again");
 }
 
 #[tokio::test]
@@ -62,6 +62,24 @@ async fn deleting_takes_everything_along_or_is_refused() {
     house.refuses(Command::DeleteProject(house.project, Force::Yes), Refusal::ProjectNotFound).await;
 }
 
+/// The other end of an edge goes too; it must not be brought back by the count that it loses.
+#[tokio::test]
+async fn deleting_takes_tasks_that_wait_for_each_other_along() {
+    let house = House::new().await;
+    let [a, b, c] = [
+        house.task("a", Status::Ready).await,
+        house.task("b", Status::Ready).await,
+        house.task("c", Status::Done).await,
+    ];
+    house.run(Command::AddDependency(a, b)).await.unwrap();
+    house.run(Command::AddDependency(b, c)).await.unwrap();
+    house.run(Command::DeleteProject(house.project, Force::Yes)).await.unwrap();
+    assert_eq!(house.tasks().await.len(), 0);
+    for task in [a, b, c] {
+        house.refuses(Command::DeleteTask(task), Refusal::TaskNotFound).await;
+    }
+}
+
 fn answer(chat: ChatId, words: &str, run: Option<&str>) -> Command {
     let content = Body::parse(words).unwrap().unwrap();
     Command::PostMessage(NewMessage { run_id: run.map(str::to_owned), ..NewMessage::new(chat, "ada", content) })
@@ -81,7 +99,7 @@ async fn an_answer_is_kept_once() {
     for (posts, kept) in cases.iter().zip(kept) {
         let house = House::new().await;
         let new = NewChat { project: house.project, title: "Talk".into(), participants: vec![], about: None };
-        let chat = house.run(Command::CreateChat(new)).await.unwrap().written::<Chat>().unwrap().id;
+        let chat = house.run(Command::CreateChat(new)).await.unwrap().made::<Chat>().unwrap().id;
         for (words, run, accepted) in *posts {
             let done = house.run(answer(chat, words, *run)).await;
             assert_eq!(done.is_ok(), *accepted, "{posts:?} at {words} {run:?}: {done:?}");

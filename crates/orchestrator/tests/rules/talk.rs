@@ -65,7 +65,7 @@ async fn a_signal_is_answered_once_and_the_answer_is_on_its_way() {
             message: body("Which seed?"),
         })
     };
-    let signal = house.run(raise(SignalKind::Question)).await.unwrap().written::<Signal>().unwrap().clone();
+    let signal = house.run(raise(SignalKind::Question)).await.unwrap().made::<Signal>().unwrap().clone();
     assert!(signal.waits());
     let told: Vec<Notification> = house.list(Range::children(Kind::Notification, "installation", 10)).await;
     assert_eq!((told.len(), told[0].title.as_str()), (1, "Question in T-1: One"));

@@ -9,8 +9,7 @@ use clutch_domain::{
     change::Expect,
     doc::{Body, Doc, DocKey, Scope},
     id::{ChatId, ProjectId},
-    range::{Docs, Fetch, Order, Range, Versioned},
-    time::Millis,
+    range::{After, Before, Docs, Fetch, Order, Range, Versioned},
 };
 use clutch_orchestrator::store::{Committed, Fault, IdempotencyKey};
 use serde_json::{Map, Value, json};
@@ -62,14 +61,14 @@ pub(super) fn fetch(fetch: &Fetch) -> Value {
 }
 
 fn range(range: &Range) -> Value {
-    let before = |before: &Option<Millis>| before.map(|moment| integer(moment.0));
+    let before = |before: &Option<Before>| before.as_ref().map(|b| json!({ "at": integer(b.at.0), "id": b.id }));
+    let place = |place: &Option<After>| place.as_ref().map(|p| json!({ "order": order(p.order), "id": p.id }));
     match range {
         Range::Doc { key: wanted } => json!({ "range": "doc", "key": key(wanted) }),
         Range::ByUnique { name } => json!({ "range": "by_unique", "name": name }),
         Range::Children { kind, parent, after, limit } => {
             let mut asked = json!({ "range": "children", "kind": kind.word(), "parent": parent, "limit": limit });
-            let after = after.as_ref().map(|after| json!({ "order": order(after.order), "id": after.id }));
-            field(&mut asked, "after", after);
+            field(&mut asked, "after", place(after));
             asked
         }
         Range::NewestChildren { kind, parent, before: moment, limit } => {
@@ -89,6 +88,14 @@ fn range(range: &Range) -> Value {
             let mut asked =
                 json!({ "range": "by_status", "kind": kind.word(), "status": status, "order": order, "limit": limit });
             field(&mut asked, "scope", scope.map(|scope| scope.word().into()));
+            asked
+        }
+        Range::StatusPage { kind, scope, status, from, back, limit } => {
+            let mut asked = json!({
+                "range": "status_page", "kind": kind.word(), "scope": scope.word(), "status": status, "back": back,
+                "limit": limit,
+            });
+            field(&mut asked, "from", place(from));
             asked
         }
         Range::Newest { kind, scope, before: moment, limit } => {
@@ -211,6 +218,7 @@ const fn limit(range: &Range) -> usize {
         | Range::NewestChildren { limit, .. }
         | Range::Linked { limit, .. }
         | Range::ByStatus { limit, .. }
+        | Range::StatusPage { limit, .. }
         | Range::Newest { limit, .. } => *limit as usize,
     }
 }
@@ -242,6 +250,7 @@ fn scope(word: &str) -> Result<Scope, Fault> {
         None if word == "outbox" => Ok(Scope::Outbox),
         Some(("project", project)) => Ok(Scope::Project(ProjectId(id(project)?))),
         Some(("chat", chat)) => Ok(Scope::Chat(ChatId(id(chat)?))),
+        Some(("graph", project)) => Ok(Scope::Graph(ProjectId(id(project)?))),
         _ => Err(strange("an unknown scope")),
     }
 }
@@ -267,6 +276,8 @@ pub(super) fn nothing() -> Value {
 
 #[cfg(test)]
 mod tests {
+    use clutch_domain::time::Millis;
+
     use super::*;
 
     #[test]
@@ -281,9 +292,14 @@ mod tests {
     #[test]
     fn scopes_come_back() {
         let id = Uuid::from_u128(7);
-        for one in
-            [Scope::Installation, Scope::Loop, Scope::Outbox, Scope::Project(ProjectId(id)), Scope::Chat(ChatId(id))]
-        {
+        for one in [
+            Scope::Installation,
+            Scope::Loop,
+            Scope::Outbox,
+            Scope::Project(ProjectId(id)),
+            Scope::Chat(ChatId(id)),
+            Scope::Graph(ProjectId(id)),
+        ] {
             assert_eq!(scope(&one.word()).unwrap(), one);
         }
         for wrong in ["", "project", "project:", "chat:x", "loop:1", "other:1"] {
@@ -310,14 +326,14 @@ mod tests {
                 Range::Newest {
                     kind: clutch_domain::doc::Kind::Run,
                     scope: Scope::Loop,
-                    before: Some(Millis(-2)),
+                    before: Some(Before { at: Millis(-2), id: "x".into() }),
                     limit: 1,
                 },
             ],
         };
         let encoded = fetch(&asked);
         assert_eq!(encoded["ranges"][0], json!({ "range": "newest", "kind": "run", "scope": "loop", "limit": 1 }));
-        assert_eq!(encoded["ranges"][1]["before"], json!({ "$integer": "/v////////8=" }));
+        assert_eq!(encoded["ranges"][1]["before"], json!({ "at": { "$integer": "/v////////8=" }, "id": "x" }));
     }
 
     #[test]

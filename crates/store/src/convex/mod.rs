@@ -45,7 +45,7 @@ const ABOUT: &str = "docs:about";
 const ORIGINAL_PROBE: &str = "projects:getAll";
 
 /// Version of `convex/functions` that this program speaks to (`VERSION` in docs.ts).
-pub const FUNCTIONS: u64 = 1;
+pub const FUNCTIONS: u64 = 2;
 
 /// First pause between two tries; doubled up to [`PAUSE_MOST`].
 const PAUSE: Duration = Duration::from_millis(100);

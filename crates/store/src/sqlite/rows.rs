@@ -95,7 +95,7 @@ fn range(db: &Connection, range: &Range) -> rusqlite::Result<Vec<Arc<Doc>>> {
             docs(db, sql::NEWEST_CHILDREN, params![kind.word(), parent, limit])
         }
         Range::NewestChildren { kind, parent, before: Some(before), limit } => {
-            docs(db, sql::NEWEST_CHILDREN_BEFORE, params![kind.word(), parent, before.0, limit])
+            docs(db, sql::NEWEST_CHILDREN_BEFORE, params![kind.word(), parent, before.at.0, before.id, limit])
         }
         Range::Linked { kind, link, limit } => docs(db, sql::LINKED, params![kind.word(), link, limit]),
         Range::ByStatus { kind, scope: Some(scope), status, order, limit } => {
@@ -112,11 +112,19 @@ fn range(db: &Connection, range: &Range) -> rusqlite::Result<Vec<Arc<Doc>>> {
             };
             docs(db, sql, params![kind.word(), status, limit])
         }
+        Range::StatusPage { kind, scope, status, from: None, back, limit } => {
+            let sql = if *back { sql::STATUS_LAST } else { sql::STATUS_ORDERED };
+            docs(db, sql, params![kind.word(), scope.word(), status, limit])
+        }
+        Range::StatusPage { kind, scope, status, from: Some(from), back, limit } => {
+            let sql = if *back { sql::STATUS_LAST_BEFORE } else { sql::STATUS_ORDERED_AFTER };
+            docs(db, sql, params![kind.word(), scope.word(), status, from.order, from.id, limit])
+        }
         Range::Newest { kind, scope, before: None, limit } => {
             docs(db, sql::NEWEST, params![kind.word(), scope.word(), limit])
         }
         Range::Newest { kind, scope, before: Some(before), limit } => {
-            docs(db, sql::NEWEST_BEFORE, params![kind.word(), scope.word(), before.0, limit])
+            docs(db, sql::NEWEST_BEFORE, params![kind.word(), scope.word(), before.at.0, before.id, limit])
         }
     }
 }

@@ -43,12 +43,18 @@ statements! {
         ORDER BY ord, id LIMIT ?5";
     NEWEST_CHILDREN = "SELECT rev, body FROM docs WHERE kind = ?1 AND parent = ?2 AND parent <> ''
         ORDER BY at DESC, id DESC LIMIT ?3";
-    NEWEST_CHILDREN_BEFORE = "SELECT rev, body FROM docs WHERE kind = ?1 AND parent = ?2 AND parent <> '' AND at < ?3
-        ORDER BY at DESC, id DESC LIMIT ?4";
+    NEWEST_CHILDREN_BEFORE = "SELECT rev, body FROM docs WHERE kind = ?1 AND parent = ?2 AND parent <> '' AND (at, id) < (?3, ?4)
+        ORDER BY at DESC, id DESC LIMIT ?5";
     LINKED = "SELECT rev, body FROM docs WHERE kind = ?1 AND link = ?2 AND link <> ''
         ORDER BY ord, id LIMIT ?3";
     STATUS_ORDERED = "SELECT rev, body FROM docs WHERE kind = ?1 AND scope = ?2 AND status = ?3 AND status <> ''
         ORDER BY ord, id LIMIT ?4";
+    STATUS_ORDERED_AFTER = "SELECT rev, body FROM docs WHERE kind = ?1 AND scope = ?2 AND status = ?3 AND status <> '' AND (ord, id) > (?4, ?5)
+        ORDER BY ord, id LIMIT ?6";
+    STATUS_LAST = "SELECT rev, body FROM docs WHERE kind = ?1 AND scope = ?2 AND status = ?3 AND status <> ''
+        ORDER BY ord DESC, id DESC LIMIT ?4";
+    STATUS_LAST_BEFORE = "SELECT rev, body FROM docs WHERE kind = ?1 AND scope = ?2 AND status = ?3 AND status <> '' AND (ord, id) < (?4, ?5)
+        ORDER BY ord DESC, id DESC LIMIT ?6";
     STATUS_NEWEST = "SELECT rev, body FROM docs WHERE kind = ?1 AND scope = ?2 AND status = ?3 AND status <> ''
         ORDER BY at DESC, id DESC LIMIT ?4";
     STATUS_ORDERED_EVERYWHERE = "SELECT rev, body FROM docs WHERE kind = ?1 AND status = ?2 AND status <> ''
@@ -57,8 +63,8 @@ statements! {
         ORDER BY at DESC, id DESC LIMIT ?3";
     NEWEST = "SELECT rev, body FROM docs WHERE kind = ?1 AND scope = ?2
         ORDER BY at DESC, id DESC LIMIT ?3";
-    NEWEST_BEFORE = "SELECT rev, body FROM docs WHERE kind = ?1 AND scope = ?2 AND at < ?3
-        ORDER BY at DESC, id DESC LIMIT ?4";
+    NEWEST_BEFORE = "SELECT rev, body FROM docs WHERE kind = ?1 AND scope = ?2 AND (at, id) < (?3, ?4)
+        ORDER BY at DESC, id DESC LIMIT ?5";
 
     USER_VERSION = "PRAGMA user_version";
     MARK = "PRAGMA application_id";

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use clutch_domain::{
-    change::{Change, Expect},
+    change::{Change, Expect, Parts},
     doc::{Counter, DocKey, Inside, Kind, Scope},
     range::Range,
     task::Task,
@@ -48,7 +48,7 @@ pub async fn a_document_must_be_absent(place: &impl Place) {
 pub async fn a_missing_document_has_no_revision(place: &impl Place) {
     let store = &*place.open().await;
     must_conflict(store, put(1, counter("a", 1))).await;
-    let only_look = Change { expects: vec![Expect::Doc(key_of("a"), 0)], ..Change::default() };
+    let only_look = Change::from(Parts { expects: vec![Expect::Doc(key_of("a"), 0)], ..Parts::default() });
     must(store, only_look).await;
     assert_eq!(state(store, "a").await, None);
 }
@@ -57,7 +57,7 @@ pub async fn a_change_is_applied_whole_or_not_at_all(place: &impl Place) {
     let store = &*place.open().await;
     must(store, puts([counter("a", 1), counter("b", 1), counter("c", 1)])).await;
     let mut change = put(1, counter("a", 2));
-    change.deletes.push(key_of("b"));
+    change.remove(key_of("b"));
     change.activity.push(line(1, None, 5));
     change.touch(project(1));
     change.put(9, counter("c", 2));
@@ -116,9 +116,11 @@ pub async fn the_same_key_at_once_applies_once(place: &impl Place) {
 
 pub async fn a_scope_that_moved_on_is_refused(place: &impl Place) {
     let store = &*place.open().await;
-    let looked_at = |rev| Change { expects: vec![Expect::Scope(project(1), rev)], ..put(0, counter("a", 1)) };
+    let looked_at = |rev| {
+        Change::from(Parts { expects: vec![Expect::Scope(project(1), rev)], ..put(0, counter("a", 1)).into_parts() })
+    };
     must_conflict(store, looked_at(1)).await;
-    must(store, Change { touches: vec![project(1)], ..Change::default() }).await;
+    must(store, Change::from(Parts { touches: vec![project(1)], ..Parts::default() })).await;
     must_conflict(store, looked_at(0)).await;
     assert_eq!(state(store, "a").await, None);
     must(store, looked_at(1)).await;
@@ -131,7 +133,8 @@ pub async fn of_two_changes_from_one_view_one_wins(place: &impl Place) {
         // Each writes a document of its own; only the scope says that they exclude each other.
         let tries = ["left", "right"].map(|side| {
             let store = store.clone();
-            let mut change = Change { expects: vec![Expect::Scope(project(1), round)], ..Change::default() };
+            let mut change =
+                Change::from(Parts { expects: vec![Expect::Scope(project(1), round)], ..Parts::default() });
             change.put(0, counter(&format!("{side}-{round}"), 1)).touch(project(1));
             tokio::spawn(async move { commit(&*store, change).await.is_ok() })
         });
@@ -169,27 +172,29 @@ pub async fn deletes_remove_and_absent_ones_are_no_error(place: &impl Place) {
     assert_eq!(doc(store, &DocKey::new(Kind::Task, id(1))).await.unwrap().rev, 1);
 }
 
-pub async fn a_document_deleted_and_put_is_put(place: &impl Place) {
+pub async fn a_document_put_and_deleted_is_deleted(place: &impl Place) {
     let store = &*place.open().await;
-    must(store, put(0, unique("slug:a", key_of("x")))).await;
-    let mut change = Change::default();
-    change.release("slug:a".into()).put(1, unique("slug:a", key_of("y")));
+    must(store, put(0, counter("a", 1))).await;
+    let found = doc(store, &key_of("a")).await.unwrap();
+    let mut change = put(1, counter("a", 2));
+    change.delete(&found);
     must(store, change).await;
-    let found = doc(store, &DocKey::unique("slug:a")).await.unwrap();
-    assert_eq!((found.rev, &found.body), (2, &unique("slug:a", key_of("y"))));
+    assert_eq!(state(store, "a").await, None);
 }
 
 pub async fn a_scope_is_raised_once_per_change(place: &impl Place) {
     let store = &*place.open().await;
     let touches = vec![project(2), Scope::Loop, project(2), Scope::Installation];
-    let done = must(store, Change { touches, ..Change::default() }).await;
+    let done = must(store, Change::from(Parts { touches, ..Parts::default() })).await;
     assert_eq!(done.scopes, [(project(2), 1), (Scope::Loop, 1), (Scope::Installation, 1)]);
     assert_eq!(scope(store, project(2)).await, 1);
 }
 
 pub async fn a_line_of_the_log_is_written_once(place: &impl Place) {
     let store = &*place.open().await;
-    let logged = |last, n| Change { activity: vec![line(n, Some(1), 40)], ..puts([counter("a", last)]) };
+    let logged = |last, n| {
+        Change::from(Parts { activity: vec![line(n, Some(1), 40)], ..puts([counter("a", last)]).into_parts() })
+    };
     must(store, logged(1, 1)).await;
     must_conflict(store, logged(2, 1)).await;
     must(store, logged(3, 2)).await;

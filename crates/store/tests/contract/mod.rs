@@ -15,7 +15,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use clutch_domain::{
-    change::Change,
+    change::{Change, Parts},
     doc::{Body, Doc, DocKey, Kind, Scope},
     range::{Docs, Fetch, Range, Versioned},
 };
@@ -44,7 +44,7 @@ macro_rules! contract {
                 a_known_key_answers_the_stored_result, the_same_key_at_once_applies_once,
                 a_scope_that_moved_on_is_refused, of_two_changes_from_one_view_one_wins,
                 a_put_without_expectation_raises_the_revision, a_document_put_twice_is_written_once,
-                deletes_remove_and_absent_ones_are_no_error, a_document_deleted_and_put_is_put,
+                deletes_remove_and_absent_ones_are_no_error, a_document_put_and_deleted_is_deleted,
                 a_scope_is_raised_once_per_change, a_line_of_the_log_is_written_once,
                 no_update_is_lost, an_order_that_is_no_number_is_refused, large_and_strange_text_survives,
                 a_change_with_many_documents_is_one_change,
@@ -55,7 +55,7 @@ macro_rules! contract {
             }
             ranges::{
                 children_come_in_order_and_in_pages, newest_children_come_in_pages, linked_documents_come_in_order,
-                one_status_of_one_scope, one_status_everywhere, the_newest_of_a_scope,
+                one_status_of_one_scope, one_status_everywhere, a_status_in_pages_both_ways, the_newest_of_a_scope,
                 a_moved_document_is_found_at_its_new_place_only, empty_names_find_nothing, a_limit_of_none_finds_none,
             }
             model::{ random_changes_read_as_in_the_plainest_store, }
@@ -100,7 +100,11 @@ pub fn put(rev: u64, body: impl Into<Body>) -> Change {
 
 /// A change that puts documents without looking at their revisions.
 pub fn puts(bodies: impl IntoIterator<Item = Body>) -> Change {
-    Change { puts: bodies.into_iter().collect(), touches: vec![Scope::Installation], ..Change::default() }
+    let mut change = Change::from(Parts { touches: vec![Scope::Installation], ..Parts::default() });
+    for body in bodies {
+        change.overwrite(body);
+    }
+    change
 }
 
 /// Commits under a fresh key.

@@ -1,9 +1,9 @@
 //! Random changes and random ranges: the adapter answers as the plainest store does.
 
 use clutch_domain::{
-    change::{Change, Expect},
+    change::{Change, Expect, Parts},
     doc::{Body, DocKey, Kind, Scope},
-    range::{After, Fetch, Order, Range},
+    range::{After, Before, Fetch, Order, Range},
     time::Millis,
 };
 use clutch_orchestrator::store::{CommitError, Store};
@@ -59,22 +59,36 @@ fn change() -> impl Strategy<Value = Change> {
         (scope(), 0..6_u64).prop_map(|(scope, rev)| Expect::Scope(scope, rev)),
     ];
     let lines = vec((any::<u64>(), option::of(0..3_u64), -3..3_i64).prop_map(|(n, p, at)| line(n, p, at)), 0..2);
-    (vec(body(), 0..5), vec(doc_key(), 0..2), vec(expect, 0..2), vec(scope(), 0..3), lines)
-        .prop_map(|(puts, deletes, expects, touches, activity)| Change { puts, deletes, expects, touches, activity })
+    (vec(body(), 0..5), vec(doc_key(), 0..2), vec(expect, 0..2), vec(scope(), 0..3), lines).prop_map(
+        |(puts, deletes, expects, touches, activity)| {
+            let mut change = Change::from(Parts { expects, touches, activity, ..Parts::default() });
+            for body in puts {
+                change.overwrite(body);
+            }
+            for key in deletes {
+                change.remove(key);
+            }
+            change
+        },
+    )
 }
 
 fn range() -> impl Strategy<Value = Range> {
     let kind = || select(KINDS);
     let limit = || prop_oneof![0..5_u32, Just(100)];
-    let before = || option::of((-3..3_i64).prop_map(Millis));
+    let before = || {
+        let id = prop_oneof![Just(String::new()), small().prop_map(|n| id(n).to_string())];
+        option::of((-3..3_i64, id).prop_map(|(at, id)| Before { at: Millis(at), id }))
+    };
     let order = || select(&[Order::Ordered, Order::Newest]);
     let parent = || small().prop_map(|n| id(n).to_string());
-    let after =
-        option::of((0..4_i32, small()).prop_map(|(n, at)| After { order: f64::from(n) / 3.0, id: id(at).to_string() }));
+    let after = || {
+        option::of((0..4_i32, small()).prop_map(|(n, at)| After { order: f64::from(n) / 3.0, id: id(at).to_string() }))
+    };
     prop_oneof![
         doc_key().prop_map(|key| Range::Doc { key }),
         small().prop_map(|n| Range::unique(n.to_string())),
-        (kind(), parent(), after, limit()).prop_map(|(kind, parent, after, limit)| Range::Children {
+        (kind(), parent(), after(), limit()).prop_map(|(kind, parent, after, limit)| Range::Children {
             kind,
             parent,
             after,
@@ -97,6 +111,16 @@ fn range() -> impl Strategy<Value = Range> {
                 scope,
                 status: status.to_owned(),
                 order,
+                limit
+            }
+        ),
+        (kind(), scope(), select(STATUSES), after(), any::<bool>(), limit()).prop_map(
+            |(kind, scope, status, from, back, limit)| Range::StatusPage {
+                kind,
+                scope,
+                status: status.to_owned(),
+                from,
+                back,
                 limit
             }
         ),

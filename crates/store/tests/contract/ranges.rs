@@ -1,8 +1,9 @@
 //! What each range finds, in which order, and where it stops.
 
 use clutch_domain::{
+    change::{Change, Parts},
     doc::{Kind, Scope},
-    range::{After, Order, Range},
+    range::{After, Before, Order, Range},
     time::Millis,
 };
 use clutch_orchestrator::store::Store;
@@ -50,6 +51,36 @@ pub async fn children_come_in_order_and_in_pages(place: &impl Place) {
     finds(store, Range::Children { kind: Kind::Task, parent: id(1).to_string(), after: gone, limit: 2 }, [4, 5]).await;
 }
 
+pub async fn a_status_in_pages_both_ways(place: &impl Place) {
+    let store = &*place.open().await;
+    // Ties in pairs, and others that must not be found.
+    let order = |n: u64| (n / 2) as f64 - 3.25;
+    must(store, puts([8, 3, 5, 0, 9, 1, 7, 2, 6, 4].map(|n| task(n, 1, "ready", order(n), 1)))).await;
+    must(store, puts([task(20, 2, "ready", 0.0, 1), task(21, 1, "backlog", 0.0, 1)])).await;
+    for back in [false, true] {
+        let want = if back { names((0..10).rev()) } else { names(0..10) };
+        for limit in 1..=11 {
+            let (mut seen, mut from) = (Vec::new(), None);
+            loop {
+                let page = Range::StatusPage {
+                    kind: Kind::Task,
+                    scope: project(1),
+                    status: "ready".into(),
+                    from,
+                    back,
+                    limit,
+                };
+                let found = ids(store, &page).await;
+                let Some(last) = found.last().cloned() else { break };
+                seen.extend(found);
+                let n = if back { 10 - seen.len() } else { seen.len() - 1 } as u64;
+                from = Some(After { order: order(n), id: last });
+            }
+            assert_eq!(seen, want, "in pages of {limit}, back: {back}");
+        }
+    }
+}
+
 pub async fn newest_children_come_in_pages(place: &impl Place) {
     let store = &*place.open().await;
     must(store, puts([4, 1, 3, 0, 5, 2].map(|n| comment(n, 7, 100 + n as i64 / 2)))).await;
@@ -57,7 +88,7 @@ pub async fn newest_children_come_in_pages(place: &impl Place) {
     let page = |before: Option<i64>, limit| Range::NewestChildren {
         kind: Kind::Comment,
         parent: id(7).to_string(),
-        before: before.map(Millis),
+        before: before.map(|at| Before::moment(Millis(at))),
         limit,
     };
     finds(store, page(None, 10), [5, 4, 3, 2, 1, 0]).await;
@@ -126,15 +157,15 @@ pub async fn one_status_everywhere(place: &impl Place) {
 pub async fn the_newest_of_a_scope(place: &impl Place) {
     let store = &*place.open().await;
     for n in [3, 1, 2, 5, 4] {
-        let log = clutch_domain::change::Change { activity: vec![line(n, Some(1), n as i64 / 2)], ..puts([]) };
+        let log = Change::from(Parts { activity: vec![line(n, Some(1), n as i64 / 2)], ..puts([]).into_parts() });
         must(store, log).await;
     }
-    let other = clutch_domain::change::Change { activity: vec![line(9, None, 9)], ..puts([]) };
+    let other = Change::from(Parts { activity: vec![line(9, None, 9)], ..puts([]).into_parts() });
     must(store, other).await;
     let newest = |scope, before: Option<i64>, limit| Range::Newest {
         kind: Kind::Activity,
         scope,
-        before: before.map(Millis),
+        before: before.map(|at| Before::moment(Millis(at))),
         limit,
     };
     finds(store, newest(project(1), None, 10), [5, 4, 3, 2, 1]).await;

@@ -9,7 +9,7 @@ use std::{
 };
 
 use clutch_domain::{
-    change::Change,
+    change::{Change, Parts},
     doc::{DocKey, Inside, Kind, Scope},
     range::{Fetch, Range},
     task::Task,
@@ -24,7 +24,7 @@ use super::{
 pub async fn a_version_is_the_sum_of_the_scopes(place: &impl Place) {
     let store = &*place.open().await;
     for touches in [vec![project(1)], vec![project(1), Scope::Loop], vec![Scope::Loop], vec![project(1)]] {
-        must(store, Change { touches, ..Change::default() }).await;
+        must(store, Change::from(Parts { touches, ..Parts::default() })).await;
     }
     let asked = Fetch { scopes: vec![Scope::Loop, project(9), project(1)], ranges: vec![] };
     let answer = store.read(&asked).await.unwrap();

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use clutch_domain::{
-    change::Change,
+    change::{Change, Parts},
     doc::{DocKey, Kind, Scope},
     range::{Docs, Fetch, Range, Versioned},
 };
@@ -73,7 +73,7 @@ pub async fn an_equal_answer_is_not_repeated(place: &impl Place) {
         must(store, puts([counter("b", n)])).await;
         assert_eq!(count(&*next(&mut other).await, "b"), n);
     }
-    must(store, Change { touches: vec![project(1)], ..Change::default() }).await;
+    must(store, Change::from(Parts { touches: vec![project(1)], ..Parts::default() })).await;
     must(store, puts([counter("a", 1)])).await;
     let seen = soon("the change is seen", watching).await.unwrap();
     assert_eq!(seen.iter().map(|answer| (answer.version, count(answer, "a"))).collect::<Vec<_>>(), [(ROUNDS + 1, 1)]);
@@ -163,7 +163,10 @@ pub async fn versions_never_go_back_and_the_last_state_is_seen(place: &impl Plac
         let store = store.clone();
         tokio::spawn(async move {
             for n in 1..=EACH {
-                let change = Change { touches: vec![project(w)], ..puts([counter(&format!("w{w}"), n)]) };
+                let change = Change::from(Parts {
+                    touches: vec![project(w)],
+                    ..puts([counter(&format!("w{w}"), n)]).into_parts()
+                });
                 must(&*store, change).await;
                 // Uneven on purpose, so that pauses and crowds of commits both happen.
                 for _ in 0..(n * (w + 3)) % 7 {
