@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use clutch_domain::actor::{Actor, OWNER};
+use clutch_domain::{
+    actor::{Actor, OWNER},
+    text::LocalPath,
+};
 use clutch_orchestrator::{
     office::Office,
     runtime::{AgentRuntime, RuntimeState},
@@ -23,6 +26,28 @@ pub struct Site {
     pub agents: Arc<dyn AgentRuntime>,
     /// What pages say about this installation.
     pub settings: Arc<SiteSettings>,
+}
+
+impl Site {
+    /// Why no agent could start in a project's folder, as far as this machine can tell. Where the gateway is on
+    /// another machine, the folder may be there.
+    pub async fn lacks(&self, folder: &LocalPath) -> Option<String> {
+        let path = folder.as_str().to_owned();
+        let there = tokio::task::spawn_blocking(move || std::path::Path::new(&path).is_dir()).await.unwrap_or(false);
+        (!there && is_here(&self.settings.gateway_url)).then(|| format!("There is no folder {folder} on this machine."))
+    }
+}
+
+/// Whether an address leads to this machine itself.
+fn is_here(address: &str) -> bool {
+    let host = address.split_once("://").map_or(address, |(_, rest)| rest);
+    let host = host.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+    let name = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((inner, _)) => inner,
+        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
+    };
+    name.eq_ignore_ascii_case("localhost") || name.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 /// What pages say about this installation.
@@ -69,5 +94,32 @@ pub fn who() -> Actor {
     match visitor {
         Some(Visitor { person: true }) => Actor::human(OWNER),
         _ => Actor::program(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_machine_has_several_names() {
+        for here in [
+            "ws://127.0.0.1:18789",
+            "ws://localhost:1/x",
+            "wss://LOCALHOST",
+            "ws://[::1]:18789",
+            "ws://u:p@127.0.0.9:1",
+        ] {
+            assert!(is_here(here), "{here}");
+        }
+        for away in [
+            "wss://gateway.example:443",
+            "ws://192.168.7.2:18789",
+            "ws://[2001:db8::1]:1",
+            "",
+            "ws://localhost.example",
+        ] {
+            assert!(!is_here(away), "{away}");
+        }
     }
 }

@@ -8,7 +8,7 @@ use clutch_domain::{
     command::{Command, NewMessage},
     id::ChatId,
     refusal::Refusal,
-    text::{BODY_MAX, Body},
+    text::{BODY_MAX, Body, Handle, RunKey, SessionKey},
 };
 use clutch_orchestrator::{
     office::{Error, Office},
@@ -97,10 +97,10 @@ pub async fn keep(
     }
     let Some(content) = Body::parse(words)? else { return Ok(()) };
     let message = NewMessage {
-        run_id: Some(run.to_owned()),
-        session_key: Some(session.to_owned()),
+        run_id: RunKey::parse(run)?,
+        session_key: SessionKey::parse(session)?,
         calls,
-        ..NewMessage::new(chat, COORDINATOR, content)
+        ..NewMessage::new(chat, Handle::coordinator(), content)
     };
     let who = Actor::agent(COORDINATOR);
     let key = IdempotencyKey(format!("answer:{run}"));

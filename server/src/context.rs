@@ -59,9 +59,9 @@ fn files(folder: &Path) -> Vec<(&'static str, String)> {
     for name in FILES {
         let inside = home.join(name).canonicalize().ok().filter(|path| path.starts_with(&home) && path.is_file());
         let Some(bytes) = inside.and_then(|path| read_at_most(&path, FILE_MAX.min(left) + 1)) else { continue };
-        let mut content = String::from_utf8_lossy(&bytes).into_owned();
         let most = FILE_MAX.min(left);
-        if content.len() > most {
+        let mut content = readable(&bytes);
+        if bytes.len() > most || content.len() > most {
             content.truncate(content.floor_char_boundary(most));
             content.push_str("\n... [truncated]");
         }
@@ -74,6 +74,20 @@ fn files(folder: &Path) -> Vec<(&'static str, String)> {
     found
 }
 
+/// The text of a file, whatever its encoding: UTF-16 says so by its first bytes.
+fn readable(bytes: &[u8]) -> String {
+    let wide = |to: fn([u8; 2]) -> u16| {
+        let units: Vec<u16> = bytes[2..].chunks_exact(2).map(|pair| to([pair[0], pair[1]])).collect();
+        String::from_utf16_lossy(&units)
+    };
+    let text = match bytes {
+        [0xff, 0xfe, ..] => wide(u16::from_le_bytes),
+        [0xfe, 0xff, ..] => wide(u16::from_be_bytes),
+        _ => String::from_utf8_lossy(bytes).into_owned(),
+    };
+    clutch_domain::text::lines(&text)
+}
+
 fn read_at_most(path: &Path, most: usize) -> Option<Vec<u8>> {
     use std::io::Read;
     let mut bytes = Vec::new();
@@ -84,6 +98,15 @@ fn read_at_most(path: &Path, most: usize) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn files_of_other_encodings_are_read() {
+        let wide = |text: &str, to: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(to).collect::<Vec<u8>>();
+        assert_eq!(readable(&wide("\u{feff}Grüße\r\n🦀", u16::to_le_bytes)), "Grüße\n🦀");
+        assert_eq!(readable(&wide("\u{feff}Grüße", u16::to_be_bytes)), "Grüße");
+        assert_eq!(readable(b"\xef\xbb\xbf# A\r\n\0b\x1b[31m\xff"), "# A\nb\u{fffd}");
+        assert_eq!(readable(&[0xff, 0xfe]), "");
+    }
 
     #[test]
     fn files_are_cut_and_stay_inside_the_project() {

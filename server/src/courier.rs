@@ -219,7 +219,7 @@ impl Courier {
                 Ok(Some(accepted.run_id))
             }
             Err(RuntimeError::Refused { sentence, .. }) => {
-                self.step(message.id, Carry::Failed(format!("The gateway refused it: {sentence}"))).await?;
+                self.step(message.id, Carry::Failed(format!("The gateway refused it: {sentence}").into())).await?;
                 Ok(None)
             }
             Err(RuntimeError::Away(why)) => {
@@ -287,7 +287,7 @@ impl Courier {
                         look = Instant::now() + PAUSE;
                         if in_vain >= LOOKS_IN_VAIN {
                             let why = "The gateway ended without an answer to it.".to_owned();
-                            return self.step(message.id, Carry::Failed(why)).await;
+                            return self.step(message.id, Carry::Failed(why.into())).await;
                         }
                     }
                 }
@@ -301,7 +301,7 @@ impl Courier {
         match end.how {
             RunEndKind::Failed => {
                 let why = end.reason.unwrap_or_else(|| "The gateway gave no reason.".to_owned());
-                return self.step(message.id, Carry::Failed(why)).await;
+                return self.step(message.id, Carry::Failed(why.into())).await;
             }
             RunEndKind::Finished => words = bridge::whole(self.runtime.as_ref(), session, run, &words).await,
             RunEndKind::Aborted if words.is_empty() => "_Stopped before the first word._".clone_into(&mut words),

@@ -17,6 +17,8 @@ use clutch_orchestrator::{
 };
 use tokio::sync::{broadcast::error::RecvError, watch};
 
+/// Longest line, in characters.
+const LINE_MAX: usize = 300;
 /// Most sessions whose task is remembered; beyond it the memory is made anew.
 const SESSIONS_MAX: usize = 2_000;
 
@@ -75,7 +77,7 @@ impl Lines {
                 Err(RecvError::Closed) => return,
             };
             let line = match &event.what {
-                RunSign::Line(line) => Some(line.clone()),
+                RunSign::Line(line) => Some(clutch_domain::text::preview(line, LINE_MAX)),
                 RunSign::Ended(_) => None,
                 RunSign::Started | RunSign::Tool(_) | RunSign::Text(_) => continue,
             };

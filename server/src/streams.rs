@@ -17,6 +17,8 @@ use tokio::{
 
 use crate::bridge::chat_of;
 
+/// Longest line of what an agent does right now, in characters.
+const PHASE_MAX: usize = 300;
 /// Most tool calls that are kept of a run, the first ones.
 const CALLS_MAX: usize = 60;
 /// How long the last state stays after the end: the message that follows takes its place.
@@ -88,7 +90,7 @@ impl Streams {
         match sign.ended {
             None if view.calls.len() < CALLS_MAX => {
                 stream.under_way.push((sign.call.clone(), at, view.calls.len()));
-                view.calls.push(Call { line: sign.line.clone(), ms: None, failed: false });
+                view.calls.push(Call::begun(&sign.line));
             }
             None => {}
             Some(well) => {
@@ -136,9 +138,12 @@ impl Streams {
             let run = &event.run_id;
             match &event.what {
                 RunSign::Started => self.set(chat, run, SILENT, |_| {}),
-                RunSign::Line(line) => self.set(chat, run, SILENT, |view| view.phase.clone_from(line)),
+                RunSign::Line(line) => {
+                    self.set(chat, run, SILENT, |view| view.phase = clutch_domain::text::preview(line, PHASE_MAX))
+                }
                 RunSign::Tool(tool) => self.tool(chat, run, tool, event.at),
                 RunSign::Text(text) => self.set(chat, run, SILENT, |view| {
+                    let text = &clutch_domain::text::lines(text);
                     view.html = (text.len() <= RENDERED_MAX).then(|| clutch_app::markdown::render_growing(text));
                     view.text = if view.html.is_some() { String::new() } else { text.clone() };
                     view.said = true;

@@ -51,7 +51,7 @@ pub async fn create_task(
     use clutch_domain::{
         command::{Command, NewTask},
         task::Role,
-        text::{Body, Slug, Title},
+        text::{Body, Slug, Tags, Title},
     };
 
     use super::edge::{filled, save, told};
@@ -66,7 +66,7 @@ pub async fn create_task(
             role: filled(role).and_then(|r| r.parse::<Role>().ok()),
             assignee: None,
             requires_human_review: false,
-            tags: Vec::new(),
+            tags: Tags::default(),
             dependencies: Vec::new(),
         };
         Ok::<_, AppError>((new, Slug::parse(&slug)?))

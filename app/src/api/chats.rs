@@ -9,6 +9,10 @@ use crate::{
     model::{chat::MessageItem, wire::Loaded},
 };
 
+/// Title of a chat that nobody has named.
+#[cfg(feature = "ssr")]
+const NEW_CHAT: &str = "New chat";
+
 /// The chats of a project.
 #[server(prefix = "/fn", endpoint = "load_chats", output = crate::codec::Reply)]
 pub async fn load_chats(slug: String) -> Result<Loaded, AppError> {
@@ -86,14 +90,15 @@ pub async fn load_older(chat: ChatId, before: i64) -> Result<Vec<MessageItem>, A
 #[server(prefix = "/fn", endpoint = "create_chat", output = crate::codec::Reply)]
 pub async fn create_chat(project: ProjectId, slug: String) -> Result<Saved, AppError> {
     use clutch_domain::{
-        actor::COORDINATOR,
         chat::Chat,
         command::{Command, NewChat},
+        text::{ChatTitle, Participants},
     };
 
     use super::edge;
 
-    let new = NewChat { project, title: "New chat".into(), participants: vec![COORDINATOR.to_owned()], about: None };
+    let title = ChatTitle::made_of("", 0, NEW_CHAT);
+    let new = NewChat { project, title, participants: Participants::coordinator(), about: None };
     let done = edge::run(Command::CreateChat(new)).await?;
     if let Some(chat) = done.made::<Chat>() {
         leptos_axum::redirect(&format!("/projects/{slug}/chat?chat={}", chat.id));
@@ -105,7 +110,6 @@ pub async fn create_chat(project: ProjectId, slug: String) -> Result<Saved, AppE
 #[server(prefix = "/fn", endpoint = "talk_about", output = crate::codec::Reply)]
 pub async fn talk_about(task: TaskId) -> Result<Saved, AppError> {
     use clutch_domain::{
-        actor::COORDINATOR,
         chat::Chat,
         command::{Command, NewChat},
         doc::task_chat_name,
@@ -113,7 +117,7 @@ pub async fn talk_about(task: TaskId) -> Result<Saved, AppError> {
         range::Range,
         refusal::Refusal,
         task::Task,
-        text::preview,
+        text::{ChatTitle, Participants},
     };
 
     use super::edge;
@@ -134,8 +138,9 @@ pub async fn talk_about(task: TaskId) -> Result<Saved, AppError> {
             }
             Some(chat) => chat.id,
             None => {
-                let title = preview(&format!("T-{} {}", about.number, about.title), TITLE);
-                let participants = vec![COORDINATOR.to_owned()];
+                let words = format!("T-{} {}", about.number, about.title);
+                let title = ChatTitle::made_of(&words, TITLE, NEW_CHAT);
+                let participants = Participants::coordinator();
                 let new = NewChat { project: about.project, title, participants, about: Some(task) };
                 let done = edge::run(Command::CreateChat(new)).await?;
                 done.made::<Chat>().ok_or(Refusal::ChatNotFound)?.id
@@ -150,9 +155,15 @@ pub async fn talk_about(task: TaskId) -> Result<Saved, AppError> {
 /// Gives a chat another name.
 #[server(prefix = "/fn", endpoint = "rename_chat", output = crate::codec::Reply)]
 pub async fn rename_chat(chat: ChatId, title: String) -> Result<Saved, AppError> {
-    use clutch_domain::command::{ChatPatch, Command};
+    use clutch_domain::{
+        command::{ChatPatch, Command},
+        text::ChatTitle,
+    };
 
-    super::edge::save(Command::UpdateChat(chat, ChatPatch { title: Some(title), session_key: None })).await
+    use super::edge::{save, told};
+
+    let title = told(ChatTitle::parse(&title).map_err(AppError::from))?;
+    save(Command::UpdateChat(chat, ChatPatch { title, session_key: None })).await
 }
 
 /// Takes a chat away; for a week it can be brought back.
@@ -219,7 +230,7 @@ pub async fn ticket_of(message: MessageId, part: Option<String>) -> Result<Made,
         project::Project,
         refusal::Refusal,
         task::{Priority, Status, Task},
-        text::{Body, Title, preview},
+        text::{Body, Tags, Title, preview},
     };
 
     use super::edge;
@@ -246,7 +257,7 @@ pub async fn ticket_of(message: MessageId, part: Option<String>) -> Result<Made,
             role: None,
             assignee: None,
             requires_human_review: false,
-            tags: Vec::new(),
+            tags: Tags::default(),
             dependencies: Vec::new(),
         };
         let done = edge::run(Command::CreateTask(new)).await?;

@@ -44,17 +44,19 @@ pub(crate) mod edge {
     use clutch_domain::{
         command::Command,
         doc::{Scope, number_name, slug_name},
+        id::ProjectId,
         project::Project,
         range::Range,
         refusal::Refusal,
         task::Task,
+        text::LocalPath,
     };
     use clutch_orchestrator::office::Done;
     use leptos::prelude::*;
 
     use super::Saved;
     use crate::{
-        error::AppError,
+        error::{AppError, Class},
         site::{Site, site, who},
     };
 
@@ -93,6 +95,28 @@ pub(crate) mod edge {
                 .and_then(|v| v.to_str().ok())
                 .is_some_and(|v| v.contains("text/html"))
         })
+    }
+
+    /// A field as the domain takes it, and nothing when it is empty.
+    pub fn parsed<T>(
+        text: Option<String>,
+        parse: fn(&str) -> Result<Option<T>, Refusal>,
+    ) -> Result<Option<T>, Refusal> {
+        text.map_or(Ok(None), |text| parse(&text))
+    }
+
+    /// Refuses a folder that is not on this machine, unless the project has that one already.
+    pub async fn there(folder: Option<&LocalPath>, of: Option<ProjectId>) -> Result<(), AppError> {
+        let (site, Some(folder)) = (site()?, folder) else { return Ok(()) };
+        let Some(lack) = site.lacks(folder).await else { return Ok(()) };
+        let before: Option<Project> = match of {
+            Some(project) => site.office.get(project).await?,
+            None => None,
+        };
+        if before.is_some_and(|p| p.local_path.as_deref() == Some(folder.as_str())) {
+            return Ok(());
+        }
+        Err(AppError::new(Class::Invalid, "path_not_there", lack))
     }
 
     /// A text field: trimmed, and nothing when empty.

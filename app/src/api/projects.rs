@@ -20,25 +20,26 @@ pub async fn create_project(
     use clutch_domain::{
         command::{Command, NewProject},
         project::{ChatLayout, Project},
-        text::{Name, Slug},
+        text::{Color, Description, GithubRepo, LocalPath, Name, Slug},
     };
 
-    use super::edge::{filled, run, told};
+    use super::edge::{filled, parsed, run, there, told};
 
     let new = told((|| {
         Ok::<_, AppError>(NewProject {
             name: Name::parse(&name)?,
             slug: filled(slug).map(|s| Slug::parse(&s)).transpose()?,
-            description: filled(description),
-            color: filled(color),
+            description: parsed(description, Description::parse)?,
+            color: parsed(color, Color::parse)?,
             repo_url: None,
-            local_path: filled(local_path),
-            github_repo: filled(github_repo),
+            local_path: parsed(local_path, LocalPath::parse)?,
+            github_repo: parsed(github_repo, GithubRepo::parse)?,
             chat_layout: ChatLayout::default(),
             work_loop_enabled: loop_on,
             work_loop_max_agents: None,
         })
     })())?;
+    told(there(new.local_path.as_ref(), None).await)?;
     let done = run(Command::CreateProject(new)).await?;
     if let Some(project) = done.made::<Project>() {
         leptos_axum::redirect(&format!("/projects/{}/board", project.slug));
@@ -63,19 +64,19 @@ pub async fn update_project(
         command::{Command, ProjectPatch},
         project::ChatLayout,
         refusal::Refusal,
-        text::Name,
+        text::{Color, Description, GithubRepo, LocalPath, Name},
     };
 
-    use super::edge::{filled, save, told};
+    use super::edge::{filled, parsed, save, there, told};
 
     let patch = told((|| {
         let most = filled(max_agents).map(|n| n.parse::<u32>().map_err(|_| Refusal::MaxAgentsInvalid)).transpose()?;
         Ok::<_, AppError>(ProjectPatch {
             name: Some(Name::parse(&name)?),
-            description: Some(filled(description)),
-            color: filled(color),
-            local_path: Some(filled(local_path)),
-            github_repo: Some(filled(github_repo)),
+            description: Some(parsed(description, Description::parse)?),
+            color: parsed(color, Color::parse)?,
+            local_path: Some(parsed(local_path, LocalPath::parse)?),
+            github_repo: Some(parsed(github_repo, GithubRepo::parse)?),
             work_loop_enabled: Some(loop_on),
             work_loop_max_agents: Some(most),
             // A form of before this field, or a word that is none, keeps what is.
@@ -87,6 +88,7 @@ pub async fn update_project(
             ..ProjectPatch::default()
         })
     })())?;
+    told(there(patch.local_path.as_ref().and_then(Option::as_ref), Some(project)).await)?;
     save(Command::UpdateProject(project, patch)).await
 }
 

@@ -14,10 +14,9 @@ use crate::{
 #[server(prefix = "/fn", endpoint = "send_message", output = crate::codec::Reply)]
 pub async fn send_message(chat: ChatId, content: String) -> Result<Heard, AppError> {
     use clutch_domain::{
-        actor::OWNER,
         command::{Command, NewMessage},
         refusal::Refusal,
-        text::Body,
+        text::{Body, Handle},
     };
 
     use super::edge;
@@ -30,7 +29,7 @@ pub async fn send_message(chat: ChatId, content: String) -> Result<Heard, AppErr
             return work::command(chat, name, rest).await;
         }
         let content = Body::parse(&content)?.ok_or(Refusal::ContentMissing)?;
-        let message = NewMessage { send: true, ..NewMessage::new(chat, OWNER, content) };
+        let message = NewMessage { send: true, ..NewMessage::new(chat, Handle::owner(), content) };
         edge::run(Command::PostMessage(message)).await?;
         Ok(Heard::default())
     };
@@ -85,7 +84,7 @@ mod work {
         range::{Fetch, Order, Range},
         refusal::Refusal,
         task::{Status, Task},
-        text::Body,
+        text::{Body, ChatTitle, Handle, Participants},
     };
     use clutch_orchestrator::runtime::{RuntimeError, RuntimeState};
 
@@ -140,7 +139,7 @@ mod work {
 
     async fn notice(site: &Site, actor: &Actor, chat: ChatId, words: &str, resets: bool) -> Result<(), AppError> {
         let Some(content) = Body::parse(words)? else { return Ok(()) };
-        let message = NewMessage { resets, ..NewMessage::new(chat, "system", content) };
+        let message = NewMessage { resets, ..NewMessage::new(chat, Handle::system(), content) };
         site.office.run(actor, &Command::PostMessage(message)).await?;
         Ok(())
     }
@@ -189,9 +188,8 @@ mod work {
         let site = site()?;
         let found = living(&site, chat).await?;
         let project: Project = site.office.get(found.project).await?.ok_or(Refusal::ProjectNotFound)?;
-        let title = if title.is_empty() { "New chat" } else { title };
-        let title = clutch_domain::text::preview(title, 100);
-        let new = NewChat { project: found.project, title, participants: vec![COORDINATOR.to_owned()], about: None };
+        let title = ChatTitle::made_of(title, 100, "New chat");
+        let new = NewChat { project: found.project, title, participants: Participants::coordinator(), about: None };
         let made = edge::run(Command::CreateChat(new)).await?;
         if let Some(chat) = made.made::<Chat>() {
             leptos_axum::redirect(&format!("/projects/{}/chat?chat={}", project.slug, chat.id));

@@ -66,7 +66,7 @@ pub async fn edit_task(task: TaskId, field: Field, #[server(default)] value: Str
     use clutch_domain::{
         command::{Command, TaskPatch},
         task::{Priority, Role},
-        text::{Body, Title},
+        text::{Body, Handle, Tags, Title},
     };
 
     use super::edge::{filled, save, told};
@@ -85,8 +85,8 @@ pub async fn edit_task(task: TaskId, field: Field, #[server(default)] value: Str
                 patch.role =
                     Some(filled(Some(value.clone())).map(|v| v.parse::<Role>().map_err(|()| unknown())).transpose()?);
             }
-            Field::Assignee => patch.assignee = Some(filled(Some(value.clone()))),
-            Field::Tags => patch.tags = Some(value.split(',').filter_map(|t| filled(Some(t.to_owned()))).collect()),
+            Field::Assignee => patch.assignee = Some(Handle::parse(&value)?),
+            Field::Tags => patch.tags = Some(Tags::parse(value.split(','))?),
             Field::NeedsReview => patch.requires_human_review = Some(value == "true"),
         }
         Ok::<_, AppError>(patch)
@@ -98,18 +98,22 @@ pub async fn edit_task(task: TaskId, field: Field, #[server(default)] value: Str
 #[server(prefix = "/fn", endpoint = "add_comment", output = crate::codec::Reply)]
 pub async fn add_comment(task: TaskId, content: String) -> Result<Saved, AppError> {
     use clutch_domain::{
-        actor::OWNER,
         command::{Command, NewComment},
         refusal::Refusal,
         talk::{AuthorType, CommentType},
-        text::Body,
+        text::{Body, Handle},
     };
 
     use super::edge::{save, told};
 
     let content = told(Body::parse(&content).and_then(|b| b.ok_or(Refusal::ContentMissing)).map_err(AppError::from))?;
-    let comment =
-        NewComment { task, author: OWNER.into(), author_type: AuthorType::Human, content, kind: CommentType::Message };
+    let comment = NewComment {
+        task,
+        author: Handle::owner(),
+        author_type: AuthorType::Human,
+        content,
+        kind: CommentType::Message,
+    };
     save(Command::AddComment(comment)).await
 }
 

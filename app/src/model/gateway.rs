@@ -1,5 +1,6 @@
 //! The gateway's connection and our plugin's state in words, each with what to copy.
 
+use clutch_domain::text::{line, lines};
 use clutch_orchestrator::runtime::{DownReason, PluginTrouble, RuntimeState};
 
 use super::home::{Check, CheckState, Gateway};
@@ -9,6 +10,17 @@ use crate::site::SiteSettings;
 /// so that somebody who follows only the page gets from red to green.
 #[must_use]
 pub fn gateway_model(state: &RuntimeState, settings: &SiteSettings) -> Gateway {
+    // Some of the words are the gateway's own.
+    let Gateway { state, word, sentence, checks } = told(state, settings);
+    let clean = |check: Check| Check {
+        sentence: line(&check.sentence),
+        command: check.command.map(|command| lines(&command)),
+        ..check
+    };
+    Gateway { state, word, sentence: line(&sentence), checks: checks.into_iter().map(clean).collect() }
+}
+
+fn told(state: &RuntimeState, settings: &SiteSettings) -> Gateway {
     match state {
         RuntimeState::Connecting { address, attempt } => {
             let sentence = if *attempt > 1 {

@@ -26,7 +26,7 @@ pub struct Activity {
     /// Who.
     pub actor: Who,
     /// Details, for example `from_status`, `to_status`, `reason`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::text::stored::each_value")]
     pub data: BTreeMap<String, String>,
     /// When.
     pub at: Millis,

@@ -8,12 +8,15 @@ use serde::{Deserialize, Serialize};
 use crate::{
     right::{Right, Rights},
     task::words,
+    text::{HANDLE_MAX, cut, line},
 };
 
 /// Name of the person who owns this installation, as outside programs know it (facts §0.4).
 pub const OWNER: &str = "dan";
 /// Name of the coordinating agent, as outside programs know it (facts §0.4).
 pub const COORDINATOR: &str = "ada";
+/// Author of the board's own notices in chats (facts §1.6).
+pub const SYSTEM: &str = "system";
 
 words! {
     /// What kind of caller acts.
@@ -41,13 +44,18 @@ pub struct Who {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
     /// Name. Of a program it is the one that its request claims: shown as a claim, never believed.
-    #[serde(default, alias = "claim", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        alias = "claim",
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "crate::text::stored::some_line"
+    )]
     pub name: Option<String>,
 }
 
 impl Who {
     fn new(kind: ActorKind, name: Option<&str>) -> Self {
-        let name = name.map(str::trim).filter(|n| !n.is_empty()).map(str::to_owned);
+        let name = name.map(|n| cut(&line(n), HANDLE_MAX)).filter(|n| !n.is_empty());
         Self { kind, id: None, name }
     }
 

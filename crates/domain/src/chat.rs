@@ -6,7 +6,7 @@ use crate::{
     actor::Who,
     id::{ChatId, MessageId, ProjectId, TaskId},
     task::words,
-    text::Body,
+    text::{Body, preview},
     time::Millis,
 };
 
@@ -18,12 +18,13 @@ pub struct Chat {
     /// Project.
     pub project: ProjectId,
     /// Title.
+    #[serde(deserialize_with = "crate::text::stored::title")]
     pub title: String,
     /// Who takes part besides the owner.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::text::stored::each_line")]
     pub participants: Vec<String>,
     /// Gateway session, `clutch:{slug}:{chatId}`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::text::stored::some_line")]
     pub session_key: Option<String>,
     /// The ticket that it is about; each ticket has one such chat at most.
     #[serde(default)]
@@ -56,8 +57,10 @@ pub struct About {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastMessage {
     /// Words, cut for a preview.
+    #[serde(deserialize_with = "crate::text::stored::line")]
     pub content: String,
     /// Author, as given.
+    #[serde(deserialize_with = "crate::text::stored::line")]
     pub author: String,
     /// Who wrote it; not known of messages from before it was recorded.
     #[serde(default)]
@@ -133,10 +136,14 @@ impl Outbox {
     }
 }
 
+/// Longest line of a tool call, in characters.
+const CALL_MAX: usize = 300;
+
 /// A tool call of an agent on the way to its answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Call {
     /// What was done: `read src/main.rs`.
+    #[serde(deserialize_with = "crate::text::stored::line")]
     pub line: String,
     /// How long it took, in milliseconds; `None` while it lasts, and where its end was not heard.
     #[serde(default)]
@@ -144,6 +151,14 @@ pub struct Call {
     /// It went wrong.
     #[serde(default)]
     pub failed: bool,
+}
+
+impl Call {
+    /// A call that begins now, as the gateway names it.
+    #[must_use]
+    pub fn begun(line: &str) -> Self {
+        Self { line: preview(line, CALL_MAX), ms: None, failed: false }
+    }
 }
 
 /// A message in a chat.
@@ -154,6 +169,7 @@ pub struct Message {
     /// Chat.
     pub chat: ChatId,
     /// Author, as given.
+    #[serde(deserialize_with = "crate::text::stored::line")]
     pub author: String,
     /// Who wrote it, whatever author was given; not known of messages from before it was recorded.
     #[serde(default)]
@@ -161,10 +177,10 @@ pub struct Message {
     /// Markdown.
     pub content: Body,
     /// The gateway's run that it answers; unique.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::text::stored::some_line")]
     pub run_id: Option<String>,
     /// Session.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::text::stored::some_line")]
     pub session_key: Option<String>,
     /// Made by a machine, folded in the page.
     #[serde(default)]
@@ -179,7 +195,7 @@ pub struct Message {
     #[serde(default)]
     pub cooldown_until: Option<Millis>,
     /// Why it failed.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::text::stored::some_lines")]
     pub failure_reason: Option<String>,
     /// What the agent did before it said this, as far as it was heard.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -9,7 +9,10 @@ use crate::{
     run::Outcome,
     talk::{AuthorType, CommentType, SignalKind, SignalSeverity},
     task::{Priority, Resolution, Role, Status},
-    text::{Body, Name, Slug, Title},
+    text::{
+        Body, Branch, ChatTitle, Color, Description, Excerpt, GithubRepo, Handle, LocalPath, Location, Models, Name,
+        Notes, Participants, PromptVersion, RunKey, SessionKey, Slug, Tags, Title,
+    },
 };
 
 /// A command. Each has one public function in [`crate::rule`].
@@ -40,7 +43,7 @@ pub enum Command {
     /// A person answers a signal.
     AnswerSignal(SignalId, Body),
     /// The answer was taken by the gateway under `run_id`, or refused with a reason.
-    SettleAnswer(SignalId, Result<String, String>),
+    SettleAnswer(SignalId, Result<String, Excerpt>),
     /// An agent reports its work as complete.
     CompleteTask(Completion),
     /// Makes a chat.
@@ -74,7 +77,7 @@ pub enum Command {
     /// The run is over.
     RunEnded(EndRun),
     /// The loop's notes about a project changed.
-    NoteProject(ProjectId, BTreeMap<TaskId, String>, Option<String>),
+    NoteProject(ProjectId, BTreeMap<TaskId, String>, Option<Excerpt>),
     /// A person pauses or resumes the loop in a project.
     PauseLoop(ProjectId, bool),
     /// A server takes or keeps the lease of the loop.
@@ -98,15 +101,15 @@ pub struct NewProject {
     /// `Some`: exactly this slug, or a refusal. `None`: made from the name, numbered when taken.
     pub slug: Option<Slug>,
     /// Description.
-    pub description: Option<String>,
+    pub description: Option<Description>,
     /// `#rrggbb`.
-    pub color: Option<String>,
+    pub color: Option<Color>,
     /// Legacy.
-    pub repo_url: Option<String>,
+    pub repo_url: Option<Location>,
     /// Absolute path of the repository.
-    pub local_path: Option<String>,
+    pub local_path: Option<LocalPath>,
     /// `owner/repo`.
-    pub github_repo: Option<String>,
+    pub github_repo: Option<GithubRepo>,
     /// Chat layout.
     pub chat_layout: ChatLayout,
     /// The loop's switch.
@@ -123,17 +126,17 @@ pub struct ProjectPatch {
     /// Slug.
     pub slug: Option<Slug>,
     /// Description.
-    pub description: Option<Option<String>>,
+    pub description: Option<Option<Description>>,
     /// Colour.
-    pub color: Option<String>,
+    pub color: Option<Color>,
     /// Legacy.
-    pub repo_url: Option<Option<String>>,
+    pub repo_url: Option<Option<Location>>,
     /// Legacy.
-    pub context_path: Option<Option<String>>,
+    pub context_path: Option<Option<Location>>,
     /// Repository.
-    pub local_path: Option<Option<String>>,
+    pub local_path: Option<Option<LocalPath>>,
     /// `owner/repo`.
-    pub github_repo: Option<Option<String>>,
+    pub github_repo: Option<Option<GithubRepo>>,
     /// Chat layout.
     pub chat_layout: Option<ChatLayout>,
     /// The loop's switch.
@@ -141,7 +144,7 @@ pub struct ProjectPatch {
     /// Most agents.
     pub work_loop_max_agents: Option<Option<u32>>,
     /// Model per role.
-    pub role_model_overrides: Option<BTreeMap<String, String>>,
+    pub role_model_overrides: Option<Models>,
 }
 
 /// Which way a dependency of a new task points.
@@ -169,11 +172,11 @@ pub struct NewTask {
     /// Kind of agent.
     pub role: Option<Role>,
     /// Assignee.
-    pub assignee: Option<String>,
+    pub assignee: Option<Handle>,
     /// A person must look.
     pub requires_human_review: bool,
     /// Tags.
-    pub tags: Vec<String>,
+    pub tags: Tags,
     /// Edges to existing tasks.
     pub dependencies: Vec<(TaskId, Direction)>,
 }
@@ -190,25 +193,25 @@ pub struct TaskPatch {
     /// Kind of agent.
     pub role: Option<Option<Role>>,
     /// Assignee.
-    pub assignee: Option<Option<String>>,
+    pub assignee: Option<Option<Handle>>,
     /// A person must look.
     pub requires_human_review: Option<bool>,
     /// Tags.
-    pub tags: Option<Vec<String>>,
+    pub tags: Option<Tags>,
     /// Last session.
-    pub session_id: Option<Option<String>>,
+    pub session_id: Option<Option<SessionKey>>,
     /// Prompt version.
-    pub prompt_version_id: Option<Option<String>>,
+    pub prompt_version_id: Option<Option<PromptVersion>>,
     /// Branch.
-    pub branch: Option<Option<String>>,
+    pub branch: Option<Option<Branch>>,
     /// Pull request.
     pub pr_number: Option<Option<u64>>,
     /// Session that works on it.
-    pub agent_session_key: Option<Option<String>>,
+    pub agent_session_key: Option<Option<SessionKey>>,
     /// Commands after the merge.
-    pub post_merge_steps: Option<Option<String>>,
+    pub post_merge_steps: Option<Option<Notes>>,
     /// Column, with the reason that the log keeps.
-    pub status: Option<(Status, Option<String>)>,
+    pub status: Option<(Status, Option<Excerpt>)>,
     /// Leaving `done` is meant.
     pub reopen: bool,
 }
@@ -238,7 +241,7 @@ pub struct MoveTask {
     /// Place in it; `done` is always newest first.
     pub place: Place,
     /// Reason for the log.
-    pub reason: Option<String>,
+    pub reason: Option<Excerpt>,
     /// How it ended, for `done`.
     pub resolution: Option<Resolution>,
     /// Leaving `done` is meant.
@@ -260,7 +263,7 @@ pub struct NewComment {
     /// On which task.
     pub task: TaskId,
     /// Author, as given.
-    pub author: String,
+    pub author: Handle,
     /// Kind of author, as given.
     pub author_type: AuthorType,
     /// Markdown.
@@ -275,11 +278,11 @@ pub struct NewSignal {
     /// About which task.
     pub task: TaskId,
     /// Session, as given.
-    pub session_key: String,
+    pub session_key: SessionKey,
     /// Agent, as given.
-    pub agent_id: String,
+    pub agent_id: Handle,
     /// Run id of the gateway, where the plugin knows it.
-    pub run_id: Option<String>,
+    pub run_id: Option<RunKey>,
     /// Kind.
     pub kind: SignalKind,
     /// Severity.
@@ -296,15 +299,15 @@ pub struct Completion {
     /// What was done.
     pub summary: Body,
     /// Pull request.
-    pub pr_url: Option<String>,
+    pub pr_url: Option<Location>,
     /// More.
-    pub notes: Option<String>,
+    pub notes: Option<Notes>,
     /// Agent, as given.
-    pub agent: Option<String>,
+    pub agent: Option<Handle>,
     /// Session, where the plugin gives it.
-    pub session_key: Option<String>,
+    pub session_key: Option<SessionKey>,
     /// Run id of the gateway, where the plugin gives it.
-    pub run_id: Option<String>,
+    pub run_id: Option<RunKey>,
 }
 
 /// A new chat.
@@ -313,9 +316,9 @@ pub struct NewChat {
     /// Project.
     pub project: ProjectId,
     /// Title; the edge gives a default.
-    pub title: String,
+    pub title: ChatTitle,
     /// Participants.
-    pub participants: Vec<String>,
+    pub participants: Participants,
     /// The ticket that it is about; a ticket has one such chat at most.
     pub about: Option<TaskId>,
 }
@@ -324,9 +327,9 @@ pub struct NewChat {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ChatPatch {
     /// Title.
-    pub title: Option<String>,
+    pub title: Option<ChatTitle>,
     /// Session.
-    pub session_key: Option<String>,
+    pub session_key: Option<SessionKey>,
 }
 
 /// A new message (facts §2.3).
@@ -335,13 +338,13 @@ pub struct NewMessage {
     /// Chat.
     pub chat: ChatId,
     /// Author, as given.
-    pub author: String,
+    pub author: Handle,
     /// Markdown.
     pub content: Body,
     /// The run that it answers.
-    pub run_id: Option<String>,
+    pub run_id: Option<RunKey>,
     /// Session.
-    pub session_key: Option<String>,
+    pub session_key: Option<SessionKey>,
     /// Made by a machine.
     pub is_automated: bool,
     /// Delivery, for a person's words.
@@ -351,7 +354,7 @@ pub struct NewMessage {
     /// As given.
     pub cooldown_until: Option<i64>,
     /// As given.
-    pub failure_reason: Option<String>,
+    pub failure_reason: Option<Excerpt>,
     /// The server carries it to the agent.
     pub send: bool,
     /// What the agent did before it said this.
@@ -363,10 +366,10 @@ pub struct NewMessage {
 impl NewMessage {
     /// Words in a chat, and nothing else: only stored.
     #[must_use]
-    pub fn new(chat: ChatId, author: &str, content: Body) -> Self {
+    pub fn new(chat: ChatId, author: Handle, content: Body) -> Self {
         Self {
             chat,
-            author: author.to_owned(),
+            author,
             content,
             run_id: None,
             session_key: None,
@@ -398,7 +401,7 @@ pub enum Carry {
     /// Its run is over and was answered, or had nothing to say.
     Answered,
     /// Its run failed, for this reason.
-    Failed(String),
+    Failed(Excerpt),
 }
 
 /// What a program says of a message's delivery (facts §2.3).
@@ -411,7 +414,7 @@ pub struct DeliveryPatch {
     /// As given.
     pub cooldown_until: Option<i64>,
     /// As given.
-    pub failure_reason: Option<String>,
+    pub failure_reason: Option<Excerpt>,
 }
 
 /// The loop takes a task.
@@ -441,8 +444,8 @@ pub struct EndRun {
     pub as_id: Option<String>,
     /// How; `Completed` and `Silent` are told apart by the rule, from what was reported.
     pub how: Ended,
-    /// Last words, whole; the rule cuts them.
-    pub last_words: String,
+    /// Last words.
+    pub last_words: Excerpt,
     /// When another attempt may begin after a failure, and how many failures in a row are the cap.
     pub retry: Retry,
 }

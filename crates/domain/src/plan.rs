@@ -18,6 +18,7 @@ use crate::{
     run::RunState,
     talk::Delivery,
     task::{Role, Status, Task},
+    text::Excerpt,
     time::Millis,
 };
 use why::Why;
@@ -121,7 +122,7 @@ pub struct Notes {
     /// Why each ready task does not start.
     pub tasks: BTreeMap<TaskId, String>,
     /// Why nothing starts in the whole project.
-    pub notice: Option<String>,
+    pub notice: Option<Excerpt>,
 }
 
 /// What to do now.
@@ -155,7 +156,9 @@ pub fn decide(world: &World, now: Millis, policy: &Policy) -> Plan {
     for own in &world.projects {
         let said = queues.said.remove(&own.project.id).unwrap_or_default();
         let before = own.state.as_ref();
-        let same = before.map_or(said == Notes::default(), |s| s.notes == said.tasks && s.notice == said.notice);
+        let same = before.map_or(said == Notes::default(), |s| {
+            s.notes == said.tasks && s.notice.as_deref() == said.notice.as_ref().map(Excerpt::as_str)
+        });
         if !same {
             plan.notes.insert(own.project.id, said);
         }
@@ -222,8 +225,8 @@ impl<'a> Queues<'a> {
         let id = own.project.id;
         let hindered = Why::project(own, world, policy);
         if let Some(why) = hindered {
-            let notice = why.to_string();
-            let tasks = own.ready.iter().map(|t| (t.id, notice.clone())).collect();
+            let notice = Excerpt::from(why.to_string());
+            let tasks = own.ready.iter().map(|t| (t.id, notice.to_string())).collect();
             self.said.insert(id, Notes { tasks, notice: Some(notice) });
             return;
         }

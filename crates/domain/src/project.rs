@@ -24,21 +24,22 @@ pub struct Project {
     /// Name.
     pub name: Name,
     /// What it is about.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::text::stored::some_lines")]
     pub description: Option<String>,
     /// `#rrggbb`.
+    #[serde(deserialize_with = "crate::text::stored::line")]
     pub color: String,
     /// Legacy field of the original, kept for programs that set it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::text::stored::some_line")]
     pub repo_url: Option<String>,
     /// Legacy field of the original, kept for programs that set it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::text::stored::some_line")]
     pub context_path: Option<String>,
     /// Absolute path of the repository on the server; without it no agent starts.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::text::stored::some_line")]
     pub local_path: Option<String>,
     /// `owner/repo`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::text::stored::some_line")]
     pub github_repo: Option<String>,
     /// Layout of its chats.
     #[serde(default)]
@@ -50,7 +51,7 @@ pub struct Project {
     #[serde(default)]
     pub work_loop_max_agents: Option<u32>,
     /// Model per role.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::text::stored::each_value")]
     pub role_model_overrides: BTreeMap<String, String>,
     /// Made at.
     pub created_at: Millis,

@@ -62,6 +62,30 @@ refusals! {
     SlugTaken => Conflict, "slug_taken", "A project with this slug already exists";
     /// Text over one megabyte.
     TextTooLong => Invalid, "text_too_long", "The text is longer than one megabyte; attach a file instead.";
+    /// A name of an author, an agent or an assignee over 200 characters.
+    HandleTooLong => Invalid, "handle_too_long", "The name of an author, an agent or an assignee has at most 200 characters.";
+    /// Tag over 60 characters.
+    TagTooLong => Invalid, "tag_too_long", "A tag has at most 60 characters.";
+    /// More than 50 tags.
+    TagsTooMany => Invalid, "tags_too_many", "A task has at most 50 tags.";
+    /// Chat title over 200 characters.
+    ChatTitleTooLong => Invalid, "chat_title_too_long", "A chat's title has at most 200 characters.";
+    /// More than 50 names.
+    ParticipantsTooMany => Invalid, "participants_too_many", "A chat has at most 50 participants.";
+    /// A session key, run id, version or model that is long or has characters that cannot be seen.
+    KeyInvalid => Invalid, "key_invalid", "A session key, run id, version or model name is one line of at most 500 visible characters.";
+    /// A branch that git would not take.
+    BranchInvalid => Invalid, "branch_invalid", "This is no name of a branch that git allows.";
+    /// A path that is long or has characters that cannot be seen.
+    PathInvalid => Invalid, "path_invalid", "The repository's path has characters that cannot be seen, or more than 4096 bytes.";
+    /// An address over 2,000 characters.
+    LocationTooLong => Invalid, "location_too_long", "An address has at most 2000 characters.";
+    /// A project's description over 10,000 characters.
+    DescriptionTooLong => Invalid, "description_too_long", "A project's description has at most 10000 characters.";
+    /// Notes over 100 kilobytes.
+    NotesTooLong => Invalid, "notes_too_long", "Notes have at most a hundred kilobytes.";
+    /// More than 20 roles with a model.
+    ModelsTooMany => Invalid, "models_too_many", "A project names models for at most 20 roles.";
     /// Empty text.
     ContentMissing => Invalid, "content_missing", "Content is required";
     /// No summary in a completion.

@@ -58,7 +58,7 @@ pub struct Run {
     /// `agent:main:{slug}:{role}:{id8}:r{n}`.
     pub session_key: String,
     /// Model asked for; `None` is the runtime's default.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::text::stored::some_line")]
     pub model: Option<String>,
     /// Version of the role's prompt: the first 12 characters of its hash, or a version's id.
     pub prompt_version: String,
@@ -85,7 +85,7 @@ pub struct Run {
     #[serde(default)]
     pub outcome: Option<Outcome>,
     /// The agent's last words (at most 4,000 characters), or the reason of the failure.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::text::stored::some_lines")]
     pub last_words: Option<String>,
 }
 
@@ -124,10 +124,10 @@ pub struct LoopState {
     #[serde(default)]
     pub paused: bool,
     /// Why each ready task does not start, by task.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::text::stored::each_value")]
     pub notes: BTreeMap<TaskId, String>,
     /// A sentence about the whole project, for example that the gateway does not answer.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::text::stored::some_lines")]
     pub notice: Option<String>,
     /// Changed at.
     pub updated_at: Millis,

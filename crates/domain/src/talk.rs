@@ -46,6 +46,7 @@ pub struct Comment {
     /// Its project.
     pub project: ProjectId,
     /// Name of the author, as given.
+    #[serde(deserialize_with = "crate::text::stored::line")]
     pub author: String,
     /// Kind of author, as given.
     pub author_type: AuthorType,
@@ -114,8 +115,10 @@ pub struct Signal {
     #[serde(default)]
     pub run: Option<RunId>,
     /// The session that asked, as it was given.
+    #[serde(deserialize_with = "crate::text::stored::line")]
     pub session_key: String,
     /// Name of the agent, as it was given.
+    #[serde(deserialize_with = "crate::text::stored::line")]
     pub agent_id: String,
     /// Kind.
     pub kind: SignalKind,
@@ -139,7 +142,7 @@ pub struct Signal {
     #[serde(default)]
     pub delivery: Option<Delivery>,
     /// Why it failed.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::text::stored::some_lines")]
     pub delivery_error: Option<String>,
     /// Raised at.
     pub created_at: Millis,
@@ -220,11 +223,13 @@ pub struct Notification {
     /// How loud.
     pub severity: NotificationSeverity,
     /// One line.
+    #[serde(deserialize_with = "crate::text::stored::title")]
     pub title: String,
     /// The words.
+    #[serde(deserialize_with = "crate::text::stored::lines")]
     pub message: String,
     /// Which agent.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::text::stored::some_line")]
     pub agent: Option<String>,
     /// Seen.
     #[serde(default)]

@@ -156,19 +156,19 @@ pub struct Task {
     #[serde(default)]
     pub role: Option<Role>,
     /// Registry id or free text.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::text::stored::some_line")]
     pub assignee: Option<String>,
     /// A person must look before it is done.
     #[serde(default)]
     pub requires_human_review: bool,
     /// Tags.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::text::stored::each_line")]
     pub tags: Vec<String>,
     /// Last session key used for it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::text::stored::some_line")]
     pub session_id: Option<String>,
     /// Version of the prompt, as programs set it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::text::stored::some_line")]
     pub prompt_version_id: Option<String>,
     /// Manual dispatch.
     #[serde(default)]
@@ -177,10 +177,10 @@ pub struct Task {
     #[serde(default)]
     pub dispatch_requested_at: Option<Millis>,
     /// By whom.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::text::stored::some_line")]
     pub dispatch_requested_by: Option<String>,
     /// Session of the agent that works on it now.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::text::stored::some_line")]
     pub agent_session_key: Option<String>,
     /// When that agent was started.
     #[serde(default)]
@@ -198,7 +198,7 @@ pub struct Task {
     #[serde(default)]
     pub retry_at: Option<Millis>,
     /// Reason of the last failure, or why it is blocked, in words.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::text::stored::some_lines")]
     pub trouble: Option<String>,
     /// The agent called `mark_complete` in this run.
     #[serde(default)]
@@ -222,25 +222,25 @@ pub struct Task {
     #[serde(default)]
     pub escalated_at: Option<Millis>,
     /// Branch of the work.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::text::stored::some_line")]
     pub branch: Option<String>,
     /// Number of the pull request.
     #[serde(default)]
     pub pr_number: Option<u64>,
     /// Words of the review.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::text::stored::some_lines")]
     pub review_comments: Option<String>,
     /// Reviews started.
     #[serde(default)]
     pub review_count: u32,
     /// Markdown of commands to run after the merge.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::text::stored::some_lines")]
     pub post_merge_steps: Option<String>,
     /// Their state.
     #[serde(default)]
     pub verification_status: Option<VerificationStatus>,
     /// Their output, at most 5000 characters.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::text::stored::some_lines")]
     pub verification_output: Option<String>,
     /// How it ended.
     #[serde(default)]

@@ -1,9 +1,41 @@
-//! Text that was checked once, at the edge, and is trusted afterwards.
+//! Text that comes in is cleaned and bounded here, by its type, and is trusted afterwards.
+//!
+//! | What | On one line (names, titles, tags) | In many lines (words) |
+//! |---|---|---|
+//! | `\r\n`, `\r`, vertical tab, form feed, NEL, U+2028, U+2029 | a blank | `\n` |
+//! | tab | a blank | stays |
+//! | other white space | one blank for a row of it, none at the ends | stays, none around the whole |
+//! | codes for terminals (CSI, OSC, DCS, …) | taken out whole | taken out whole |
+//! | NUL and other control characters, byte order mark, noncharacters, tags, deprecated format signs | taken out | taken out |
+//! | overrides, embeddings and isolates of direction | taken out | closed at the end of their line |
+//! | marks of direction, shaping signs of scripts | stay, three in a row | stay, three in a row |
+//! | ZWJ, ZWNJ | stay behind what joins (emoji, Persian, Hindi), not behind ASCII | stay behind something |
+//! | variation selectors | one for each character | one for each character |
+//! | zero-width spaces, soft hyphens, word joiners, Hangul fillers | taken out | stay, three in a row |
+//! | combining marks | eight on each character | eight on each character |
+//! | tags of a flag (England, Scotland, Wales) | stay | stay |
+//! | all else: letters of all scripts, emoji, private use, U+FFFD | stays | stays |
+//!
+//! Text in which nothing can be seen counts as empty. Cleaning clean text changes nothing. Text is not
+//! normalised: `é` may be one character or two.
+//!
+//! A type's `parse` refuses what is too long. What a store keeps from before these rules is cleaned when it
+//! is read and not refused, whatever its length ([`stored`]).
+
+mod clean;
+mod escape;
+mod field;
+mod sign;
+pub mod stored;
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
+pub use self::{
+    clean::{line, lines},
+    field::*,
+};
 use crate::refusal::Refusal;
 
 /// Longest title of a task, in characters.
@@ -15,10 +47,11 @@ pub const SLUG_MAX: usize = 50;
 /// Longest body (description, comment, message), in bytes. A larger one belongs in a file.
 pub const BODY_MAX: usize = 1_000_000;
 
+/// Text types: how each is written, shown, and read from a store.
 macro_rules! text {
-    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
+    ($($(#[$doc:meta])* $name:ident = $stored:path;)+) => {$(
         $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
         #[serde(transparent)]
         pub struct $name(String);
 
@@ -41,24 +74,30 @@ macro_rules! text {
                 f.write_str(&self.0)
             }
         }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                $stored(from).map(Self)
+            }
+        }
     )+};
 }
 
 text! {
-    /// A task's title: one line, trimmed, 1 to 200 characters.
-    Title,
-    /// A project's name: trimmed, 1 to 100 characters.
-    Name,
+    /// A task's title: one line, 1 to 200 characters.
+    Title = stored::title;
+    /// A project's name: one line, 1 to 100 characters.
+    Name = stored::title;
     /// A project's address in URLs: `a-z`, `0-9` and inner `-`, 1 to 50 characters.
-    Slug,
-    /// Markdown of any kind: trimmed, not empty, at most [`BODY_MAX`] bytes.
-    Body,
+    Slug = String::deserialize;
+    /// Markdown of any kind: many lines, not empty, at most [`BODY_MAX`] bytes.
+    Body = stored::lines;
 }
 
 impl Title {
-    /// Trims and checks; line breaks become spaces.
+    /// Cleans and checks; line breaks become blanks.
     pub fn parse(text: &str) -> Result<Self, Refusal> {
-        let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let line = line(text);
         match line.chars().count() {
             0 => Err(Refusal::TitleMissing),
             n if n > TITLE_MAX => Err(Refusal::TitleTooLong),
@@ -68,9 +107,9 @@ impl Title {
 }
 
 impl Name {
-    /// Trims and checks.
+    /// Cleans and checks; line breaks become blanks.
     pub fn parse(text: &str) -> Result<Self, Refusal> {
-        let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let line = line(text);
         match line.chars().count() {
             0 => Err(Refusal::NameMissing),
             n if n > NAME_MAX => Err(Refusal::NameTooLong),
@@ -123,13 +162,13 @@ impl Slug {
 }
 
 impl Body {
-    /// Trims and checks. `None` for text that is empty after trimming.
+    /// Cleans and checks. `None` for text in which nothing can be seen.
     pub fn parse(text: &str) -> Result<Option<Self>, Refusal> {
-        let text = text.trim();
+        let text = lines(text);
         if text.len() > BODY_MAX {
             return Err(Refusal::TextTooLong);
         }
-        Ok((!text.is_empty()).then(|| Self(text.to_owned())))
+        Ok((!text.is_empty()).then_some(Self(text)))
     }
 
     /// The first `max` characters on one line, for previews.
@@ -139,14 +178,28 @@ impl Body {
     }
 }
 
+/// The first `most` characters of `text`; where something was cut off, the last of them is an ellipsis.
+/// A cut never parts a character from what stands on it or is joined to it.
+#[must_use]
+pub fn cut(text: &str, most: usize) -> String {
+    if text.chars().nth(most).is_none() {
+        return text.to_owned();
+    }
+    let mut end = text.char_indices().nth(most.saturating_sub(1)).map_or(0, |(at, _)| at);
+    while end > 0 && (text[end..].starts_with(sign::clings) || text[..end].ends_with('\u{200d}')) {
+        end = text[..end].char_indices().next_back().map_or(0, |(at, _)| at);
+    }
+    format!("{}…", &text[..end])
+}
+
 /// The first `max` characters of `text` on one line, with an ellipsis where it was cut.
 #[must_use]
 pub fn preview(text: &str, max: usize) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if line.chars().count() <= max {
-        return line;
+    // A megabyte is not cleaned for a few words of it.
+    let head = text.floor_char_boundary(max.saturating_mul(16).saturating_add(256));
+    let words = line(&text[..head]);
+    if head < text.len() && words.chars().nth(max).is_none() {
+        return format!("{}…", cut(&words, max.saturating_sub(1)).trim_end_matches('…'));
     }
-    let mut cut: String = line.chars().take(max.saturating_sub(1)).collect();
-    cut.push('…');
-    cut
+    cut(&words, max)
 }

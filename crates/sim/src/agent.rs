@@ -11,7 +11,7 @@ use clutch_domain::{
     id::TaskId,
     run::Run,
     talk::{SignalKind, SignalSeverity},
-    text::Body,
+    text::{Body, Handle, RunKey, SessionKey},
 };
 use clutch_orchestrator::{
     office::{Error, Office},
@@ -175,11 +175,14 @@ impl Turn {
         let session = |with: fn(&mut crate::gateway::Session) -> bool| self.gateway.session(&self.session, with);
         if !session(|s| s.asked) {
             let Ok(Some(message)) = Body::parse("Red or green?") else { return finished("") };
+            let Ok(Some(session_key)) = SessionKey::parse(self.session.trim_start_matches("agent:main:")) else {
+                return finished("");
+            };
             let signal = Command::RaiseSignal(NewSignal {
                 task: run.task,
-                session_key: self.session.trim_start_matches("agent:main:").to_owned(),
-                agent_id: "main".into(),
-                run_id: Some(self.run.clone()),
+                session_key,
+                agent_id: Handle::agent(),
+                run_id: RunKey::parse(&self.run).ok().flatten(),
                 kind: SignalKind::Question,
                 severity: SignalSeverity::Normal,
                 message,
@@ -206,9 +209,9 @@ impl Turn {
             summary,
             pr_url: None,
             notes: None,
-            agent: Some("agent".into()),
-            session_key: Some(self.session.clone()),
-            run_id: Some(self.run.clone()),
+            agent: Some(Handle::agent()),
+            session_key: SessionKey::parse(&self.session).ok().flatten(),
+            run_id: RunKey::parse(&self.run).ok().flatten(),
         });
         if self.gateway.board.post(&self.gateway.exec, &report).await {
             self.gateway.session(&self.session, |s| s.reported = true);

@@ -10,7 +10,7 @@ use clutch_domain::{
     run::LoopState,
     talk::Signal,
     task::{Priority, Status, Task},
-    text::{Body, Name, Title},
+    text::{Body, LocalPath, Name, Tags, Title},
 };
 use clutch_orchestrator::office::{Error, Office};
 
@@ -57,7 +57,7 @@ impl Person {
             description: None,
             color: None,
             repo_url: None,
-            local_path: Some("/srv/repository".into()),
+            local_path: LocalPath::parse("/srv/repository").ok()?,
             github_repo: None,
             chat_layout: ChatLayout::Slack,
             work_loop_enabled: true,
@@ -85,7 +85,7 @@ impl Person {
             role: None,
             assignee: None,
             requires_human_review: false,
-            tags: Vec::new(),
+            tags: Tags::default(),
             dependencies: waits_for.map(|t| (t, Direction::DependsOn)).into_iter().collect(),
         };
         let done = self.insist(Command::CreateTask(new)).await?;

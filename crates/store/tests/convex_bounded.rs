@@ -21,7 +21,7 @@ use clutch_domain::{
     query::Query,
     talk::{AuthorType, CommentType},
     task::{Priority, Status},
-    text::{Body as Text, Name, Title},
+    text::{Body as Text, Handle, Name, Title},
     time::Millis,
 };
 use clutch_orchestrator::{
@@ -170,7 +170,7 @@ async fn what_people_do_is_a_few_round_trips() {
             role: None,
             assignee: None,
             requires_human_review: false,
-            tags: vec![],
+            tags: Default::default(),
             dependencies: vec![],
         };
         let made =
@@ -184,14 +184,14 @@ async fn what_people_do_is_a_few_round_trips() {
     house.run("moving a card above another", most(7, 60), to(tasks[1], Place::Before(tasks[0]))).await;
     let comment = NewComment {
         task: tasks[0],
-        author: "dan".into(),
+        author: Handle::owner(),
         author_type: AuthorType::Human,
         content: Text::parse("Look at the nest.").unwrap().unwrap(),
         kind: CommentType::Message,
     };
     house.run("writing a comment", most(5, 30), Command::AddComment(comment)).await;
     house.run("adding a dependency", most(9, 60), Command::AddDependency(tasks[0], tasks[2])).await;
-    let message = NewMessage::new(chat, "dan", Text::parse("Good morning.").unwrap().unwrap());
+    let message = NewMessage::new(chat, Handle::owner(), Text::parse("Good morning.").unwrap().unwrap());
     house.run("writing a chat message", most(5, 30), Command::PostMessage(message)).await;
     for (what, documents, query) in [
         ("opening the home page", 20, Query::Home),

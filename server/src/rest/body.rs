@@ -1,6 +1,6 @@
 //! Reading JSON bodies field by field, so that each mistake gets its own sentence.
 
-use std::str::FromStr;
+use std::{borrow::Cow, str::FromStr};
 
 use axum::{
     body::Bytes,
@@ -100,12 +100,53 @@ impl Body {
         self.text(name)?.filter(|t| !t.trim().is_empty()).ok_or_else(|| Failure::invalid(code, sentence))
     }
 
-    /// `None`: absent. `Some(None)`: `null` or empty, which clears. `Some(Some)`: the text.
-    pub fn patch(&self, name: &'static str) -> Result<Option<Option<String>>, Failure> {
-        if !self.has(name) {
-            return Ok(None);
+    /// A field as the domain takes it; absent, `null` and empty are `None`.
+    pub fn parsed<T>(
+        &self,
+        name: &'static str,
+        parse: fn(&str) -> Result<Option<T>, Refusal>,
+    ) -> Result<Option<T>, Failure> {
+        match self.text(name)? {
+            None => Ok(None),
+            Some(text) => Ok(parse(text)?),
         }
-        Ok(Some(self.text(name)?.filter(|t| !t.trim().is_empty()).map(str::to_owned)))
+    }
+
+    /// `None`: absent. `Some(None)`: `null` or empty, which clears. `Some(Some)`: the field as the domain takes it.
+    pub fn patched<T>(
+        &self,
+        name: &'static str,
+        parse: fn(&str) -> Result<Option<T>, Refusal>,
+    ) -> Result<Option<Option<T>>, Failure> {
+        if self.has(name) { self.parsed(name, parse).map(Some) } else { Ok(None) }
+    }
+
+    /// A field as the domain takes it with something in it, else `sentence` and 400.
+    pub fn filled<T>(
+        &self,
+        name: &'static str,
+        parse: fn(&str) -> Result<Option<T>, Refusal>,
+        sentence: &str,
+    ) -> Result<T, Failure> {
+        self.parsed(name, parse)?.ok_or_else(|| Failure::invalid("field_missing", sentence))
+    }
+
+    /// A list of texts: an array, or a JSON array in a string; `None` for any other string. What is no text in
+    /// a list is refused, not turned into some.
+    pub fn texts<'a>(&'a self, name: &'static str) -> Result<Option<Cow<'a, [Value]>>, Failure> {
+        let list = match self.some(name) {
+            Some(Value::Array(items)) => Cow::Borrowed(&items[..]),
+            Some(Value::String(text)) => match serde_json::from_str::<Value>(text) {
+                Ok(Value::Array(items)) => Cow::Owned(items),
+                _ => return Ok(None),
+            },
+            _ => return Ok(None),
+        };
+        if list.iter().all(Value::is_string) {
+            Ok(Some(list))
+        } else {
+            Err(Failure::invalid("invalid_field", format!("{name} must be an array of strings")))
+        }
     }
 
     /// A word of a closed list.

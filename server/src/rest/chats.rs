@@ -10,6 +10,7 @@ use clutch_domain::{
     id::{ChatId, MessageId, ProjectId},
     range::{Before, Range},
     refusal::Refusal,
+    text::{CHAT_TITLE_MAX, ChatTitle, Participants, SessionKey},
     time::{Millis, Utc},
 };
 use clutch_orchestrator::office::Office;
@@ -70,17 +71,15 @@ fn not_names() -> Failure {
 /// `POST /api/chats`.
 pub async fn create(State(office): State<Arc<Office>>, body: Body) -> Result<(StatusCode, Json<Value>), Failure> {
     let project: ProjectId = body.id("project_id", "project_id is required", Refusal::ProjectNotFound)?;
-    let participants = match body.some("participants") {
-        None => vec![clutch_domain::actor::COORDINATOR.to_owned()],
-        Some(Value::Array(names)) => {
-            let names: Option<_> = names.iter().map(|name| name.as_str().map(str::to_owned)).collect();
-            names.ok_or_else(not_names)?
-        }
-        Some(Value::String(text)) => serde_json::from_str(text).unwrap_or_else(|_| vec![text.clone()]),
-        Some(_) => return Err(not_names()),
+    let participants = match (body.texts("participants"), body.some("participants")) {
+        (Err(_), _) => return Err(not_names()),
+        (_, None) => Participants::coordinator(),
+        (Ok(Some(names)), _) => Participants::parse(names.iter().filter_map(Value::as_str))?,
+        (Ok(None), Some(Value::String(name))) => Participants::parse([name.as_str()])?,
+        (Ok(None), Some(_)) => return Err(not_names()),
     };
-    let title = match body.text("title")?.map(str::trim).filter(|t| !t.is_empty()) {
-        Some(title) => title.to_owned(),
+    let title = match body.parsed("title", ChatTitle::parse)? {
+        Some(title) => title,
         None => default_title(office.now()),
     };
     let new = NewChat { project, title, participants, about: None };
@@ -90,9 +89,9 @@ pub async fn create(State(office): State<Arc<Office>>, body: Body) -> Result<(St
 }
 
 /// `Chat 2026-11-22 9:05`, in UTC.
-fn default_title(now: Millis) -> String {
+fn default_title(now: Millis) -> ChatTitle {
     let Utc { year, month, day, hour, minute, .. } = now.utc();
-    format!("Chat {year}-{month:02}-{day:02} {hour}:{minute:02}")
+    ChatTitle::made_of(&format!("Chat {year}-{month:02}-{day:02} {hour}:{minute:02}"), CHAT_TITLE_MAX, "Chat")
 }
 
 /// `PATCH /api/chats`, with the id in the body.
@@ -113,8 +112,10 @@ pub async fn update(State(office): State<Arc<Office>>, Path(id): Path<String>, b
 }
 
 fn patch_of(body: &Body) -> Result<ChatPatch, Failure> {
-    let text = |name| Ok::<_, Failure>(body.text(name)?.filter(|t| !t.trim().is_empty()).map(str::to_owned));
-    Ok(ChatPatch { title: text("title")?, session_key: text("session_key")? })
+    Ok(ChatPatch {
+        title: body.parsed("title", ChatTitle::parse)?,
+        session_key: body.parsed("session_key", SessionKey::parse)?,
+    })
 }
 
 async fn change(office: &Office, id: ChatId, patch: ChatPatch) -> Answer {
@@ -182,7 +183,7 @@ mod tests {
             (951_827_700_000, "Chat 2000-02-29 12:35"),
             (1_795_330_629_421, "Chat 2026-11-22 6:57"),
         ] {
-            assert_eq!(default_title(Millis(ms)), want);
+            assert_eq!(default_title(Millis(ms)).as_str(), want);
         }
     }
 }

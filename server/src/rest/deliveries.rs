@@ -14,7 +14,7 @@ use clutch_domain::{
     id::{ChatId, MessageId},
     range::{Order, Range},
     refusal::Refusal,
-    text,
+    text::{self, Excerpt},
 };
 use clutch_orchestrator::office::Office;
 use serde::Deserialize;
@@ -102,7 +102,7 @@ pub async fn patch(State(office): State<Arc<Office>>, Path((chat, id)): Path<(St
         status,
         retry_count: body.number("retry_count")?.map(|n| u32::try_from(n).unwrap_or(u32::MAX)),
         cooldown_until: body.number("cooldown_until")?.and_then(|n| i64::try_from(n).ok()),
-        failure_reason: body.text("failure_reason")?.map(str::to_owned),
+        failure_reason: body.text("failure_reason")?.map(Excerpt::from),
     };
     let found = message(&office, &chat, &id).await?;
     office.run(&program(None), &Command::SetDelivery(found.id, patch)).await?;
@@ -195,7 +195,7 @@ pub async fn recover(State(office): State<Arc<Office>>, body: Body) -> Answer {
                     status: DeliveryStatus::Failed,
                     retry_count: None,
                     cooldown_until: None,
-                    failure_reason: Some(format!("Gateway restart/timeout (age: {minutes}+ minutes)")),
+                    failure_reason: Some(format!("Gateway restart/timeout (age: {minutes}+ minutes)").into()),
                 },
             )
         };
@@ -216,7 +216,7 @@ pub async fn recover(State(office): State<Arc<Office>>, body: Body) -> Answer {
             let many = if *count == 1 { "message was" } else { "messages were" };
             let words = format!("{count} {many} not answered and marked as failed. They can be sent again.");
             let Some(content) = text::Body::parse(&words)? else { continue };
-            let notice = NewMessage::new(*chat, "system", content);
+            let notice = NewMessage::new(*chat, text::Handle::system(), content);
             added += u32::from(office.run(&program(Some(OWNER)), &Command::PostMessage(notice)).await.is_ok());
         }
         result["system_messages_added"] = json!(added);

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{Json, extract::State, http::StatusCode};
+use clutch_app::site::Site;
 use clutch_domain::{
     command::{Command, Force, NewProject, ProjectPatch},
     doc::{Kind, slug_name},
@@ -11,7 +12,7 @@ use clutch_domain::{
     query::PROJECTS_MAX,
     range::{Fetch, Range},
     refusal::Refusal,
-    text::{Name, Slug},
+    text::{self, Color, Description, GithubRepo, LocalPath, Location, Models, Name, Slug},
 };
 use clutch_orchestrator::office::Office;
 use serde_json::{Value, json};
@@ -56,23 +57,28 @@ pub async fn find(office: &Office, id_or_slug: &str) -> Result<Project, Failure>
 }
 
 /// `POST /api/projects`.
-pub async fn create(State(office): State<Arc<Office>>, body: Body) -> Result<(StatusCode, Json<Value>), Failure> {
+pub async fn create(
+    State(office): State<Arc<Office>>,
+    State(site): State<Site>,
+    body: Body,
+) -> Result<(StatusCode, Json<Value>), Failure> {
     let needed = "Name and slug are required";
     let new = NewProject {
         name: Name::parse(body.needed("name", "field_missing", needed)?)?,
         slug: Some(Slug::parse(body.needed("slug", "field_missing", needed)?)?),
-        description: body.text("description")?.map(str::to_owned),
-        color: body.text("color")?.filter(|c| !c.is_empty()).map(str::to_owned),
-        repo_url: body.text("repo_url")?.map(str::to_owned),
-        local_path: body.text("local_path")?.map(str::to_owned),
-        github_repo: body.text("github_repo")?.filter(|r| !r.is_empty()).map(str::to_owned),
+        description: body.parsed("description", Description::parse)?,
+        color: body.parsed("color", Color::parse)?,
+        repo_url: body.parsed("repo_url", Location::parse)?,
+        local_path: body.parsed("local_path", LocalPath::parse)?,
+        github_repo: body.parsed("github_repo", GithubRepo::parse)?,
         chat_layout: layout(&body)?.unwrap_or_default(),
         work_loop_enabled: switch(&body)?.unwrap_or(false),
         work_loop_max_agents: max_agents(&body)?.flatten(),
     };
+    let lack = lack(&site, new.local_path.as_ref()).await;
     let done = office.run(&program(None), &Command::CreateProject(new)).await?;
     let project = done.made::<Project>().ok_or(Refusal::ProjectNotFound)?;
-    Ok((StatusCode::CREATED, Json(json!({ "project": shapes::project(project) }))))
+    Ok((StatusCode::CREATED, Json(with_warning(json!({ "project": shapes::project(project) }), lack))))
 }
 
 /// `GET /api/projects/:id`, by id or slug.
@@ -83,24 +89,43 @@ pub async fn show(State(office): State<Arc<Office>>, Path(id): Path<String>) -> 
 }
 
 /// `PATCH /api/projects/:id`. `null` clears.
-pub async fn update(State(office): State<Arc<Office>>, Path(id): Path<String>, body: Body) -> Answer {
+pub async fn update(
+    State(office): State<Arc<Office>>,
+    State(site): State<Site>,
+    Path(id): Path<String>,
+    body: Body,
+) -> Answer {
     let project = find(&office, &id).await?;
     let patch = ProjectPatch {
         name: body.text("name")?.map(Name::parse).transpose()?,
         slug: body.text("slug")?.map(Slug::parse).transpose()?,
-        description: body.patch("description")?,
-        color: body.text("color")?.filter(|c| !c.is_empty()).map(str::to_owned),
-        repo_url: body.patch("repo_url")?,
-        context_path: body.patch("context_path")?,
-        local_path: body.patch("local_path")?,
-        github_repo: body.patch("github_repo")?,
+        description: body.patched("description", Description::parse)?,
+        color: body.parsed("color", Color::parse)?,
+        repo_url: body.patched("repo_url", Location::parse)?,
+        context_path: body.patched("context_path", Location::parse)?,
+        local_path: body.patched("local_path", LocalPath::parse)?,
+        github_repo: body.patched("github_repo", GithubRepo::parse)?,
         chat_layout: layout(&body)?,
         work_loop_enabled: switch(&body)?,
         work_loop_max_agents: max_agents(&body)?,
         role_model_overrides: overrides(&body)?,
     };
+    let lack = lack(&site, patch.local_path.as_ref().and_then(Option::as_ref)).await;
     let done = office.run(&program(None), &Command::UpdateProject(project.id, patch)).await?;
-    Ok(Json(json!({ "project": shapes::project(done.now(project.id).unwrap_or(&project)) })))
+    let shape = json!({ "project": shapes::project(done.now(project.id).unwrap_or(&project)) });
+    Ok(Json(with_warning(shape, lack)))
+}
+
+/// What is wrong with a folder that is set now. A program may make it later, so it is told and not refused.
+async fn lack(site: &Site, folder: Option<&LocalPath>) -> Option<String> {
+    site.lacks(folder?).await
+}
+
+fn with_warning(mut answer: Value, warning: Option<String>) -> Value {
+    if let Some(warning) = warning {
+        answer["warning"] = json!(warning);
+    }
+    answer
 }
 
 /// `DELETE /api/projects/:id`, always with its tasks.
@@ -142,18 +167,19 @@ fn max_agents(body: &Body) -> Result<Option<Option<u32>>, Failure> {
     }
 }
 
-fn overrides(body: &Body) -> Result<Option<BTreeMap<String, String>>, Failure> {
+fn overrides(body: &Body) -> Result<Option<Models>, Failure> {
     match body.0.get("role_model_overrides") {
         None => Ok(None),
-        Some(Value::Null) => Ok(Some(BTreeMap::new())),
-        Some(Value::Object(map)) => map
-            .iter()
-            .map(|(role, model)| match model.as_str() {
-                Some(model) => Ok((role.clone(), model.to_owned())),
-                None => Err(Failure::invalid("invalid_field", format!("role_model_overrides.{role} must be a string"))),
-            })
-            .collect::<Result<_, _>>()
-            .map(Some),
+        Some(Value::Null) => Ok(Some(Models::default())),
+        Some(Value::Object(map)) => {
+            let mut models = Vec::new();
+            for (role, model) in map {
+                let wrong = || format!("role_model_overrides.{} must be a string", text::cut(&text::line(role), 60));
+                let model = model.as_str().ok_or_else(|| Failure::invalid("invalid_field", wrong()))?;
+                models.push((role.as_str(), model));
+            }
+            Ok(Some(Models::parse(models)?))
+        }
         Some(_) => Err(Failure::invalid(
             "invalid_field",
             "role_model_overrides must be an object mapping roles to model strings",

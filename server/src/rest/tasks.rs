@@ -16,7 +16,7 @@ use clutch_domain::{
     refusal::Refusal,
     talk::{AuthorType, Comment, CommentType},
     task::{Priority, Role, Status, Task},
-    text::Title,
+    text::{Branch, Handle, Notes, PromptVersion, SessionKey, Tags, Title},
 };
 use clutch_orchestrator::office::Office;
 use serde::Deserialize;
@@ -125,7 +125,7 @@ pub async fn create(State(office): State<Arc<Office>>, body: Body) -> Created {
         status: body.text("status")?.filter(|s| !s.is_empty()).map(status_word).transpose()?.unwrap_or(Status::Backlog),
         priority: body.word::<Priority>("priority", PRIORITIES)?.unwrap_or(Priority::Medium),
         role: body.word::<Role>("role", ROLES)?,
-        assignee: body.text("assignee")?.map(str::to_owned),
+        assignee: body.parsed("assignee", Handle::parse)?,
         requires_human_review: body.truthy("requires_human_review").unwrap_or(false),
         tags: tags(&body)?.unwrap_or_default(),
         dependencies: dependencies(&office, &body).await?,
@@ -166,16 +166,16 @@ pub async fn update(State(office): State<Arc<Office>>, Path(id): Path<String>, b
         description,
         priority: body.word("priority", PRIORITIES)?,
         role,
-        assignee: body.patch("assignee")?,
+        assignee: body.patched("assignee", Handle::parse)?,
         requires_human_review: body.truthy("requires_human_review"),
         tags: tags(&body)?,
-        session_id: body.patch("session_id")?,
-        prompt_version_id: body.patch("prompt_version_id")?,
-        branch: body.patch("branch")?,
+        session_id: body.patched("session_id", SessionKey::parse)?,
+        prompt_version_id: body.patched("prompt_version_id", PromptVersion::parse)?,
+        branch: body.patched("branch", Branch::parse)?,
         pr_number,
-        agent_session_key: body.patch("agent_session_key")?,
-        post_merge_steps: body.patch("post_merge_steps")?,
-        status: status.map(|s| (s, Some(format!("Status changed via HTTP API to {}", s.word())))),
+        agent_session_key: body.patched("agent_session_key", SessionKey::parse)?,
+        post_merge_steps: body.patched("post_merge_steps", Notes::parse)?,
+        status: status.map(|s| (s, Some(format!("Status changed via HTTP API to {}", s.word()).into()))),
         reopen: body.truthy("reopen").unwrap_or(false) || body.truthy("force").unwrap_or(false),
     };
     let done = office.run(&program(None), &Command::UpdateTask(task.id, patch)).await?;
@@ -223,7 +223,7 @@ pub async fn comment(
     body: Body,
 ) -> Created {
     let task = find(&office, &id).await?;
-    let author = body.text("author")?.map(str::trim).filter(|a| !a.is_empty()).unwrap_or("unknown").to_owned();
+    let author = body.parsed("author", Handle::parse)?.unwrap_or_else(Handle::unknown);
     let new = NewComment {
         task: task.id,
         author_type: body.word("author_type", &["coordinator", "agent", "human"])?.unwrap_or(AuthorType::Human),
@@ -234,7 +234,7 @@ pub async fn comment(
         author: author.clone(),
     };
     let call = Call::of(&office, &headers, "comment")?;
-    let done = office.run_as(&program(Some(&author)), &Command::AddComment(new), &call.key).await?;
+    let done = office.run_as(&program(Some(author.as_str())), &Command::AddComment(new), &call.key).await?;
     let comment = done.made::<Comment>().ok_or(Refusal::CommentNotFound)?;
     let said = |c: &Comment| (c.task, c.author.clone(), c.author_type, c.kind, c.content.clone());
     let comment = call.kept(&office, comment.id, comment, |a, b| said(a) == said(b)).await?;
@@ -254,23 +254,14 @@ pub fn status_word(text: &str) -> Result<Status, Failure> {
 }
 
 /// Tags: an array, a JSON array in a string, or a comma list in a string.
-fn tags(body: &Body) -> Result<Option<Vec<String>>, Failure> {
-    let words = |items: &[Value]| -> Vec<String> {
-        items
-            .iter()
-            .map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned))
-            .filter(|t| !t.trim().is_empty())
-            .collect()
-    };
-    Ok(match body.0.get("tags") {
-        None => None,
-        Some(Value::Null) => Some(Vec::new()),
-        Some(Value::Array(items)) => Some(words(items)),
-        Some(Value::String(text)) => Some(match serde_json::from_str::<Value>(text) {
-            Ok(Value::Array(items)) => words(&items),
-            _ => text.split(',').map(str::trim).filter(|t| !t.is_empty()).map(str::to_owned).collect(),
-        }),
-        Some(_) => return Err(Failure::invalid("invalid_field", "tags must be an array of strings")),
+fn tags(body: &Body) -> Result<Option<Tags>, Failure> {
+    let list = body.texts("tags")?;
+    Ok(match (list, body.0.get("tags")) {
+        (_, None) => None,
+        (_, Some(Value::Null)) => Some(Tags::default()),
+        (Some(list), _) => Some(Tags::parse(list.iter().filter_map(Value::as_str))?),
+        (None, Some(Value::String(text))) => Some(Tags::parse(text.split(','))?),
+        (None, Some(_)) => return Err(Failure::invalid("invalid_field", "tags must be an array of strings")),
     })
 }
 

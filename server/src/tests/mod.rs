@@ -16,6 +16,7 @@ mod search;
 mod signals;
 mod tab;
 mod tasks;
+mod text;
 mod uploads;
 
 use std::{

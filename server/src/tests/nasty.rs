@@ -331,7 +331,7 @@ async fn texts_that_are_too_long() {
     }
     // Words of people have their own, larger measure.
     house.post(&format!("{task}/comments"), json!({ "content": long })).await.ok(201);
-    house.patch(&task, json!({ "branch": "x".repeat(100_000) })).await.ok(200);
+    house.patch(&task, json!({ "post_merge_steps": "x".repeat(100_000) })).await.ok(200);
 }
 
 #[tokio::test]

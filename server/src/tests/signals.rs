@@ -186,6 +186,7 @@ async fn settles(house: &House, signal: &str, project: &str, how: Result<String,
             break;
         }
     }
+    let how = how.map_err(Into::into);
     house.by_loop(Command::SettleAnswer(signal.parse().unwrap(), how)).await;
 }
 

@@ -22,13 +22,14 @@ use axum::{
     routing::post,
 };
 use clutch_domain::{
-    actor::{Actor, COORDINATOR, OWNER},
+    actor::{Actor, COORDINATOR},
     chat::{DeliveryStatus, Message},
     command::{Command, Completion, NewMessage, NewSignal},
     id::ChatId,
     refusal::Refusal,
     talk::{Comment, Signal, SignalSeverity},
     task::Task,
+    text::{Excerpt, Handle, Location, Notes, RunKey, SessionKey},
 };
 use clutch_orchestrator::office::Office;
 use serde_json::{Value, json};
@@ -59,6 +60,11 @@ fn agent(name: &str) -> Actor {
     Actor::agent(name)
 }
 
+/// The run that reports, under either of the names that plugins use.
+fn run_id(body: &Body) -> Result<Option<RunKey>, Failure> {
+    Ok(body.parsed("run_id", RunKey::parse)?.or(body.parsed("runId", RunKey::parse)?))
+}
+
 /// `POST /api/signal` (facts §2.9).
 async fn signal(
     State(office): State<Arc<Office>>,
@@ -67,7 +73,9 @@ async fn signal(
 ) -> Result<(StatusCode, Json<Value>), Failure> {
     let needed = "taskId, sessionKey, agentId, kind, and message are required";
     let get = |name| body.needed(name, "field_missing", needed);
-    let (task, session, agent_id, kind) = (get("taskId")?, get("sessionKey")?, get("agentId")?, get("kind")?);
+    let (task, kind) = (get("taskId")?, get("kind")?);
+    let session = body.filled("sessionKey", SessionKey::parse, needed)?;
+    let agent_id = body.filled("agentId", Handle::parse, needed)?;
     let message = body.markdown("message")?.ok_or_else(|| Failure::invalid("field_missing", needed))?;
     let severity = match body.text("severity")?.filter(|s| !s.is_empty()) {
         None => SignalSeverity::Normal,
@@ -80,14 +88,14 @@ async fn signal(
     let new = NewSignal {
         kind: kind.parse().map_err(|()| signals::kind_wrong())?,
         task: find(&office, task).await?.id,
-        session_key: session.to_owned(),
-        agent_id: agent_id.to_owned(),
-        run_id: body.text("run_id")?.or(body.text("runId")?).map(str::to_owned),
+        session_key: session,
+        agent_id: agent_id.clone(),
+        run_id: run_id(&body)?,
         severity,
         message,
     };
     let call = Call::of(&office, &headers, "signal")?;
-    let done = office.run_as(&agent(agent_id), &Command::RaiseSignal(new), &call.key).await?;
+    let done = office.run_as(&agent(agent_id.as_str()), &Command::RaiseSignal(new), &call.key).await?;
     let signal = done.made::<Signal>().ok_or(Refusal::SignalNotFound)?;
     let said = |s: &Signal| (s.task, s.kind, s.severity, s.session_key.clone(), s.agent_id.clone(), s.message.clone());
     let signal = call.kept(&office, signal.id, signal, |a, b| said(a) == said(b)).await?;
@@ -105,18 +113,17 @@ async fn complete(
     body: Body,
 ) -> Result<Json<Value>, Failure> {
     let before = find(&office, &id).await?;
-    let text = |name| Ok::<_, Failure>(body.text(name)?.map(str::to_owned));
     let report = Completion {
         task: before.id,
         summary: body.markdown("summary")?.ok_or(Refusal::SummaryMissing)?,
-        pr_url: text("prUrl")?,
-        notes: text("notes")?,
-        agent: text("agent")?.filter(|a| !a.trim().is_empty()),
-        session_key: text("sessionKey")?,
-        run_id: text("run_id")?.or(text("runId")?),
+        pr_url: body.parsed("prUrl", Location::parse)?,
+        notes: body.parsed("notes", Notes::parse)?,
+        agent: body.parsed("agent", Handle::parse)?,
+        session_key: body.parsed("sessionKey", SessionKey::parse)?,
+        run_id: run_id(&body)?,
     };
     let call = Call::of(&office, &headers, "complete")?;
-    let who = agent(report.agent.as_deref().unwrap_or("agent"));
+    let who = agent(report.agent.as_ref().map_or("agent", Handle::as_str));
     let done = office.run_as(&who, &Command::CompleteTask(report), &call.key).await?;
     let comment = done.made::<Comment>().ok_or(Refusal::CommentNotFound)?;
     let after = done.now::<Task>(before.id);
@@ -143,9 +150,9 @@ async fn message(
     body: Body,
 ) -> Result<(StatusCode, Json<Value>), Failure> {
     let chat: ChatId = path_id(&id, Refusal::ChatNotFound)?;
-    let author = body.text("author")?.map(str::trim).filter(|a| !a.is_empty()).unwrap_or(OWNER).to_owned();
+    let author = body.parsed("author", Handle::parse)?.unwrap_or_else(Handle::owner);
     let content = body.markdown("content")?.ok_or(Refusal::ContentMissing)?;
-    let send = author != COORDINATOR && body.truthy("send").unwrap_or(false);
+    let send = author.as_str() != COORDINATOR && body.truthy("send").unwrap_or(false);
     if send
         && content.as_str().trim_start().starts_with('/')
         && clutch_app::model::slash::issue(content.as_str()).is_none()
@@ -161,23 +168,23 @@ async fn message(
         chat,
         author: author.clone(),
         content,
-        run_id: body.text("run_id")?.filter(|r| !r.is_empty()).map(str::to_owned),
-        session_key: body.text("session_key")?.map(str::to_owned),
+        run_id: body.parsed("run_id", RunKey::parse)?,
+        session_key: body.parsed("session_key", SessionKey::parse)?,
         is_automated: body.truthy("is_automated").unwrap_or(false),
         delivery_status: body
             .word::<DeliveryStatus>("delivery_status", &["sent", "delivered", "processing", "responded", "failed"])?,
         retry_count: retries,
         cooldown_until: body.number("cooldown_until")?.and_then(|n| i64::try_from(n).ok()),
-        failure_reason: body.text("failure_reason")?.map(str::to_owned),
+        failure_reason: body.text("failure_reason")?.map(Excerpt::from),
         send,
         calls: Vec::new(),
         resets: false,
     };
-    let who = if author == COORDINATOR { agent(COORDINATOR) } else { program(Some(&author)) };
+    let who = if author.as_str() == COORDINATOR { agent(COORDINATOR) } else { program(Some(author.as_str())) };
     let call = Call::of(&office, &headers, "message")?;
     let done = office.run_as(&who, &Command::PostMessage(new), &call.key).await?;
     // Whoever has spoken does not think or type any more.
-    ephemeral.set(chat, &author, None);
+    ephemeral.set(chat, author.as_str(), None);
     let message = done.made::<Message>().ok_or(Refusal::MessageNotFound)?;
     let said = |m: &Message| (m.chat, m.author.clone(), m.content.clone());
     let message = call.kept(&office, message.id, message, |a, b| said(a) == said(b)).await?;
@@ -195,8 +202,8 @@ async fn typing(
         return Err(Failure::invalid("field_missing", "typing (boolean) is required"));
     };
     let chat = chats::find(&office, &id).await?;
-    let author = body.text("author")?.map(str::trim).filter(|a| !a.is_empty()).unwrap_or(COORDINATOR);
+    let author = body.parsed("author", Handle::parse)?.unwrap_or_else(Handle::coordinator);
     let state = if body.text("state")? == Some("typing") { TypingState::Typing } else { TypingState::Thinking };
-    ephemeral.set(chat.id, author, on.then_some(state));
+    ephemeral.set(chat.id, author.as_str(), on.then_some(state));
     Ok(Json(json!({ "ok": true })))
 }

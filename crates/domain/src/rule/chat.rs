@@ -1,6 +1,7 @@
 //! Chats and messages, as far as webhooks and REST need them.
 
 use crate::{
+    actor::{COORDINATOR, SYSTEM},
     change::Change,
     chat::{About, Chat, DeliveryStatus, LastMessage, Message, Outbox, RETRIES, Step},
     command::{Carry, ChatPatch, DeliveryPatch, NewChat, NewMessage},
@@ -46,8 +47,8 @@ pub fn create(view: &View, new: &NewChat, ctx: &mut Ctx<'_>) -> Decided {
     change.create(Chat {
         id,
         project: new.project,
-        title: new.title.trim().to_owned(),
-        participants: new.participants.clone(),
+        title: new.title.to_string(),
+        participants: new.participants.clone().into_vec(),
         session_key: None,
         about,
         introduced: false,
@@ -57,24 +58,23 @@ pub fn create(view: &View, new: &NewChat, ctx: &mut Ctx<'_>) -> Decided {
         updated_at: ctx.now,
     });
     change.touch(Scope::Project(new.project));
-    let log = line(ctx, Some(new.project), None, "chat_created", &[("title", new.title.clone())]);
+    let log = line(ctx, Some(new.project), None, "chat_created", &[("title", new.title.to_string())]);
     change.activity.push(log);
     Ok(change)
 }
 
 /// Renames a chat or ties it to a session.
 pub fn update(view: &View, id: ChatId, patch: &ChatPatch, ctx: &mut Ctx<'_>) -> Decided {
-    let title = patch.title.as_deref().map(str::trim).filter(|t| !t.is_empty());
-    if title.is_none() && patch.session_key.is_none() {
+    if patch.title.is_none() && patch.session_key.is_none() {
         return Err(Refusal::NothingToChange.into());
     }
     let old = living(view, id)?;
     let mut is = old.is;
-    if let Some(title) = title {
-        is.title = title.to_owned();
+    if let Some(title) = &patch.title {
+        is.title = title.to_string();
     }
     if let Some(key) = &patch.session_key {
-        is.session_key = Some(key.clone());
+        is.session_key = Some(key.to_string());
     }
     is.updated_at = ctx.now;
     let project = is.project;
@@ -189,14 +189,14 @@ const SAME_ANSWER_MS: i64 = 600_000;
 /// The message that is this answer already: the same words by the coordinator, lately, with a run id where
 /// the new one has none, or without where it has one.
 fn same_answer(view: &View, new: &NewMessage, now: Millis) -> Result<Option<Seen<Message>>, Stop> {
-    if new.author != crate::actor::COORDINATOR {
+    if new.author.as_str() != COORDINATOR {
         return Ok(None);
     }
     let fold = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     let words = fold(new.content.as_str());
     let newest = Range::NewestChildren { kind: Kind::Message, parent: new.chat.to_string(), before: None, limit: 20 };
     Ok(view.list::<Message>(newest)?.into_iter().find(|m| {
-        m.is.author == new.author
+        m.is.author == new.author.as_str()
             && m.is.run_id.is_some() != new.run_id.is_some()
             && now.since(m.is.created_at) < SAME_ANSWER_MS
             && fold(m.is.content.as_str()) == words
@@ -210,41 +210,43 @@ pub fn post(view: &View, new: &NewMessage, ctx: &mut Ctx<'_>) -> Decided {
     let id = MessageId(ctx.ids.fresh());
     let mut change = Change::default();
     if let Some(run) = &new.run_id
-        && view.taken(&message_run_name(run))?
+        && view.taken(&message_run_name(run.as_str()))?
     {
         return Err(Refusal::MessageExists.into());
     }
     if let Some(same) = same_answer(view, new, ctx.now)? {
         let Some(run) = &new.run_id else { return Err(Refusal::MessageExists.into()) };
         let mut is = same.is;
-        is.run_id = Some(run.clone());
+        is.run_id = Some(run.to_string());
         is.calls.clone_from(&new.calls);
-        change.claim(message_run_name(run), DocKey::new(Kind::Message, is.id));
+        change.claim(message_run_name(run.as_str()), DocKey::new(Kind::Message, is.id));
         change.made = Some(DocKey::new(Kind::Message, is.id));
         change.put(same.rev, is).touch(Scope::Chat(new.chat));
-        let log = line(ctx, Some(chat.is.project), None, "message_matched", &[("run", run.clone())]);
+        let log = line(ctx, Some(chat.is.project), None, "message_matched", &[("run", run.to_string())]);
         change.activity.push(log);
         return Ok(change);
     }
     if let Some(run) = &new.run_id {
-        change.claim(message_run_name(run), DocKey::new(Kind::Message, id));
+        change.claim(message_run_name(run.as_str()), DocKey::new(Kind::Message, id));
     }
-    let person = new.author != crate::actor::COORDINATOR;
+    let person = new.author.as_str() != COORDINATOR;
     // Lists sort by time: two messages of one chat never share a millisecond.
     let at = chat.is.last.as_ref().map_or(ctx.now, |last| ctx.now.max(last.created_at.plus(1)));
     change.create(Message {
         id,
         chat: new.chat,
-        author: new.author.clone(),
+        author: new.author.to_string(),
         by: Some(ctx.actor.who.clone()),
         content: new.content.clone(),
-        run_id: new.run_id.clone(),
-        session_key: new.session_key.clone(),
+        run_id: new.run_id.clone().map(String::from),
+        session_key: new.session_key.clone().map(String::from),
         is_automated: new.is_automated,
-        delivery_status: new.delivery_status.or((person && new.author != "system").then_some(DeliveryStatus::Sent)),
+        delivery_status: new
+            .delivery_status
+            .or((person && new.author.as_str() != SYSTEM).then_some(DeliveryStatus::Sent)),
         retry_count: new.retry_count,
         cooldown_until: new.cooldown_until.map(Millis),
-        failure_reason: new.failure_reason.clone(),
+        failure_reason: new.failure_reason.clone().map(String::from),
         calls: new.calls.clone(),
         outbox: new.send.then(|| Outbox { introduces: !chat.is.introduced, ..Outbox::queued() }),
         created_at: at,
@@ -263,7 +265,7 @@ pub fn post(view: &View, new: &NewMessage, ctx: &mut Ctx<'_>) -> Decided {
     is.updated_at = at;
     is.last = Some(LastMessage {
         content: preview(new.content.as_str(), LAST_WORDS),
-        author: new.author.clone(),
+        author: new.author.to_string(),
         by: Some(ctx.actor.who.clone()),
         created_at: at,
     });
@@ -272,7 +274,7 @@ pub fn post(view: &View, new: &NewMessage, ctx: &mut Ctx<'_>) -> Decided {
     if new.send {
         change.touch(Scope::Outbox);
     }
-    let log = line(ctx, Some(project), None, "message_sent", &[("author", new.author.clone())]);
+    let log = line(ctx, Some(project), None, "message_sent", &[("author", new.author.to_string())]);
     change.activity.push(log);
     Ok(change)
 }
@@ -317,11 +319,11 @@ pub fn carry(view: &View, id: MessageId, step: &Carry, ctx: &mut Ctx<'_>) -> Dec
             is.delivery_status = Some(DeliveryStatus::Responded);
         }
         (Carry::Failed(reason), Step::Sending | Step::Taken) => {
-            is.failure_reason = Some(reason.clone());
+            is.failure_reason = Some(reason.to_string());
             if outbox.left == 0 {
                 outbox.step = Step::Settled;
                 is.delivery_status = Some(DeliveryStatus::Failed);
-                said = Some(("message_failed", reason.clone()));
+                said = Some(("message_failed", reason.to_string()));
             } else {
                 let pause = PAUSES_MS[if outbox.left > 1 { 0 } else { 1 }];
                 outbox.step = Step::Queued;
@@ -359,7 +361,7 @@ pub fn set_delivery(view: &View, id: MessageId, patch: &DeliveryPatch, _: &mut C
     is.delivery_status = Some(patch.status);
     is.retry_count = patch.retry_count.or(is.retry_count);
     is.cooldown_until = patch.cooldown_until.map(Millis).or(is.cooldown_until);
-    is.failure_reason = patch.failure_reason.clone().or(is.failure_reason);
+    is.failure_reason = patch.failure_reason.clone().map(String::from).or(is.failure_reason);
     let chat = is.chat;
     let mut change = Change::default();
     change.put(old.rev, is).touch(Scope::Chat(chat));

@@ -58,7 +58,7 @@ pub fn handle(view: &View, command: &Command, ctx: &mut Ctx<'_>) -> Decided {
         Command::RunStarted(run) => work::started(view, *run, ctx),
         Command::RunContinued(run, as_id) => work::continued(view, *run, as_id, ctx),
         Command::RunEnded(end) => work::ended(view, end, ctx),
-        Command::NoteProject(project, notes, notice) => work::note(view, *project, notes, notice.as_deref(), ctx),
+        Command::NoteProject(project, notes, notice) => work::note(view, *project, notes, notice.as_ref(), ctx),
         Command::PauseLoop(project, paused) => work::pause(view, *project, *paused, ctx),
         Command::HoldLease(hold) => work::hold(view, hold, ctx),
     }

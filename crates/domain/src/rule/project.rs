@@ -11,7 +11,7 @@ use crate::{
     refusal::Refusal,
     rule::{Decided, line},
     task::Task,
-    text::Slug,
+    text::{Models, Slug},
     view::{Stop, View},
 };
 
@@ -24,7 +24,7 @@ const DELETE_MAX: u32 = 500;
 
 /// Makes a project, its counts and its chat "General".
 pub fn create(view: &View, new: &NewProject, ctx: &mut Ctx<'_>) -> Decided {
-    check(new.color.as_deref(), new.local_path.as_deref(), new.github_repo.as_deref(), new.work_loop_max_agents)?;
+    check(new.work_loop_max_agents)?;
     let slug = match &new.slug {
         Some(slug) if view.taken(&slug_name(slug.as_str()))? => return Err(Refusal::SlugTaken.into()),
         Some(slug) => slug.clone(),
@@ -35,12 +35,12 @@ pub fn create(view: &View, new: &NewProject, ctx: &mut Ctx<'_>) -> Decided {
         id,
         slug: slug.clone(),
         name: new.name.clone(),
-        description: tidy(new.description.clone()),
-        color: new.color.clone().unwrap_or_else(|| DEFAULT_COLOR.into()),
-        repo_url: tidy(new.repo_url.clone()),
+        description: new.description.clone().map(String::from),
+        color: new.color.clone().map_or_else(|| DEFAULT_COLOR.into(), String::from),
+        repo_url: new.repo_url.clone().map(String::from),
         context_path: None,
-        local_path: tidy(new.local_path.clone()),
-        github_repo: tidy(new.github_repo.clone()),
+        local_path: new.local_path.clone().map(String::from),
+        github_repo: new.github_repo.clone().map(String::from),
         chat_layout: new.chat_layout,
         work_loop_enabled: new.work_loop_enabled,
         work_loop_max_agents: new.work_loop_max_agents,
@@ -75,12 +75,7 @@ pub fn update(view: &View, id: ProjectId, patch: &ProjectPatch, ctx: &mut Ctx<'_
     if *patch == ProjectPatch::default() {
         return Err(Refusal::NothingToChange.into());
     }
-    check(
-        patch.color.as_deref(),
-        patch.local_path.as_ref().and_then(Option::as_deref),
-        patch.github_repo.as_ref().and_then(Option::as_deref),
-        patch.work_loop_max_agents.flatten(),
-    )?;
+    check(patch.work_loop_max_agents.flatten())?;
     let old = view.must::<Project>(id, Refusal::ProjectNotFound)?;
     let mut is = old.is.clone();
     let mut change = crate::change::Change::default();
@@ -95,16 +90,16 @@ pub fn update(view: &View, id: ProjectId, patch: &ProjectPatch, ctx: &mut Ctx<'_
         is.slug = slug.clone();
     }
     set(&mut is.name, patch.name.clone());
-    set(&mut is.color, patch.color.clone());
-    set(&mut is.description, patch.description.clone().map(tidy));
-    set(&mut is.repo_url, patch.repo_url.clone().map(tidy));
-    set(&mut is.context_path, patch.context_path.clone().map(tidy));
-    set(&mut is.local_path, patch.local_path.clone().map(tidy));
-    set(&mut is.github_repo, patch.github_repo.clone().map(tidy));
+    set(&mut is.color, patch.color.clone().map(String::from));
+    set_text(&mut is.description, &patch.description);
+    set_text(&mut is.repo_url, &patch.repo_url);
+    set_text(&mut is.context_path, &patch.context_path);
+    set_text(&mut is.local_path, &patch.local_path);
+    set_text(&mut is.github_repo, &patch.github_repo);
     set(&mut is.chat_layout, patch.chat_layout);
     set(&mut is.work_loop_enabled, patch.work_loop_enabled);
     set(&mut is.work_loop_max_agents, patch.work_loop_max_agents);
-    set(&mut is.role_model_overrides, patch.role_model_overrides.clone());
+    set(&mut is.role_model_overrides, patch.role_model_overrides.clone().map(Models::into_map));
     is.updated_at = ctx.now;
     let mut said = vec![("name", is.name.to_string())];
     if is.work_loop_enabled != old.is.work_loop_enabled {
@@ -174,37 +169,19 @@ fn free_slug(view: &View, wish: &Slug) -> Result<Slug, Stop> {
     Err(Refusal::SlugTaken.into())
 }
 
-fn check(color: Option<&str>, path: Option<&str>, repo: Option<&str>, max: Option<u32>) -> Result<(), Refusal> {
-    if let Some(color) = color {
-        let hex = color.strip_prefix('#').unwrap_or("");
-        if hex.len() != 6 || !hex.chars().all(|c| c.is_ascii_hexdigit()) {
-            return Err(Refusal::ColorInvalid);
-        }
-    }
-    if path.map(str::trim).is_some_and(|p| !p.is_empty() && !p.starts_with('/')) {
-        return Err(Refusal::PathNotAbsolute);
-    }
-    if let Some(repo) = repo.map(str::trim).filter(|r| !r.is_empty()) {
-        let word = |w: &str| !w.is_empty() && w.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
-        if !repo.split_once('/').is_some_and(|(owner, name)| word(owner) && word(name)) {
-            return Err(Refusal::GithubRepoInvalid);
-        }
-    }
-    if max == Some(0) {
-        return Err(Refusal::MaxAgentsInvalid);
-    }
-    Ok(())
-}
-
-/// Trimmed; empty text is none.
-pub(crate) fn tidy(text: Option<String>) -> Option<String> {
-    text.map(|t| t.trim().to_owned()).filter(|t| !t.is_empty())
+fn check(max: Option<u32>) -> Result<(), Refusal> {
+    if max == Some(0) { Err(Refusal::MaxAgentsInvalid) } else { Ok(()) }
 }
 
 pub(crate) fn set<T>(slot: &mut T, value: Option<T>) {
     if let Some(value) = value {
         *slot = value;
     }
+}
+
+/// A text that may be cleared.
+pub(crate) fn set_text<T: Clone + Into<String>>(slot: &mut Option<String>, value: &Option<Option<T>>) {
+    set(slot, value.clone().map(|text| text.map(Into::into)));
 }
 
 /// The next number of a counter, written into the change.

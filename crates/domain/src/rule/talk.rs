@@ -15,7 +15,7 @@ use crate::{
         SignalKind, SignalSeverity,
     },
     task::{Status, Task},
-    text::{Body, preview},
+    text::{Body, Excerpt, RunKey, SessionKey, preview},
     view::{Seen, Stop, View},
 };
 
@@ -28,7 +28,7 @@ pub fn comment(view: &View, new: &NewComment, ctx: &mut Ctx<'_>) -> Decided {
         id: CommentId(ctx.ids.fresh()),
         task: new.task,
         project,
-        author: new.author.clone(),
+        author: new.author.to_string(),
         author_type: new.author_type,
         by: Some(ctx.actor.who.clone()),
         content: new.content.clone(),
@@ -37,7 +37,7 @@ pub fn comment(view: &View, new: &NewComment, ctx: &mut Ctx<'_>) -> Decided {
         created_at: ctx.now,
     });
     change.touch(Scope::Project(project));
-    let said = [("author", new.author.clone()), ("preview", new.content.preview(200))];
+    let said = [("author", new.author.to_string()), ("preview", new.content.preview(200))];
     let log = line(ctx, Some(project), Some(new.task), "comment_added", &said);
     change.activity.push(log);
     Ok(change)
@@ -46,15 +46,15 @@ pub fn comment(view: &View, new: &NewComment, ctx: &mut Ctx<'_>) -> Decided {
 /// An agent signals. A blocking one also tells a person.
 pub fn raise(view: &View, new: &NewSignal, ctx: &mut Ctx<'_>) -> Decided {
     let task = view.must::<Task>(new.task, Refusal::TaskNotFound)?;
-    let run = reporting_run(view, &task.is, new.run_id.as_deref(), Some(&new.session_key))?;
+    let run = reporting_run(view, &task.is, new.run_id.as_ref(), Some(&new.session_key))?;
     let project = task.is.project;
     let signal = Signal {
         id: SignalId(ctx.ids.fresh()),
         task: new.task,
         project,
         run: run.map(|r| r.is.id),
-        session_key: new.session_key.clone(),
-        agent_id: new.agent_id.clone(),
+        session_key: new.session_key.to_string(),
+        agent_id: new.agent_id.to_string(),
         kind: new.kind,
         severity: new.severity,
         message: new.message.clone(),
@@ -83,7 +83,7 @@ pub fn raise(view: &View, new: &NewSignal, ctx: &mut Ctx<'_>) -> Decided {
                 severity,
                 title: format!("{} in {}: {}", new.kind.label(), task.is.short(), task.is.title),
                 message: new.message.to_string(),
-                agent: Some(new.agent_id.clone()),
+                agent: Some(new.agent_id.to_string()),
                 read: false,
                 created_at: ctx.now,
             },
@@ -121,7 +121,7 @@ pub fn answer(view: &View, id: SignalId, answer: &Body, ctx: &mut Ctx<'_>) -> De
 }
 
 /// The gateway took the answer under a run id, or refused it. A run that waited for it goes on.
-pub fn settle(view: &View, id: SignalId, settled: &Result<String, String>, ctx: &mut Ctx<'_>) -> Decided {
+pub fn settle(view: &View, id: SignalId, settled: &Result<String, Excerpt>, ctx: &mut Ctx<'_>) -> Decided {
     let old = view.must::<Signal>(id, Refusal::SignalNotFound)?;
     if old.is.delivery != Some(Delivery::Pending) {
         return Ok(Change::default());
@@ -150,8 +150,8 @@ pub fn settle(view: &View, id: SignalId, settled: &Result<String, String>, ctx: 
         }
         Err(reason) => {
             is.delivery = Some(Delivery::Failed);
-            is.delivery_error = Some(reason.clone());
-            ("reason", reason.clone())
+            is.delivery_error = Some(reason.to_string());
+            ("reason", reason.to_string())
         }
     };
     let (project, task) = (is.project, is.task);
@@ -170,17 +170,18 @@ pub fn complete(view: &View, report: &Completion, ctx: &mut Ctx<'_>) -> Decided 
     let mut is = old.is.clone();
     let project = is.project;
     let from = is.status;
-    let run = reporting_run(view, &is, report.run_id.as_deref(), report.session_key.as_deref())?;
+    let run = reporting_run(view, &is, report.run_id.as_ref(), report.session_key.as_ref())?;
     let stale = match &run {
         Some(run) => !run.is.open(),
         None => false,
     };
-    let author = report.agent.clone().or_else(|| is.assignee.clone()).unwrap_or_else(|| "agent".into());
+    let author =
+        report.agent.clone().map(String::from).or_else(|| is.assignee.clone()).unwrap_or_else(|| "agent".into());
     let mut words = format!("## Task Completed\n\n{}", report.summary);
-    if let Some(url) = report.pr_url.as_deref().map(str::trim).filter(|u| !u.is_empty()) {
+    if let Some(url) = &report.pr_url {
         words.push_str(&format!("\n\n**Pull Request:** {url}"));
     }
-    if let Some(notes) = report.notes.as_deref().map(str::trim).filter(|n| !n.is_empty()) {
+    if let Some(notes) = &report.notes {
         words.push_str(&format!("\n\n**Notes:** {notes}"));
     }
     let mut change = Change::default();
@@ -199,7 +200,7 @@ pub fn complete(view: &View, report: &Completion, ctx: &mut Ctx<'_>) -> Decided 
     let obeyed = !stale && from != Status::Done && !taken_away(&is);
     if obeyed {
         if is.pr_number.is_none() {
-            is.pr_number = report.pr_url.as_deref().and_then(pull_request_number);
+            is.pr_number = report.pr_url.as_ref().and_then(|url| pull_request_number(url.as_str()));
         }
         if let Some(Seen { rev, is: mut run, .. }) = run {
             is.reported_run = Some(run.id);
@@ -217,7 +218,7 @@ pub fn complete(view: &View, report: &Completion, ctx: &mut Ctx<'_>) -> Decided 
     let said = [
         ("from_status", from.word().to_owned()),
         ("to_status", is.status.word().to_owned()),
-        ("pr_url", report.pr_url.clone().unwrap_or_default()),
+        ("pr_url", report.pr_url.clone().map(String::from).unwrap_or_default()),
         ("preview", preview(report.summary.as_str(), 200)),
         ("recorded_only", if obeyed { "" } else { "yes" }.to_owned()),
     ];
@@ -253,10 +254,10 @@ pub fn mark(view: &View, id: NotificationId, read: bool, ctx: &mut Ctx<'_>) -> D
 fn reporting_run(
     view: &View,
     task: &Task,
-    run_id: Option<&str>,
-    session: Option<&str>,
+    run_id: Option<&RunKey>,
+    session: Option<&SessionKey>,
 ) -> Result<Option<Seen<Run>>, Stop> {
-    if let Some(session) = session.filter(|s| !s.is_empty()) {
+    if let Some(session) = session.map(SessionKey::as_str) {
         let full = if session.starts_with("agent:") { session.to_owned() } else { format!("agent:main:{session}") };
         if let Some(run) = view.one::<Run>(Range::unique(session_name(&full)))?
             && run.is.task == task.id
@@ -264,7 +265,7 @@ fn reporting_run(
             return Ok(Some(run));
         }
     }
-    if let Some(run_id) = run_id {
+    if let Some(run_id) = run_id.map(RunKey::as_str) {
         let runs = view.list::<Run>(Range::NewestChildren {
             kind: Kind::Run,
             parent: task.id.to_string(),

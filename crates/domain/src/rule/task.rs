@@ -17,12 +17,13 @@ use crate::{
         dependency::{self, EDGES_MAX},
         line,
         placing::{self, Card},
-        project::{next_number, set, tidy},
+        project::{next_number, set, set_text},
         require,
     },
     run::Run,
     talk::{Comment, Signal},
     task::{Resolution, Status, Task},
+    text::Tags,
     view::{Seen, Stop, View},
 };
 
@@ -61,9 +62,9 @@ pub fn create(view: &View, new: &NewTask, ctx: &mut Ctx<'_>) -> Decided {
         status: new.status,
         priority: new.priority,
         role: new.role,
-        assignee: tidy(new.assignee.clone()),
+        assignee: new.assignee.clone().map(String::from),
         requires_human_review: new.requires_human_review,
-        tags: new.tags.clone(),
+        tags: new.tags.clone().into_vec(),
         session_id: None,
         prompt_version_id: None,
         dispatch_status: None,
@@ -144,15 +145,15 @@ pub fn update(view: &View, id: TaskId, patch: &TaskPatch, ctx: &mut Ctx<'_>) -> 
     set(&mut is.description, patch.description.clone());
     set(&mut is.priority, patch.priority);
     set(&mut is.role, patch.role);
-    set(&mut is.assignee, patch.assignee.clone().map(tidy));
+    set_text(&mut is.assignee, &patch.assignee);
     set(&mut is.requires_human_review, patch.requires_human_review);
-    set(&mut is.tags, patch.tags.clone());
-    set(&mut is.session_id, patch.session_id.clone().map(tidy));
-    set(&mut is.prompt_version_id, patch.prompt_version_id.clone().map(tidy));
-    set(&mut is.branch, patch.branch.clone().map(tidy));
+    set(&mut is.tags, patch.tags.clone().map(Tags::into_vec));
+    set_text(&mut is.session_id, &patch.session_id);
+    set_text(&mut is.prompt_version_id, &patch.prompt_version_id);
+    set_text(&mut is.branch, &patch.branch);
     set(&mut is.pr_number, patch.pr_number);
-    set(&mut is.agent_session_key, patch.agent_session_key.clone().map(tidy));
-    set(&mut is.post_merge_steps, patch.post_merge_steps.clone().map(tidy));
+    set_text(&mut is.agent_session_key, &patch.agent_session_key);
+    set_text(&mut is.post_merge_steps, &patch.post_merge_steps);
     let moves = patch.status.as_ref().filter(|(to, _)| *to != is.status);
     if is == old.is && moves.is_none() {
         return Ok(Change::default());
@@ -168,7 +169,7 @@ pub fn update(view: &View, id: TaskId, patch: &TaskPatch, ctx: &mut Ctx<'_>) -> 
     if let Some((to, reason)) = moves {
         what = "status_changed";
         said.extend([("from_status", is.status.word().to_owned()), ("to_status", to.word().into())]);
-        said.push(("reason", reason.clone().unwrap_or_default()));
+        said.push(("reason", reason.clone().unwrap_or_default().into_string()));
         enter(view, &mut change, &mut is, *to, Place::End, None, patch.reopen, ctx)?;
     }
     is.updated_at = ctx.now;
@@ -204,7 +205,7 @@ pub fn relocate(view: &View, to: &MoveTask, ctx: &mut Ctx<'_>) -> Decided {
     let said = [
         ("from_status", is.status.word().to_owned()),
         ("to_status", to.to.word().into()),
-        ("reason", to.reason.clone().unwrap_or_default()),
+        ("reason", to.reason.clone().unwrap_or_default().into_string()),
     ];
     enter(view, &mut change, &mut is, to.to, to.place, to.resolution, to.reopen, ctx)?;
     is.updated_at = ctx.now;

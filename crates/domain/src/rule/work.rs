@@ -20,13 +20,12 @@ use crate::{
     run::{BEAT, Lease, LoopState, Outcome, Run, RunState},
     talk::{Delivery, Notification, NotificationSeverity, NotificationType, Signal},
     task::{Role, Status, Task},
+    text::{Excerpt, cut},
     view::{Seen, Stop, View},
 };
 
 use super::{Decided, line};
 
-/// Longest last words that a run keeps, in characters.
-pub const LAST_WORDS_MAX: usize = 4_000;
 /// Longest preview of last words in a line of the log, in characters.
 pub const PREVIEW_MAX: usize = 500;
 /// Longest wait between two attempts, in milliseconds: one hour.
@@ -188,7 +187,7 @@ pub fn ended(view: &View, end: &EndRun, ctx: &mut Ctx<'_>) -> Decided {
     let on_it = task.as_ref().is_some_and(|t| t.is.status == Status::InProgress && t.is.open_run == Some(run.is.id));
     let reported =
         run.is.reported || (end.how == Ended::Finished && task.as_ref().is_some_and(|t| t.is.pr_number.is_some()));
-    let words = cut(end.last_words.trim(), LAST_WORDS_MAX);
+    let words = end.last_words.to_string();
 
     if end.how == Ended::Finished
         && on_it
@@ -274,11 +273,12 @@ pub fn note(
     view: &View,
     project: ProjectId,
     notes: &BTreeMap<TaskId, String>,
-    notice: Option<&str>,
+    notice: Option<&Excerpt>,
     ctx: &mut Ctx<'_>,
 ) -> Decided {
     let (rev, mut state) = loop_state(view, project, ctx)?;
     let mut change = Change::default();
+    let notice = notice.map(Excerpt::as_str);
     if state.notes != *notes || state.notice.as_deref() != notice {
         state.notes.clone_from(notes);
         state.notice = notice.map(str::to_owned);
@@ -440,14 +440,4 @@ fn tell(change: &mut Change, task: &Task, run: &Run, ctx: &mut Ctx<'_>) {
 
 fn touch(change: &mut Change, project: ProjectId) {
     change.touch(Scope::Project(project)).touch(Scope::Installation);
-}
-
-/// The first `most` characters; where something was cut off, the last of them is an ellipsis.
-fn cut(text: &str, most: usize) -> String {
-    if text.chars().count() <= most {
-        return text.to_owned();
-    }
-    let mut short: String = text.chars().take(most.saturating_sub(1)).collect();
-    short.push('…');
-    short
 }

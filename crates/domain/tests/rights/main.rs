@@ -22,7 +22,7 @@ use clutch_domain::{
     rule,
     talk::{AuthorType, CommentType, SignalKind, SignalSeverity},
     task::{Priority, Status},
-    text::{Name, Title},
+    text::{ChatTitle, Excerpt, Handle, Name, Participants, SessionKey, Tags, Title},
     time::Millis,
     view::{Stop, View},
 };
@@ -58,7 +58,7 @@ fn new_task(project: ProjectId, status: Status, reserved: bool) -> NewTask {
         role: None,
         assignee: None,
         requires_human_review: reserved,
-        tags: Vec::new(),
+        tags: Tags::default(),
         dependencies: Vec::new(),
     }
 }
@@ -68,15 +68,15 @@ fn all() -> Vec<(Command, &'static str)> {
     let (project, chat, message, run) = (ProjectId(NIL), ChatId(NIL), MessageId(NIL), RunId(NIL));
     let comment = NewComment {
         task: TASK,
-        author: "dan".into(),
+        author: Handle::owner(),
         author_type: AuthorType::Human,
         content: words("x"),
         kind: CommentType::Message,
     };
     let signal = NewSignal {
         task: TASK,
-        session_key: "s".into(),
-        agent_id: "a".into(),
+        session_key: SessionKey::parse("s").unwrap().unwrap(),
+        agent_id: Handle::agent(),
         run_id: None,
         kind: SignalKind::Fyi,
         severity: SignalSeverity::Normal,
@@ -94,11 +94,12 @@ fn all() -> Vec<(Command, &'static str)> {
     let delivery =
         DeliveryPatch { status: DeliveryStatus::Sent, retry_count: None, cooldown_until: None, failure_reason: None };
     let patch = ProjectPatch { work_loop_enabled: Some(true), ..ProjectPatch::default() };
-    let end = EndRun { run, as_id: None, how: Ended::Finished, last_words: String::new(), retry: RETRY };
-    let new_chat = NewChat { project, title: "t".into(), participants: Vec::new(), about: None };
+    let end = EndRun { run, as_id: None, how: Ended::Finished, last_words: Excerpt::default(), retry: RETRY };
+    let title = ChatTitle::made_of("t", 10, "");
+    let new_chat = NewChat { project, title: title.clone(), participants: Participants::default(), about: None };
     let to =
         MoveTask { task: TASK, to: Status::Ready, place: Place::End, reason: None, resolution: None, reopen: false };
-    let rename = ChatPatch { title: Some("t".into()), session_key: None };
+    let rename = ChatPatch { title: Some(title), session_key: None };
     // h: a person, a: an agent, p: a program, l: the loop, c: the courier, b: who empties the bin.
     vec![
         (Command::CreateProject(new_project()), "hap"),
@@ -120,7 +121,7 @@ fn all() -> Vec<(Command, &'static str)> {
         (Command::DeleteChat(chat), "hap"),
         (Command::RestoreChat(chat), "hap"),
         (Command::PurgeChat(chat), "b"),
-        (Command::PostMessage(NewMessage::new(chat, "dan", words("x"))), "hap"),
+        (Command::PostMessage(NewMessage::new(chat, Handle::owner(), words("x"))), "hap"),
         (Command::CarryMessage(message, Carry::Send), "c"),
         (Command::SetDelivery(message, delivery), "hap"),
         (Command::RetryMessage(message), "hap"),

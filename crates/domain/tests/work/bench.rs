@@ -21,7 +21,7 @@ use clutch_domain::{
     run::Run,
     talk::{Signal, SignalKind, SignalSeverity},
     task::{Priority, Status, Task},
-    text::{Body as Words, Name, Title},
+    text::{Body as Words, Handle, LocalPath, Name, SessionKey, Tags, Title},
     time::Millis,
     view::{Stop, View},
 };
@@ -63,7 +63,7 @@ impl Bench {
             description: None,
             color: None,
             repo_url: None,
-            local_path: Some("/srv/site".into()),
+            local_path: LocalPath::parse("/srv/site").unwrap(),
             github_repo: None,
             chat_layout: ChatLayout::Slack,
             work_loop_enabled: true,
@@ -229,7 +229,7 @@ impl Bench {
             role: None,
             assignee: None,
             requires_human_review: false,
-            tags: Vec::new(),
+            tags: Tags::default(),
             dependencies: Vec::new(),
         };
         self.person(&Command::CreateTask(new)).unwrap();
@@ -252,11 +252,12 @@ impl Bench {
 
     /// The agent of a run asks.
     pub fn question(&mut self, task: TaskId, run: RunId) -> SignalId {
-        let session_key = self.the_run(run).session_key.trim_start_matches("agent:main:").to_owned();
+        let session_key = self.the_run(run).session_key;
+        let session_key = SessionKey::parse(session_key.trim_start_matches("agent:main:")).unwrap().unwrap();
         let new = NewSignal {
             task,
             session_key,
-            agent_id: "main".into(),
+            agent_id: Handle::agent(),
             run_id: None,
             kind: SignalKind::Question,
             severity: SignalSeverity::Normal,
@@ -274,7 +275,7 @@ impl Bench {
             pr_url: None,
             notes: None,
             agent: None,
-            session_key: Some(self.the_run(run).session_key),
+            session_key: SessionKey::parse(&self.the_run(run).session_key).unwrap(),
             run_id: None,
         };
         self.ask(Actor::agent("main"), &Command::CompleteTask(report)).unwrap();

@@ -179,7 +179,7 @@ fn a_question_keeps_the_run_open_until_its_answer_was_worked_off() {
     assert_eq!((is.state, is.waits_for, is.current_id()), (RunState::Started, None, "turn-2"));
 
     let late =
-        EndRun { run, as_id: Some(is.key.clone()), how: Ended::Finished, last_words: String::new(), retry: RETRY };
+        EndRun { run, as_id: Some(is.key.clone()), how: Ended::Finished, last_words: Default::default(), retry: RETRY };
     bench.run(&Command::RunEnded(late)).unwrap();
     assert!(bench.last.is_empty(), "the first turn's end, told late, is not the end of the second");
     bench.end(run, Ended::Finished, "Done, but I forgot to report.").unwrap();

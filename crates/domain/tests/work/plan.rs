@@ -13,6 +13,7 @@ use clutch_domain::{
     run::{LoopState, Run},
     talk::Signal,
     task::{Priority, Role, Status, Task},
+    text::Excerpt,
     time::Millis,
 };
 
@@ -170,7 +171,7 @@ fn a_project_that_is_off_says_so_once() {
     let mut world = world(&bench);
     world.projects[0].project.work_loop_enabled = false;
     let notes = &decide(&world, bench.now, &Policy::default()).notes[&bench.project];
-    assert_eq!(notes.notice.as_deref(), Some("The work loop is off in this project."));
+    assert_eq!(notes.notice.as_ref().map(Excerpt::as_str), Some("The work loop is off in this project."));
 }
 
 #[test]

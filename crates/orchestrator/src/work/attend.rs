@@ -291,7 +291,7 @@ impl Attendant {
 
     async fn end(&mut self, run: &Run, how: Ended, as_id: Option<String>, last_words: String) -> Result<(), Deposed> {
         let retry = self.desk.policy.retry;
-        self.write(Command::RunEnded(EndRun { run: run.id, as_id, how, last_words, retry })).await
+        self.write(Command::RunEnded(EndRun { run: run.id, as_id, how, last_words: last_words.into(), retry })).await
     }
 
     async fn write(&self, command: Command) -> Result<(), Deposed> {

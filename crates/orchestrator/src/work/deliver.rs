@@ -46,12 +46,12 @@ async fn carry(desk: &Desk, id: SignalId) -> Result<(), Deposed> {
         let over = signal.run.is_some() && !run.as_ref().is_some_and(Run::open);
         let settled = match arrived(&sighting, &key) {
             Some(run_id) => Ok(run_id),
-            None if over => Err(OVER.to_owned()),
+            None if over => Err(OVER.into()),
             None => {
                 desk.lawful()?;
                 match desk.runtime.steer(session, &signal.answer_text(answer.as_str()), &[], &key).await {
                     Ok(accepted) => Ok(accepted.run_id),
-                    Err(RuntimeError::Refused { sentence, .. }) => Err(sentence),
+                    Err(RuntimeError::Refused { sentence, .. }) => Err(sentence.into()),
                     Err(RuntimeError::Unknown(why) | RuntimeError::Away(why)) => {
                         tracing::debug!(signal = %id, %why, "not known whether the answer arrived; looking");
                         drop(turn);

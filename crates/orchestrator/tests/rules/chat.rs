@@ -7,7 +7,7 @@ use clutch_domain::{
     id::{ChatId, MessageId},
     range::{Fetch, Range},
     refusal::Refusal,
-    text::Body,
+    text::{Body, Handle},
 };
 use clutch_orchestrator::office::Error;
 
@@ -27,7 +27,7 @@ async fn kept(house: &House, id: MessageId) -> Message {
 
 async fn post(house: &House, send: bool) -> MessageId {
     let content = Body::parse("Hello").unwrap().unwrap();
-    let message = NewMessage { send, ..NewMessage::new(general(house).await, "dan", content) };
+    let message = NewMessage { send, ..NewMessage::new(general(house).await, Handle::owner(), content) };
     house.run(Command::PostMessage(message)).await.unwrap().made::<Message>().unwrap().id
 }
 
@@ -83,7 +83,7 @@ async fn three_attempts_then_failed_with_its_reason_then_again_on_request() {
         let now = kept(&house, id).await;
         keys.push(now.key(now.outbox.as_ref().unwrap().attempt));
         assert!(matches!(house.run(Command::RetryMessage(id)).await, Err(Error::Refused(Refusal::MessageUnderWay))));
-        house.run(Command::CarryMessage(id, Carry::Failed(format!("reason {attempt}")))).await.unwrap();
+        house.run(Command::CarryMessage(id, Carry::Failed(format!("reason {attempt}").into()))).await.unwrap();
         let now = kept(&house, id).await;
         let outbox = now.outbox.clone().unwrap();
         assert_eq!(now.failure_reason.as_deref(), Some(format!("reason {attempt}").as_str()));
@@ -146,7 +146,7 @@ async fn the_agent_is_told_what_the_project_is_when_it_does_not_know() {
     assert_eq!((introduces(first).await, introduces(second).await), (true, false));
 
     let content = Body::parse("Emptied.").unwrap().unwrap();
-    let notice = NewMessage { resets: true, ..NewMessage::new(general(&house).await, "system", content) };
+    let notice = NewMessage { resets: true, ..NewMessage::new(general(&house).await, Handle::system(), content) };
     house.run(Command::PostMessage(notice)).await.unwrap();
     let third = post(&house, true).await;
     assert!(introduces(third).await, "after a reset");
@@ -196,7 +196,7 @@ async fn a_deleted_chat_comes_back_whole_until_it_is_removed_for_good() {
     assert_eq!((stopped.open(), stopped.delivery_status), (false, Some(DeliveryStatus::Failed)));
     let content = Body::parse("Hello?").unwrap().unwrap();
     for command in [
-        Command::PostMessage(NewMessage::new(general, "dan", content)),
+        Command::PostMessage(NewMessage::new(general, Handle::owner(), content)),
         Command::DeleteChat(general),
         Command::RetryMessage(waiting),
     ] {

@@ -21,7 +21,7 @@ use clutch_domain::{
     refusal::Refusal,
     right::{Right, needed},
     task::{Priority, Status, Task},
-    text::{Name, Title},
+    text::{Name, Tags, Title},
     time::Millis,
 };
 use clutch_orchestrator::{
@@ -241,7 +241,7 @@ pub fn new_task(project: ProjectId, title: &str, status: Status) -> NewTask {
         role: None,
         assignee: None,
         requires_human_review: false,
-        tags: vec![],
+        tags: Tags::default(),
         dependencies: vec![],
     }
 }

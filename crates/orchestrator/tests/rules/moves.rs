@@ -5,7 +5,7 @@ use clutch_domain::{
     refusal::Refusal,
     rule::placing,
     task::{Priority, Status, Status::*},
-    text::Body,
+    text::{Body, Branch, Handle, Notes},
     time::Millis,
 };
 
@@ -128,10 +128,10 @@ async fn fields_change_and_can_be_cleared() {
     let task = house.task("One", Backlog).await;
     let set = TaskPatch {
         description: Some(Body::parse("words").unwrap()),
-        assignee: Some(Some("ada".into())),
+        assignee: Some(Some(Handle::coordinator())),
         pr_number: Some(Some(12)),
-        branch: Some(Some("fix/1".into())),
-        post_merge_steps: Some(Some("make".into())),
+        branch: Some(Branch::parse("fix/1").unwrap()),
+        post_merge_steps: Some(Notes::parse("make").unwrap()),
         priority: Some(Priority::Urgent),
         ..TaskPatch::default()
     };

@@ -9,7 +9,7 @@ use clutch_domain::{
     range::Range,
     refusal::Refusal,
     task::Status,
-    text::{Body, Slug},
+    text::{Body, ChatTitle, Handle, Participants, RunKey, Slug},
 };
 
 use crate::house::{House, new_project};
@@ -34,21 +34,13 @@ async fn slugs_are_unique_and_made_from_names() {
 }
 
 #[tokio::test]
-async fn fields_are_checked() {
+async fn a_limit_of_no_agents_is_refused() {
     let house = House::new().await;
-    type Spoil = fn(&mut clutch_domain::command::NewProject);
-    let cases: [(Spoil, Refusal); 5] = [
-        (|p| p.color = Some("red".into()), Refusal::ColorInvalid),
-        (|p| p.local_path = Some("src/x".into()), Refusal::PathNotAbsolute),
-        (|p| p.github_repo = Some("owner".into()), Refusal::GithubRepoInvalid),
-        (|p| p.github_repo = Some("a/b/c".into()), Refusal::GithubRepoInvalid),
-        (|p| p.work_loop_max_agents = Some(0), Refusal::MaxAgentsInvalid),
-    ];
-    for (spoil, refusal) in cases {
-        let mut new = new_project("X");
-        spoil(&mut new);
-        house.refuses(Command::CreateProject(new), refusal).await;
-    }
+    let mut new = new_project("X");
+    new.work_loop_max_agents = Some(0);
+    house.refuses(Command::CreateProject(new), Refusal::MaxAgentsInvalid).await;
+    let patch = ProjectPatch { work_loop_max_agents: Some(Some(0)), ..ProjectPatch::default() };
+    house.refuses(Command::UpdateProject(house.project, patch), Refusal::MaxAgentsInvalid).await;
 }
 
 #[tokio::test]
@@ -82,7 +74,10 @@ async fn deleting_takes_tasks_that_wait_for_each_other_along() {
 
 fn answer(chat: ChatId, words: &str, run: Option<&str>) -> Command {
     let content = Body::parse(words).unwrap().unwrap();
-    Command::PostMessage(NewMessage { run_id: run.map(str::to_owned), ..NewMessage::new(chat, "ada", content) })
+    Command::PostMessage(NewMessage {
+        run_id: run.and_then(|run| RunKey::parse(run).unwrap()),
+        ..NewMessage::new(chat, Handle::coordinator(), content)
+    })
 }
 
 /// One answer per run, whoever brings it and in whatever order.
@@ -98,7 +93,12 @@ async fn an_answer_is_kept_once() {
     let kept = [1, 1, 1, 2, 2];
     for (posts, kept) in cases.iter().zip(kept) {
         let house = House::new().await;
-        let new = NewChat { project: house.project, title: "Talk".into(), participants: vec![], about: None };
+        let new = NewChat {
+            project: house.project,
+            title: ChatTitle::made_of("Talk", 10, ""),
+            participants: Participants::default(),
+            about: None,
+        };
         let chat = house.run(Command::CreateChat(new)).await.unwrap().made::<Chat>().unwrap().id;
         for (words, run, accepted) in *posts {
             let done = house.run(answer(chat, words, *run)).await;

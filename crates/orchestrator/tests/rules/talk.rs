@@ -7,7 +7,7 @@ use clutch_domain::{
     refusal::Refusal,
     talk::{Comment, Delivery, Notification, Signal, SignalKind, SignalSeverity},
     task::{Status, Status::*},
-    text::Body,
+    text::{Body, Handle, Location, SessionKey},
 };
 
 use crate::house::{House, at};
@@ -20,9 +20,9 @@ fn report(task: clutch_domain::id::TaskId, url: Option<&str>) -> Command {
     Command::CompleteTask(Completion {
         task,
         summary: body("It is done."),
-        pr_url: url.map(str::to_owned),
+        pr_url: url.and_then(|url| Location::parse(url).unwrap()),
         notes: None,
-        agent: Some("dev".into()),
+        agent: Handle::parse("dev").unwrap(),
         session_key: None,
         run_id: None,
     })
@@ -57,8 +57,8 @@ async fn a_signal_is_answered_once_and_the_answer_is_on_its_way() {
     let raise = |kind| {
         Command::RaiseSignal(NewSignal {
             task,
-            session_key: "agent:main:birds:dev:x:r1".into(),
-            agent_id: "main".into(),
+            session_key: SessionKey::parse("agent:main:birds:dev:x:r1").unwrap().unwrap(),
+            agent_id: Handle::agent(),
             run_id: None,
             kind,
             severity: SignalSeverity::Normal,

@@ -24,7 +24,7 @@ use clutch_domain::{
     run::Run,
     talk::{AuthorType, CommentType, Signal},
     task::{Priority, Status, Task},
-    text::{Body, Title},
+    text::{Body, Handle, Title},
     time::Millis,
 };
 use clutch_orchestrator::{
@@ -179,7 +179,7 @@ pub async fn one_can_work_on(office: &Office) {
             role: None,
             assignee: None,
             requires_human_review: false,
-            tags: vec![],
+            tags: Default::default(),
             dependencies: vec![(all["Backlog 0"].id, clutch_domain::command::Direction::DependsOn)],
         }),
         to(all["Backlog 0"].id, Status::Done, Place::End, false),
@@ -187,14 +187,14 @@ pub async fn one_can_work_on(office: &Office) {
         to(all["Done 2"].id, Status::Ready, Place::Top, true),
         Command::AddComment(NewComment {
             task: all["Backlog 0"].id,
-            author: "dan".into(),
+            author: Handle::owner(),
             author_type: AuthorType::Human,
             content: words("Still here"),
             kind: CommentType::Message,
         }),
         Command::AddDependency(all["Backlog 2"].id, all["Backlog 1"].id),
         Command::DeleteTask(all["Run that is gave up"].id),
-        Command::PostMessage(NewMessage { send: true, ..NewMessage::new(general, "dan", words("Go on")) }),
+        Command::PostMessage(NewMessage { send: true, ..NewMessage::new(general, Handle::owner(), words("Go on")) }),
         Command::PauseLoop(birds.id, true),
     ];
     for command in commands {

@@ -1,0 +1,419 @@
+//! The fields that a person or a program can set, each with its measure. A command takes nothing else.
+
+use std::{collections::BTreeMap, fmt};
+
+use serde::Serialize;
+
+use super::{
+    cut, line, lines,
+    sign::{Sign, sign},
+};
+use crate::{
+    actor::{COORDINATOR, OWNER, SYSTEM},
+    refusal::Refusal,
+};
+
+/// Longest name of an author, an agent or an assignee, in characters.
+pub const HANDLE_MAX: usize = 200;
+/// Longest tag, in characters.
+pub const TAG_MAX: usize = 60;
+/// Most tags of a task.
+pub const TAGS_MAX: usize = 50;
+/// Longest title of a chat, in characters.
+pub const CHAT_TITLE_MAX: usize = 200;
+/// Most who take part in a chat.
+pub const PARTICIPANTS_MAX: usize = 50;
+/// Longest key of a session, in characters.
+pub const KEY_MAX: usize = 500;
+/// Longest name of a branch, in bytes: what git can keep as a file.
+pub const BRANCH_MAX: usize = 240;
+/// Longest path, in bytes.
+pub const PATH_MAX: usize = 4_096;
+/// Longest `owner/repo`, in characters.
+pub const REPO_MAX: usize = 140;
+/// Longest address or place, in characters.
+pub const PLACE_MAX: usize = 2_000;
+/// Longest description of a project, in characters.
+pub const ABOUT_MAX: usize = 10_000;
+/// Longest notes, in bytes.
+pub const NOTES_MAX: usize = 100_000;
+/// Longest excerpt, in characters.
+pub const EXCERPT_MAX: usize = 4_000;
+/// Most roles for which a project names a model.
+pub const MODELS_MAX: usize = 20;
+
+/// Text types that are made here and never read from a store: documents keep plain strings.
+macro_rules! fields {
+    ($($(#[$doc:meta])* $name:ident;)+) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            /// The text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+
+            /// The text, owned.
+            #[must_use]
+            pub fn into_string(self) -> String {
+                self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(text: $name) -> Self {
+                text.0
+            }
+        }
+    )+};
+}
+
+fields! {
+    /// How somebody is called who writes, takes part or is assigned: one line, at most [`HANDLE_MAX`] characters.
+    Handle;
+    /// A tag: one line, at most [`TAG_MAX`] characters.
+    Tag;
+    /// A chat's title: one line, at most [`CHAT_TITLE_MAX`] characters.
+    ChatTitle;
+    /// The key of an agent's session: visible characters, at most [`KEY_MAX`].
+    SessionKey;
+    /// The id that a gateway or a program gave a run: visible characters, at most [`KEY_MAX`].
+    RunKey;
+    /// A version of a prompt, as programs name it: visible characters, at most [`KEY_MAX`].
+    PromptVersion;
+    /// A branch as git allows it, at most [`BRANCH_MAX`] bytes.
+    Branch;
+    /// An absolute path on this machine, at most [`PATH_MAX`] bytes. Whether something is there is for the edge to say.
+    LocalPath;
+    /// A colour: `#rrggbb`.
+    Color;
+    /// A repository at GitHub: `owner/repo`.
+    GithubRepo;
+    /// An address or a place as somebody wrote it: one line, at most [`PLACE_MAX`] characters.
+    Location;
+    /// What a project is about: many lines, at most [`ABOUT_MAX`] characters.
+    Description;
+    /// Markdown beside the words themselves: at most [`NOTES_MAX`] bytes.
+    Notes;
+    /// Words of a reason or of another system's fault: cut after [`EXCERPT_MAX`] characters, never refused.
+    Excerpt;
+}
+
+/// `Some` of a text in which something can be seen, if it is not longer than `max` characters.
+fn bounded<T>(text: String, max: usize, too_long: Refusal, made: fn(String) -> T) -> Result<Option<T>, Refusal> {
+    match text.chars().count() {
+        0 => Ok(None),
+        n if n > max => Err(too_long),
+        _ => Ok(Some(made(text))),
+    }
+}
+
+/// Text that is compared byte by byte elsewhere: it is taken as it is or not at all.
+fn key(text: &str) -> Result<Option<String>, Refusal> {
+    let text = text.trim();
+    if line(text) == text {
+        bounded(text.to_owned(), KEY_MAX, Refusal::KeyInvalid, |key| key)
+    } else {
+        Err(Refusal::KeyInvalid)
+    }
+}
+
+impl Handle {
+    /// Cleans and checks. `None` where nothing can be seen.
+    pub fn parse(text: &str) -> Result<Option<Self>, Refusal> {
+        bounded(line(text), HANDLE_MAX, Refusal::HandleTooLong, Self)
+    }
+
+    /// The person who owns this installation.
+    #[must_use]
+    pub fn owner() -> Self {
+        Self(OWNER.to_owned())
+    }
+
+    /// The coordinating agent.
+    #[must_use]
+    pub fn coordinator() -> Self {
+        Self(COORDINATOR.to_owned())
+    }
+
+    /// The board itself, for notices in chats.
+    #[must_use]
+    pub fn system() -> Self {
+        Self(SYSTEM.to_owned())
+    }
+
+    /// Somebody who gave no name.
+    #[must_use]
+    pub fn unknown() -> Self {
+        Self("unknown".to_owned())
+    }
+
+    /// An agent that gave no name.
+    #[must_use]
+    pub fn agent() -> Self {
+        Self("agent".to_owned())
+    }
+}
+
+impl Tag {
+    /// Cleans and checks. `None` where nothing can be seen.
+    pub fn parse(text: &str) -> Result<Option<Self>, Refusal> {
+        bounded(line(text), TAG_MAX, Refusal::TagTooLong, Self)
+    }
+}
+
+impl ChatTitle {
+    /// Cleans and checks. `None` where nothing can be seen.
+    pub fn parse(text: &str) -> Result<Option<Self>, Refusal> {
+        bounded(line(text), CHAT_TITLE_MAX, Refusal::ChatTitleTooLong, Self)
+    }
+
+    /// A title made of words that were not meant as one, cut after `most` characters; `instead` where
+    /// nothing can be seen.
+    #[must_use]
+    pub fn made_of(words: &str, most: usize, instead: &'static str) -> Self {
+        let title = super::preview(words, most.min(CHAT_TITLE_MAX));
+        Self(if title.is_empty() { instead.to_owned() } else { title })
+    }
+}
+
+impl SessionKey {
+    /// Checks. `None` for a blank one.
+    pub fn parse(text: &str) -> Result<Option<Self>, Refusal> {
+        Ok(key(text)?.map(Self))
+    }
+}
+
+impl RunKey {
+    /// Checks. `None` for a blank one.
+    pub fn parse(text: &str) -> Result<Option<Self>, Refusal> {
+        Ok(key(text)?.map(Self))
+    }
+}
+
+impl PromptVersion {
+    /// Checks. `None` for a blank one.
+    pub fn parse(text: &str) -> Result<Option<Self>, Refusal> {
+        Ok(key(text)?.map(Self))
+    }
+}
+
+impl Branch {
+    /// Checks by git's rules for names of references. `None` for a blank one.
+    pub fn parse(text: &str) -> Result<Option<Self>, Refusal> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let forbidden = |c: char| c.is_whitespace() || "~^:?*[\\".contains(c);
+        let part = |part: &str| !part.is_empty() && !part.starts_with('.') && !part.ends_with(".lock");
+        let well = text.len() <= BRANCH_MAX
+            && line(text) == text
+            && !text.contains(forbidden)
+            && !text.contains("..")
+            && !text.contains("@{")
+            && !text.starts_with('-')
+            && !text.ends_with('.')
+            && text != "@"
+            && text.split('/').all(part);
+        if well { Ok(Some(Self(text.to_owned()))) } else { Err(Refusal::BranchInvalid) }
+    }
+}
+
+impl LocalPath {
+    /// Checks. A path with characters that cannot be seen is another path once they are taken out, so it is
+    /// refused. `None` for a blank one.
+    pub fn parse(text: &str) -> Result<Option<Self>, Refusal> {
+        let text = text.trim();
+        let seen = text
+            .chars()
+            .all(|c| matches!(sign(c), Sign::Visible | Sign::Space | Sign::Mark | Sign::Joins | Sign::Selects));
+        match text {
+            "" => Ok(None),
+            _ if !text.starts_with('/') => Err(Refusal::PathNotAbsolute),
+            _ if !seen || text.len() > PATH_MAX => Err(Refusal::PathInvalid),
+            _ => Ok(Some(Self(text.to_owned()))),
+        }
+    }
+}
+
+impl Color {
+    /// Checks. `None` for a blank one.
+    pub fn parse(text: &str) -> Result<Option<Self>, Refusal> {
+        let text = text.trim();
+        let hex = text.strip_prefix('#').unwrap_or_default();
+        match text {
+            "" => Ok(None),
+            _ if hex.len() == 6 && hex.chars().all(|c| c.is_ascii_hexdigit()) => Ok(Some(Self(text.to_owned()))),
+            _ => Err(Refusal::ColorInvalid),
+        }
+    }
+}
+
+impl GithubRepo {
+    /// Checks. `None` for a blank one.
+    pub fn parse(text: &str) -> Result<Option<Self>, Refusal> {
+        let text = text.trim();
+        let word = |w: &str| {
+            !w.is_empty() && w != "." && w != ".." && w.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
+        };
+        match text {
+            "" => Ok(None),
+            _ if text.len() <= REPO_MAX
+                && text.split_once('/').is_some_and(|(owner, name)| word(owner) && word(name)) =>
+            {
+                Ok(Some(Self(text.to_owned())))
+            }
+            _ => Err(Refusal::GithubRepoInvalid),
+        }
+    }
+}
+
+impl Location {
+    /// Cleans and checks. `None` where nothing can be seen.
+    pub fn parse(text: &str) -> Result<Option<Self>, Refusal> {
+        bounded(line(text), PLACE_MAX, Refusal::LocationTooLong, Self)
+    }
+}
+
+impl Description {
+    /// Cleans and checks. `None` where nothing can be seen.
+    pub fn parse(text: &str) -> Result<Option<Self>, Refusal> {
+        bounded(lines(text), ABOUT_MAX, Refusal::DescriptionTooLong, Self)
+    }
+}
+
+impl Notes {
+    /// Cleans and checks. `None` where nothing can be seen.
+    pub fn parse(text: &str) -> Result<Option<Self>, Refusal> {
+        let text = lines(text);
+        if text.len() > NOTES_MAX {
+            return Err(Refusal::NotesTooLong);
+        }
+        Ok((!text.is_empty()).then_some(Self(text)))
+    }
+}
+
+impl Excerpt {
+    /// Cleans and cuts.
+    #[must_use]
+    pub fn of(text: &str) -> Self {
+        // What is beyond is not even looked at: an error may carry megabytes.
+        let head = text.floor_char_boundary(EXCERPT_MAX * 16);
+        Self(cut(&lines(&text[..head]), EXCERPT_MAX))
+    }
+}
+
+#[expect(clippy::derivable_impls, reason = "the macro makes types that have no empty value")]
+impl Default for Excerpt {
+    fn default() -> Self {
+        Self(String::new())
+    }
+}
+
+impl From<&str> for Excerpt {
+    fn from(text: &str) -> Self {
+        Self::of(text)
+    }
+}
+
+impl From<String> for Excerpt {
+    fn from(text: String) -> Self {
+        Self::of(&text)
+    }
+}
+
+/// A task's tags: each once, in the order in which they were given, at most [`TAGS_MAX`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tags(Vec<String>);
+
+impl Tags {
+    /// Cleans and checks each; blank ones are left out.
+    pub fn parse<'a>(tags: impl IntoIterator<Item = &'a str>) -> Result<Self, Refusal> {
+        several(tags, Tag::parse, TAGS_MAX, Refusal::TagsTooMany).map(Self)
+    }
+
+    /// The tags.
+    #[must_use]
+    pub fn into_vec(self) -> Vec<String> {
+        self.0
+    }
+}
+
+/// Who takes part in a chat: each once, at most [`PARTICIPANTS_MAX`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Participants(Vec<String>);
+
+impl Participants {
+    /// Cleans and checks each; blank ones are left out.
+    pub fn parse<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Self, Refusal> {
+        several(names, Handle::parse, PARTICIPANTS_MAX, Refusal::ParticipantsTooMany).map(Self)
+    }
+
+    /// The coordinating agent alone, as in a chat that people begin.
+    #[must_use]
+    pub fn coordinator() -> Self {
+        Self(vec![COORDINATOR.to_owned()])
+    }
+
+    /// The names.
+    #[must_use]
+    pub fn into_vec(self) -> Vec<String> {
+        self.0
+    }
+}
+
+fn several<'a, T: Into<String>>(
+    texts: impl IntoIterator<Item = &'a str>,
+    parse: fn(&str) -> Result<Option<T>, Refusal>,
+    max: usize,
+    too_many: Refusal,
+) -> Result<Vec<String>, Refusal> {
+    let mut all: Vec<String> = Vec::new();
+    for text in texts {
+        let Some(text) = parse(text)?.map(Into::into) else { continue };
+        if all.contains(&text) {
+            continue;
+        }
+        if all.len() == max {
+            return Err(too_many);
+        }
+        all.push(text);
+    }
+    Ok(all)
+}
+
+/// The model that a project wants for each role, by the role's word.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Models(BTreeMap<String, String>);
+
+impl Models {
+    /// Checks each. A blank role is refused; a blank model is kept, it stands for "the gateway's".
+    pub fn parse<'a>(models: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, Refusal> {
+        let mut all = BTreeMap::new();
+        for (role, model) in models {
+            let role = key(role)?.ok_or(Refusal::KeyInvalid)?;
+            all.insert(role, key(model)?.unwrap_or_default());
+            if all.len() > MODELS_MAX {
+                return Err(Refusal::ModelsTooMany);
+            }
+        }
+        Ok(Self(all))
+    }
+
+    /// Model by role.
+    #[must_use]
+    pub fn into_map(self) -> BTreeMap<String, String> {
+        self.0
+    }
+}
