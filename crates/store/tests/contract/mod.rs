@@ -9,6 +9,7 @@ pub mod docs;
 pub mod model;
 pub mod ranges;
 pub mod reads;
+pub mod texts;
 pub mod watches;
 
 use std::{future::Future, sync::Arc, time::Duration};
@@ -58,6 +59,7 @@ macro_rules! contract {
                 one_status_of_one_scope, one_status_everywhere, a_status_in_pages_both_ways, the_newest_of_a_scope,
                 a_moved_document_is_found_at_its_new_place_only, empty_names_find_nothing, a_limit_of_none_finds_none,
             }
+            texts::{ accepted_text_comes_back_the_same, }
             model::{ random_changes_read_as_in_the_plainest_store, }
             watches::{
                 the_first_answer_needs_no_write, a_commit_is_seen_at_its_version_or_later,
