@@ -152,6 +152,21 @@ test("by finger: hold, drag and drop; a quick swipe scrolls and moves nothing", 
   await expect(cardIn(page, "Backlog", "Two")).toBeVisible();
 });
 
+test("keys that come faster than pictures all reach the card that they move", async ({ alone, visitor }) => {
+  const project = await withTickets(alone, ["One", "Two", "Three"]);
+  const me = await visitor();
+  const page = await me.open(address(alone, project));
+  const link = page.getByRole("link", { name: "Two", exact: true });
+  await link.focus();
+  // No picture is painted meanwhile, as on a machine that is busy.
+  await page.evaluate(() => { window.requestAnimationFrame = (later) => window.setTimeout(later, 60_000); });
+  for (const key of ["Space", "ArrowRight", "ArrowRight", "ArrowDown", "Space"]) await page.keyboard.press(key);
+  await until("the server has it", async () => (await alone.tasks(project)).find((task) => task.title === "Two")?.status === "in_progress");
+  await expect(link).toBeFocused();
+  for (const key of ["Space", "ArrowLeft", "Escape", "Enter"]) await page.keyboard.press(key);
+  await expect(page.getByRole("complementary", { name: /^Ticket / })).toBeVisible();
+});
+
 test("by keyboard: walk, lift, move, drop, put back, all of it said", async ({ alone, visitor }) => {
   const project = await withTickets(alone, ["One", "Two", "Three"]);
   const me = await visitor();

@@ -119,20 +119,38 @@ fn walk(state: BoardState, id: TaskId, key: &str) -> bool {
     true
 }
 
-/// Gives a card the focus, after the page has taken its new shape.
+/// Gives a card the focus. One that moves to another column is made anew there, some turns of the page's tasks
+/// later. The focus is there before the next key comes: whoever types fast loses none to a page that is about
+/// to be painted. The card comes into sight with the next picture.
 pub fn focus_card(id: TaskId) {
-    request_animation_frame(move || {
-        let link = document().query_selector(&format!("#card-{id} a.cover")).ok().flatten();
-        if let Some(link) = link.and_then(|l| l.dyn_into::<web_sys::HtmlElement>().ok()) {
-            let _ = link.focus();
-            link.scroll_into_view_with_scroll_into_view_options(&{
-                let options = web_sys::ScrollIntoViewOptions::new();
-                options.set_block(web_sys::ScrollLogicalPosition::Nearest);
-                options.set_inline(web_sys::ScrollLogicalPosition::Nearest);
-                options
-            });
+    leptos::task::spawn_local(async move {
+        for _ in 0..TURNS {
+            leptos::task::tick().await;
+            if let Some(link) = cover(id) {
+                let _ = link.focus();
+            }
         }
     });
+    request_animation_frame(move || {
+        let Some(link) = cover(id) else { return };
+        // Where something else has the focus by now, it keeps it.
+        if document().active_element().is_none_or(|active| active.tag_name() == "BODY") {
+            let _ = link.focus();
+        }
+        link.scroll_into_view_with_scroll_into_view_options(&{
+            let options = web_sys::ScrollIntoViewOptions::new();
+            options.set_block(web_sys::ScrollLogicalPosition::Nearest);
+            options.set_inline(web_sys::ScrollLogicalPosition::Nearest);
+            options
+        });
+    });
+}
+
+/// So many turns after a change everything that follows from it is on the page; no event comes between them.
+const TURNS: u8 = 8;
+
+fn cover(id: TaskId) -> Option<web_sys::HtmlElement> {
+    document().query_selector(&format!("#card-{id} a.cover")).ok().flatten()?.dyn_into().ok()
 }
 
 /// Control or command with Enter sends a form from any of its fields.
