@@ -1,66 +1,120 @@
 # shellcheck shell=bash
 # Builds the program, and keeps compiled registry dependencies for the next clone.
 #
-# What is run is never the build folder itself but a copy of one build, $target/app/<profile>-<hash of
-# the sources>: clutch, beside it hash.txt and roles/, and site/. So a later build cannot pull the pages away from
-# under a running server, and nothing is built twice for the same sources.
+# Cargo decides what is compiled. What is run is never the build folder itself but a copy of one build,
+# $target/app/<profile>-<hash of what was built>: clutch, beside it hash.txt and plugins/, and site/. So a later
+# build cannot pull the pages away from under a running server, and a copy is made only of something new.
+#
+# cargo-leptos can do all this, too; to compile it takes longer than to compile everything here, so only
+# `dev` uses it, for its watching. Both ways read [[workspace.metadata.leptos]] in Cargo.toml, and
+# scripts/tests/leptos.test.sh holds them together.
 
 # Keep that many copies of each profile, and that many sets of dependencies; these only above so many free GB.
 readonly KEEP_APPS=3 KEEP_DEPENDENCIES=2 ROOM_FOR_DEPENDENCIES=10
 
-# Everything that ends up in the program or decides how it is compiled.
-source_hash() {
-  {
-    rustc -vV
-    printf '%s\n' "${RUSTFLAGS:-}"
-    find app frontend server crates roles style public .cargo Cargo.toml Cargo.lock end2end/package-lock.json scripts/build.sh \
-      -type f -not -path '*/tests/*' -print0 | LC_ALL=C sort -z | xargs -0 sha256sum
-  } | sha256sum | cut -c1-16
+# leptos_setting NAME: its value in Cargo.toml; of a list, its members.
+leptos_setting() {
+  sed -n '/^\[\[workspace\.metadata\.leptos\]\]/,/^\[[a-z]/{s/^'"$1"' = //p}' Cargo.toml | tr -d '[]",'
 }
 
 # build_app fast|release: sets app to the folder of the build.
 build_app() {
   local profile=$1
-  app=$target/app/$profile-$(source_hash)
-  if [ ! -e "$app/clutch" ]; then
-    with_lock "$target/.openclutch-build.lock" "building" build_app_now "$profile" "$app"
-  fi
+  with_lock "$target/.openclutch-build.lock" "building" build_app_now "$profile"
+  app=$(cat "$target/app/$profile.newest")
   touch "$app"
 }
 
-build_app_now() {
-  local profile=$1 app=$2 words
-  [ -e "$app/clutch" ] && return 0
+build_app_now() { # PROFILE
+  local profile=$1 app
   seed_dependencies
-  words="Building OpenClutch, profile $profile, with $CARGO_BUILD_JOBS cargo jobs"
-  stage "$words" leptos_build "$profile" ||
-    die "The build failed; the compiler's words are above. If you changed nothing, run \"git status\" and \"rustup update stable\", then the same command again."
-  pack_app "$profile" "$app"
-  save_dependencies
-  print_site_size "$app"
+  stage "Building OpenClutch, profile $profile, with $CARGO_BUILD_JOBS cargo jobs" compile_app "$profile" ||
+    die "The build failed; the compiler's words are above. If you changed nothing, run \"git status\", then the same command again."
+  app=$target/app/$profile-$(app_hash "$profile")
+  if [ ! -e "$app/clutch" ]; then
+    stage "Making the page's files" pack_app "$profile" "$app" ||
+      die "The page's files could not be made; the lines above say why. If you changed nothing, run \"git status\", then the same command again."
+    save_dependencies
+    print_site_size "$app"
+  fi
+  printf '%s\n' "$app" >"$target/app/$profile.newest"
 }
 
-# File names carry a hash of the content, so browsers may keep them for ever. Not so in Cargo.toml:
-# cargo-leptos hashes only in a first build, and `watch` would go on showing the old page. Names of our
-# own for site and hash list, so that a build by hand (target/site) and this one do not mix.
-leptos_build() {
-  local flags=(--split --lib-features split) # both or neither: see app/src/lazy.rs
-  if [ "$1" = release ]; then flags+=(--release --precompress); fi
-  LEPTOS_SITE_ROOT=$target/site-$1 LEPTOS_HASH_FILES=true LEPTOS_HASH_FILE_NAME=hash-$1.txt \
-    cargo leptos build --cargo-locked "${flags[@]}"
+# Sets program, library and small: cargo's profiles of the two halves, and whether the page is made small.
+app_profiles() { # fast|release
+  local kind=dev
+  small=no
+  if [ "$1" = release ]; then kind=release small=yes; fi
+  library=$(leptos_setting "lib-profile-$kind")
+  program=$(leptos_setting "bin-profile-$kind")
+  program=${program:-$1}
 }
 
-pack_app() {
-  local profile=$1 app=$2
-  rm -rf "$app.building"
-  mkdir -p "$app.building"
-  cp "$target/$profile/clutch" "$app.building/clutch"
-  cp "$target/$profile/hash-$profile.txt" "$app.building/hash.txt"
-  cp -R roles "$app.building/roles"
-  cp -R "$target/site-$profile" "$app.building/site"
-  rm -rf "$app"
-  mv -T "$app.building" "$app"
-  forget_old "$target/app" "$profile-*" "$KEEP_APPS"
+# Program, page and the tool that makes the page's files, side by side: cargo locks a folder for each profile.
+# Runs in the subshell of the build's lock, which has no other traps.
+compile_app() { # PROFILE
+  local program library small pids=() pid code=0
+  app_profiles "$1"
+  export CARGO_TERM_PROGRESS_WHEN=never # three bars would write over each other
+  # Where memory is what limits the jobs, the three share them.
+  [ "$CARGO_BUILD_JOBS" -ge "$(nproc)" ] || export CARGO_BUILD_JOBS=$((CARGO_BUILD_JOBS / 3 + 1))
+  set -m # a process group each, to be ended whole
+  cargo build --locked -p "$(leptos_setting bin-package)" --bin clutch --profile "$program" </dev/null &
+  pids+=($!)
+  # Relocations are what the page is cut into chunks by; as a flag of the last crate they compile no other again.
+  cargo rustc --locked -p "$(leptos_setting lib-package)" --lib --crate-type cdylib --target wasm32-unknown-unknown \
+    --profile "$library" --features split -- -C link-arg=--emit-relocs </dev/null &
+  pids+=($!)
+  cargo build --locked -p clutch-site </dev/null &
+  pids+=($!)
+  set +m
+  trap 'for pid in "${pids[@]}"; do kill -TERM -- "-$pid" 2>/dev/null || true; done' EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
+  for pid in "${pids[@]}"; do wait "$pid" || code=1; done
+  trap - EXIT INT TERM
+  return $code
+}
+
+compiled_page() { printf '%s/wasm32-unknown-unknown/%s/%s.wasm' "$target" "$1" "$(leptos_setting lib-package | tr - _)"; } # PROFILE
+
+# Of everything that a copy consists of.
+app_hash() { # PROFILE
+  local program library small
+  app_profiles "$1"
+  {
+    sha256sum <"$target/$program/clutch"
+    sha256sum <"$(compiled_page "$library")"
+    sha256sum <"$target/debug/clutch-site"
+    find style public plugins/openclutch Cargo.toml end2end/package-lock.json scripts/build.sh scripts/style.mjs \
+      -type f -not -path '*/node_modules/*' -print0 | LC_ALL=C sort -z | xargs -0 sha256sum
+  } | sha256sum | cut -c1-16
+}
+
+pack_app() { # PROFILE APP
+  local program library small work=$2.building
+  app_profiles "$1"
+  rm -rf "$work"
+  mkdir -p "$work/plugins"
+  cp "$target/$program/clutch" "$work/clutch" || return 1
+  cp -R plugins/openclutch "$work/plugins/openclutch" || return 1
+  make_site "$work" || return 1
+  rm -rf "$2"
+  mv -T "$work" "$2"
+  forget_old "$target/app" "$1-*" "$KEEP_APPS"
+}
+
+make_site() { # FOLDER
+  local flag flags=()
+  if [ "$small" = yes ]; then
+    flags=(--small)
+    for flag in $(leptos_setting wasm-opt-features); do flags+=("--wasm-opt-flag=$flag"); done
+  fi
+  node scripts/style.mjs "$(leptos_setting style-file)" "$1/style.css" "$(leptos_setting browserquery)" "${flags[@]:0:1}" || return 1
+  PATH=$root/end2end/node_modules/.bin:$PATH "$target/debug/clutch-site" --wasm "$(compiled_page "$library")" --css "$1/style.css" \
+    --assets "$(leptos_setting assets-dir)" --out "$1/site" --hashes "$1/hash.txt" \
+    --name "$(leptos_setting name)" --pkg "$(leptos_setting site-pkg-dir)" "${flags[@]}" || return 1
+  rm "$1/style.css"
 }
 
 # forget_old FOLDER PATTERN COUNT: of the folders in FOLDER whose name fits, keeps the COUNT newest and those
@@ -139,7 +193,7 @@ save_dependencies() {
       say "    less than $ROOM_FOR_DEPENDENCIES GB are free at $cache: compiled dependencies are not kept there"
       break
     fi
-    with_lock "$set.lock" "keeping compiled dependencies" save_folder "$target/$folder" "$set/$folder"
+    with_lock "$set.lock" "keeping compiled dependencies" save_folder "$target/$folder" "$set/$folder" 8<>"$target/$folder/.cargo-lock"
     kept=yes
   done < <(build_folders "$target")
   touch "$set"
@@ -150,10 +204,12 @@ save_dependencies() {
 
 free_gb() { df --output=avail -B1G "$1" | tail -n 1; }
 
+# save_folder FROM TO, with FROM's lock as descriptor 8.
 # Everything but our own crates and the programs linked from them, which have no suffix. Some crates
 # (wasm-streams) leave a .wasm beside their library, and cargo misses it when it is gone.
 save_folder() {
   local from=$1 to=$2 building=$2.building
+  flock 8 # cargo's own: nothing is copied while it writes there
   rm -rf "$building"
   mkdir -p "$building/deps" "$building/build" "$building/.fingerprint"
   find "$from/deps" -maxdepth 1 -type f \( -name '*.rlib' -o -name '*.rmeta' -o -name '*.so' -o -name '*.wasm' -o -name '*.d' \) \

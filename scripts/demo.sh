@@ -40,7 +40,6 @@ demo_tools() {
   need_rust
   start_npm_dependencies
   start_openclaw "$OPENCLAW"
-  need_leptos_tools
   join_background npm
 }
 

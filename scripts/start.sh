@@ -15,7 +15,6 @@ command_start() {
   need_machine
   need_rust
   start_npm_dependencies
-  need_leptos_tools
   join_background npm
   build_app release
   # A page over its ceiling is said, and no reason not to serve.
@@ -176,6 +175,7 @@ command_dev() {
   local demo_env
   [ $# = 0 ] || die "\"dev $1\" is unknown: it is ./run.sh dev."
   demo_tools
+  need_leptos_tools
   join_openclaw "$OPENCLAW"
   with_lock "$target/.openclutch-build.lock" "building" seed_dependencies
   with_lock "$demo/lock" "starting or stopping the demo" dev_up
@@ -220,7 +220,6 @@ command_bench() {
   need_machine
   need_rust
   start_npm_dependencies
-  need_leptos_tools
   # Chats are measured with a browser and a gateway.
   if [ "$name" = chat ]; then
     need_chromium

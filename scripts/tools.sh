@@ -64,7 +64,18 @@ need_rust() {
     die "Rust $have is too old, OpenClutch is built with $wanted: install rustup (https://rustup.rs), which brings it, or a newer Rust, then run the same command again."
   rust_is_whole ||
     die "Rust $have lacks the target wasm32-unknown-unknown, rustfmt or clippy: install them beside it (Debian: libstd-rust-dev-wasm32 rustfmt rust-clippy), or use rustup, which brings them."
+  keep_flags
   limit_jobs
+}
+
+# Flags in the environment replace those of .cargo/config.toml, and the page must be compiled as the program is.
+keep_flags() {
+  local erase="--cfg erase_components"
+  if [ -n "${CARGO_ENCODED_RUSTFLAGS:-}" ]; then
+    [[ $CARGO_ENCODED_RUSTFLAGS == *erase_components* ]] || export CARGO_ENCODED_RUSTFLAGS+=$'\x1f'${erase/ /$'\x1f'}
+  elif [ -n "${RUSTFLAGS:-}" ]; then
+    [[ $RUSTFLAGS == *erase_components* ]] || export RUSTFLAGS+=" $erase"
+  fi
 }
 
 # The same compiler may be there as "stable": then nothing is downloaded.
@@ -204,11 +215,12 @@ need_shellcheck() {
   fi
 }
 
+# Only for `dev`, which watches the sources; everything else is built without them.
 need_leptos_tools() {
   local bindgen
   bindgen=$(sed -n '/^name = "wasm-bindgen"$/{n;s/^version = "\(.*\)"/\1/p}' Cargo.lock)
   [ -n "$bindgen" ] || die "Cargo.lock names no wasm-bindgen: take Cargo.lock from git again (git checkout Cargo.lock)."
-  # The development profile builds cargo-leptos in four minutes; its own release profile takes over twenty.
+  # The development profile builds cargo-leptos in eight minutes on two cores; its own release profile takes several times that.
   # no_downloads: what is not on PATH is an error with a name, not a fetch from somewhere.
   cargo_tool cargo-leptos "$CARGO_LEPTOS" cargo-leptos cargo-leptos --locked --features no_downloads --debug
   # Without --locked: the lock file that 0.2.130 was published with names a withdrawn crate.

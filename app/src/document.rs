@@ -23,7 +23,7 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
     secure(&options);
     view! {
         <!DOCTYPE html>
-        <html lang="en">
+        <html lang="en" data-views=crate::views::VIEWS>
             <head>
                 <meta charset="utf-8" />
                 <meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover" />

@@ -1,6 +1,6 @@
-//! Views whose code comes only when they are shown. `cargo leptos build --split` cuts them off
-//! the page's WASM, chunk by chunk; without `--split`, so in `cargo leptos watch`, they are part
-//! of it and there at once. Feature `split` must say the same as the flag.
+//! Views whose code comes only when they are shown. With feature `split`, `tools/site` cuts them off
+//! the page's WASM, chunk by chunk; without it, so in `cargo leptos watch`, they are part of it and
+//! there at once.
 
 #[cfg(feature = "split")]
 use crate::error::{AppError, Class};

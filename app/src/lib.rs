@@ -21,6 +21,7 @@ pub mod safe;
 #[cfg(feature = "ssr")]
 pub mod site;
 pub mod ui;
+pub mod views;
 
 #[cfg(feature = "ssr")]
 pub use document::shell;

@@ -163,3 +163,20 @@ test("settings are kept and shown, and a project goes with all it has", async ({
   await expect(a.page.getByRole("heading", { name: "Welcome" })).toBeVisible();
   await expect(b.page.getByText("This project was deleted")).toBeVisible();
 });
+
+test("code that was compiled otherwise than the server leaves the page as it was painted", async ({ empty, visitor }) => {
+  await empty.createProject({ name: "Shed", slug: "shed" });
+  const me = await visitor();
+  const page = await me.open(`${empty.url}/projects/shed/board`);
+  await expect(page.locator("html")).toHaveAttribute("data-views", "erased");
+
+  await page.route("**/board", async (route) => {
+    const answer = await route.fetch();
+    await route.fulfill({ response: answer, body: (await answer.text()).replace('data-views="erased"', 'data-views="typed"') });
+  });
+  me.expectTrouble(/compiled with different flags/);
+  const said = page.waitForEvent("console", (message) => message.text().includes("compiled with different flags"));
+  await page.reload();
+  await said;
+  await expect(page.getByRole("heading", { name: "Shed" })).toBeVisible();
+});

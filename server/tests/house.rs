@@ -51,6 +51,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("clutch-sim", &["clutch-orchestrator", "clutch-store", "clutch-domain"]),
     ("clutch-app", &["clutch-orchestrator", "clutch-domain"]),
     ("clutch-frontend", &["clutch-app"]),
+    ("clutch-site", &[]),
     ("clutch", &["clutch-app", "clutch-orchestrator", "clutch-store", "clutch-gateway", "clutch-domain"]),
 ];
 
