@@ -1,14 +1,20 @@
 # shellcheck shell=bash
 # ./run.sh test: cheap checks first, the first red stage ends it. The last line adds up all stages.
 
-readonly STAGES=(format lints compile domain core convex server docs plugin script gateway build browser demo)
+readonly STAGES=(format lints compile build rust convex docs plugin script browser demo)
+# Parts of the stage rust, for --only.
+readonly RUST_PARTS=(domain core server gateway)
 # With --engine convex: what depends on where data is kept.
-readonly CONVEX_STAGES=(compile convex build browser)
+readonly CONVEX_STAGES=(compile build convex browser)
+# What runs beside another stage, as one waits where the other computes: on two cores a compiler's last crate
+# leaves one idle, and a gateway that starts both. Reported when its own turn comes.
+declare -rA BESIDE=([lints]=build [compile]=plugin [rust]=script)
 
 declare -A STAGE_TITLES=(
   [format]="Formatting, shellcheck, and run.sh's own functions"
   [lints]="Lints (clippy, warnings are errors; types of the TypeScript)"
   [compile]="Compiling the tests"
+  [rust]="Rules, use-cases, stores, simulator, server, pages, gateway client against real gateways"
   [domain]="Domain: the rules"
   [core]="Orchestrator, stores, simulator"
   [convex]="Convex: its functions, and the store on the bridge (or on CONVEX_TEST_URL)"
@@ -17,13 +23,13 @@ declare -A STAGE_TITLES=(
   [plugin]="Plugin"
   [script]="The tests' own gateway scripts and scripted model"
   [gateway]="Gateway client against real gateways"
-  [build]="Building the program, profile fast"
+  [build]="Building the program, profile fast; the size of its page"
   [browser]="Browser: real Chromium, real gateway, real server"
   [demo]="The README's own words: demo, one ticket to In Review, demo again, stop"
 )
 
 command_test() {
-  local only='' name begun summary=() stages=("${STAGES[@]}")
+  local only='' name beside seconds summary=() stages=("${STAGES[@]}")
   if [ "${1:-}" = --engine ]; then
     case ${2:-} in
       sqlite) ;;
@@ -39,6 +45,8 @@ command_test() {
     '') ;;
     --list)
       for name in "${STAGES[@]}"; do printf '%-8s %s\n' "$name" "${STAGE_TITLES[$name]}"; done
+      say "Parts of rust, for --only:"
+      for name in "${RUST_PARTS[@]}"; do printf '%-8s %s\n' "$name" "${STAGE_TITLES[$name]}"; done
       return 0
       ;;
     --only)
@@ -49,15 +57,14 @@ command_test() {
   esac
   local started=$SECONDS total=0 passed=0 failed=0 code=0
   test_tools "$only"
+  [ -z "$only" ] || stages=("$only")
   for name in "${stages[@]}"; do
-    if [ -n "$only" ] && [ "$only" != "$name" ]; then continue; fi
-    # Minutes of installing on a new machine, so not before a stage that could be red needs it.
-    case $name in build | browser | demo) need_leptos_tools ;; esac
-    case $name in plugin | script | gateway | browser | demo) join_openclaw "$OPENCLAW" "$OPENCLAW_OLD" ;; esac
-    begun=$SECONDS
-    test_stage "$name" # not in a condition: that would switch errexit off in all it calls
+    case $name in plugin | script | rust | gateway | browser | demo) join_openclaw "$OPENCLAW" "$OPENCLAW_OLD" ;; esac
+    beside=${BESIDE[$name]:-}
+    case " ${stages[*]} " in *" $beside "*) [ -z "$beside" ] || begin_stage "$beside" ;; esac
+    finish_stage "$name"
     case $name in
-      lints | compile | docs | build) ;;
+      lints | compile | docs) ;;
       *) if [ "$code" = 0 ] && [ "$passed" = 0 ]; then
         say "Not one test ran, and this stage has some."
         code=1
@@ -65,7 +72,7 @@ command_test() {
     esac
     if [ "$code" != 0 ] && [ "$failed" = 0 ]; then failed=1; fi
     total=$((total + passed))
-    summary+=("$(printf '%-8s %5d passed %5d s' "$name" "$passed" $((SECONDS - begun)))")
+    summary+=("$(printf '%-8s %5d passed %5d s' "$name" "$passed" "$seconds")")
     if [ "$failed" -gt 0 ]; then
       printf '\nRed: %s. The lines above say why; all of them: %s. This stage alone: ./run.sh test --only %s\n' \
         "${STAGE_TITLES[$name]}" "$run_logs/test-$name.log" "$name"
@@ -82,13 +89,13 @@ command_test() {
 
 # The ten tests that took longest, of the stages that ran.
 slowest() { # STAGES...
-  local name logs=()
-  for name; do
-    case ${only:-$name} in "$name") logs+=("$run_logs/test-$name.log") ;; esac
-  done
+  local name logs=() list
+  for name; do logs+=("$run_logs/test-$name.log"); done
+  list=$(slow_tests "${logs[@]}" | LC_ALL=C sort -rn | sed -n 1,10p)
+  [ -n "$list" ] || return 0
   say ""
   say "The slowest tests, in seconds:"
-  slow_tests "${logs[@]}" | LC_ALL=C sort -rn | head -n 10 | sed 's/^/  /'
+  say "$list"
 }
 
 # slow_tests LOGS...: "SECONDS STAGE NAME" of every test that nextest, node --test (TAP), Vitest or Playwright timed.
@@ -115,35 +122,49 @@ test_tools() { # STAGE, or nothing for all
   need_machine
   need_rust
   case $1 in '' | format) need_shellcheck ;; esac
-  case $1 in '' | compile | domain | core | convex | server | gateway) need_nextest ;; esac
+  case $1 in '' | compile | rust | domain | core | convex | server | gateway) need_nextest ;; esac
   start_npm_dependencies
   start_convex_dependencies
-  case $1 in '' | plugin | script | gateway | browser | demo) start_openclaw "$OPENCLAW" "$OPENCLAW_OLD" ;; esac
+  case $1 in '' | plugin | script | rust | gateway | browser | demo) start_openclaw "$OPENCLAW" "$OPENCLAW_OLD" ;; esac
   case $1 in '' | browser) need_chromium ;; esac
   join_background npm
   join_background convex
-  with_lock "$target/.openclutch-build.lock" "building" seed_dependencies
+  case $1 in format | plugin | script) ;; *) with_lock "$target/.openclutch-build.lock" "building" seed_dependencies ;; esac
 }
 
-# test_stage NAME: runs stage_NAME with its output in a log; sets code, passed and failed.
-test_stage() {
-  local name=$1 log=$run_logs/test-$1.log started=$SECONDS
+# begin_stage NAME: runs stage_NAME in the background, in a process group of its own, its output in a log.
+begin_stage() {
+  local name=$1
+  [ -z "${stage_pid[$name]:-}" ] || return 0
   mkdir -p "$run_logs"
-  say "==> ${STAGE_TITLES[$name]}"
-  set +e
+  stage_begun[$name]=$SECONDS
   errors_expected=yes
+  set -m
   (
     set -e
     errors_expected=no
     "stage_$name"
-  ) >"$log" 2>&1
-  code=$?
+  ) >"$run_logs/test-$name.log" 2>&1 </dev/null &
+  stage_pid[$name]=$!
+  set +m
   errors_expected=no
-  set -e
+  background_pid["stage $name"]=${stage_pid[$name]} # ended with run.sh
+}
+declare -A stage_pid=() stage_begun=()
+
+# finish_stage NAME: begins it where that has not been done, waits for it; sets code, passed, failed and seconds.
+finish_stage() {
+  local name=$1 log=$run_logs/test-$1.log
+  say "==> ${STAGE_TITLES[$name]}"
+  begin_stage "$name"
+  code=0
+  wait "${stage_pid[$name]}" || code=$?
+  unset "background_pid[stage $name]"
+  seconds=$((SECONDS - stage_begun[$name]))
   count_tests "$log"
   sed -n 's/^ *\(measured: .*\)/\1/p' "$log" | sort -u
   if [ "$code" != 0 ]; then tail -n 150 "$log"; fi
-  say "    ${STAGE_TITLES[$name]}: $passed passed, $failed failed, $((SECONDS - started)) s"
+  say "    ${STAGE_TITLES[$name]}: $passed passed, $failed failed, $seconds s"
 }
 
 # Understands nextest, libtest (doc tests), node --test (TAP), Vitest, Playwright's list reporter, and our
@@ -190,6 +211,26 @@ stage_lints() {
   end2end/node_modules/.bin/tsc -p plugins/openclutch
   end2end/node_modules/.bin/tsc -p end2end
   (cd convex && npm run --silent typecheck && npm run --silent lint)
+  same_duplicates
+}
+
+# Two versions of a crate are compiled, and carried, twice.
+same_duplicates() {
+  local now kept
+  now=$({
+    duplicates -p clutch --target "$(rustc -vV | sed -n 's/^host: //p')"
+    duplicates -p clutch-frontend --target wasm32-unknown-unknown
+  } | sort -u)
+  kept=$(sed -e '/^#/d' -e 's/ .*//' scripts/duplicates.txt | sort -u)
+  [ "$now" != "$kept" ] || return 0
+  say "Not as scripts/duplicates.txt has it (< listed there, > found by \"cargo tree --duplicates\"):"
+  diff <(printf '%s\n' "$kept") <(printf '%s\n' "$now") | grep '^[<>]'
+  return 1
+}
+
+duplicates() { # FLAGS...
+  cargo tree --locked --duplicates --depth 0 --prefix none -e normal "$@" |
+    sed -n 's/^\([A-Za-z0-9_-]*\) v\([0-9.]*\).*/\1 \2/p' | sort -u | cut -d' ' -f1 | uniq -d
 }
 
 readonly TEST_FEATURES=clutch-gateway/real-gateway,clutch-store/convex-bridge
@@ -215,6 +256,8 @@ stage_compile() {
   save_dependencies
 }
 
+# Tests that wait and tests that compute, mixed: one more at a time than there are cores.
+stage_rust() { run_tests 'all() - binary(/^convex/)' --test-threads $(($(nproc) + 1)); }
 stage_domain() { run_tests 'package(clutch-domain)'; }
 stage_core() { run_tests 'package(clutch-orchestrator) + package(clutch-sim) + (package(clutch-store) - binary(/^convex/))'; }
 stage_convex() {
@@ -228,7 +271,13 @@ stage_server() { run_tests 'package(clutch-app) + package(clutch)'; }
 stage_docs() { cargo test --locked --doc --features "$TEST_FEATURES"; }
 
 stage_gateway() { run_tests 'package(clutch-gateway)'; }
-stage_build() { build_app fast; }
+# In this profile the code is not made as small as for people: the ceiling finds what makes it grow, and
+# ./run.sh bench sizes measures what people get.
+stage_build() {
+  build_app fast
+  bench/sizes.sh --page "$FAST_PAGE_KB" "$app"
+}
+readonly FAST_PAGE_KB=640
 
 stage_plugin() {
   cd plugins/openclutch
@@ -237,7 +286,7 @@ stage_plugin() {
 
 stage_script() {
   cd end2end/gateway
-  # One file after the other: a gateway takes 700 MB.
+  # One file after the other: a gateway takes 700 MB, and another stage may have one, too.
   private_node --test --test-reporter=tap --test-concurrency=1 test/*.test.mjs
 }
 
