@@ -1,8 +1,16 @@
 //! Text at the edges: every field that a program can set is cleaned, bounded, or refused in words.
 
+use clutch_domain::{
+    change::Change,
+    chat::Chat,
+    doc::{Kind, Scope},
+    range::{Fetch, Range},
+};
+use clutch_orchestrator::store::IdempotencyKey;
+use http::Request;
 use serde_json::{Value, json};
 
-use super::{House, id};
+use super::{ADDRESS, House, Reply, id};
 
 /// What a program sends, and what stays of it on one line and in many.
 const ODD: &[(&str, &str, &str)] = &[
@@ -301,4 +309,101 @@ async fn a_folder_that_is_not_there_is_said() {
     std::fs::write(&file, "x").unwrap();
     let warned = house.patch("/api/projects/a", json!({ "local_path": file })).await.ok(200);
     assert!(warned["warning"].as_str().is_some_and(|w| w.contains(&file)), "{warned}");
+}
+
+/// A form of a page, as a browser sends it.
+async fn form(house: &House, name: &str, fields: &[(&str, &str)]) -> Reply {
+    let escaped = |text: &str| text.bytes().map(|b| format!("%{b:02X}")).collect::<String>();
+    let fields: Vec<String> = fields.iter().map(|(name, text)| format!("{name}={}", escaped(text))).collect();
+    let request = Request::post(format!("/fn/{name}"))
+        .header("host", ADDRESS)
+        .header("content-type", "application/x-www-form-urlencoded")
+        .header("accept", "application/json")
+        .body(fields.join("&").into());
+    house.send(request.unwrap(), "127.0.0.1:5000").await
+}
+
+#[tokio::test]
+async fn forms_of_pages_are_cleaned_too() {
+    let house = House::new();
+    let project = house.project("site").await;
+    let chat = id(&house.post("/api/chats", json!({ "project_id": project })).await.ok(201)["chat"]);
+    for (given, line, lines) in ODD {
+        let fields = [
+            ("project", project.as_str()),
+            ("slug", "site"),
+            ("title", given),
+            ("description", given),
+            ("status", "ready"),
+            ("priority", "low"),
+        ];
+        let reply = form(&house, "create_task", &fields).await;
+        assert!(reply.status.is_success(), "{given:?}: {}", reply.text);
+        let tasks = house.get("/api/tasks?projectId=site").await.ok(200)["tasks"].clone();
+        let task = tasks.as_array().unwrap().last().unwrap().clone();
+        assert_eq!((&task["title"], &task["description"]), (&json!(line), &json!(lines)), "{given:?}");
+        let task = id(&task);
+        for (field, value) in [("assignee", (*given).to_owned()), ("tags", format!("{given},\u{200b},{given}"))] {
+            let fields = [("task", task.as_str()), ("field", field), ("value", value.as_str())];
+            let reply = form(&house, "edit_task", &fields).await;
+            assert!(reply.status.is_success(), "{given:?}: {}", reply.text);
+        }
+        let now = house.look(&task).await;
+        assert_eq!((&now["assignee"], &now["tags"]), (&json!(line), &json!(json!([line]).to_string())), "{given:?}");
+        let reply = form(&house, "rename_chat", &[("chat", &chat), ("title", given)]).await;
+        assert!(reply.status.is_success(), "{given:?}: {}", reply.text);
+        assert_eq!(house.get(&format!("/api/chats/{chat}")).await.ok(200)["chat"]["title"], json!(line), "{given:?}");
+    }
+    let task = house.task(&project, "t", "ready").await;
+    let long = "x".repeat(201);
+    let refused = form(&house, "edit_task", &[("task", &task), ("field", "assignee"), ("value", &long)]).await;
+    assert_eq!((refused.status.as_u16(), refused.text.contains("handle_too_long")), (400, true), "{}", refused.text);
+    let refused = form(&house, "rename_chat", &[("chat", &chat), ("title", &long)]).await;
+    assert_eq!(
+        (refused.status.as_u16(), refused.text.contains("chat_title_too_long")),
+        (400, true),
+        "{}",
+        refused.text
+    );
+}
+
+#[tokio::test]
+async fn a_page_takes_only_folders_that_are_there() {
+    let house = House::new();
+    let there = tempfile::tempdir().unwrap();
+    let there = there.path().to_str().unwrap();
+    let gone = format!("{there}/gone");
+    let refused = form(&house, "create_project", &[("name", "A"), ("local_path", &gone)]).await;
+    assert_eq!((refused.status.as_u16(), refused.text.contains("path_not_there")), (400, true), "{}", refused.text);
+    assert_eq!(house.get("/api/projects").await.ok(200)["projects"], json!([]), "nothing was made");
+    assert!(form(&house, "create_project", &[("name", "A"), ("local_path", there)]).await.status.is_success());
+    // A program may have set a folder that is not there yet: it keeps nobody from saving the rest.
+    let made = house.post("/api/projects", json!({ "name": "B", "slug": "b", "local_path": gone })).await.ok(201);
+    let project = id(&made["project"]);
+    let saved = form(&house, "update_project", &[("project", &project), ("name", "C"), ("local_path", &gone)]).await;
+    assert!(saved.status.is_success(), "{}", saved.text);
+    let other = format!("{there}/other");
+    let refused = form(&house, "update_project", &[("project", &project), ("name", "D"), ("local_path", &other)]).await;
+    assert_eq!((refused.status.as_u16(), refused.text.contains("path_not_there")), (400, true), "{}", refused.text);
+    assert_eq!(house.get("/api/projects/b").await.ok(200)["project"]["name"], "C");
+}
+
+/// A board that was used before text was cleaned: its pages and answers are clean, and its things can be changed.
+#[tokio::test]
+async fn what_was_stored_before_does_no_harm() {
+    let house = House::on_disk();
+    let project = house.project("site").await;
+    let range = Range::children(Kind::Chat, &project, 10);
+    let docs = house.office.read(&Fetch { scopes: vec![], ranges: vec![range.clone()] }).await.unwrap().value;
+    let old = docs.get(&range).unwrap()[0].clone();
+    let chat = Chat { title: "a\0b\u{202e}".into(), ..docs.first::<Chat>(&range).unwrap().clone() };
+    let id = chat.id;
+    let mut change = Change::default();
+    change.put(old.rev, chat).touch(Scope::Project(project.parse().unwrap()));
+    house.office.store().commit(change, IdempotencyKey("as before".into())).await.unwrap();
+    assert_eq!(house.get(&format!("/api/chats/{id}")).await.ok(200)["chat"]["title"], "ab");
+    let page = house.raw("GET", &format!("/projects/site/chat?chat={id}"), &[("accept", "text/html")], "").await;
+    assert!(page.status.is_success() && page.text.contains("ab"), "{}", page.status);
+    assert!(!page.text.contains(['\0', '\u{202e}', '\r']), "the page is clean");
+    house.patch(&format!("/api/chats/{id}"), json!({ "session_key": "s" })).await.ok(200);
 }
