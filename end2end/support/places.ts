@@ -17,15 +17,22 @@ export function chromium(): string {
   return found;
 }
 
-/** The program: `CLUTCH_BIN`, else what cargo built last with the profile of the tests. */
+/** The newest build of the profile that the tests want, as `scripts/build.sh` keeps it. */
+function newest(): string | undefined {
+  const file = `${root}/target/app/fast.newest`;
+  return fs.existsSync(file) ? path.join(fs.readFileSync(file, "utf8").trim(), "clutch") : undefined;
+}
+
+/** The program: `CLUTCH_BIN`, else what run.sh built last, else what cargo did. */
 export function program(): string {
   if (process.env.CLUTCH_BIN && !fs.existsSync(process.env.CLUTCH_BIN)) throw new Error(`CLUTCH_BIN names ${process.env.CLUTCH_BIN}, which is not there.`);
-  const found = existing([process.env.CLUTCH_BIN, `${root}/target/fast/clutch`, `${root}/target/debug/clutch`]);
-  if (!found) throw new Error("The program is not built: run ./run.sh test --only browser, or set CLUTCH_BIN.");
+  const found = existing([process.env.CLUTCH_BIN, newest(), `${root}/target/fast/clutch`, `${root}/target/debug/clutch`]);
+  if (!found) throw new Error("The program is not built: run ./run.sh test --only build, or set CLUTCH_BIN.");
   return found;
 }
 
-/** The site's files: `LEPTOS_SITE_ROOT`, else the folder of a build by hand. */
+/** The site's files: `LEPTOS_SITE_ROOT`, else those beside the program, else the folder of `./run.sh dev`. */
 export function site(): string {
-  return path.resolve(process.env.LEPTOS_SITE_ROOT || `${root}/target/site`);
+  const beside = path.join(path.dirname(program()), "site");
+  return path.resolve(process.env.LEPTOS_SITE_ROOT || (fs.existsSync(beside) ? beside : `${root}/target/site-dev`));
 }
