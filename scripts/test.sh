@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # ./run.sh test: cheap checks first, the first red stage ends it. The last line adds up all stages.
 
-readonly STAGES=(format lints compile build rust convex docs plugin script browser demo)
+readonly STAGES=(format lints compile build rust convex docs plugin script browser firefox demo)
 # Parts of the stage rust, for --only.
 readonly RUST_PARTS=(domain core server gateway)
 # With --engine convex: what depends on where data is kept.
@@ -25,6 +25,7 @@ declare -A STAGE_TITLES=(
   [gateway]="Gateway client against real gateways"
   [build]="Building the program, profile fast; the size of its page"
   [browser]="Browser: real Chromium, real gateway, real server"
+  [firefox]="Firefox: dialogs, dragging, writing and pasting"
   [demo]="The README's own words: demo, one ticket to In Review, demo again, stop"
 )
 
@@ -59,7 +60,7 @@ command_test() {
   test_tools "$only"
   [ -z "$only" ] || stages=("$only")
   for name in "${stages[@]}"; do
-    case $name in plugin | script | rust | gateway | browser | demo) join_openclaw "$OPENCLAW" "$OPENCLAW_OLD" ;; esac
+    case $name in plugin | script | rust | gateway | browser | firefox | demo) join_openclaw "$OPENCLAW" "$OPENCLAW_OLD" ;; esac
     beside=${BESIDE[$name]:-}
     case " ${stages[*]} " in *" $beside "*) [ -z "$beside" ] || begin_stage "$beside" ;; esac
     finish_stage "$name"
@@ -125,8 +126,9 @@ test_tools() { # STAGE, or nothing for all
   case $1 in '' | compile | rust | domain | core | convex | server | gateway) need_nextest ;; esac
   start_npm_dependencies
   start_convex_dependencies
-  case $1 in '' | plugin | script | rust | gateway | browser | demo) start_openclaw "$OPENCLAW" "$OPENCLAW_OLD" ;; esac
+  case $1 in '' | plugin | script | rust | gateway | browser | firefox | demo) start_openclaw "$OPENCLAW" "$OPENCLAW_OLD" ;; esac
   case $1 in '' | browser) need_chromium ;; esac
+  case $1 in '' | firefox) need_firefox ;; esac
   join_background npm
   join_background convex
   case $1 in format | plugin | script) ;; *) with_lock "$target/.openclutch-build.lock" "building" seed_dependencies ;; esac
@@ -298,6 +300,13 @@ stage_browser() {
   cd end2end
   export CI=1 FORCE_COLOR=0 CLUTCH_BIN="$app/clutch" LEPTOS_SITE_ROOT="$app/site" LEPTOS_HASH_FILES=true CHROMIUM_PATH
   private_node node_modules/@playwright/test/cli.js test --reporter=list
+}
+
+stage_firefox() {
+  build_app fast # made by the stage before; only its name is wanted
+  cd end2end
+  export CI=1 FORCE_COLOR=0 CLUTCH_BIN="$app/clutch" LEPTOS_SITE_ROOT="$app/site" LEPTOS_HASH_FILES=true FIREFOX_PATH
+  private_node node_modules/@playwright/test/cli.js test --config firefox.config.ts --reporter=list
 }
 
 # --- the demo round ---------------------------------------------------------------------------------

@@ -316,3 +316,25 @@ need_chromium() {
     die "apt's Chromium is only a snap here, and a snap cannot read the tests' folders. Install Google Chrome instead (https://www.google.com/chrome), or point CHROMIUM_PATH at another Chromium, then run the same command again."
   export CHROMIUM_PATH=$path
 }
+
+# Firefox for what another engine does otherwise (end2end/firefox).
+need_firefox() {
+  local name path
+  if [ -n "${FIREFOX_PATH:-}" ]; then
+    [ -x "$FIREFOX_PATH" ] || die "FIREFOX_PATH is \"$FIREFOX_PATH\" and that is no program: correct it or unset it."
+    export FIREFOX_PATH
+    return 0
+  fi
+  for name in firefox-esr firefox; do
+    path=$(command -v "$name") || continue
+    if is_snap "$path"; then continue; fi
+    export FIREFOX_PATH=$path
+    return 0
+  done
+  if ! command -v apt-cache >/dev/null || ! apt-cache policy firefox-esr 2>/dev/null | grep -q '^ *Candidate: [0-9]'; then
+    die "There is no Firefox that the tests can drive (a snap cannot read their folders): install it from packages.mozilla.org or your distribution, or point FIREFOX_PATH at one, then run the same command again."
+  fi
+  apt_install firefox-esr
+  path=$(command -v firefox-esr) || die "apt installed no program called firefox-esr: install a Firefox and point FIREFOX_PATH at it."
+  export FIREFOX_PATH=$path
+}

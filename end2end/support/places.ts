@@ -23,6 +23,13 @@ function newest(): string | undefined {
   return fs.existsSync(file) ? path.join(fs.readFileSync(file, "utf8").trim(), "clutch") : undefined;
 }
 
+/** The system's Firefox: `FIREFOX_PATH`, else its usual places. */
+export function firefox(): string {
+  const found = existing([process.env.FIREFOX_PATH, "/usr/bin/firefox-esr", "/usr/bin/firefox"]);
+  if (!found) throw new Error("No Firefox: install it, or set FIREFOX_PATH.");
+  return found;
+}
+
 /** The program: `CLUTCH_BIN`, else what run.sh built last, else what cargo did. */
 export function program(): string {
   if (process.env.CLUTCH_BIN && !fs.existsSync(process.env.CLUTCH_BIN)) throw new Error(`CLUTCH_BIN names ${process.env.CLUTCH_BIN}, which is not there.`);

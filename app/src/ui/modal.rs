@@ -85,14 +85,17 @@ fn dialog(title: String, leave: Callback<()>, corner: AnyView, inside: AnyView) 
             });
         }
     });
-    // A click beside the dialog is a click on the dialog's own element: its box is all backdrop there.
+    // A press beside the dialog is a press on the dialog's own element: its box is all backdrop there. What
+    // has another target is inside, wherever it says it is: Firefox tells of a chosen option without a place.
     let outside = move |event: web_sys::MouseEvent| {
-        let here = node.get_untracked().is_some_and(|dialog: web_sys::HtmlDialogElement| {
-            let area = dialog.get_bounding_client_rect();
-            let (x, y) = (f64::from(event.client_x()), f64::from(event.client_y()));
-            x >= area.left() && x <= area.right() && y >= area.top() && y <= area.bottom()
-        });
-        if !here {
+        let Some(dialog) = node.get_untracked() else { return };
+        let dialog: web_sys::HtmlDialogElement = dialog;
+        if event.target().as_deref() != Some(dialog.as_ref()) {
+            return;
+        }
+        let area = dialog.get_bounding_client_rect();
+        let (x, y) = (f64::from(event.client_x()), f64::from(event.client_y()));
+        if x < area.left() || x > area.right() || y < area.top() || y > area.bottom() {
             leave.run(());
         }
     };
