@@ -153,9 +153,10 @@ fn cover(id: TaskId) -> Option<web_sys::HtmlElement> {
     document().query_selector(&format!("#card-{id} a.cover")).ok().flatten()?.dyn_into().ok()
 }
 
-/// Control or command with Enter sends a form from any of its fields.
+/// Control or command with Enter sends a form from any of its fields. A key that is held is one press.
 pub fn send_on_ctrl_enter(event: web_sys::KeyboardEvent) {
     if event.key() == "Enter"
+        && !event.repeat()
         && (event.ctrl_key() || event.meta_key())
         && let Some(form) = event.current_target().and_then(|t| t.dyn_into::<web_sys::HtmlFormElement>().ok())
     {

@@ -1,7 +1,7 @@
 //! The ticket's fields. A choice is saved at once.
 
 use clutch_domain::task::{Priority, Role, Status};
-use leptos::{prelude::*, server_fn::ServerFn};
+use leptos::{html, prelude::*, server_fn::ServerFn};
 
 use super::state::TaskState;
 use crate::{
@@ -20,7 +20,14 @@ use crate::{
 pub fn Fields(board: BoardState, state: TaskState, status: Memo<Status>, act: Act) -> impl IntoView {
     let task = state.task;
     let id = task.with_untracked(|t| t.id);
-    let save = Callback::new(move |(field, value): (Field, String)| act.run(edit_task(id, field, value), |_| {}));
+    // What is not kept is not shown either: a refused choice goes back to what is.
+    let save = move |field: Field, value: String, refused: Box<dyn FnOnce()>| {
+        act.run(edit_task(id, field, value), move |answer| {
+            if answer.is_err() {
+                refused();
+            }
+        });
+    };
     let first = task.get_untracked();
 
     let moving = {
@@ -45,35 +52,74 @@ pub fn Fields(board: BoardState, state: TaskState, status: Memo<Status>, act: Ac
             </form>
         }
     };
+    let choice = move |field: Field, label: &'static str, options: Vec<AnyView>, of: fn(&TaskHead) -> &'static str| {
+        // A memo: another field's news must not undo a choice that is on its way.
+        let now = Memo::new(move |_| task.with(of));
+        let chosen = move |event: web_sys::Event| {
+            let select = event_target::<web_sys::HtmlSelectElement>(&event);
+            let back = select.clone();
+            save(field, select.value(), Box::new(move || back.set_value(now.try_get_untracked().unwrap_or_default())));
+        };
+        view! { <select aria-label=label prop:value=move || now.get() on:change=chosen>{options}</select> }.erase()
+    };
     let priority = {
         let options = choices(Priority::ALL.iter().map(|p| (p.word(), p.label())), first.priority.word());
         view! {
             {dynamic(move || view! { <PriorityMark priority=task.with(|t| t.priority) /> })}
-            <select aria-label="Priority" prop:value=move || task.with(|t| t.priority.word())
-                on:change=move |ev| save.run((Field::Priority, event_target_value(&ev)))>{options}</select>
+            {choice(Field::Priority, "Priority", options, |t| t.priority.word())}
         }
     };
     let role = {
         let all = std::iter::once(("", "Auto")).chain(Role::ALL.iter().map(|r| (r.word(), r.label())));
         let options = choices(all, first.role.map_or("", |r| r.word()));
-        view! {
-            <select aria-label="Role" prop:value=move || task.with(|t| t.role.map_or("", |r| r.word()))
-                on:change=move |ev| save.run((Field::Role, event_target_value(&ev)))>{options}</select>
-        }
+        choice(Field::Role, "Role", options, |t| t.role.map_or("", |r| r.word()))
     };
     let text = move |field: Field, label: &'static str, hint: &'static str, of: fn(&TaskHead) -> String| {
+        let node = NodeRef::<html::Input>::new();
+        let now = Memo::new(move |_| task.with(of));
+        let painted = StoredValue::new(now.get_untracked());
+        let show = move |input: &web_sys::HtmlInputElement| {
+            let now = now.try_get_untracked().unwrap_or_default();
+            input.set_value(&now);
+            painted.try_update_value(|painted| *painted = now);
+        };
+        // What somebody is writing here is not written over by what comes from elsewhere.
+        let follow = move |input: &web_sys::HtmlInputElement| {
+            if painted.try_with_value(|painted| *painted == input.value()).unwrap_or_default() {
+                show(input);
+            }
+        };
+        Effect::new(move |_| {
+            now.track();
+            if let Some(input) = node.get() {
+                follow(&input);
+            }
+        });
+        let written = move |event: web_sys::Event| {
+            let input = event_target::<web_sys::HtmlInputElement>(&event);
+            let value = input.value();
+            painted.update_value(|painted| painted.clone_from(&value));
+            save(field, value, Box::new(move || show(&input)));
+        };
         view! {
-            <input type="text" aria-label=label placeholder=hint autocomplete="off" value=task.with_untracked(of)
-                prop:value=move || task.with(of) on:change=move |ev| save.run((field, event_target_value(&ev))) />
+            <input type="text" aria-label=label placeholder=hint autocomplete="off" node_ref=node value=now.get_untracked() on:change=written />
         }
     };
-    let review = view! {
-        <label class="switch">
-            <input type="checkbox" checked=first.needs_review prop:checked=move || task.with(|t| t.needs_review)
-                on:change=move |ev| save.run((Field::NeedsReview, event_target_checked(&ev).to_string())) />
-            <span class="knob" aria-hidden="true"></span>
-            <span class="mut">{dynamic(move || if task.with(|t| t.needs_review) { "A person looks before it is done" } else { "Not needed" })}</span>
-        </label>
+    let review = {
+        let now = Memo::new(move |_| task.with(|t| t.needs_review));
+        let chosen = move |event: web_sys::Event| {
+            let switch = event_target::<web_sys::HtmlInputElement>(&event);
+            let back = switch.clone();
+            let refused = move || back.set_checked(now.try_get_untracked().unwrap_or_default());
+            save(Field::NeedsReview, switch.checked().to_string(), Box::new(refused));
+        };
+        view! {
+            <label class="switch">
+                <input type="checkbox" checked=first.needs_review prop:checked=move || now.get() on:change=chosen />
+                <span class="knob" aria-hidden="true"></span>
+                <span class="mut">{dynamic(move || if now.get() { "A person looks before it is done" } else { "Not needed" })}</span>
+            </label>
+        }
     };
     let pull = move || {
         task.with(|t| t.pr_number.zip(t.github_repo.clone())).map(|(n, repo)| {
