@@ -32,11 +32,30 @@ pub struct AppError {
     pub class: Class,
 }
 
+/// The request got no answer: it may have arrived all the same.
+const NO_ANSWER: &str = "no_answer";
+/// What came as an answer makes no sense.
+const NO_SENSE: &str = "no_sense";
+/// The store did not say whether it was done.
+const OUTCOME_UNKNOWN: &str = "outcome_unknown";
+
 impl AppError {
     /// The server's answer makes no sense to this page.
     #[must_use]
     pub fn not_understood() -> Self {
-        Self::new(Class::Fault, "no_sense", "The server's answer was not understood. Reload the page.")
+        Self::new(Class::Fault, NO_SENSE, "The server's answer was not understood. Reload the page.")
+    }
+
+    /// Nobody knows whether what was asked for was done; under the same key it can be asked for again.
+    #[must_use]
+    pub fn unsure(&self) -> bool {
+        [NO_ANSWER, NO_SENSE, OUTCOME_UNKNOWN].contains(&self.code.as_str())
+    }
+
+    /// The sentence where something was only read.
+    #[must_use]
+    pub fn of_reading(self) -> String {
+        if self.code == NO_ANSWER { "The server does not answer. Try again in a moment.".into() } else { self.sentence }
     }
 
     /// An error of this page's own making.
@@ -61,8 +80,8 @@ impl FromServerFnError for AppError {
         match value {
             ServerFnErrorErr::Request(_) => Self::new(
                 Class::Away,
-                "no_answer",
-                "The server does not answer. Nothing was changed; try again in a moment.",
+                NO_ANSWER,
+                "No answer came. It may have been done; trying again does it only once.",
             ),
             ServerFnErrorErr::Args(what) | ServerFnErrorErr::MissingArg(what) => {
                 Self::new(Class::Invalid, "bad_request", format!("The form was not understood: {what}."))
@@ -87,7 +106,7 @@ impl From<clutch_domain::refusal::Refusal> for AppError {
 
 #[cfg(feature = "ssr")]
 mod on_server {
-    use super::{AppError, Class};
+    use super::{AppError, Class, OUTCOME_UNKNOWN};
     use clutch_orchestrator::{office, store::Fault};
 
     impl From<Fault> for AppError {
@@ -106,6 +125,14 @@ mod on_server {
             match error {
                 office::Error::Refused(refusal) => refusal.into(),
                 office::Error::Busy => Self::new(Class::Conflict, "busy", office::Error::Busy.to_string()),
+                office::Error::Unknown(fault) => {
+                    tracing::error!(what = %fault.what, "nobody knows whether a page's request was done");
+                    Self::new(
+                        Class::Fault,
+                        OUTCOME_UNKNOWN,
+                        "The store gave no answer. It may have been done; trying again does it only once.",
+                    )
+                }
                 office::Error::Fault(fault) => fault.into(),
             }
         }

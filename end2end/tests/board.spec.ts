@@ -82,6 +82,19 @@ test("an empty title is not sent", async ({ alone, visitor }) => {
   await expect(me.page).toHaveURL(address(alone, project));
 });
 
+test("a press inside a dialog keeps it, wherever the browser says it was; one beside it closes it", async ({ alone, visitor }) => {
+  const project = await freshProject(alone, "Board");
+  const me = await visitor();
+  await me.open(`${address(alone, project)}?new`);
+  const dialog = me.page.getByRole("dialog", { name: "New ticket" });
+  // So Firefox tells of an option that is chosen with the mouse: without a place.
+  await dialog.getByLabel("Role").locator("option").last().evaluate((option) => option.dispatchEvent(new MouseEvent("mousedown", { bubbles: true, cancelable: true, composed: true })));
+  await dialog.getByLabel("Title").fill("Still here");
+  await expect(dialog).toBeVisible();
+  await me.page.mouse.click(20, 450);
+  await expect(dialog).toBeHidden();
+});
+
 test("by mouse: across columns and within one, seen in another window", async ({ alone, visitor }) => {
   const project = await withTickets(alone, ["One", "Two", "Three"]);
   const a = await visitor(), b = await visitor();
@@ -202,6 +215,23 @@ test("by keyboard: walk, lift, move, drop, put back, all of it said", async ({ a
   expect((await alone.tasks(project)).find((task) => task.title === "Two")?.status).toBe("ready");
   await page.keyboard.press("Enter");
   await expect(page.getByRole("complementary", { name: /^Ticket / })).toBeVisible();
+});
+
+test("by keyboard: keys that follow each other at once all meet the card", async ({ alone, visitor }) => {
+  const project = await withTickets(alone, ["One", "Two", "Three"]);
+  const me = await visitor();
+  const page = await me.open(address(alone, project));
+  await page.getByRole("link", { name: "One", exact: true }).focus();
+  // As fast as a hand on a slow machine: no frame is painted in between.
+  await page.evaluate(async () => {
+    for (const key of ["ArrowDown", " ", "ArrowRight", "ArrowRight", "ArrowRight", "ArrowLeft", " ", "ArrowLeft"]) {
+      document.activeElement?.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
+      const next = new MessageChannel();
+      await new Promise((then) => { next.port1.onmessage = then; next.port2.postMessage(0); });
+    }
+  });
+  await until("the server has it", async () => (await alone.tasks(project)).find((task) => task.title === "Two")?.status === "in_progress");
+  await expect(cardIn(page, "In progress", "Two")).toBeVisible();
 });
 
 test("a late answer to one move leaves the card in the hand that lifted it again", async ({ alone, visitor }) => {

@@ -22,9 +22,9 @@ for (const [how, end] of [["killed", (board: Board) => board.cut()], ["stopped",
       await board.ended;
       await expect(me.page.locator(".feed")).toHaveText("The server does not answer. This page goes on by itself when it does.");
       await me.accessible();
-      // What is done meanwhile is refused in words, and nothing is lost.
+      // What is done meanwhile has no answer, is told so, and nothing is lost.
       await opened.getByRole("button", { name: "Comment", exact: true }).click();
-      await expect(me.page.getByText("The server does not answer. Nothing was changed; try again in a moment.")).toBeVisible();
+      await expect(me.page.getByText("No answer came. It may have been done; trying again does it only once.")).toBeVisible();
       await expect(opened.getByLabel("Comment", { exact: true })).toHaveValue("Half a sent");
 
       await board.start();

@@ -149,6 +149,92 @@ test("fields are saved as they are chosen, and seen in another window", async ({
   expect(kept.status).toBe("in_review");
 });
 
+test("what somebody is writing in a field is not written over by what others do", async ({ alone, visitor }) => {
+  const { tasks: [task], address } = await withTasks(alone, ["Write here"]);
+  const me = await visitor();
+  await me.open(address);
+  const opened = await openPanel(me.page, "Write here");
+  const assignee = opened.getByLabel("Assignee"), tags = opened.getByLabel("Tags");
+  await assignee.fill("ad");
+  // Something of the ticket changes, and the page has it.
+  await alone.call("PATCH", `/tasks/${task.id}`, { priority: "urgent", tags: ["garden"] });
+  await expect(opened.getByLabel("Priority", { exact: true })).toHaveValue("urgent");
+  await expect(tags).toHaveValue("garden");
+  await expect(assignee).toHaveValue("ad");
+  await assignee.pressSequentially("a");
+  await assignee.press("Tab");
+  await until("it is kept", async () => (await alone.call<{ task: { assignee: string } }>("GET", `/tasks/${task.id}`)).task.assignee === "ada");
+  // Left as it is, it follows again.
+  await alone.call("PATCH", `/tasks/${task.id}`, { assignee: "bob" });
+  await expect(assignee).toHaveValue("bob");
+});
+
+test("a choice that was not kept is not shown", async ({ alone, visitor }) => {
+  const { tasks: [task], address } = await withTasks(alone, ["Choose in vain"]);
+  const me = await visitor();
+  me.expectTrouble(/ERR_FAILED/, /Failed to load resource/);
+  await me.open(address);
+  const opened = await openPanel(me.page, "Choose in vain");
+  await me.page.route(/\/fn\/edit_task/, (route) => route.abort("failed"));
+  await opened.getByLabel("Priority", { exact: true }).selectOption("Urgent");
+  await expect(toasts(me.page)).toContainText("No answer came.");
+  await expect(opened.getByLabel("Priority", { exact: true })).toHaveValue("medium");
+  await opened.getByLabel("Role").selectOption("Research");
+  await expect(opened.getByLabel("Role")).toHaveValue("");
+  await opened.getByLabel("Tags").fill("owl");
+  await opened.getByLabel("Tags").press("Tab");
+  await expect(opened.getByLabel("Tags")).toHaveValue("");
+  await opened.getByText("Not needed").click();
+  await expect(opened.getByText("Not needed")).toBeVisible();
+  await expect(opened.getByRole("checkbox", { name: "Not needed" })).not.toBeChecked();
+  expect((await alone.call<{ task: { priority: string } }>("GET", `/tasks/${task.id}`)).task.priority).toBe("medium");
+});
+
+test("a description with the line ends of another system is no draft: what others write shows, and nothing is saved", async ({ alone, visitor }) => {
+  const { tasks: [task], address } = await withTasks(alone, ["Line ends"]);
+  await alone.call("PATCH", `/tasks/${task.id}`, { description: "one\r\ntwo" });
+  const me = await visitor();
+  await me.open(address);
+  const opened = await openPanel(me.page, "Line ends");
+  const edit = opened.getByRole("button", { name: "Edit the description" }), editor = opened.getByRole("textbox", { name: "Description" });
+  await edit.click();
+  await expect(editor).toHaveValue("one\ntwo");
+  await opened.getByRole("link", { name: "Close" }).click();
+  await expect(panel(me.page)).toHaveCount(0);
+  await alone.call("PATCH", `/tasks/${task.id}`, { description: "three" });
+  await openPanel(me.page, "Line ends");
+  await edit.click();
+  await expect(editor).toHaveValue("three");
+  await editor.press("Control+Enter");
+  await expect(editor).toHaveCount(0);
+  const { description } = await alone.task(task.id);
+  expect(description).toBe("three");
+});
+
+test("what is typed while the title is being saved stays in the form", async ({ alone, visitor }) => {
+  const { tasks: [task], address } = await withTasks(alone, ["Old title"]);
+  const me = await visitor();
+  await me.open(address);
+  const opened = await openPanel(me.page, "Old title");
+  let release = () => {};
+  const held = new Promise<void>((resolve) => { release = resolve; });
+  await me.page.route(/\/fn\/edit_task/, async (route) => {
+    const response = await route.fetch();
+    await held;
+    await route.fulfill({ response });
+  });
+  await opened.getByRole("button", { name: "Old title" }).click();
+  await opened.getByLabel("Title").fill("New title");
+  await opened.getByLabel("Title").press("Enter");
+  await until("it is kept", async () => (await alone.task(task.id)).title === "New title");
+  await opened.getByLabel("Title").pressSequentially(", and more");
+  release();
+  await expect(card(me.page, "New title")).toBeVisible();
+  await expect(opened.getByLabel("Title")).toHaveValue("New title, and more");
+  await opened.getByLabel("Title").press("Enter");
+  await expect(opened.getByRole("button", { name: "New title, and more" })).toBeVisible();
+});
+
 test("dependencies: added, named on both sides, cycles refused in words, removed", async ({ alone, visitor }) => {
   const { tasks: [walls, roof], address } = await withTasks(alone, ["Build the walls", "Build the roof"]);
   const me = await visitor();

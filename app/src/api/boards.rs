@@ -47,6 +47,7 @@ pub async fn create_task(
     status: Status,
     priority: Priority,
     #[server(default)] role: Option<String>,
+    #[server(default)] key: Option<String>,
 ) -> Result<Saved, AppError> {
     use clutch_domain::{
         command::{Command, NewTask},
@@ -54,7 +55,7 @@ pub async fn create_task(
         text::{Body, Slug, Tags, Title},
     };
 
-    use super::edge::{filled, save, told};
+    use super::edge::{filled, save_once, told};
 
     let (new, slug) = told((|| {
         let new = NewTask {
@@ -71,7 +72,7 @@ pub async fn create_task(
         };
         Ok::<_, AppError>((new, Slug::parse(&slug)?))
     })())?;
-    let saved = save(Command::CreateTask(new)).await?;
+    let saved = save_once("create_task", key, Command::CreateTask(new)).await?;
     leptos_axum::redirect(&format!("/projects/{slug}/board"));
     Ok(saved)
 }

@@ -88,7 +88,11 @@ pub async fn load_older(chat: ChatId, before: i64) -> Result<Vec<MessageItem>, A
 
 /// Makes a chat and leads to it.
 #[server(prefix = "/fn", endpoint = "create_chat", output = crate::codec::Reply)]
-pub async fn create_chat(project: ProjectId, slug: String) -> Result<Saved, AppError> {
+pub async fn create_chat(
+    project: ProjectId,
+    slug: String,
+    #[server(default)] key: Option<String>,
+) -> Result<Saved, AppError> {
     use clutch_domain::{
         chat::Chat,
         command::{Command, NewChat},
@@ -99,7 +103,7 @@ pub async fn create_chat(project: ProjectId, slug: String) -> Result<Saved, AppE
 
     let title = ChatTitle::made_of("", 0, NEW_CHAT);
     let new = NewChat { project, title, participants: Participants::coordinator(), about: None };
-    let done = edge::run(Command::CreateChat(new)).await?;
+    let done = edge::run_once("create_chat", key, Command::CreateChat(new)).await?;
     if let Some(chat) = done.made::<Chat>() {
         leptos_axum::redirect(&format!("/projects/{slug}/chat?chat={}", chat.id));
     }
@@ -223,7 +227,11 @@ pub struct Made {
 /// Makes a ticket of a message, or of the part of it that somebody has marked: the first line is the
 /// title, and a link leads back.
 #[server(prefix = "/fn", endpoint = "ticket_of", output = crate::codec::Reply)]
-pub async fn ticket_of(message: MessageId, part: Option<String>) -> Result<Made, AppError> {
+pub async fn ticket_of(
+    message: MessageId,
+    part: Option<String>,
+    #[server(default)] key: Option<String>,
+) -> Result<Made, AppError> {
     use clutch_domain::{
         chat::{Chat, Message},
         command::{Command, NewTask},
@@ -260,9 +268,11 @@ pub async fn ticket_of(message: MessageId, part: Option<String>) -> Result<Made,
             tags: Tags::default(),
             dependencies: Vec::new(),
         };
-        let done = edge::run(Command::CreateTask(new)).await?;
-        let number = done.made::<Task>().map_or(0, |task| task.number);
-        Ok::<_, AppError>(Made { number })
+        let done = edge::run_once("ticket_of", key, Command::CreateTask(new)).await?;
+        let made = done.made::<Task>().ok_or(Refusal::TaskNotFound)?;
+        // Asked for again, it has the number that it got the first time.
+        let kept: Option<Task> = office.get(made.id).await?;
+        Ok::<_, AppError>(Made { number: kept.ok_or(Refusal::TaskNotFound)?.number })
     };
     edge::told(make.await)
 }

@@ -4,6 +4,7 @@
 
 // The macro makes a struct of each function's arguments; their names say what they are.
 #[allow(missing_docs)]
+#[expect(clippy::too_many_arguments, reason = "one for each field of a form")]
 mod boards;
 #[allow(missing_docs)]
 mod chats;
@@ -42,6 +43,7 @@ pub(crate) mod edge {
     //! What all server functions share on the server.
 
     use clutch_domain::{
+        actor::Actor,
         command::Command,
         doc::{Scope, number_name, slug_name},
         id::ProjectId,
@@ -51,7 +53,7 @@ pub(crate) mod edge {
         task::Task,
         text::LocalPath,
     };
-    use clutch_orchestrator::office::Done;
+    use clutch_orchestrator::{office::Done, store::IdempotencyKey};
     use leptos::prelude::*;
 
     use super::Saved;
@@ -68,6 +70,38 @@ pub(crate) mod edge {
     /// Runs a command and answers where it shows.
     pub async fn save(command: Command) -> Result<Saved, AppError> {
         run(command).await.map(|done| saved(&done))
+    }
+
+    /// Runs a command of a press: pressed again under the same key, it is done once. `what` names what is
+    /// asked for; without a key (a form without our code) each press is a new one.
+    pub async fn run_once(what: &str, press: Option<String>, command: Command) -> Result<Done, AppError> {
+        let run = async {
+            let (office, actor) = (site()?.office, who());
+            Ok(match pressed(&actor, what, press)? {
+                Some(key) => office.run_as(&actor, &command, &key).await?,
+                None => office.run(&actor, &command).await?,
+            })
+        };
+        told(run.await)
+    }
+
+    /// Runs a command of a press, and answers where it shows.
+    pub async fn save_once(what: &str, press: Option<String>, command: Command) -> Result<Saved, AppError> {
+        run_once(what, press, command).await.map(|done| saved(&done))
+    }
+
+    /// Digits of a press's key: 128 random bits.
+    const PRESS: usize = 32;
+
+    /// The ledger's key for a press. People and programs have names of their own there, so that nobody
+    /// meets another's key, and so have the functions.
+    pub fn pressed(actor: &Actor, what: &str, press: Option<String>) -> Result<Option<IdempotencyKey>, AppError> {
+        let Some(press) = filled(press) else { return Ok(None) };
+        if press.len() != PRESS || !press.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
+            let sentence = format!("A key has {PRESS} digits from 0 to f.");
+            return Err(AppError::new(Class::Invalid, "key_invalid", sentence));
+        }
+        Ok(Some(IdempotencyKey(format!("page:{}:{what}:{press}", actor.who.kind.word()))))
     }
 
     fn saved(done: &Done) -> Saved {

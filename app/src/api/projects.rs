@@ -16,6 +16,7 @@ pub async fn create_project(
     #[server(default)] local_path: Option<String>,
     #[server(default)] github_repo: Option<String>,
     #[server(default)] loop_on: bool,
+    #[server(default)] key: Option<String>,
 ) -> Result<Saved, AppError> {
     use clutch_domain::{
         command::{Command, NewProject},
@@ -23,7 +24,8 @@ pub async fn create_project(
         text::{Color, Description, GithubRepo, LocalPath, Name, Slug},
     };
 
-    use super::edge::{filled, parsed, run, there, told};
+    use super::edge::{filled, parsed, run_once, there, told};
+    use crate::site::site;
 
     let new = told((|| {
         Ok::<_, AppError>(NewProject {
@@ -40,56 +42,133 @@ pub async fn create_project(
         })
     })())?;
     told(there(new.local_path.as_ref(), None).await)?;
-    let done = run(Command::CreateProject(new)).await?;
-    if let Some(project) = done.made::<Project>() {
+    let done = run_once("create_project", key, Command::CreateProject(new)).await?;
+    if let Some(made) = done.made::<Project>() {
+        // Asked for again, it lies where it was put the first time.
+        let kept: Option<Project> = told(async { Ok(site()?.office.get(made.id).await?) }.await)?;
+        let project = kept.as_ref().unwrap_or(made);
         leptos_axum::redirect(&format!("/projects/{}/board", project.slug));
     }
     Ok(Saved::default())
 }
 
-/// Changes a project's settings; the form sends all of them, an empty field clears.
+/// Changes a project's settings. An absent field stays; an empty one clears. `was` is what the form was
+/// painted from ([`crate::model::settings`], as JSON): with it only fields that were changed are written,
+/// and one that somebody else changed meanwhile is refused with both values (`changed_meanwhile`).
 #[server(prefix = "/fn", endpoint = "update_project", output = crate::codec::Reply)]
 pub async fn update_project(
     project: ProjectId,
-    name: String,
+    #[server(default)] name: Option<String>,
     #[server(default)] description: Option<String>,
     #[server(default)] color: Option<String>,
     #[server(default)] local_path: Option<String>,
     #[server(default)] github_repo: Option<String>,
-    #[server(default)] loop_on: bool,
+    #[server(default)] loop_on: Option<String>,
     #[server(default)] max_agents: Option<String>,
     #[server(default)] chat_layout: Option<String>,
+    #[server(default)] was: Option<String>,
 ) -> Result<Saved, AppError> {
     use clutch_domain::{
         command::{Command, ProjectPatch},
+        project::Project,
+        refusal::Refusal,
+    };
+
+    use super::edge::{save, there, told};
+    use crate::{
+        error::Class,
+        model::settings::{FIELDS, Merged, Settings, in_words, merge},
+        site::site,
+    };
+
+    let patch = async {
+        let was: Settings = match was.as_deref() {
+            Some(json) => serde_json::from_str(json).map_err(|_| {
+                AppError::new(Class::Invalid, "bad_request", "What the form was painted from makes no sense.")
+            })?,
+            None => Settings::new(),
+        };
+        // A form without our code says nothing of a switch that is off.
+        let loop_on = loop_on.or_else(|| was.contains_key("loop_on").then(String::new));
+        let sent = [name, description, color, local_path, github_repo, loop_on, max_agents, chat_layout];
+        let now: Project = site()?.office.get(project).await?.ok_or(Refusal::ProjectNotFound)?;
+        let now = settings(&now);
+        let (mut patch, mut met) = (ProjectPatch::default(), Vec::new());
+        for ((field, label), mine) in FIELDS.into_iter().zip(sent) {
+            let is = now.get(field).map(String::as_str).unwrap_or_default();
+            match merge(was.get(field).map(String::as_str), mine.as_deref(), is) {
+                Merged::Kept => {}
+                Merged::Changed => change(&mut patch, field, mine.unwrap_or_default())?,
+                Merged::Met => {
+                    let mine = in_words(field, mine.as_deref().unwrap_or_default());
+                    met.push(format!(
+                        "Somebody changed {label} to {} meanwhile; here it is {mine}.",
+                        in_words(field, is)
+                    ));
+                }
+            }
+        }
+        if met.is_empty() {
+            there(patch.local_path.as_ref().and_then(Option::as_ref), Some(project)).await?;
+            return Ok(patch);
+        }
+        let sentence = format!("{} Nothing was saved; saving again keeps yours.", met.join(" "));
+        Err(AppError::new(Class::Conflict, "changed_meanwhile", sentence))
+    };
+    let patch = told(patch.await)?;
+    if patch == ProjectPatch::default() {
+        return Ok(Saved::default());
+    }
+    save(Command::UpdateProject(project, patch)).await
+}
+
+#[cfg(feature = "ssr")]
+fn settings(project: &clutch_domain::project::Project) -> crate::model::settings::Settings {
+    crate::model::settings::settings(
+        project.name.as_str(),
+        project.description.as_deref(),
+        &project.color,
+        project.local_path.as_deref(),
+        project.github_repo.as_deref(),
+        project.work_loop_enabled,
+        project.work_loop_max_agents,
+        project.chat_layout,
+    )
+}
+
+/// Puts what a field says into the change.
+#[cfg(feature = "ssr")]
+fn change(patch: &mut clutch_domain::command::ProjectPatch, field: &str, says: String) -> Result<(), AppError> {
+    use clutch_domain::{
         project::ChatLayout,
         refusal::Refusal,
         text::{Color, Description, GithubRepo, LocalPath, Name},
     };
 
-    use super::edge::{filled, parsed, save, there, told};
+    use super::edge::{filled, parsed};
+    use crate::error::Class;
 
-    let patch = told((|| {
-        let most = filled(max_agents).map(|n| n.parse::<u32>().map_err(|_| Refusal::MaxAgentsInvalid)).transpose()?;
-        Ok::<_, AppError>(ProjectPatch {
-            name: Some(Name::parse(&name)?),
-            description: Some(parsed(description, Description::parse)?),
-            color: parsed(color, Color::parse)?,
-            local_path: Some(parsed(local_path, LocalPath::parse)?),
-            github_repo: Some(parsed(github_repo, GithubRepo::parse)?),
-            work_loop_enabled: Some(loop_on),
-            work_loop_max_agents: Some(most),
-            // A form of before this field, or a word that is none, keeps what is.
-            chat_layout: chat_layout.as_deref().and_then(|word| match word {
-                "slack" => Some(ChatLayout::Slack),
-                "imessage" => Some(ChatLayout::Imessage),
-                _ => None,
-            }),
-            ..ProjectPatch::default()
-        })
-    })())?;
-    told(there(patch.local_path.as_ref().and_then(Option::as_ref), Some(project)).await)?;
-    save(Command::UpdateProject(project, patch)).await
+    let says = filled(Some(says));
+    match field {
+        "name" => patch.name = Some(Name::parse(says.as_deref().unwrap_or_default())?),
+        "description" => patch.description = Some(parsed(says, Description::parse)?),
+        "color" => patch.color = parsed(says, Color::parse)?,
+        "local_path" => patch.local_path = Some(parsed(says, LocalPath::parse)?),
+        "github_repo" => patch.github_repo = Some(parsed(says, GithubRepo::parse)?),
+        "loop_on" => patch.work_loop_enabled = Some(says.as_deref() == Some("true")),
+        "max_agents" => {
+            let most = says.map(|n| n.parse::<u32>().map_err(|_| Refusal::MaxAgentsInvalid)).transpose()?;
+            patch.work_loop_max_agents = Some(most);
+        }
+        _ => {
+            patch.chat_layout = Some(match says.as_deref() {
+                Some("slack") => ChatLayout::Slack,
+                Some("imessage") => ChatLayout::Imessage,
+                _ => return Err(AppError::new(Class::Invalid, "value_unknown", "Messages lie in no such way.")),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// Removes a project with everything in it and goes home.

@@ -11,8 +11,13 @@ use crate::{
 
 /// Writes a message as the person at the page. Once this answers, the message reaches the agent,
 /// whatever dies in between. A command that the page knows ([`crate::model::slash`]) is done instead.
+/// Sent again under the same key, it is one message.
 #[server(prefix = "/fn", endpoint = "send_message", output = crate::codec::Reply)]
-pub async fn send_message(chat: ChatId, content: String) -> Result<Heard, AppError> {
+pub async fn send_message(
+    chat: ChatId,
+    content: String,
+    #[server(default)] key: Option<String>,
+) -> Result<Heard, AppError> {
     use clutch_domain::{
         command::{Command, NewMessage},
         refusal::Refusal,
@@ -26,11 +31,11 @@ pub async fn send_message(chat: ChatId, content: String) -> Result<Heard, AppErr
         if let Some((name, rest)) = slash::parse(&content)
             && slash::issue(&content).is_none()
         {
-            return work::command(chat, name, rest).await;
+            return work::command(chat, name, rest, key).await;
         }
         let content = Body::parse(&content)?.ok_or(Refusal::ContentMissing)?;
         let message = NewMessage { send: true, ..NewMessage::new(chat, Handle::owner(), content) };
-        edge::run(Command::PostMessage(message)).await?;
+        edge::run_once("send_message", key, Command::PostMessage(message)).await?;
         Ok(Heard::default())
     };
     edge::told(send.await)
@@ -145,12 +150,12 @@ mod work {
     }
 
     /// What a command of the page does and answers.
-    pub async fn command(chat: ChatId, name: &str, rest: &str) -> Result<Heard, AppError> {
+    pub async fn command(chat: ChatId, name: &str, rest: &str, key: Option<String>) -> Result<Heard, AppError> {
         let said = |words: String| Ok(Heard { note: Some(markdown::render(&words)) });
         let done = Ok(Heard::default());
         match name {
             "/new" => {
-                new_chat(chat, rest).await?;
+                new_chat(chat, rest, key).await?;
                 done
             }
             "/status" => said(status(chat).await?),
@@ -184,13 +189,13 @@ mod work {
         )
     }
 
-    async fn new_chat(chat: ChatId, title: &str) -> Result<(), AppError> {
+    async fn new_chat(chat: ChatId, title: &str, key: Option<String>) -> Result<(), AppError> {
         let site = site()?;
         let found = living(&site, chat).await?;
         let project: Project = site.office.get(found.project).await?.ok_or(Refusal::ProjectNotFound)?;
         let title = ChatTitle::made_of(title, 100, "New chat");
         let new = NewChat { project: found.project, title, participants: Participants::coordinator(), about: None };
-        let made = edge::run(Command::CreateChat(new)).await?;
+        let made = edge::run_once("new_chat", key, Command::CreateChat(new)).await?;
         if let Some(chat) = made.made::<Chat>() {
             leptos_axum::redirect(&format!("/projects/{}/chat?chat={}", project.slug, chat.id));
         }

@@ -96,7 +96,11 @@ pub async fn edit_task(task: TaskId, field: Field, #[server(default)] value: Str
 
 /// Writes a comment as the person at the page.
 #[server(prefix = "/fn", endpoint = "add_comment", output = crate::codec::Reply)]
-pub async fn add_comment(task: TaskId, content: String) -> Result<Saved, AppError> {
+pub async fn add_comment(
+    task: TaskId,
+    content: String,
+    #[server(default)] key: Option<String>,
+) -> Result<Saved, AppError> {
     use clutch_domain::{
         command::{Command, NewComment},
         refusal::Refusal,
@@ -104,7 +108,7 @@ pub async fn add_comment(task: TaskId, content: String) -> Result<Saved, AppErro
         text::{Body, Handle},
     };
 
-    use super::edge::{save, told};
+    use super::edge::{save_once, told};
 
     let content = told(Body::parse(&content).and_then(|b| b.ok_or(Refusal::ContentMissing)).map_err(AppError::from))?;
     let comment = NewComment {
@@ -114,27 +118,35 @@ pub async fn add_comment(task: TaskId, content: String) -> Result<Saved, AppErro
         content,
         kind: CommentType::Message,
     };
-    save(Command::AddComment(comment)).await
+    save_once("add_comment", key, Command::AddComment(comment)).await
 }
 
 /// Answers an agent's question; the loop carries the answer into its session.
 #[server(prefix = "/fn", endpoint = "answer_signal", output = crate::codec::Reply)]
-pub async fn answer_signal(signal: SignalId, response: String) -> Result<Saved, AppError> {
+pub async fn answer_signal(
+    signal: SignalId,
+    response: String,
+    #[server(default)] key: Option<String>,
+) -> Result<Saved, AppError> {
     use clutch_domain::{command::Command, refusal::Refusal, text::Body};
 
-    use super::edge::{save, told};
+    use super::edge::{save_once, told};
 
     let body = told(Body::parse(&response).and_then(|b| b.ok_or(Refusal::ResponseMissing)).map_err(AppError::from))?;
-    save(Command::AnswerSignal(signal, body)).await
+    save_once("answer_signal", key, Command::AnswerSignal(signal, body)).await
 }
 
 /// `task` waits for `other` (`T-12`, `12` or an id) from now on.
 #[server(prefix = "/fn", endpoint = "add_dependency", output = crate::codec::Reply)]
-pub async fn add_dependency(task: TaskId, other: String) -> Result<Saved, AppError> {
+pub async fn add_dependency(
+    task: TaskId,
+    other: String,
+    #[server(default)] key: Option<String>,
+) -> Result<Saved, AppError> {
     use super::edge;
 
     let other = edge::told(async { edge::task(&crate::site::site()?, &other).await }.await)?;
-    edge::save(clutch_domain::command::Command::AddDependency(task, other.id)).await
+    edge::save_once("add_dependency", key, clutch_domain::command::Command::AddDependency(task, other.id)).await
 }
 
 /// It does not wait any more.

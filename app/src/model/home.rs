@@ -46,6 +46,23 @@ pub struct ProjectRow {
     pub updated_at: Millis,
 }
 
+impl ProjectRow {
+    /// What the form of its settings shows.
+    #[must_use]
+    pub fn settings(&self) -> super::settings::Settings {
+        super::settings::settings(
+            &self.name,
+            self.description.as_deref(),
+            &self.color,
+            self.local_path.as_deref(),
+            self.github_repo.as_deref(),
+            self.loop_on,
+            self.max_agents,
+            self.chat_layout,
+        )
+    }
+}
+
 /// What pages know about the server, as the part `"server"` of the home page's first load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Server {

@@ -12,6 +12,7 @@ mod gateway;
 pub mod home;
 #[cfg(feature = "ssr")]
 mod make;
+pub mod settings;
 pub mod slash;
 pub mod task;
 pub mod wire;

@@ -10,7 +10,7 @@ use crate::{
     api::{CreateProject, create_project},
     lazy::lazily,
     model::home::{CheckState, ProjectRow},
-    ui::{Ago, Dot, Erase, Icon, Modal, StatusMark, dynamic, use_act},
+    ui::{Ago, Dot, Erase, Icon, Modal, Once, StatusMark, dynamic, use_act},
 };
 
 /// Colours to choose from; a program may set any other.
@@ -147,21 +147,27 @@ fn ProjectForm() -> impl IntoView {
     let name = RwSignal::new(String::new());
     let color = RwSignal::new(COLORS[0].0.to_owned());
     let slug = move || Slug::from_name(&name.read()).map_or_else(|| "your-project".into(), Slug::into_string);
+    let once = Once::new();
     let send = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
         let form = super::FormText::of(&event);
-        act.run(
+        let [name, description, color, local_path, github_repo, loop_on] =
+            ["name", "description", "color", "local_path", "github_repo", "loop_on"].map(|field| form.text(field));
+        let what = [name.as_str(), &description, &color, &local_path, &github_repo, &loop_on].join("\n");
+        let filled = |text: String| Some(text).filter(|text| !text.is_empty());
+        let create = |key| {
             create_project(
-                form.text("name"),
+                name,
                 None,
-                form.filled("description"),
-                form.filled("color"),
-                form.filled("local_path"),
-                form.filled("github_repo"),
-                form.filled("loop_on").is_some(),
-            ),
-            |_| {},
-        );
+                filled(description),
+                filled(color),
+                filled(local_path),
+                filled(github_repo),
+                !loop_on.is_empty(),
+                key,
+            )
+        };
+        once.run(act, &what, create, |_| {});
     };
     view! {
         <form class="form" method="post" action=CreateProject::url() on:submit=send>

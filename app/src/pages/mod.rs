@@ -19,7 +19,7 @@ use leptos_router::{
 
 use crate::{
     live::Live,
-    ui::{Clock, Erase, ToastRegion, Toasts, dynamic},
+    ui::{Clock, Erase, Outboxes, ToastRegion, Toasts, dynamic},
 };
 use frame::{Frame, Rail};
 
@@ -29,6 +29,7 @@ pub fn App() -> impl IntoView {
     provide_meta_context();
     provide_context(Live::new());
     provide_context(Toasts::new());
+    provide_context(Outboxes::new());
     provide_context(Clock::new());
     provide_context(Frame::new());
 
@@ -159,7 +160,7 @@ fn Trouble(
         return view! { <Missing /> }.erase();
     }
     view! {
-        <Empty page=true icon="alert" title="This page could not be loaded" text=error.sentence>
+        <Empty page=true icon="alert" title="This page could not be loaded" text=error.of_reading()>
             <a class="btn p" href="" rel="external">"Try again"</a>
         </Empty>
     }
@@ -188,28 +189,32 @@ struct FormText(#[cfg(feature = "hydrate")] Option<web_sys::FormData>);
 
 impl FormText {
     fn of(event: &web_sys::SubmitEvent) -> Self {
+        Self::of_form(&wasm_bindgen::JsCast::unchecked_into(event_target::<web_sys::EventTarget>(event)))
+    }
+
+    fn of_form(form: &web_sys::HtmlFormElement) -> Self {
         #[cfg(feature = "hydrate")]
-        {
-            let form =
-                wasm_bindgen::JsCast::dyn_into::<web_sys::HtmlFormElement>(event_target::<web_sys::EventTarget>(event))
-                    .ok();
-            Self(form.and_then(|f| web_sys::FormData::new_with_form(&f).ok()))
-        }
+        return Self(web_sys::FormData::new_with_form(form).ok());
         #[cfg(not(feature = "hydrate"))]
         {
-            let _ = event;
+            let _ = form;
             Self()
         }
     }
 
-    fn filled(&self, name: &str) -> Option<String> {
+    /// A field as it stands in the form.
+    fn raw(&self, name: &str) -> Option<String> {
         #[cfg(feature = "hydrate")]
-        return self.0.as_ref().and_then(|f| f.get(name).as_string()).filter(|t| !t.trim().is_empty());
+        return self.0.as_ref().and_then(|f| f.get(name).as_string());
         #[cfg(not(feature = "hydrate"))]
         {
             let _ = name;
             None
         }
+    }
+
+    fn filled(&self, name: &str) -> Option<String> {
+        self.raw(name).filter(|text| !text.trim().is_empty())
     }
 
     fn text(&self, name: &str) -> String {

@@ -1,7 +1,7 @@
 //! A project's settings.
 
 use clutch_domain::project::ChatLayout;
-use leptos::{prelude::*, server_fn::ServerFn};
+use leptos::{html, prelude::*, server_fn::ServerFn};
 use leptos_meta::Title;
 
 use super::{
@@ -9,9 +9,14 @@ use super::{
     use_slug,
 };
 use crate::{
-    api::{DeleteProject, UpdateProject, delete_project, update_project},
+    api::{DeleteProject, UpdateProject, delete_project, load_home, update_project},
+    error::Class,
     lazy::lazily,
-    model::home::ProjectRow,
+    live::part,
+    model::{
+        home::ProjectRow,
+        settings::{Settings, in_words, same},
+    },
     ui::{Erase, Toasts, dynamic, use_act},
 };
 
@@ -47,30 +52,88 @@ lazily! {
 fn Settings(row: ProjectRow) -> impl IntoView {
     let act = use_act();
     let toasts = expect_context::<Toasts>();
+    let frame = use_frame();
     let id = row.id;
+    let node = NodeRef::<html::Form>::new();
     let color = RwSignal::new(row.color.clone());
+    // What the form was painted from: what is still so in a field was not touched, and follows the feed.
+    let was = RwSignal::new(row.settings());
+    // What others made of a field that somebody works on here.
+    let theirs = RwSignal::new(Settings::new());
+    let now = Memo::new(move |_| {
+        frame
+            .projects
+            .with(|rows| rows.iter().find(|r| r.id == id).map(|r| (r.name.clone(), r.color.clone(), r.settings())))
+    });
+    let meet = move |now: Settings| {
+        let Some(form) = node.try_get_untracked().flatten() else { return };
+        let shown = shown(&form, color);
+        let (mut new, mut others) = (was.get_untracked(), theirs.get_untracked());
+        for (field, is) in now {
+            let here = shown.get(&field).cloned().unwrap_or_default();
+            if same(&here, &is) {
+                others.remove(&field);
+            } else if new.get(&field).is_none_or(|was| same(was, &here)) {
+                write(&form, &field, &is, color);
+            } else if new.get(&field) != Some(&is) {
+                others.insert(field.clone(), is.clone());
+            }
+            new.insert(field, is);
+        }
+        was.set(new);
+        theirs.set(others);
+    };
+    Effect::new(move |_| {
+        node.track();
+        if let Some((_, _, now)) = now.get() {
+            meet(now);
+        }
+    });
     let save = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
-        let form = FormText::of(&event);
-        act.run(
-            update_project(
-                id,
-                form.text("name"),
-                form.filled("description"),
-                form.filled("color").or_else(|| Some(color.get_untracked())),
-                form.filled("local_path"),
-                form.filled("github_repo"),
-                form.filled("loop_on").is_some(),
-                form.filled("max_agents"),
-                form.filled("chat_layout"),
-            ),
-            move |answer| {
-                if answer.is_ok() {
-                    toasts.done("Settings saved.");
-                }
-            },
+        let Some(form) = node.get_untracked() else { return };
+        let mine = shown(&form, color);
+        let of = |field: &str| mine.get(field).cloned();
+        let painted = serde_json::to_string(&was.get_untracked()).ok();
+        let save = update_project(
+            id,
+            of("name"),
+            of("description"),
+            of("color"),
+            of("local_path"),
+            of("github_repo"),
+            of("loop_on"),
+            of("max_agents"),
+            of("chat_layout"),
+            painted,
         );
+        act.run(save, move |answer| match answer {
+            Ok(_) => {
+                was.try_set(mine);
+                theirs.try_set(Settings::new());
+                toasts.done("Settings saved.");
+            }
+            // What they made of it may not have come by the feed.
+            Err(error) if error.class == Class::Conflict => leptos::task::spawn_local(async move {
+                let row = load_home().await.ok().and_then(|load| part::<ProjectRow>(&load, &format!("p:{id}")));
+                if let Some(row) = row {
+                    meet(row.settings());
+                }
+            }),
+            Err(_) => {}
+        });
     };
+    let note = move |field: &'static str| {
+        dynamic(move || {
+            theirs.with(|all| all.get(field).map(|is| in_words(field, is))).map(|is| {
+                view! { <small class="theirs" role="status">"Somebody changed this to "{is}" meanwhile. Saving keeps what stands here."</small> }
+            })
+        })
+    };
+    let name = Signal::derive(move || now.with(|now| now.as_ref().map_or_else(String::new, |(name, ..)| name.clone())));
+    let dot =
+        Signal::derive(move || now.with(|now| now.as_ref().map_or_else(String::new, |(_, color, _)| color.clone())));
+    let painted = was.with_untracked(|was| serde_json::to_string(was).unwrap_or_default());
     let sure = RwSignal::new(false);
     let remove = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
@@ -79,33 +142,41 @@ fn Settings(row: ProjectRow) -> impl IntoView {
     let total: u32 = row.counts.iter().sum();
     view! {
         <Title text=crate::ui::title(format!("{} settings · OpenClutch", row.name)) />
-        <ProjectHead slug=row.slug.clone() name=Signal::stored(row.name.clone()) color=Signal::stored(row.color.clone()) at="settings" />
+        <ProjectHead slug=row.slug.clone() name color=dot at="settings" />
         <div class="page narrow">
-            <form class="form panel-box" method="post" action=UpdateProject::url() on:submit=save>
+            <form class="form panel-box" method="post" action=UpdateProject::url() node_ref=node on:submit=save>
                 <FormError path=UpdateProject::PATH />
                 <input type="hidden" name="project" value=id.to_string() />
+                <input type="hidden" name="was" value=painted />
                 <label><span>"Name"</span><input name="name" required maxlength="100" autocomplete="off" value=row.name.clone() /></label>
+                {note("name")}
                 <label><span>"Description"<em>"optional"</em></span><input name="description" autocomplete="off" value=row.description.clone() /></label>
+                {note("description")}
                 <ColorChoice color />
+                {note("color")}
                 <label>
                     <span>"Repository on this machine"</span>
                     <input name="local_path" class="mono" autocomplete="off" spellcheck="false" placeholder="/home/you/project" value=row.local_path.clone() />
                     <small>"The absolute path of a git repository. Without it no agent starts."</small>
                 </label>
+                {note("local_path")}
                 <label>
                     <span>"GitHub repository"<em>"optional"</em></span>
                     <input name="github_repo" class="mono" autocomplete="off" spellcheck="false" placeholder="owner/repo" value=row.github_repo.clone() />
                 </label>
+                {note("github_repo")}
                 <label class="switch">
                     <input type="checkbox" name="loop_on" value="true" checked=row.loop_on />
                     <span class="knob" aria-hidden="true"></span>
                     <span>"Let agents take tickets that are Ready"</span>
                 </label>
+                {note("loop_on")}
                 <label>
                     <span>"Agents at once"<em>"optional"</em></span>
                     <input name="max_agents" type="number" min="1" max="99" inputmode="numeric" value=row.max_agents.map(|n| n.to_string()) />
                     <small>"Empty: as many as the server allows."</small>
                 </label>
+                {note("max_agents")}
                 <label>
                     <span>"Messages in chats"</span>
                     <select name="chat_layout">
@@ -113,6 +184,7 @@ fn Settings(row: ProjectRow) -> impl IntoView {
                         <option value="imessage" selected=row.chat_layout == ChatLayout::Imessage>"Yours at the right, in bubbles"</option>
                     </select>
                 </label>
+                {note("chat_layout")}
                 <div class="row end"><button class="btn p" disabled=move || act.busy.get() != 0>"Save"</button></div>
             </form>
             <section class="panel-box danger" aria-labelledby="danger">
@@ -136,4 +208,37 @@ fn Settings(row: ProjectRow) -> impl IntoView {
         </div>
     }
     .erase()
+}
+
+/// What stands in the form. A colour that is none of those to choose from is the project's own.
+fn shown(form: &web_sys::HtmlFormElement, color: RwSignal<String>) -> Settings {
+    let text = FormText::of_form(form);
+    crate::model::settings::FIELDS
+        .iter()
+        .map(|(field, _)| {
+            let value = text.filled(field);
+            let value = if *field == "color" { value.or_else(|| Some(color.get_untracked())) } else { value };
+            ((*field).to_owned(), value.unwrap_or_default())
+        })
+        .collect()
+}
+
+/// Writes a value into a field of the form.
+fn write(form: &web_sys::HtmlFormElement, field: &str, value: &str, color: RwSignal<String>) {
+    let all = form.query_selector_all(&format!("[name={field}]"));
+    let Ok(all) = all else { return };
+    for n in 0..all.length() {
+        // Text areas and lists have the same `value`.
+        let Some(input) = all.item(n).map(wasm_bindgen::JsCast::unchecked_into::<web_sys::HtmlInputElement>) else {
+            continue;
+        };
+        match input.type_().as_str() {
+            "radio" => input.set_checked(input.value() == value),
+            "checkbox" => input.set_checked(!value.is_empty()),
+            _ => input.set_value(value),
+        }
+    }
+    if field == "color" {
+        color.set(value.to_owned());
+    }
 }

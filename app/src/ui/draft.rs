@@ -23,9 +23,9 @@ impl Drafts {
             for field in drafts.fields(&form) {
                 let kept = storage().and_then(|s| s.get_item(&drafts.key(&field)).ok().flatten());
                 match kept {
-                    Some(text) if field.value() == field.default_value() => field.set_value(&text),
+                    Some(text) if untouched(&field) => field.set_value(&text),
                     // Typed before our code arrived.
-                    _ if field.value() != field.default_value() => drafts.store(&field),
+                    _ if !untouched(&field) => drafts.store(&field),
                     _ => {}
                 }
             }
@@ -43,17 +43,43 @@ impl Drafts {
         drafts
     }
 
-    /// The words were sent: forgets them and empties the fields.
-    pub fn sent(self) {
+    /// The words were sent: forgets them and empties the fields that hold what `sent` says of them. What
+    /// was typed meanwhile was not sent, and stays.
+    pub fn sent(self, sent: impl Fn(&str) -> Option<String>) {
         #[cfg(feature = "hydrate")]
-        if let Some(form) = self.form.try_get_untracked().flatten() {
-            for field in self.fields(&form) {
-                if let Some(storage) = storage() {
-                    let _ = storage.remove_item(&self.key(&field));
-                }
-                field.set_value("");
+        for field in self.form.try_get_untracked().flatten().map(|form| self.fields(&form)).unwrap_or_default() {
+            if sent(&field.name()).is_some_and(|words| same_lines(&words, &field.value())) {
+                self.clear(&field);
             }
         }
+        #[cfg(not(feature = "hydrate"))]
+        let _ = sent;
+    }
+
+    /// Whether nothing is written in any of the fields, or they are gone.
+    #[must_use]
+    pub fn are_empty(self) -> bool {
+        #[cfg(feature = "hydrate")]
+        if let Some(form) = self.form.try_get_untracked().flatten() {
+            return self.fields(&form).iter().all(|field| field.value().is_empty());
+        }
+        true
+    }
+
+    /// The words are given up.
+    pub fn give_up(self) {
+        #[cfg(feature = "hydrate")]
+        for field in self.form.try_get_untracked().flatten().map(|form| self.fields(&form)).unwrap_or_default() {
+            self.clear(&field);
+        }
+    }
+
+    #[cfg(feature = "hydrate")]
+    fn clear(self, field: &web_sys::HtmlInputElement) {
+        if let Some(storage) = storage() {
+            let _ = storage.remove_item(&self.key(field));
+        }
+        field.set_value("");
     }
 
     #[cfg(feature = "hydrate")]
@@ -73,12 +99,40 @@ impl Drafts {
         if let Some(storage) = storage() {
             let key = self.key(field);
             let text = field.value();
-            let _ = if text.is_empty() { storage.remove_item(&key) } else { storage.set_item(&key, &text) };
+            // What is as it was painted is no draft: it would hide what others make of it.
+            let none = text.is_empty() || untouched(field);
+            let _ = if none { storage.remove_item(&key) } else { storage.set_item(&key, &text) };
         }
     }
 }
 
+/// Whether a field holds what it was painted with. A text area gives every line end as one character, and
+/// its painted text as it came.
 #[cfg(feature = "hydrate")]
-fn storage() -> Option<web_sys::Storage> {
+fn untouched(field: &web_sys::HtmlInputElement) -> bool {
+    same_lines(&field.value(), &field.default_value())
+}
+
+/// Whether two texts are the same but for the characters at the ends of their lines.
+#[must_use]
+pub fn same_lines(a: &str, b: &str) -> bool {
+    let plain = |text: &str| text.replace("\r\n", "\n").replace('\r', "\n");
+    a == b || plain(a) == plain(b)
+}
+
+/// Writes a field's text as if somebody had typed it: whoever listens to typing hears of it.
+#[cfg(feature = "hydrate")]
+pub fn write(field: &web_sys::HtmlTextAreaElement, words: &str) {
+    field.set_value(words);
+    let init = web_sys::EventInit::new();
+    init.set_bubbles(true);
+    if let Ok(event) = web_sys::Event::new_with_event_init_dict("input", &init) {
+        let _ = field.dispatch_event(&event);
+    }
+}
+
+/// The tab's storage.
+#[cfg(feature = "hydrate")]
+pub(super) fn storage() -> Option<web_sys::Storage> {
     window().session_storage().ok().flatten()
 }

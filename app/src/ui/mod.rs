@@ -9,18 +9,24 @@ mod inside;
 mod markdown;
 mod marks;
 mod modal;
+mod once;
+mod outbox;
 mod time;
 mod title;
 mod words;
 
 pub use acts::{Act, ToastRegion, Toasts, Undo, use_act};
 pub use copy::{CopyBox, to_clipboard};
-pub use draft::Drafts;
+#[cfg(feature = "hydrate")]
+pub use draft::write;
+pub use draft::{Drafts, same_lines};
 pub use erase::{Erase, dynamic};
 pub use icon::Icon;
 pub use markdown::Markdown;
 pub use marks::{Avatar, Dot, PriorityMark, StatusMark};
 pub use modal::{Confirm, Modal, when_in_page};
+pub use once::{Once, fresh_key};
+pub use outbox::{Outbox, Outboxes};
 pub use time::{Ago, Clock, duration, use_clock};
 pub use title::title;
 pub use words::{coded, lower, upper};

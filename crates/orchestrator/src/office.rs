@@ -45,6 +45,10 @@ pub enum Error {
     /// Too many people changed the same thing at once; nothing was lost, trying again helps.
     #[error("Somebody else changed this at the same moment. Try again.")]
     Busy,
+    /// The store gave no answer to the commit: nobody knows whether it was done. Under the same key it
+    /// can be asked for again.
+    #[error("nobody knows whether it was done: {0}")]
+    Unknown(Fault),
     /// Ours.
     #[error(transparent)]
     Fault(#[from] Fault),
@@ -173,7 +177,7 @@ impl Office {
                         turn = Some(self.turn.lock().await);
                     }
                 }
-                Err(CommitError::Unknown(what)) => return Err(Error::Fault(Fault::new(what))),
+                Err(CommitError::Unknown(what)) => return Err(Error::Unknown(Fault::new(what))),
                 Err(CommitError::Fault(fault)) => return Err(Error::Fault(fault)),
             }
         }

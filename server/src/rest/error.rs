@@ -62,7 +62,7 @@ impl From<office::Error> for Failure {
         match error {
             office::Error::Refused(refusal) => refusal.into(),
             office::Error::Busy => Self::new(StatusCode::CONFLICT, "busy", office::Error::Busy.to_string()),
-            office::Error::Fault(fault) => fault.into(),
+            office::Error::Fault(fault) | office::Error::Unknown(fault) => fault.into(),
         }
     }
 }

@@ -9,6 +9,7 @@ mod door;
 mod live;
 mod live_random;
 mod nasty;
+mod once;
 mod openclaw;
 mod pages;
 mod projects;

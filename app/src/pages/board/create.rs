@@ -6,9 +6,10 @@ use leptos::{html, prelude::*, server_fn::ServerFn};
 use super::state::BoardState;
 use crate::{
     api::{CreateTask, create_task},
+    error::AppError,
     lazy::lazily,
     pages::{FormError, FormText},
-    ui::{Drafts, Erase, Modal, PriorityMark, Toasts, dynamic},
+    ui::{Drafts, Erase, Modal, Once, PriorityMark, Toasts, dynamic},
 };
 
 lazily! {
@@ -35,26 +36,35 @@ fn NewTicket(
     let drafts = Drafts::keep(form, format!("new:{slug}"));
     let board = format!("/projects/{slug}/board");
     let to = slug.clone();
+    let once = Once::new();
+    let unsure = RwSignal::new(false);
     let send = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
         let form = FormText::of(&event);
-        let priority = form.text("priority").parse().unwrap_or(Priority::Medium);
-        let column = form.text("status").parse().unwrap_or(Status::Backlog);
-        let create = create_task(
-            project,
-            to.clone(),
-            form.text("title"),
-            form.filled("description"),
-            column,
-            priority,
-            form.filled("role"),
-        );
-        state.act.run(create, move |answer| {
+        let [title, description, to_column, priority, role] =
+            ["title", "description", "status", "priority", "role"].map(|field| form.text(field));
+        let what = [title.as_str(), &description, &to_column, &priority, &role].join("\n");
+        let column = to_column.parse().unwrap_or(Status::Backlog);
+        let priority = priority.parse().unwrap_or(Priority::Medium);
+        let filled = |text: String| Some(text).filter(|text| !text.is_empty());
+        let slug = to.clone();
+        let create = |key| create_task(project, slug, title, filled(description), column, priority, filled(role), key);
+        once.run(state.act, &what, create, move |answer| {
+            unsure.try_set(answer.as_ref().is_err_and(AppError::unsure));
             if answer.is_ok() {
-                drafts.sent();
+                drafts.sent(|name| form.raw(name));
                 toasts.done(format!("Ticket made in {}.", column.label()));
             }
         });
+    };
+    let may_be_there = move || {
+        unsure.get().then(|| {
+            view! {
+                <p class="form-error" role="alert">
+                    "No answer came: the ticket may be there already. Trying again as it stands here makes it only once; changed, it is another ticket."
+                </p>
+            }
+        })
     };
     let line = move || match status.get() {
         Status::Ready if takes() => "An agent takes it in a moment.",
@@ -89,6 +99,7 @@ fn NewTicket(
         <Modal title="New ticket" close=board>
             <form class="form" method="post" action=CreateTask::url() node_ref=form on:submit=send on:keydown=super::keys::send_on_ctrl_enter>
                 <FormError path=CreateTask::PATH />
+                {dynamic(may_be_there)}
                 <input type="hidden" name="project" value=project.to_string() />
                 <input type="hidden" name="slug" value=slug />
                 <label>

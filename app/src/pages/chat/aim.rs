@@ -68,7 +68,7 @@ async fn bring(state: ChatState, chat: ChatId, message: MessageId, toasts: Toast
                 }
             }
             Err(error) => {
-                trouble = Some(error.sentence);
+                trouble = Some(error.of_reading());
                 break;
             }
         }

@@ -11,7 +11,7 @@ use crate::{
     api::{SendMessage, send_message, stop_answer, withdraw_message},
     pages::{FormError, FormText},
     safe::SafeHtml,
-    ui::{Drafts, Erase, Icon, Markdown, Toasts, dynamic, use_act},
+    ui::{Drafts, Erase, Icon, Markdown, Outbox, Toasts, dynamic, use_act},
 };
 
 /// The form. Enter sends, Shift with Enter begins a new line, Up in an empty field takes the last
@@ -21,41 +21,36 @@ pub fn Composer(state: ChatState) -> impl IntoView {
     let id = state.head.with_untracked(|h| h.id);
     let act = use_act();
     let stopping = use_act();
+    #[cfg_attr(not(feature = "hydrate"), expect(unused_variables, reason = "only a browser brings files"))]
     let toasts = expect_context::<Toasts>();
     let form = NodeRef::<html::Form>::new();
     let field = NodeRef::<html::Textarea>::new();
     let drafts = Drafts::keep(form, format!("chat:{id}"));
     let menu = Menu::new(field, state);
-    let sending = RwSignal::new(false);
     // An answer of the board itself; only who asked sees it.
     let note = RwSignal::new(None::<SafeHtml>);
+    let outbox = Outbox::open(form, format!("chat:{id}"), move |words, key| async move {
+        let heard = send_message(id, words, key).await?;
+        // The page may be gone by now.
+        note.try_set(heard.note);
+        state.asked.try_update(|n| *n += 1);
+        Ok(())
+    });
     let typing = Typing::new(id);
+    let bringing = RwSignal::new(false);
     let send = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
-        let words = FormText::of(&event).text("content");
-        if words.trim().is_empty() || sending.get_untracked() {
+        let form = FormText::of(&event);
+        let words = form.text("content");
+        // A picture that is on its way belongs to these words.
+        if words.trim().is_empty() || bringing.get_untracked() {
             return;
         }
         typing.ended();
         menu.close();
         note.set(None);
-        sending.set(true);
-        leptos::task::spawn_local(async move {
-            let answer = send_message(id, words).await;
-            // The page may be gone by now.
-            if sending.try_set(false).is_some() {
-                return;
-            }
-            match answer {
-                Ok(heard) => {
-                    // Only what the server has confirmed is taken out of the field.
-                    drafts.sent();
-                    note.set(heard.note);
-                    state.asked.update(|n| *n += 1);
-                }
-                Err(error) => toasts.error(error.sentence),
-            }
-        });
+        drafts.sent(|name| form.raw(name));
+        outbox.say(words);
     };
     let submit = move || {
         if let Some(form) = form.get_untracked() {
@@ -69,7 +64,7 @@ pub fn Composer(state: ChatState) -> impl IntoView {
                 state.remove(message);
                 #[cfg(feature = "hydrate")]
                 if let Some(field) = field.get_untracked() {
-                    super::files::write(&field, &words);
+                    crate::ui::write(&field, &words);
                 }
                 let _ = words;
             }
@@ -87,7 +82,10 @@ pub fn Composer(state: ChatState) -> impl IntoView {
         match event.key().as_str() {
             "Enter" if !event.shift_key() && !event.is_composing() => {
                 event.prevent_default();
-                submit();
+                // A key that is held is one press.
+                if !event.repeat() {
+                    submit();
+                }
             }
             "ArrowUp" if field.get_untracked().is_some_and(|f| f.value().is_empty()) => {
                 event.prevent_default();
@@ -96,7 +94,6 @@ pub fn Composer(state: ChatState) -> impl IntoView {
             _ => {}
         }
     };
-    let bringing = RwSignal::new(false);
     let paste = move |event: web_sys::ClipboardEvent| {
         #[cfg(feature = "hydrate")]
         brought(&event, super::files::files(event.clipboard_data()), field, bringing, toasts);
@@ -144,15 +141,12 @@ pub fn Composer(state: ChatState) -> impl IntoView {
         typing.ended();
         menu.close();
     };
-    let hint = move || match (bringing.get(), sending.get()) {
-        (true, _) => "Bringing the file…",
-        (false, true) => "Working…",
-        (false, false) => "/ for commands, @ for tickets",
-    };
+    let hint = move || if bringing.get() { "Bringing the file…" } else { "/ for commands, @ for tickets" };
     view! {
         <form class="chat-composer" method="post" action=SendMessage::url() node_ref=form on:submit=send>
             <FormError path=SendMessage::PATH />
             {dynamic(said)}
+            {outbox.view()}
             {menu.view(Callback::new(move |()| submit()))}
             <input type="hidden" name="chat" value=id.to_string() />
             <textarea name="content" data-draft rows="1" required maxlength="200000" aria-label="Message" node_ref=field
@@ -167,7 +161,7 @@ pub fn Composer(state: ChatState) -> impl IntoView {
                 </label>
                 <small class="grow">{dynamic(hint)}</small>
                 {dynamic(stop)}
-                <button class="btn p s" aria-label="Send" disabled=move || sending.get() || bringing.get()><Icon name="up" />"Send"</button>
+                <button class="btn p s" aria-label="Send" disabled=move || bringing.get()><Icon name="up" />"Send"</button>
             </div>
         </form>
     }

@@ -6,7 +6,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{DataTransfer, File, FileList, FormData, HtmlTextAreaElement, RequestInit, Response};
 
-use crate::ui::Toasts;
+use crate::ui::{Toasts, write};
 
 /// Largest text file, in bytes: more than this nobody reads in a chat.
 const TEXT_BYTES_MAX: f64 = 100.0 * 1024.0;
@@ -81,14 +81,4 @@ fn append(field: &HtmlTextAreaElement, new: &str) {
     let words = field.value();
     let gap = if words.is_empty() { "" } else { "\n\n" };
     write(field, &format!("{words}{gap}{new}"));
-}
-
-/// Writes the field's text as if somebody had typed it: the draft is kept by whoever listens to typing.
-pub fn write(field: &HtmlTextAreaElement, words: &str) {
-    field.set_value(words);
-    let init = web_sys::EventInit::new();
-    init.set_bubbles(true);
-    if let Ok(event) = web_sys::Event::new_with_event_init_dict("input", &init) {
-        let _ = field.dispatch_event(&event);
-    }
 }

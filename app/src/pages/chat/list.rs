@@ -10,7 +10,7 @@ use super::{
 use crate::{
     api::{CreateChat, create_chat},
     pages::FormError,
-    ui::{Ago, Erase, Icon, dynamic, use_act},
+    ui::{Ago, Erase, Icon, Once, dynamic, use_act},
 };
 
 /// The list, with the button for a new chat.
@@ -21,9 +21,10 @@ pub fn ChatList(state: ListState, chosen: Memo<Option<ChatId>>) -> impl IntoView
     let search = Search::new(project);
     let to = slug.clone();
     let found_in = slug.clone();
+    let once = Once::new();
     let make = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
-        act.run(create_chat(project, to.clone()), |_| {});
+        once.run(act, "", |key| create_chat(project, to.clone(), key), |_| {});
     };
     let address = slug.clone();
     let rows = move || {

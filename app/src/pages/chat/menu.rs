@@ -162,7 +162,7 @@ impl Menu {
         let after = String::from_utf16_lossy(&text[caret..]);
         let whole = format!("{before}{}{after}", choice.puts);
         #[cfg(feature = "hydrate")]
-        super::files::write(&field, &whole);
+        crate::ui::write(&field, &whole);
         #[cfg(not(feature = "hydrate"))]
         let _ = &whole;
         let at = (from + choice.puts.encode_utf16().count()) as u32;

@@ -15,7 +15,7 @@ use crate::{
         chat::{MessageItem, StreamView},
         home::CheckState,
     },
-    ui::{Act, Ago, Erase, Icon, Markdown, Toasts, dynamic, to_clipboard, use_clock},
+    ui::{Act, Ago, Erase, Icon, Markdown, Once, Toasts, dynamic, to_clipboard, use_clock},
 };
 
 /// A message in its place: below a new day's line, with its author's name where another spoke before.
@@ -114,11 +114,15 @@ fn tools(m: &MessageItem) -> AnyView {
         toasts.done("Copied.");
     };
     let busy = RwSignal::new(false);
+    let once = Once::new();
     let make = move |_| {
-        busy.set(true);
         let part = marked(id);
+        let Some(key) = once.begin(part.as_deref().unwrap_or_default()) else { return };
+        busy.set(true);
         leptos::task::spawn_local(async move {
-            match ticket_of(id, part).await {
+            let answer = ticket_of(id, part, Some(key)).await;
+            once.end(answer.as_ref().err());
+            match answer {
                 Ok(made) => toasts.done(format!("T-{} made in Backlog.", made.number)),
                 Err(error) => toasts.error(error.sentence),
             }

@@ -112,7 +112,7 @@ fn Chats(state: ListState, version: u64) -> impl IntoView {
                 }
                 .erase(),
                 Err(error) => {
-                    view! { <Empty icon="compass" title="This chat is not there" text=error.sentence /> }.erase()
+                    view! { <Empty icon="compass" title="This chat is not there" text=error.of_reading() /> }.erase()
                 }
             }
         })

@@ -90,7 +90,7 @@ impl Search {
                     found.looked += more.looked;
                     found.older = more.older;
                 }),
-                Err(error) => self.trouble.set(Some(error.sentence)),
+                Err(error) => self.trouble.set(Some(error.of_reading())),
             }
         });
     }

@@ -18,7 +18,7 @@ use crate::{
     api::{delete_chat, load_older, rename_chat, restore_chat},
     live::use_live,
     pages::{Empty, FormText},
-    ui::{Erase, Icon, Toasts, Undo, dynamic, use_act},
+    ui::{Erase, Icon, Once, Toasts, Undo, dynamic, use_act},
 };
 
 /// The list stands on its head (`column-reverse`), so it begins at its end, stays there while
@@ -48,7 +48,7 @@ pub fn Thread(list: ListState, state: ChatState, version: u64) -> impl IntoView 
         leptos::task::spawn_local(async move {
             match load_older(id, before).await {
                 Ok(found) => state.add_older(found, MESSAGES_SHOWN as usize),
-                Err(error) => toasts.error(error.sentence),
+                Err(error) => toasts.error(error.of_reading()),
             }
             loading.try_set(false);
         });
@@ -126,13 +126,25 @@ fn Header(list: ListState, state: ChatState) -> impl IntoView {
     let slug = list.head.with_untracked(|h| h.slug.clone());
     let act = use_act();
     let renaming = RwSignal::new(false);
+    let once = Once::new();
     let rename = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
         let title = FormText::of(&event).text("title");
-        renaming.set(false);
-        if !title.trim().is_empty() && title.trim() != state.head.with_untracked(|h| h.title.clone()) {
-            act.run(rename_chat(id, title), |_| {});
+        if title.trim().is_empty() || title.trim() == state.head.with_untracked(|h| h.title.clone()) {
+            return renaming.set(false);
         }
+        // The words stay in the form until they are kept.
+        let asked = title.clone();
+        once.run(
+            act,
+            &asked,
+            |_| rename_chat(id, title),
+            move |answer| {
+                if answer.is_ok() {
+                    renaming.try_set(false);
+                }
+            },
+        );
     };
     let name = move || {
         if renaming.get() {

@@ -7,7 +7,7 @@ use crate::{
     api::{AddDependency, add_dependency, remove_dependency},
     model::task::EdgeItem,
     pages::{FormError, FormText, board::BoardState},
-    ui::{Act, Erase, Icon, StatusMark, dynamic},
+    ui::{Act, Erase, Icon, Once, StatusMark, dynamic},
 };
 
 /// Most tickets that the picker offers.
@@ -71,12 +71,19 @@ fn Picker(board: BoardState, state: TaskState, act: Act, picking: RwSignal<bool>
             let _ = input.focus();
         }
     });
+    let once = Once::new();
     let add = Callback::new(move |other: String| {
-        act.run(add_dependency(id, other), move |answer| {
-            if answer.is_ok() {
-                picking.try_set(false);
-            }
-        });
+        let what = other.clone();
+        once.run(
+            act,
+            &what,
+            |key| add_dependency(id, other, key),
+            move |answer| {
+                if answer.is_ok() {
+                    picking.try_set(false);
+                }
+            },
+        );
     });
     let send = move |event: web_sys::SubmitEvent| {
         event.prevent_default();

@@ -84,7 +84,7 @@ pub fn TaskPanel(
                                     let title = if error.class == Class::NotFound { "No such ticket" } else { "This ticket could not be loaded" };
                                     view! {
                                         <header><span class="grow"></span><Close close /></header>
-                                        <Empty icon="compass" title text=error.sentence />
+                                        <Empty icon="compass" title text=error.of_reading() />
                                     }
                                     .erase()
                                 }
@@ -157,7 +157,7 @@ fn Ticket(board: BoardState, state: TaskState, version: u64, close: String, leav
         <div class="body">
             {dynamic(gone)}
             <words::TitleEdit state act />
-            <talk::Questions state act />
+            <talk::Questions state />
             {dynamic(why)}
             <fields::Fields board state status act />
             <words::DescriptionEdit state act />

@@ -11,31 +11,35 @@ use crate::{
     api::{AddComment, AnswerSignal, TalkAbout, add_comment, answer_signal, talk_about},
     model::task::{CommentItem, SignalItem},
     pages::{FormError, FormText, board::send_on_ctrl_enter},
-    ui::{Act, Ago, Drafts, Erase, Icon, Markdown, dynamic, upper},
+    ui::{Act, Ago, Drafts, Erase, Icon, Markdown, Outbox, dynamic, upper},
 };
 
 /// Questions that wait, each with the form of its answer.
 #[component]
-pub fn Questions(state: TaskState, act: Act) -> impl IntoView {
+pub fn Questions(state: TaskState) -> impl IntoView {
     view! {
         <For each=move || state.signals.with(|s| s.iter().filter(|s| s.waits).cloned().collect::<Vec<_>>()) key=|s: &SignalItem| s.id let:signal>
-            <Question signal act />
+            <Question signal />
         </For>
     }
 }
 
 #[component]
-fn Question(signal: SignalItem, act: Act) -> impl IntoView {
+fn Question(signal: SignalItem) -> impl IntoView {
     let id = signal.id;
     let form = NodeRef::<html::Form>::new();
     let drafts = Drafts::keep(form, format!("answer:{id}"));
+    let outbox = Outbox::open(form, format!("answer:{id}"), move |words, key| async move {
+        answer_signal(id, words, key).await.map(drop)
+    });
     let send = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
-        act.run(answer_signal(id, FormText::of(&event).text("response")), move |answer| {
-            if answer.is_ok() {
-                drafts.sent();
-            }
-        });
+        let form = FormText::of(&event);
+        let words = form.text("response");
+        if !words.is_empty() {
+            drafts.sent(|name| form.raw(name));
+            outbox.say(words);
+        }
     };
     view! {
         <section class="question" aria-label="The agent asks you">
@@ -44,10 +48,11 @@ fn Question(signal: SignalItem, act: Act) -> impl IntoView {
             <form method="post" action=AnswerSignal::url() node_ref=form on:submit=send on:keydown=send_on_ctrl_enter>
                 <FormError path=AnswerSignal::PATH />
                 <input type="hidden" name="signal" value=id.to_string() />
+                {outbox.view()}
                 <textarea name="response" data-draft rows="2" required placeholder="Your answer goes straight into the agent's session." aria-label="Answer"></textarea>
                 <div class="row end">
                     <small class="grow">"Ctrl+Enter sends"</small>
-                    <button class="btn s p" disabled=move || act.busy.get() != 0>"Answer"</button>
+                    <button class="btn s p">"Answer"</button>
                 </div>
             </form>
         </section>
@@ -68,13 +73,17 @@ pub fn Thread(state: TaskState, act: Act) -> impl IntoView {
     };
     let form = NodeRef::<html::Form>::new();
     let drafts = Drafts::keep(form, format!("comment:{number}"));
+    let outbox = Outbox::open(form, format!("comment:{number}"), move |words, key| async move {
+        add_comment(id, words, key).await.map(drop)
+    });
     let send = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
-        act.run(add_comment(id, FormText::of(&event).text("content")), move |answer| {
-            if answer.is_ok() {
-                drafts.sent();
-            }
-        });
+        let form = FormText::of(&event);
+        let words = form.text("content");
+        if !words.is_empty() {
+            drafts.sent(|name| form.raw(name));
+            outbox.say(words);
+        }
     };
     let talk = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
@@ -95,10 +104,11 @@ pub fn Thread(state: TaskState, act: Act) -> impl IntoView {
             <form class="composer" method="post" action=AddComment::url() node_ref=form on:submit=send on:keydown=send_on_ctrl_enter>
                 <FormError path=AddComment::PATH />
                 <input type="hidden" name="task" value=id.to_string() />
+                {outbox.view()}
                 <textarea name="content" data-draft rows="2" required placeholder="Write a comment; the next agent reads it." aria-label="Comment"></textarea>
                 <div class="row end">
                     <small class="grow">"Ctrl+Enter sends"</small>
-                    <button class="btn s" disabled=move || act.busy.get() != 0>"Comment"</button>
+                    <button class="btn s">"Comment"</button>
                 </div>
             </form>
         </section>

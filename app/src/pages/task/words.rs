@@ -6,7 +6,7 @@ use super::state::TaskState;
 use crate::{
     api::{Field, edit_task},
     pages::FormText,
-    ui::{Act, Drafts, Erase, Icon, Markdown, dynamic},
+    ui::{Act, Drafts, Erase, Icon, Markdown, Once, dynamic, same_lines},
 };
 
 /// The title.
@@ -74,36 +74,50 @@ fn Edit(state: TaskState, act: Act, field: Field, editing: RwSignal<bool>) -> im
             let _ = area.set_selection_range(end, end);
         }
     });
-    let old = text.clone();
+    let once = Once::new();
+    // What the server has, as far as this form knows.
+    let old = StoredValue::new(text.clone());
     let save = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
-        let value = FormText::of(&event).text("value");
-        if value.trim() == old.trim() {
-            drafts.sent();
+        let words = FormText::of(&event);
+        let value = words.text("value");
+        if old.with_value(|old| same_lines(value.trim(), old.trim())) {
+            drafts.give_up();
             return editing.set(false);
         }
-        act.run(edit_task(id, field, value.clone()), move |answer| {
-            if answer.is_ok() {
-                drafts.sent();
-                // Shown at once; the live feed says the same a moment later, and what it looks like rendered.
-                state.task.try_update(|t| {
-                    let value = value.trim();
-                    if line {
-                        t.title = value.to_owned();
-                    } else if t.description.as_deref().unwrap_or_default() != value {
-                        t.description = Some(value.to_owned()).filter(|v| !v.is_empty());
-                        t.description_html = None;
+        let sent = value.clone();
+        once.run(
+            act,
+            &value.clone(),
+            |_| edit_task(id, field, sent),
+            move |answer| {
+                if answer.is_ok() {
+                    // Shown at once; the live feed says the same a moment later, and what it looks like rendered.
+                    state.task.try_update(|t| {
+                        let value = value.trim();
+                        if line {
+                            t.title = value.to_owned();
+                        } else if t.description.as_deref().unwrap_or_default() != value {
+                            t.description = Some(value.to_owned()).filter(|v| !v.is_empty());
+                            t.description_html = None;
+                        }
+                    });
+                    drafts.sent(|name| words.raw(name));
+                    // What was typed on meanwhile was not saved: the form stays for it.
+                    if drafts.are_empty() {
+                        editing.try_set(false);
+                    } else {
+                        old.try_update_value(|old| *old = value);
                     }
-                });
-                editing.try_set(false);
-            }
-        });
+                }
+            },
+        );
     };
     let keys = move |event: web_sys::KeyboardEvent| {
         if event.key() == "Escape" {
             event.prevent_default();
             event.stop_propagation();
-            drafts.sent();
+            drafts.give_up();
             editing.set(false);
         } else if line && event.key() == "Enter" {
             event.prevent_default();
@@ -119,7 +133,7 @@ fn Edit(state: TaskState, act: Act, field: Field, editing: RwSignal<bool>) -> im
             <textarea name="value" class=if line { "big" } else { "" } rows=if line { 2 } else { 10 } data-draft aria-label=label>{text}</textarea>
             <div class="row end">
                 <small class="grow">{if line { "Enter saves, Escape gives up" } else { "Ctrl+Enter saves, Escape gives up" }}</small>
-                <button type="button" class="btn s" on:click=move |_| { drafts.sent(); editing.set(false) }>"Cancel"</button>
+                <button type="button" class="btn s" on:click=move |_| { drafts.give_up(); editing.set(false) }>"Cancel"</button>
                 <button class="btn s p" disabled=move || act.busy.get() != 0>"Save"</button>
             </div>
         </form>

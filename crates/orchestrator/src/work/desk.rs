@@ -121,7 +121,9 @@ impl Desk {
                 Ok(_) => return Ok(Ok(())),
                 Err(Error::Refused(refusal)) => return Ok(Err(refusal)),
                 Err(Error::Busy) => {}
-                Err(Error::Fault(fault)) => tracing::warn!(%fault, "the work loop could not write; it tries again"),
+                Err(Error::Fault(fault) | Error::Unknown(fault)) => {
+                    tracing::warn!(%fault, "the work loop could not write; it tries again");
+                }
             }
             self.breathe().await;
         }
