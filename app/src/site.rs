@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use clutch_domain::{
-    actor::{Actor, OWNER},
-    text::LocalPath,
+    actor::Actor,
+    talk::AuthorType,
+    text::{Handle, LocalPath},
 };
 use clutch_orchestrator::{
     office::Office,
@@ -78,23 +79,21 @@ pub fn site() -> Result<Site, AppError> {
         .ok_or_else(|| clutch_orchestrator::store::Fault::new("no Site in the context of a server function").into())
 }
 
-/// Who opened the page, as far as the server can tell: put into the request's extensions
-/// by the server's session layer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Visitor {
-    /// The request carries the cookie that a page view makes.
-    pub person: bool,
-}
+/// Who calls a server function: put into the request's extensions by the server, which alone decides it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Visitor(pub Actor);
 
-/// Who acts through a page. There is one person per installation; log-in brings more.
-/// A request without the cookie of a page view is a program, whatever it says of itself.
+/// Who acts through a page; a program, where the server has not said otherwise.
 #[must_use]
 pub fn who() -> Actor {
-    let visitor = use_context::<http::request::Parts>().and_then(|parts| parts.extensions.get::<Visitor>().copied());
-    match visitor {
-        Some(Visitor { person: true }) => Actor::human(OWNER),
-        _ => Actor::program(None),
-    }
+    let visitor = use_context::<http::request::Parts>().and_then(|parts| parts.extensions.get::<Visitor>().cloned());
+    visitor.map_or_else(|| Actor::program(None), |Visitor(actor)| actor)
+}
+
+/// The author of what is written through a page. A program that calls the page's functions is named as one.
+#[must_use]
+pub fn author(actor: &Actor) -> (Handle, AuthorType) {
+    if actor.is_human() { (Handle::owner(), AuthorType::Human) } else { (Handle::program(), AuthorType::Agent) }
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ export function readPrompt(text) {
 
 /** The answer in a message that the board sends to an asking agent. */
 export function readAnswer(text) {
-  if (!/\[(Question|Blocker|Alert|Fyi) Response from Human\]/i.test(text)) return undefined;
+  if (!/\[(Question|Blocker|Alert|Fyi) Response from (?:Human|Program)\]/i.test(text)) return undefined;
   return /\bResponse:\s*([\s\S]*)$/.exec(text)?.[1].trim(); // old gateways fold the lines of a message into one
 }
 

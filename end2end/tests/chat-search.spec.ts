@@ -38,7 +38,7 @@ test("a search finds what is old, and leads to it", async ({ alone, visitor }) =
   await field.fill("NEST magpie");
   await expect(hits.getByRole("link")).toHaveCount(1);
   await expect(hits.locator("mark")).toHaveText(["Magpie", "nest"]);
-  await expect(hits.getByRole("link")).toContainText("Kimi: Here the **Magpie** & <i>her</i> nest are told of.");
+  await expect(hits.getByRole("link")).toContainText("A program, as kimi: Here the **Magpie** & <i>her</i> nest are told of.");
   await expect(list.getByRole("status")).toHaveText("1 message");
   await expect(list.getByRole("link", { name: /General/ })).toHaveCount(0);
   await me.accessible();

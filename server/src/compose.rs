@@ -222,10 +222,11 @@ pub(crate) fn router(state: AppState, door: Door) -> Router {
     // Outermost last: the door is passed first.
     app.layer(CompressionLayer::new())
         .layer(DefaultBodyLimit::max(rest::body::BODY_BYTES_MAX))
-        .layer(middleware::from_fn(headers))
         .layer(middleware::from_fn_with_state(state.sessions.clone(), session::sessions))
         .layer(middleware::from_fn_with_state(door, door::closed))
         .layer(CatchPanicLayer::custom(panicked))
+        // Also what the door, or a panic, answers.
+        .layer(middleware::from_fn(headers))
         .with_state(state)
 }
 
@@ -246,6 +247,11 @@ async fn headers(request: Request, next: Next) -> Response {
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert("cross-origin-opener-policy", HeaderValue::from_static("same-origin"));
+    // Pages bring their own, with a nonce; nothing else needs anything.
+    headers
+        .entry(header::CONTENT_SECURITY_POLICY)
+        .or_insert(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"));
     response
 }
 

@@ -5,7 +5,11 @@
 //! ours, **and** the browser does not say that another site made it. On every method, and on
 //! the upgrade of `/live`. A proxy that hides itself cannot be seen: the documents say so.
 
-use std::net::SocketAddr;
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use axum::{
     extract::{ConnectInfo, Request, State},
@@ -14,12 +18,62 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-const SENTENCE: &str = "OpenClutch serves only this machine. Open it on http://127.0.0.1 with its own port; other machines need log-in, which this build does not have yet (an SSH tunnel works: ssh -L PORT:127.0.0.1:PORT).";
+/// Headers by which proxies and tunnels say that they passed a request on.
+const PASSED_ON: &[&str] = &[
+    "cdn-loop",
+    "cf-connecting-ip",
+    "cf-connecting-ipv6",
+    "cf-ray",
+    "client-ip",
+    "fastly-client-ip",
+    "fly-client-ip",
+    "forwarded",
+    "forwarded-for",
+    "proxy-connection",
+    "true-client-ip",
+    "via",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-forwarded",
+    "x-forward-for",
+    "x-http-host-override",
+    "x-proxyuser-ip",
+    "x-real-ip",
+    "x-remote-ip",
+    "x-remote-addr",
+    "x-rewrite-url",
+];
+/// How names of further such headers begin.
+const PASSED_ON_BY: &[&str] = &[
+    "cf-access-",
+    "ngrok-",
+    "tailscale-",
+    "x-appengine-",
+    "x-arr-",
+    "x-envoy-",
+    "x-forwarded-",
+    "x-ms-forwarded-",
+    "x-original-",
+];
+
+/// The log says at most one refusal in this time; the next line counts those that were left out.
+const SAID_EVERY: Duration = Duration::from_secs(10);
+/// Longest host that the log repeats, in characters.
+const HOST_SHOWN: usize = 80;
 
 /// The hosts that are ours.
 #[derive(Clone, Debug)]
 pub struct Door {
-    hosts: Vec<String>,
+    hosts: Arc<[String]>,
+    sentence: Arc<str>,
+    said: Arc<Mutex<Said>>,
+}
+
+/// What the log was told last.
+#[derive(Debug, Default)]
+struct Said {
+    at: Option<Instant>,
+    since: u64,
 }
 
 impl Door {
@@ -36,7 +90,23 @@ impl Door {
             // Browsers leave out the port that http has by itself.
             hosts.extend(["127.0.0.1", "localhost", "[::1]"].map(str::to_owned));
         }
-        Self { hosts }
+        let sentence = format!(
+            "OpenClutch serves only this machine. Open it on http://127.0.0.1:{port}; other machines need log-in, which \
+             this build does not have yet (an SSH tunnel works: ssh -L {port}:127.0.0.1:{port} <this machine>)."
+        );
+        Self { hosts: hosts.into(), sentence: sentence.into(), said: Arc::default() }
+    }
+
+    /// Tells the log of a refusal, now and then: whoever knocks without end does not fill the disk. Answers
+    /// how many were left out before this one; `None` when it is left out too.
+    fn tells(&self, now: Instant) -> Option<u64> {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        if said.at.is_some_and(|at| now.saturating_duration_since(at) < SAID_EVERY) {
+            said.since += 1;
+            return None;
+        }
+        said.at = Some(now);
+        Some(std::mem::take(&mut said.since))
     }
 
     /// `None`: come in. `Some`: the stable code of the reason.
@@ -46,7 +116,7 @@ impl Door {
             return Some("not_loopback");
         }
         let forwarded =
-            |name: &str| matches!(name, "forwarded" | "x-real-ip" | "via") || name.starts_with("x-forwarded-");
+            |name: &str| PASSED_ON.contains(&name) || PASSED_ON_BY.iter().any(|begin| name.starts_with(begin));
         if headers.keys().any(|name| forwarded(name.as_str())) {
             return Some("forwarded");
         }
@@ -87,7 +157,12 @@ pub async fn closed(
     match door.refuses(peer, request.method(), request.headers()) {
         None => next.run(request).await,
         Some(code) => {
-            let body = serde_json::json!({ "error": SENTENCE, "code": code });
+            if let Some(left_out) = door.tells(Instant::now()) {
+                let host = request.headers().get(header::HOST).and_then(|h| h.to_str().ok()).unwrap_or_default();
+                let host: String = host.chars().take(HOST_SHOWN).collect();
+                tracing::warn!(code, %peer, host, left_out, "refused at the door");
+            }
+            let body = serde_json::json!({ "error": &*door.sentence, "code": code });
             (StatusCode::FORBIDDEN, axum::Json(body)).into_response()
         }
     }
@@ -122,6 +197,20 @@ mod tests {
             (here, &[ok, ("x-forwarded-host", "1")], Some("forwarded")),
             (here, &[ok, ("x-real-ip", "1")], Some("forwarded")),
             (here, &[ok, ("via", "1")], Some("forwarded")),
+            (here, &[ok, ("x-forwarded", "1")], Some("forwarded")),
+            (here, &[ok, ("cf-connecting-ip", "1")], Some("forwarded")),
+            (here, &[ok, ("true-client-ip", "1")], Some("forwarded")),
+            (here, &[ok, ("x-client-ip", "1")], Some("forwarded")),
+            (here, &[ok, ("x-cluster-client-ip", "1")], Some("forwarded")),
+            (here, &[ok, ("fastly-client-ip", "1")], Some("forwarded")),
+            (here, &[ok, ("x-original-host", "1")], Some("forwarded")),
+            (here, &[ok, ("x-original-for", "1")], Some("forwarded")),
+            (here, &[ok, ("x-rewrite-url", "/")], Some("forwarded")),
+            (here, &[ok, ("tailscale-user-login", "a@b")], Some("forwarded")),
+            (here, &[ok, ("ngrok-skip-browser-warning", "1")], Some("forwarded")),
+            (here, &[ok, ("x-envoy-external-address", "1")], Some("forwarded")),
+            (here, &[ok, ("authorization", "Bearer unknown")], None),
+            (here, &[ok, ("x-requested-with", "x"), ("x-request-id", "1")], None),
             (here, &[ok, ("origin", "http://127.0.0.1:3002")], None),
             (here, &[ok, ("origin", "http://localhost:3002")], None),
             (here, &[ok, ("origin", "https://127.0.0.1:3002")], Some("foreign_origin")),
@@ -154,6 +243,16 @@ mod tests {
             ("sec-fetch-dest", "document"),
         ]);
         assert_eq!(door.refuses(here, &Method::POST, &form_elsewhere), Some("cross_site"));
+    }
+
+    #[test]
+    fn the_log_is_told_now_and_then() {
+        let door = Door::new("127.0.0.1:3002".parse().unwrap());
+        let begin = Instant::now();
+        assert_eq!(door.tells(begin), Some(0));
+        assert!((0..1_000).all(|_| door.clone().tells(begin + SAID_EVERY / 2).is_none()), "also by its copies");
+        assert_eq!(door.tells(begin + SAID_EVERY), Some(1_000));
+        assert_eq!(door.tells(begin + SAID_EVERY * 3), Some(0));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::{
 
 use clutch_app::model::{
     chat::{People, Typer},
-    speaker,
+    sign_of,
 };
 use clutch_domain::id::ChatId;
 use tokio::sync::watch;
@@ -201,7 +201,7 @@ impl Seat {
             .filter(|((c, who), (_, until))| *c == chat && *until > time && *who != Who::Tab(self.tab));
         let typing = signs.map(|((_, who), (state, _))| Typer {
             name: match who {
-                Who::Named(name) => Some(speaker(name)),
+                Who::Named(name) => Some(sign_of(name)),
                 Who::Tab(_) => None,
             },
             thinks: *state == TypingState::Thinking,

@@ -3,6 +3,7 @@
 mod assets;
 mod bin;
 mod bridge;
+mod caller;
 mod compose;
 mod context;
 mod convex;
@@ -15,6 +16,7 @@ mod live;
 mod logs;
 mod missed;
 mod pages;
+mod private;
 mod rest;
 mod serve;
 mod session;
@@ -80,6 +82,7 @@ struct ServeArgs {
 }
 
 fn main() -> ExitCode {
+    private::guard();
     let role = match Cli::parse().role {
         Some(role) => role,
         // cargo-leptos starts the program without words.

@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use crate::{
-    compose, logs,
+    compose, logs, private,
     settings::{Flags, Settings, Source},
 };
 
@@ -30,12 +30,14 @@ pub fn run(flags: &Flags, ready_file: Option<&Path>) -> Result<(), String> {
             settings.data_dir.display()
         )
     })?;
+    let closed = private::close(&settings.data_dir, &settings.log_dir);
     logs::start(&settings.log_dir).map_err(|e| {
         format!(
             "Logs cannot be written to {}: {e}. Set CLUTCH_LOG_DIR to a folder that can.",
             settings.log_dir.display()
         )
     })?;
+    closed.tell();
     for warning in &settings.warnings {
         tracing::warn!("{warning}");
     }

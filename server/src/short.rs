@@ -7,7 +7,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Redirect, Response},
 };
-use clutch_domain::{doc::number_name, project::Project, range::Range, task::Task};
+use clutch_domain::project::Project;
 use clutch_orchestrator::{office::Office, store::Fault};
 
 use crate::rest::error::Failure;
@@ -22,8 +22,7 @@ pub async fn ticket(State(office): State<Arc<Office>>, Path(number): Path<String
 }
 
 async fn found(office: &Office, number: &str) -> Result<Option<String>, Fault> {
-    let Ok(number) = number.parse::<u64>() else { return Ok(None) };
-    let Some(task) = office.first::<Task>(Range::unique(number_name(number))).await? else { return Ok(None) };
+    let Some(task) = office.task(number).await? else { return Ok(None) };
     let project: Option<Project> = office.get(task.project).await?;
-    Ok(project.map(|p| format!("/projects/{}/board?task=T-{number}", p.slug)))
+    Ok(project.map(|p| format!("/projects/{}/board?task={}", p.slug, task.short())))
 }

@@ -43,14 +43,7 @@ pub(crate) mod edge {
     //! What all server functions share on the server.
 
     use clutch_domain::{
-        actor::Actor,
-        command::Command,
-        doc::{Scope, number_name, slug_name},
-        id::ProjectId,
-        project::Project,
-        range::Range,
-        refusal::Refusal,
-        task::Task,
+        actor::Actor, command::Command, doc::Scope, id::ProjectId, project::Project, refusal::Refusal, task::Task,
         text::LocalPath,
     };
     use clutch_orchestrator::{office::Done, store::IdempotencyKey};
@@ -158,21 +151,13 @@ pub(crate) mod edge {
         text.map(|t| t.trim().to_owned()).filter(|t| !t.is_empty())
     }
 
-    /// The project with this slug.
-    pub async fn project(site: &Site, slug: &str) -> Result<Project, AppError> {
-        let range = Range::unique(slug_name(slug));
-        site.office.first(range).await?.ok_or_else(|| Refusal::ProjectNotFound.into())
+    /// The project with this slug or id.
+    pub async fn project(site: &Site, name: &str) -> Result<Project, AppError> {
+        site.office.project(name).await?.ok_or_else(|| Refusal::ProjectNotFound.into())
     }
 
     /// The task that a person names: `T-12`, `12`, or its id.
     pub async fn task(site: &Site, name: &str) -> Result<Task, AppError> {
-        let name = name.trim();
-        let digits = name.strip_prefix("T-").or_else(|| name.strip_prefix("t-")).unwrap_or(name);
-        let range = match (digits.parse::<u64>(), name.parse::<clutch_domain::id::TaskId>()) {
-            (Ok(number), _) => Range::unique(number_name(number)),
-            (_, Ok(id)) => Range::doc(clutch_domain::doc::Kind::Task, id),
-            _ => return Err(Refusal::TaskNotFound.into()),
-        };
-        site.office.first(range).await?.ok_or_else(|| Refusal::TaskNotFound.into())
+        site.office.task(name).await?.ok_or_else(|| Refusal::TaskNotFound.into())
     }
 }

@@ -75,8 +75,8 @@ mod reading {
 
     use super::super::snippet::Words;
     use crate::model::{
+        byline,
         chat::{Found, Hit},
-        speaker,
     };
 
     /// Newest chats of a project that are searched.
@@ -156,7 +156,7 @@ mod reading {
                     chat: way.chat.id,
                     title: way.chat.title.clone(),
                     message: message.id,
-                    author: speaker(&message.author),
+                    author: byline(message.by.as_ref(), &message.author).name,
                     at: message.created_at,
                     pieces,
                 });

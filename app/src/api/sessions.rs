@@ -9,7 +9,7 @@ use crate::{
     model::chat::{Heard, Mention, ModelChoice, SessionView},
 };
 
-/// Writes a message as the person at the page. Once this answers, the message reaches the agent,
+/// Writes a message as whoever calls. Once this answers, the message reaches the agent,
 /// whatever dies in between. A command that the page knows ([`crate::model::slash`]) is done instead.
 /// Sent again under the same key, it is one message.
 #[server(prefix = "/fn", endpoint = "send_message", output = crate::codec::Reply)]
@@ -21,11 +21,14 @@ pub async fn send_message(
     use clutch_domain::{
         command::{Command, NewMessage},
         refusal::Refusal,
-        text::{Body, Handle},
+        text::Body,
     };
 
     use super::edge;
-    use crate::model::slash;
+    use crate::{
+        model::slash,
+        site::{author, who},
+    };
 
     let send = async {
         if let Some((name, rest)) = slash::parse(&content)
@@ -34,7 +37,7 @@ pub async fn send_message(
             return work::command(chat, name, rest, key).await;
         }
         let content = Body::parse(&content)?.ok_or(Refusal::ContentMissing)?;
-        let message = NewMessage { send: true, ..NewMessage::new(chat, Handle::owner(), content) };
+        let message = NewMessage { send: true, ..NewMessage::new(chat, author(&who()).0, content) };
         edge::run_once("send_message", key, Command::PostMessage(message)).await?;
         Ok(Heard::default())
     };

@@ -94,7 +94,7 @@ pub async fn edit_task(task: TaskId, field: Field, #[server(default)] value: Str
     save(Command::UpdateTask(task, patch)).await
 }
 
-/// Writes a comment as the person at the page.
+/// Writes a comment as whoever calls.
 #[server(prefix = "/fn", endpoint = "add_comment", output = crate::codec::Reply)]
 pub async fn add_comment(
     task: TaskId,
@@ -104,20 +104,16 @@ pub async fn add_comment(
     use clutch_domain::{
         command::{Command, NewComment},
         refusal::Refusal,
-        talk::{AuthorType, CommentType},
-        text::{Body, Handle},
+        talk::CommentType,
+        text::Body,
     };
 
     use super::edge::{save_once, told};
+    use crate::site::{author, who};
 
     let content = told(Body::parse(&content).and_then(|b| b.ok_or(Refusal::ContentMissing)).map_err(AppError::from))?;
-    let comment = NewComment {
-        task,
-        author: Handle::owner(),
-        author_type: AuthorType::Human,
-        content,
-        kind: CommentType::Message,
-    };
+    let (author, author_type) = author(&who());
+    let comment = NewComment { task, author, author_type, content, kind: CommentType::Message };
     save_once("add_comment", key, Command::AddComment(comment)).await
 }
 

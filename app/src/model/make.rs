@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use clutch_domain::{
     activity::Activity,
-    actor::{ActorKind, OWNER},
+    actor::{ActorKind, OWNER, Who},
     chat::{Message, Step},
     id::{DependencyId, TaskId},
     query::{Board, ChatView, Chats, Home, Query, Snapshot, TaskView},
@@ -17,6 +17,7 @@ use serde::Serialize;
 
 use super::{
     board::{Ask, BoardHead, Card, CardAgent},
+    byline::{Byline, byline, commenter},
     chat::{ChatHead, ChatRow, ChatsHead, MessageItem},
     home::{HomeHead, ProjectRow},
     task::{ActivityItem, CommentItem, EdgeItem, RunItem, SignalItem, TaskHead},
@@ -111,23 +112,12 @@ fn chats_parts(parts: &mut Parts, chats: &Chats) {
         let row = ChatRow {
             id: chat.id,
             title: chat.title.clone(),
-            who: last.map_or_else(String::new, |l| speaker(&l.author)),
+            who: last.map_or_else(String::new, |l| byline(l.by.as_ref(), &l.author).name),
             words: last.map_or_else(String::new, |l| preview(&l.content, CHAT_WORDS)),
             at: chat.updated_at,
         };
         put(parts, format!("c:{}", chat.id), &row);
     }
-}
-
-/// "You", or a name with a capital.
-/// An author as pages name them: "You", or the name with a capital.
-#[must_use]
-pub fn speaker(author: &str) -> String {
-    if author == OWNER {
-        return "You".into();
-    }
-    let mut letters = author.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 fn chat_parts(parts: &mut Parts, view: &ChatView) {
@@ -148,11 +138,12 @@ fn chat_parts(parts: &mut Parts, view: &ChatView) {
 #[must_use]
 pub fn message(message: &Message) -> MessageItem {
     let step = message.outbox.as_ref().map(|o| o.step);
+    let Byline { name, mine } = byline(message.by.as_ref(), &message.author);
     MessageItem {
         id: message.id,
-        author: speaker(&message.author),
-        mine: message.author == OWNER,
-        notice: message.author == "system",
+        author: name,
+        mine,
+        notice: message.author == "system" && !message.by.as_ref().is_some_and(Who::is_program),
         automated: message.is_automated,
         html: crate::markdown::render(message.content.as_str()),
         text: message.content.as_str().to_owned(),
@@ -265,10 +256,11 @@ fn task_parts(parts: &mut Parts, view: &TaskView, extra: &Extra) {
     };
     put(parts, "task", &head);
     for c in &view.comments {
+        let Byline { name, mine } = commenter(c);
         let item = CommentItem {
             id: c.id,
-            author: c.author.clone(),
-            author_type: c.author_type,
+            author: name,
+            mine,
             kind: c.kind,
             content: render(c.content.as_str()),
             at: c.created_at,
@@ -303,6 +295,7 @@ fn signal(signal: &Signal) -> SignalItem {
         message: render(signal.message.as_str()),
         waits: signal.waits(),
         response: signal.response.as_ref().map(|r| render(r.as_str())),
+        by_program: signal.answered_by_program(),
         delivery: signal.delivery,
         delivery_error: signal.delivery_error.clone(),
         at: signal.created_at,

@@ -6,6 +6,8 @@
 //! parts for the first paint ([`wire::Loaded`]), so a page is made in one way only.
 
 pub mod board;
+#[cfg(feature = "ssr")]
+mod byline;
 pub mod chat;
 #[cfg(feature = "ssr")]
 mod gateway;
@@ -18,6 +20,8 @@ pub mod task;
 pub mod wire;
 
 #[cfg(feature = "ssr")]
+pub use byline::{byline, sign_of};
+#[cfg(feature = "ssr")]
 pub use gateway::gateway_model;
 #[cfg(feature = "ssr")]
-pub use make::{Extra, message, other_tasks, parts, put, speaker};
+pub use make::{Extra, message, other_tasks, parts, put};

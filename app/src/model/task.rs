@@ -6,7 +6,7 @@
 use clutch_domain::{
     id::{ActivityId, CommentId, DependencyId, ProjectId, RunId, SignalId, TaskId},
     run::{Outcome, RunState},
-    talk::{AuthorType, CommentType, Delivery, SignalKind, SignalSeverity},
+    talk::{CommentType, Delivery, SignalKind, SignalSeverity},
     task::{Priority, Resolution, Role, Status},
     time::Millis,
 };
@@ -68,10 +68,10 @@ pub struct TaskHead {
 pub struct CommentItem {
     /// Id.
     pub id: CommentId,
-    /// Author.
+    /// Author as pages name them.
     pub author: String,
-    /// Kind of author.
-    pub author_type: AuthorType,
+    /// A person wrote it.
+    pub mine: bool,
     /// What it is for.
     pub kind: CommentType,
     /// What was written, rendered.
@@ -97,6 +97,9 @@ pub struct SignalItem {
     pub waits: bool,
     /// The answer, rendered.
     pub response: Option<SafeHtml>,
+    /// A program answered, and no person.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_program: bool,
     /// The answer's way to the agent.
     pub delivery: Option<Delivery>,
     /// Why the delivery failed.

@@ -17,6 +17,8 @@ pub const OWNER: &str = "dan";
 pub const COORDINATOR: &str = "ada";
 /// Author of the board's own notices in chats (facts §1.6).
 pub const SYSTEM: &str = "system";
+/// Name under which a program writes that gives none.
+pub const PROGRAM: &str = "program";
 
 words! {
     /// What kind of caller acts.
@@ -41,7 +43,7 @@ pub struct Who {
     #[serde(rename = "who")]
     pub kind: ActorKind,
     /// Which of its kind, where that is known: of a person the browser session.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::text::stored::some_line")]
     pub id: Option<String>,
     /// Name. Of a program it is the one that its request claims: shown as a claim, never believed.
     #[serde(
@@ -149,6 +151,12 @@ impl Actor {
     #[must_use]
     pub fn sweeper() -> Self {
         Self { who: Who::server("bin"), rights: Rights::of(&[Right::Sweep]) }
+    }
+
+    /// The server itself, where it tells people something in a chat.
+    #[must_use]
+    pub fn notices() -> Self {
+        Self { who: Who::server("notices"), rights: Rights::of(&[Right::Write]) }
     }
 
     /// Whether it has a right.

@@ -14,6 +14,7 @@ pub mod ctx;
 pub mod doc;
 pub mod id;
 pub mod invariant;
+pub mod named;
 pub mod plan;
 pub mod project;
 pub mod query;

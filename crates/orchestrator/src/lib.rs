@@ -1,5 +1,6 @@
 //! Use-cases, ports, the live hub and the work loop of OpenClutch.
 pub mod live;
+pub mod lookup;
 pub mod office;
 pub mod prompt;
 pub mod runtime;

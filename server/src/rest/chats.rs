@@ -17,11 +17,12 @@ use clutch_orchestrator::office::Office;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::caller::Caller;
+
 use super::{
     body::{Body, Path, Query, path_id},
     error::Failure,
     projects, shapes,
-    tasks::program,
 };
 
 type Answer = Result<Json<Value>, Failure>;
@@ -69,7 +70,11 @@ fn not_names() -> Failure {
 }
 
 /// `POST /api/chats`.
-pub async fn create(State(office): State<Arc<Office>>, body: Body) -> Result<(StatusCode, Json<Value>), Failure> {
+pub async fn create(
+    State(office): State<Arc<Office>>,
+    caller: Caller,
+    body: Body,
+) -> Result<(StatusCode, Json<Value>), Failure> {
     let project: ProjectId = body.id("project_id", "project_id is required", Refusal::ProjectNotFound)?;
     let participants = match (body.texts("participants"), body.some("participants")) {
         (Err(_), _) => return Err(not_names()),
@@ -83,7 +88,7 @@ pub async fn create(State(office): State<Arc<Office>>, body: Body) -> Result<(St
         None => default_title(office.now()),
     };
     let new = NewChat { project, title, participants, about: None };
-    let done = office.run(&program(None), &Command::CreateChat(new)).await?;
+    let done = office.run(&caller.actor(), &Command::CreateChat(new)).await?;
     let chat = done.made::<Chat>().ok_or(Refusal::ChatNotFound)?;
     Ok((StatusCode::CREATED, Json(json!({ "chat": shapes::chat(chat) }))))
 }
@@ -95,20 +100,20 @@ fn default_title(now: Millis) -> ChatTitle {
 }
 
 /// `PATCH /api/chats`, with the id in the body.
-pub async fn update_by_body(State(office): State<Arc<Office>>, body: Body) -> Answer {
+pub async fn update_by_body(State(office): State<Arc<Office>>, caller: Caller, body: Body) -> Answer {
     let id: ChatId = body.id("id", "id is required", Refusal::ChatNotFound)?;
     let patch = patch_of(&body)?;
     if patch.title.is_none() && patch.session_key.is_none() {
         return Err(Failure::invalid("nothing_to_change", "title or session_key is required"));
     }
-    change(&office, id, patch).await
+    change(&office, &caller, id, patch).await
 }
 
 /// `PATCH /api/chats/:id`.
-pub async fn update(State(office): State<Arc<Office>>, Path(id): Path<String>, body: Body) -> Answer {
+pub async fn update(State(office): State<Arc<Office>>, caller: Caller, Path(id): Path<String>, body: Body) -> Answer {
     let id: ChatId = path_id(&id, Refusal::ChatNotFound)?;
     let patch = patch_of(&body)?;
-    change(&office, id, patch).await
+    change(&office, &caller, id, patch).await
 }
 
 fn patch_of(body: &Body) -> Result<ChatPatch, Failure> {
@@ -118,8 +123,8 @@ fn patch_of(body: &Body) -> Result<ChatPatch, Failure> {
     })
 }
 
-async fn change(office: &Office, id: ChatId, patch: ChatPatch) -> Answer {
-    let done = office.run(&program(None), &Command::UpdateChat(id, patch)).await?;
+async fn change(office: &Office, caller: &Caller, id: ChatId, patch: ChatPatch) -> Answer {
+    let done = office.run(&caller.actor(), &Command::UpdateChat(id, patch)).await?;
     let chat = done.now::<Chat>(id).ok_or(Refusal::ChatNotFound)?;
     Ok(Json(json!({ "chat": shapes::chat(chat) })))
 }
@@ -130,9 +135,9 @@ pub async fn show(State(office): State<Arc<Office>>, Path(id): Path<String>) -> 
 }
 
 /// `DELETE /api/chats/:id`.
-pub async fn remove(State(office): State<Arc<Office>>, Path(id): Path<String>) -> Answer {
+pub async fn remove(State(office): State<Arc<Office>>, caller: Caller, Path(id): Path<String>) -> Answer {
     let id: ChatId = path_id(&id, Refusal::ChatNotFound)?;
-    office.run(&program(None), &Command::DeleteChat(id)).await?;
+    office.run(&caller.actor(), &Command::DeleteChat(id)).await?;
     Ok(Json(json!({ "success": true })))
 }
 

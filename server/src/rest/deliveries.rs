@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use axum::{Json, extract::State};
 use clutch_domain::{
-    actor::{COORDINATOR, OWNER},
+    actor::{Actor, COORDINATOR},
     chat::{DeliveryStatus, Message},
     command::{Command, DeliveryPatch, NewMessage},
     doc::Kind,
@@ -20,12 +20,13 @@ use clutch_orchestrator::office::Office;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::caller::Caller;
+
 use super::{
     body::{Body, Path, Query, path_id},
     chats,
     error::Failure,
     shapes,
-    tasks::program,
 };
 
 type Answer = Result<Json<Value>, Failure>;
@@ -94,7 +95,12 @@ async fn message(office: &Office, chat: &str, id: &str) -> Result<Message, Failu
 }
 
 /// `PATCH /api/chats/:id/messages/:messageId/status`.
-pub async fn patch(State(office): State<Arc<Office>>, Path((chat, id)): Path<(String, String)>, body: Body) -> Answer {
+pub async fn patch(
+    State(office): State<Arc<Office>>,
+    caller: Caller,
+    Path((chat, id)): Path<(String, String)>,
+    body: Body,
+) -> Answer {
     let status = body
         .word::<DeliveryStatus>("delivery_status", &STATUSES)?
         .ok_or_else(|| Failure::invalid("field_missing", "delivery_status is required"))?;
@@ -105,15 +111,19 @@ pub async fn patch(State(office): State<Arc<Office>>, Path((chat, id)): Path<(St
         failure_reason: body.text("failure_reason")?.map(Excerpt::from),
     };
     let found = message(&office, &chat, &id).await?;
-    office.run(&program(None), &Command::SetDelivery(found.id, patch)).await?;
+    office.run(&caller.actor(), &Command::SetDelivery(found.id, patch)).await?;
     let now = message(&office, &chat, &id).await?;
     Ok(Json(json!({ "message": shapes::message(&now), "success": true })))
 }
 
 /// `POST /api/chats/:id/messages/:messageId/retry`.
-pub async fn retry(State(office): State<Arc<Office>>, Path((chat, id)): Path<(String, String)>) -> Answer {
+pub async fn retry(
+    State(office): State<Arc<Office>>,
+    caller: Caller,
+    Path((chat, id)): Path<(String, String)>,
+) -> Answer {
     let found = message(&office, &chat, &id).await?;
-    office.run(&program(None), &Command::RetryMessage(found.id)).await?;
+    office.run(&caller.actor(), &Command::RetryMessage(found.id)).await?;
     let now = message(&office, &chat, &id).await?;
     Ok(Json(json!({ "message": shapes::message(&now), "success": true })))
 }
@@ -169,7 +179,7 @@ pub async fn stuck(State(office): State<Arc<Office>>, Query(query): Query<StuckQ
 }
 
 /// `POST /api/chats/messages/recover`.
-pub async fn recover(State(office): State<Arc<Office>>, body: Body) -> Answer {
+pub async fn recover(State(office): State<Arc<Office>>, caller: Caller, body: Body) -> Answer {
     let minutes = body.number("age_threshold_minutes")?.map_or(5, |n| i64::try_from(n).unwrap_or(i64::MAX));
     let action = body.text("action")?.unwrap_or("mark_failed").to_owned();
     let (done_word, again) = match action.as_str() {
@@ -199,7 +209,7 @@ pub async fn recover(State(office): State<Arc<Office>>, body: Body) -> Answer {
                 },
             )
         };
-        if office.run(&program(None), &command).await.is_err() {
+        if office.run(&caller.actor(), &command).await.is_err() {
             failed += 1;
             continue;
         }
@@ -217,7 +227,7 @@ pub async fn recover(State(office): State<Arc<Office>>, body: Body) -> Answer {
             let words = format!("{count} {many} not answered and marked as failed. They can be sent again.");
             let Some(content) = text::Body::parse(&words)? else { continue };
             let notice = NewMessage::new(*chat, text::Handle::system(), content);
-            added += u32::from(office.run(&program(Some(OWNER)), &Command::PostMessage(notice)).await.is_ok());
+            added += u32::from(office.run(&Actor::notices(), &Command::PostMessage(notice)).await.is_ok());
         }
         result["system_messages_added"] = json!(added);
     }

@@ -15,11 +15,13 @@ use clutch_orchestrator::office::Office;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::caller::Caller;
+
 use super::{
     body::{Body, Path, Query, path_id},
     error::Failure,
     shapes,
-    tasks::{find, program},
+    tasks::find,
 };
 
 /// Most edges of one task that an answer names.
@@ -57,12 +59,13 @@ pub async fn list(State(office): State<Arc<Office>>, Path(id): Path<String>) -> 
 /// `POST /api/tasks/:id/dependencies`.
 pub async fn add(
     State(office): State<Arc<Office>>,
+    caller: Caller,
     Path(id): Path<String>,
     body: Body,
 ) -> Result<(StatusCode, Json<Value>), Failure> {
     let task = find(&office, &id).await?.id;
     let other = find(&office, body.needed("depends_on_id", "field_missing", "depends_on_id is required")?).await?.id;
-    let done = office.run(&program(None), &Command::AddDependency(task, other)).await?;
+    let done = office.run(&caller.actor(), &Command::AddDependency(task, other)).await?;
     let edge = done.made::<Dependency>().ok_or(Refusal::DependencyNotFound)?;
     // Newer callers read `dependency`, older ones the bare object.
     let mut shape = shapes::dependency(edge);
@@ -80,6 +83,7 @@ pub struct Ends {
 /// `DELETE /api/tasks/:id/dependencies?depends_on_id=`.
 pub async fn remove_by_ends(
     State(office): State<Arc<Office>>,
+    caller: Caller,
     Path(id): Path<String>,
     Query(ends): Query<Ends>,
 ) -> Result<Json<Value>, Failure> {
@@ -89,19 +93,20 @@ pub async fn remove_by_ends(
     let missing =
         |failure: Failure| if failure.is(Refusal::TaskNotFound) { Refusal::DependencyNotFound.into() } else { failure };
     let other = find(&office, &other).await.map_err(missing)?.id;
-    office.run(&program(None), &Command::RemoveDependency(EdgeRef::Ends(task, other))).await?;
+    office.run(&caller.actor(), &Command::RemoveDependency(EdgeRef::Ends(task, other))).await?;
     Ok(Json(json!({ "success": true })))
 }
 
 /// `DELETE /api/tasks/:id/dependencies/:depId`, at either end.
 pub async fn remove(
     State(office): State<Arc<Office>>,
+    caller: Caller,
     Path((id, edge)): Path<(String, String)>,
 ) -> Result<Json<Value>, Failure> {
     let task = find(&office, &id).await?.id;
     let edge: DependencyId = path_id(&edge, Refusal::DependencyNotFound)?;
     let found: Option<Dependency> = office.get(edge).await?;
     found.filter(|d| d.task == task || d.depends_on == task).ok_or(Refusal::DependencyNotFound)?;
-    office.run(&program(None), &Command::RemoveDependency(EdgeRef::Id(edge))).await?;
+    office.run(&caller.actor(), &Command::RemoveDependency(EdgeRef::Id(edge))).await?;
     Ok(Json(json!({ "success": true })))
 }

@@ -4,6 +4,8 @@ use clutch_domain::doc::Inside;
 use clutch_orchestrator::{office::Office, store::IdempotencyKey};
 use http::{HeaderMap, StatusCode};
 
+use crate::caller::Caller;
+
 use super::error::Failure;
 
 /// Longest key that is taken, in bytes.
@@ -18,12 +20,12 @@ pub struct Call {
 }
 
 impl Call {
-    /// By the key that the caller gave, which counts for this route; else by a fresh one.
-    pub fn of(office: &Office, headers: &HeaderMap, route: &str) -> Result<Self, Failure> {
+    /// By the key that the caller gave, which counts for this caller and route; else by a fresh one.
+    pub fn of(office: &Office, caller: &Caller, headers: &HeaderMap, route: &str) -> Result<Self, Failure> {
         match headers.get("idempotency-key").map(|v| v.to_str().unwrap_or("")) {
             None => Ok(Self { key: IdempotencyKey(office.fresh_id().to_string()), named: false }),
             Some(key) if !key.is_empty() && key.len() <= KEY_MAX => {
-                Ok(Self { key: IdempotencyKey(format!("{route}:{key}")), named: true })
+                Ok(Self { key: IdempotencyKey(format!("{route}:{}:{key}", caller.keys())), named: true })
             }
             Some(_) => Err(Failure::invalid(
                 "invalid_idempotency_key",

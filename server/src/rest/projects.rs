@@ -6,7 +6,7 @@ use axum::{Json, extract::State, http::StatusCode};
 use clutch_app::site::Site;
 use clutch_domain::{
     command::{Command, Force, NewProject, ProjectPatch},
-    doc::{Kind, slug_name},
+    doc::Kind,
     id::ProjectId,
     project::{ChatLayout, Counts, Project},
     query::PROJECTS_MAX,
@@ -17,11 +17,12 @@ use clutch_domain::{
 use clutch_orchestrator::office::Office;
 use serde_json::{Value, json};
 
+use crate::caller::Caller;
+
 use super::{
     body::{Body, Path, whole},
     error::Failure,
     shapes,
-    tasks::program,
 };
 
 type Answer = Result<Json<Value>, Failure>;
@@ -47,19 +48,16 @@ fn with_count(project: &Project, count: u32) -> Value {
     shape
 }
 
-/// A project by id or slug.
-pub async fn find(office: &Office, id_or_slug: &str) -> Result<Project, Failure> {
-    let range = match id_or_slug.parse::<ProjectId>() {
-        Ok(id) => Range::doc(Kind::Project, id),
-        Err(_) => Range::unique(slug_name(&id_or_slug.to_lowercase())),
-    };
-    office.first(range).await?.ok_or_else(|| Refusal::ProjectNotFound.into())
+/// The project of a path or a field ([`Office::project`]).
+pub async fn find(office: &Office, name: &str) -> Result<Project, Failure> {
+    office.project(name).await?.ok_or_else(|| Refusal::ProjectNotFound.into())
 }
 
 /// `POST /api/projects`.
 pub async fn create(
     State(office): State<Arc<Office>>,
     State(site): State<Site>,
+    caller: Caller,
     body: Body,
 ) -> Result<(StatusCode, Json<Value>), Failure> {
     let needed = "Name and slug are required";
@@ -76,7 +74,7 @@ pub async fn create(
         work_loop_max_agents: max_agents(&body)?.flatten(),
     };
     let lack = lack(&site, new.local_path.as_ref()).await;
-    let done = office.run(&program(None), &Command::CreateProject(new)).await?;
+    let done = office.run(&caller.actor(), &Command::CreateProject(new)).await?;
     let project = done.made::<Project>().ok_or(Refusal::ProjectNotFound)?;
     Ok((StatusCode::CREATED, Json(with_warning(json!({ "project": shapes::project(project) }), lack))))
 }
@@ -92,6 +90,7 @@ pub async fn show(State(office): State<Arc<Office>>, Path(id): Path<String>) -> 
 pub async fn update(
     State(office): State<Arc<Office>>,
     State(site): State<Site>,
+    caller: Caller,
     Path(id): Path<String>,
     body: Body,
 ) -> Answer {
@@ -111,7 +110,7 @@ pub async fn update(
         role_model_overrides: overrides(&body)?,
     };
     let lack = lack(&site, patch.local_path.as_ref().and_then(Option::as_ref)).await;
-    let done = office.run(&program(None), &Command::UpdateProject(project.id, patch)).await?;
+    let done = office.run(&caller.actor(), &Command::UpdateProject(project.id, patch)).await?;
     let shape = json!({ "project": shapes::project(done.now(project.id).unwrap_or(&project)) });
     Ok(Json(with_warning(shape, lack)))
 }
@@ -129,9 +128,9 @@ fn with_warning(mut answer: Value, warning: Option<String>) -> Value {
 }
 
 /// `DELETE /api/projects/:id`, always with its tasks.
-pub async fn remove(State(office): State<Arc<Office>>, Path(id): Path<String>) -> Answer {
+pub async fn remove(State(office): State<Arc<Office>>, caller: Caller, Path(id): Path<String>) -> Answer {
     let project = find(&office, &id).await?;
-    office.run(&program(None), &Command::DeleteProject(project.id, Force::Yes)).await?;
+    office.run(&caller.actor(), &Command::DeleteProject(project.id, Force::Yes)).await?;
     Ok(Json(json!({ "success": true })))
 }
 

@@ -51,11 +51,12 @@ pub fn task_summary(t: &Task) -> Value {
     json!({ "id": t.id, "title": t.title, "status": t.status })
 }
 
-/// A comment.
+/// A comment. `by` is ours, added: what kind of caller wrote it, whatever author it was given.
 pub fn comment(c: &Comment) -> Value {
     json!({
         "id": c.id, "task_id": c.task, "author": c.author, "author_type": c.author_type, "content": c.content,
         "type": c.kind, "responded_at": at(c.responded_at), "created_at": c.created_at,
+        "by": c.by.as_ref().map(|who| who.kind),
     })
 }
 
@@ -106,13 +107,14 @@ pub fn chat(c: &Chat) -> Map<String, Value> {
     map
 }
 
-/// A message: absent fields stay absent.
+/// A message: absent fields stay absent. `by` is ours, added, as in a comment.
 pub fn message(m: &Message) -> Value {
     let mut map = Map::new();
     map.insert("id".into(), json!(m.id));
     map.insert("chat_id".into(), json!(m.chat));
     map.insert("author".into(), json!(m.author));
     map.insert("content".into(), json!(m.content));
+    with(&mut map, "by", m.by.as_ref().map(|who| json!(who.kind)));
     with(&mut map, "run_id", m.run_id.as_ref().map(|v| json!(v)));
     with(&mut map, "session_key", m.session_key.as_ref().map(|v| json!(v)));
     map.insert("is_automated".into(), json!(u8::from(m.is_automated)));

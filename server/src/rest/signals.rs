@@ -17,11 +17,13 @@ use futures_util::StreamExt;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::caller::Caller;
+
 use super::{
     body::{Body, Path, Query, path_id},
     error::Failure,
     shapes,
-    tasks::{find, program},
+    tasks::find,
 };
 
 /// Most signals that are read for a list.
@@ -83,6 +85,7 @@ pub fn kind_wrong() -> Failure {
 /// `POST /api/signal/:id/respond`. The answer is kept and sent by the outbox; this waits a moment to tell how that went.
 pub async fn respond(
     State(office): State<Arc<Office>>,
+    caller: Caller,
     Path(id): Path<String>,
     body: Body,
 ) -> Result<Json<Value>, Failure> {
@@ -91,7 +94,7 @@ pub async fn respond(
         Some(Value::String(text)) => text::Body::parse(text)?.ok_or(Refusal::ResponseMissing)?,
         _ => return Err(Refusal::ResponseMissing.into()),
     };
-    let done = office.run(&program(None), &Command::AnswerSignal(id, answer)).await?;
+    let done = office.run(&caller.actor(), &Command::AnswerSignal(id, answer)).await?;
     let answered = done.now::<Signal>(id).cloned().ok_or(Refusal::SignalNotFound)?;
     let range = Range::doc(Kind::Signal, id);
     let fetch =

@@ -8,9 +8,8 @@ use axum::{
     http::{HeaderMap, StatusCode},
 };
 use clutch_domain::{
-    actor::Actor,
     command::{Command, Direction, MoveTask, NewComment, NewTask, Place, TaskPatch},
-    doc::{Kind, number_name},
+    doc::Kind,
     id::{ProjectId, TaskId},
     range::{After, Range},
     refusal::Refusal,
@@ -21,6 +20,8 @@ use clutch_domain::{
 use clutch_orchestrator::office::Office;
 use serde::Deserialize;
 use serde_json::{Value, json};
+
+use crate::caller::Caller;
 
 use super::{
     body::{Body, Path, Query, whole},
@@ -39,20 +40,9 @@ const STATUSES: &[&str] = &["backlog", "ready", "in_progress", "in_review", "blo
 const PRIORITIES: &[&str] = &["low", "medium", "high", "urgent"];
 const ROLES: &[&str] = &["pm", "dev", "research", "reviewer", "conflict_resolver"];
 
-/// The actor of a request without a session: a program, whatever name its body gives.
-pub fn program(claim: Option<&str>) -> Actor {
-    Actor::program(claim)
-}
-
-/// A task by UUID or `T-12`.
-pub async fn find(office: &Office, id: &str) -> Result<Task, Failure> {
-    let number = id.strip_prefix("T-").or_else(|| id.strip_prefix("t-")).and_then(|n| n.parse::<u64>().ok());
-    let range = match (number, id.parse::<TaskId>()) {
-        (Some(number), _) => Range::unique(number_name(number)),
-        (None, Ok(id)) => Range::doc(Kind::Task, id),
-        (None, Err(_)) => return Err(Refusal::TaskNotFound.into()),
-    };
-    office.first(range).await?.ok_or_else(|| Refusal::TaskNotFound.into())
+/// The task of a path or a field ([`Office::task`]).
+pub async fn find(office: &Office, name: &str) -> Result<Task, Failure> {
+    office.task(name).await?.ok_or_else(|| Refusal::TaskNotFound.into())
 }
 
 /// All comments of a task, oldest first.
@@ -116,7 +106,7 @@ pub async fn list(State(office): State<Arc<Office>>, Query(query): Query<ListQue
 }
 
 /// `POST /api/tasks`.
-pub async fn create(State(office): State<Arc<Office>>, body: Body) -> Created {
+pub async fn create(State(office): State<Arc<Office>>, caller: Caller, body: Body) -> Created {
     let needed = "project_id and title are required";
     let new = NewTask {
         project: body.id("project_id", needed, Refusal::ProjectNotFound)?,
@@ -130,7 +120,7 @@ pub async fn create(State(office): State<Arc<Office>>, body: Body) -> Created {
         tags: tags(&body)?.unwrap_or_default(),
         dependencies: dependencies(&office, &body).await?,
     };
-    let done = office.run(&program(None), &Command::CreateTask(new)).await?;
+    let done = office.run(&caller.actor(), &Command::CreateTask(new)).await?;
     let task = done.made::<Task>().ok_or(Refusal::TaskNotFound)?;
     Ok((StatusCode::CREATED, Json(json!({ "task": shapes::task(task) }))))
 }
@@ -143,7 +133,7 @@ pub async fn show(State(office): State<Arc<Office>>, Path(id): Path<String>) -> 
 }
 
 /// `PATCH /api/tasks/:id`. `null` and empty text clear; absent fields stay.
-pub async fn update(State(office): State<Arc<Office>>, Path(id): Path<String>, body: Body) -> Answer {
+pub async fn update(State(office): State<Arc<Office>>, caller: Caller, Path(id): Path<String>, body: Body) -> Answer {
     let task = find(&office, &id).await?;
     let description = if body.has("description") { Some(body.markdown("description")?) } else { None };
     let role = match body.has("role") {
@@ -178,19 +168,19 @@ pub async fn update(State(office): State<Arc<Office>>, Path(id): Path<String>, b
         status: status.map(|s| (s, Some(format!("Status changed via HTTP API to {}", s.word()).into()))),
         reopen: body.truthy("reopen").unwrap_or(false) || body.truthy("force").unwrap_or(false),
     };
-    let done = office.run(&program(None), &Command::UpdateTask(task.id, patch)).await?;
+    let done = office.run(&caller.actor(), &Command::UpdateTask(task.id, patch)).await?;
     Ok(Json(json!({ "task": shapes::task(done.now(task.id).unwrap_or(&task)) })))
 }
 
 /// `DELETE /api/tasks/:id`.
-pub async fn remove(State(office): State<Arc<Office>>, Path(id): Path<String>) -> Answer {
+pub async fn remove(State(office): State<Arc<Office>>, caller: Caller, Path(id): Path<String>) -> Answer {
     let task = find(&office, &id).await?;
-    office.run(&program(None), &Command::DeleteTask(task.id)).await?;
+    office.run(&caller.actor(), &Command::DeleteTask(task.id)).await?;
     Ok(Json(json!({ "success": true })))
 }
 
 /// `POST /api/tasks/reorder`: `new_index` counts the column without the moved task.
-pub async fn reorder(State(office): State<Arc<Office>>, body: Body) -> Answer {
+pub async fn reorder(State(office): State<Arc<Office>>, caller: Caller, body: Body) -> Answer {
     let needed = "project_id, status, task_id and new_index are required";
     let project: ProjectId = body.id("project_id", needed, Refusal::ProjectNotFound)?;
     let task = body.needed("task_id", "field_missing", needed)?;
@@ -203,7 +193,7 @@ pub async fn reorder(State(office): State<Arc<Office>>, body: Body) -> Answer {
     let id = task.id;
     let place = Place::Index(u32::try_from(index).unwrap_or(u32::MAX));
     let to = MoveTask { task: id, to: status, place, reason: None, resolution: None, reopen: false };
-    office.run(&program(None), &Command::MoveTask(to)).await?;
+    office.run(&caller.actor(), &Command::MoveTask(to)).await?;
     let task = find(&office, &id.to_string()).await?;
     Ok(Json(json!({ "success": true, "task": shapes::task(&task) })))
 }
@@ -218,6 +208,7 @@ pub async fn comments(State(office): State<Arc<Office>>, Path(id): Path<String>)
 /// `POST /api/tasks/:id/comments`.
 pub async fn comment(
     State(office): State<Arc<Office>>,
+    caller: Caller,
     Path(id): Path<String>,
     headers: HeaderMap,
     body: Body,
@@ -233,8 +224,8 @@ pub async fn comment(
             .unwrap_or(CommentType::Message),
         author: author.clone(),
     };
-    let call = Call::of(&office, &headers, "comment")?;
-    let done = office.run_as(&program(Some(author.as_str())), &Command::AddComment(new), &call.key).await?;
+    let call = Call::of(&office, &caller, &headers, "comment")?;
+    let done = office.run_as(&caller.claiming(author.as_str()), &Command::AddComment(new), &call.key).await?;
     let comment = done.made::<Comment>().ok_or(Refusal::CommentNotFound)?;
     let said = |c: &Comment| (c.task, c.author.clone(), c.author_type, c.kind, c.content.clone());
     let comment = call.kept(&office, comment.id, comment, |a, b| said(a) == said(b)).await?;

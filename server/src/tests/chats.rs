@@ -128,7 +128,7 @@ async fn a_message_has_exactly_these_fields() {
     let made = house.post(&path, json!({ "content": " hi " })).await.ok(201);
     assert_eq!(
         known(made["message"].clone(), &["id", "created_at"]),
-        json!({ "id": "known", "chat_id": chat_id, "author": "dan", "content": "hi", "is_automated": 0, "delivery_status": "sent", "created_at": "known" })
+        json!({ "id": "known", "chat_id": chat_id, "author": "dan", "by": "program", "content": "hi", "is_automated": 0, "delivery_status": "sent", "created_at": "known" })
     );
     // As the plugin of both generations sends it.
     let answer = json!({ "author": "ada", "content": "done", "is_automated": false, "session_key": "agent:main:clutch:site:x", "run_id": "r-1" });
@@ -136,7 +136,7 @@ async fn a_message_has_exactly_these_fields() {
         known(house.post(&path, answer.clone()).await.ok(201)["message"].clone(), &["id", "created_at"]),
         json!({
             "id": "known", "chat_id": chat_id, "author": "ada", "content": "done", "run_id": "r-1", "session_key": "agent:main:clutch:site:x",
-            "is_automated": 0, "created_at": "known",
+            "is_automated": 0, "by": "agent", "created_at": "known",
         }),
         "an agent's message has no delivery"
     );

@@ -19,7 +19,7 @@ async fn a_comment_has_exactly_these_fields() {
         known(first.clone(), &["id", "created_at"]),
         json!({
             "id": "known", "task_id": task, "author": "unknown", "author_type": "human", "content": "one", "type": "message",
-            "responded_at": null, "created_at": "known",
+            "responded_at": null, "created_at": "known", "by": "program",
         })
     );
     let full = json!({ "content": "two", "author": "ada", "author_type": "coordinator", "type": "request_input" });

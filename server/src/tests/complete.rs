@@ -43,7 +43,7 @@ async fn a_report_brings_the_task_to_review() {
             known(comment, &["id", "created_at"]),
             json!({
                 "id": "known", "task_id": task, "author": "agent", "author_type": "agent", "content": words, "type": "completion",
-                "responded_at": null, "created_at": "known",
+                "responded_at": null, "created_at": "known", "by": "agent",
             })
         );
         let now = house.look(&task).await;

@@ -3,9 +3,9 @@
 use axum::{body::Body, http::Request};
 use serde_json::json;
 
-use super::{ADDRESS, House};
+use super::{ADDRESS, House, Reply};
 
-const SENTENCE: &str = "OpenClutch serves only this machine. Open it on http://127.0.0.1 with its own port; other machines need log-in, which this build does not have yet (an SSH tunnel works: ssh -L PORT:127.0.0.1:PORT).";
+const SENTENCE: &str = "OpenClutch serves only this machine. Open it on http://127.0.0.1:3002; other machines need log-in, which this build does not have yet (an SSH tunnel works: ssh -L 3002:127.0.0.1:3002 <this machine>).";
 
 /// One of each kind: pages, files, server functions, REST, webhooks, the live feed, what is nowhere.
 const PLACES: &[(&str, &str)] = &[
@@ -50,6 +50,20 @@ fn request(method: &str, path: &str, headers: Pairs<'_>) -> Request<Body> {
     request.body(Body::from("{}")).unwrap()
 }
 
+/// What every answer says to the browser, also one at the door.
+#[track_caller]
+fn is_safe(reply: &Reply, path: &str) {
+    let header = |name: &str| reply.headers.get(name).and_then(|v| v.to_str().ok());
+    assert_eq!(header("x-content-type-options"), Some("nosniff"), "{path}");
+    assert_eq!(header("x-frame-options"), Some("DENY"), "{path}");
+    assert_eq!(header("referrer-policy"), Some("same-origin"), "{path}");
+    assert_eq!(header("cross-origin-opener-policy"), Some("same-origin"), "{path}");
+    assert_eq!(header("access-control-allow-origin"), None, "{path}");
+    // Pages have a longer one, pictures are in a sandbox.
+    assert!(header("content-security-policy").is_some_and(|csp| csp.contains("default-src")), "{path}");
+    assert!(header("content-security-policy").is_some_and(|csp| csp.contains("frame-ancestors 'none'")), "{path}");
+}
+
 #[tokio::test]
 async fn nobody_else_comes_in_anywhere() {
     let house = House::new();
@@ -74,6 +88,12 @@ async fn nobody_else_comes_in_anywhere() {
         (here, &[host, ("x-forwarded-anything", "")], "forwarded"),
         (here, &[host, ("x-real-ip", "127.0.0.1")], "forwarded"),
         (here, &[host, ("via", "1.1 proxy")], "forwarded"),
+        (here, &[host, ("CF-Connecting-IP", "192.0.2.7")], "forwarded"),
+        (here, &[host, ("True-Client-IP", "192.0.2.7")], "forwarded"),
+        (here, &[host, ("X-Client-IP", "192.0.2.7")], "forwarded"),
+        (here, &[host, ("X-Forwarded", "for=192.0.2.7")], "forwarded"),
+        (here, &[host, ("X-Original-Host", "evil.example")], "forwarded"),
+        (here, &[host, ("Tailscale-User-Login", "ada@example")], "forwarded"),
         (here, &[host, ("origin", "http://evil.example")], "foreign_origin"),
         (here, &[host, ("origin", "http://127.0.0.1:3003")], "foreign_origin"),
         (here, &[host, ("origin", "https://127.0.0.1:3002")], "foreign_origin"),
@@ -110,6 +130,7 @@ async fn nobody_else_comes_in_anywhere() {
             } else {
                 reply.fails(403, code, SENTENCE);
             }
+            is_safe(&reply, path);
             assert!(!reply.headers.contains_key("set-cookie"), "no session is made at the door: {method} {path}");
         }
     }
@@ -159,10 +180,12 @@ async fn a_page_view_makes_a_session_and_nothing_else_does() {
     let page = [("accept", "text/html,application/xhtml+xml")];
     let made = cookie("GET", "/nowhere", &page).await.unwrap();
     let (pair, rest) = made.split_once(';').unwrap();
-    assert_eq!(rest.trim(), "Path=/; HttpOnly; SameSite=Lax; Max-Age=31536000");
+    assert_eq!(rest.trim(), "Path=/; HttpOnly; SameSite=Lax; Max-Age=2592000");
+    let name = house.state.sessions.cookie();
+    assert!(name.len() == 15 && pair.starts_with(&format!("{name}=")), "its name belongs to the installation: {pair}");
     assert_eq!(cookie("GET", "/nowhere", &[page[0], ("cookie", pair)]).await, None, "it is known already");
     assert!(
-        cookie("GET", "/nowhere", &[page[0], ("cookie", "clutch=forged.00")]).await.is_some(),
+        cookie("GET", "/nowhere", &[page[0], ("cookie", &format!("{name}=forged.1.00"))]).await.is_some(),
         "a forged one is not"
     );
     assert_eq!(cookie("GET", "/api/projects", &[("accept", "application/json")]).await, None);
@@ -176,11 +199,6 @@ async fn every_answer_says_to_the_browser_what_is_safe() {
     for (method, path) in
         [("GET", "/nowhere"), ("GET", "/health"), ("GET", "/api/tasks"), ("PUT", "/api/tasks"), ("GET", "/pkg/none.js")]
     {
-        let reply = house.raw(method, path, &[], "").await;
-        let header = |name: &str| reply.headers.get(name).and_then(|v| v.to_str().ok());
-        assert_eq!(header("x-content-type-options"), Some("nosniff"), "{path}");
-        assert_eq!(header("x-frame-options"), Some("DENY"), "{path}");
-        assert_eq!(header("referrer-policy"), Some("same-origin"), "{path}");
-        assert_eq!(header("access-control-allow-origin"), None, "{path}");
+        is_safe(&house.raw(method, path, &[], "").await, path);
     }
 }

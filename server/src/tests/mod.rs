@@ -1,5 +1,6 @@
 //! The server's edges through their public face: the real router over a store in memory.
 
+mod callers;
 mod chats;
 mod comments;
 mod complete;

@@ -102,7 +102,7 @@ async fn what_is_said_in_any_chat_of_the_project_is_found_newest_first() {
         let hits: Vec<_> = found.hits.iter().map(|h| (h.message.to_string(), h.chat, h.title.as_str())).collect();
         assert_eq!(hits, [(second, b, "b"), (first, a, "a")]);
         assert_eq!((found.looked, found.older), (4, None));
-        assert_eq!(found.hits[0].author, "Kimi");
+        assert_eq!(found.hits[0].author, "A program, as kimi");
         // What is marked is said by pieces: there is no markup in any.
         let pieces: Vec<_> = found.hits[1].pieces.iter().map(|p| (p.text.as_str(), p.hit)).collect();
         assert_eq!(

@@ -215,7 +215,6 @@ async fn fields_are_changed_and_cleared() {
         ("pr_number", json!(12), Value::Null),
         ("agent_session_key", json!("agent:main:x"), Value::Null),
         ("post_merge_steps", json!("1. run"), Value::Null),
-        ("requires_human_review", json!(1), json!(0)),
     ];
     for (name, value, cleared) in &cases {
         let changed = house.patch(&path, json!({ *name: value })).await.ok(200);
@@ -239,6 +238,12 @@ async fn fields_are_changed_and_cleared() {
             "{name} is cleared by empty text"
         );
     }
+    // A program may ask for a person's look, and not take it back.
+    assert_eq!(
+        house.patch(&path, json!({ "requires_human_review": 1 })).await.ok(200)["task"]["requires_human_review"],
+        1
+    );
+    house.patch(&path, json!({ "requires_human_review": null })).await.fails_with(403, "humans_only");
     assert_eq!(
         house.patch(&path, json!({ "pr_number": "31" })).await.ok(200)["task"]["pr_number"],
         31,
@@ -352,7 +357,7 @@ async fn a_move_by_a_program_is_recorded_as_the_programs() {
         )
         .await
         .ok(200);
-    // Not even with the cookie of a page view: routes for programs are for programs.
+    // Not even with the cookie of a page view: a browser at our page says more than that.
     let page = house.raw("GET", "/nowhere", &[("accept", "text/html")], "").await;
     let cookie = page.headers["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
     house.raw("PATCH", &format!("/api/tasks/{task}"), &[("cookie", &cookie)], r#"{"status":"done"}"#).await.ok(200);

@@ -22,7 +22,7 @@ use axum::{
     routing::post,
 };
 use clutch_domain::{
-    actor::{Actor, COORDINATOR},
+    actor::COORDINATOR,
     chat::{DeliveryStatus, Message},
     command::{Command, Completion, NewMessage, NewSignal},
     id::ChatId,
@@ -35,6 +35,7 @@ use clutch_orchestrator::office::Office;
 use serde_json::{Value, json};
 
 use crate::{
+    caller::Caller,
     ephemeral::{Ephemeral, TypingState},
     rest::{
         body::{Body, Path, path_id},
@@ -42,7 +43,7 @@ use crate::{
         error::Failure,
         once::Call,
         shapes, signals,
-        tasks::{find, program},
+        tasks::find,
     },
     state::AppState,
 };
@@ -56,10 +57,6 @@ pub fn routes() -> Router<AppState> {
         .route("/api/chats/{id}/typing", post(typing))
 }
 
-fn agent(name: &str) -> Actor {
-    Actor::agent(name)
-}
-
 /// The run that reports, under either of the names that plugins use.
 fn run_id(body: &Body) -> Result<Option<RunKey>, Failure> {
     Ok(body.parsed("run_id", RunKey::parse)?.or(body.parsed("runId", RunKey::parse)?))
@@ -68,6 +65,7 @@ fn run_id(body: &Body) -> Result<Option<RunKey>, Failure> {
 /// `POST /api/signal` (facts §2.9).
 async fn signal(
     State(office): State<Arc<Office>>,
+    caller: Caller,
     headers: HeaderMap,
     body: Body,
 ) -> Result<(StatusCode, Json<Value>), Failure> {
@@ -94,8 +92,8 @@ async fn signal(
         severity,
         message,
     };
-    let call = Call::of(&office, &headers, "signal")?;
-    let done = office.run_as(&agent(agent_id.as_str()), &Command::RaiseSignal(new), &call.key).await?;
+    let call = Call::of(&office, &caller, &headers, "signal")?;
+    let done = office.run_as(&caller.agent(agent_id.as_str()), &Command::RaiseSignal(new), &call.key).await?;
     let signal = done.made::<Signal>().ok_or(Refusal::SignalNotFound)?;
     let said = |s: &Signal| (s.task, s.kind, s.severity, s.session_key.clone(), s.agent_id.clone(), s.message.clone());
     let signal = call.kept(&office, signal.id, signal, |a, b| said(a) == said(b)).await?;
@@ -108,6 +106,7 @@ async fn signal(
 /// `POST /api/tasks/:id/complete` (facts §2.6).
 async fn complete(
     State(office): State<Arc<Office>>,
+    caller: Caller,
     Path(id): Path<String>,
     headers: HeaderMap,
     body: Body,
@@ -122,8 +121,8 @@ async fn complete(
         session_key: body.parsed("sessionKey", SessionKey::parse)?,
         run_id: run_id(&body)?,
     };
-    let call = Call::of(&office, &headers, "complete")?;
-    let who = agent(report.agent.as_ref().map_or("agent", Handle::as_str));
+    let call = Call::of(&office, &caller, &headers, "complete")?;
+    let who = caller.agent(report.agent.as_ref().map_or("agent", Handle::as_str));
     let done = office.run_as(&who, &Command::CompleteTask(report), &call.key).await?;
     let comment = done.made::<Comment>().ok_or(Refusal::CommentNotFound)?;
     let after = done.now::<Task>(before.id);
@@ -144,6 +143,7 @@ async fn complete(
 /// with `"send": true` the server carries the message to the agent.
 async fn message(
     State(office): State<Arc<Office>>,
+    caller: Caller,
     State(ephemeral): State<Arc<Ephemeral>>,
     Path(id): Path<String>,
     headers: HeaderMap,
@@ -180,8 +180,8 @@ async fn message(
         calls: Vec::new(),
         resets: false,
     };
-    let who = if author.as_str() == COORDINATOR { agent(COORDINATOR) } else { program(Some(author.as_str())) };
-    let call = Call::of(&office, &headers, "message")?;
+    let who = if author.as_str() == COORDINATOR { caller.agent(COORDINATOR) } else { caller.claiming(author.as_str()) };
+    let call = Call::of(&office, &caller, &headers, "message")?;
     let done = office.run_as(&who, &Command::PostMessage(new), &call.key).await?;
     // Whoever has spoken does not think or type any more.
     ephemeral.set(chat, author.as_str(), None);

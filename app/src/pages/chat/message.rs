@@ -59,7 +59,9 @@ fn one(m: MessageItem, leads: bool, aimed: Signal<bool>, act: Act) -> AnyView {
     } else {
         view! { <Markdown html=m.html.clone() /> }.erase()
     };
-    let way = m.mine.then(|| way(&m, act));
+    // Of a program's words only what is under way is told, and what went wrong.
+    let told = m.mine || m.open || m.status == Some(DeliveryStatus::Failed);
+    let way = told.then(|| way(&m, act));
     let tools = tools(&m);
     let calls = calls(m.calls);
     view! { <article class=class class:aimed=aimed id=anchor>{by}{calls}<div class="bubble">{words}</div>{tools}{way}</article> }.erase()

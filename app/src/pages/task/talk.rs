@@ -1,9 +1,6 @@
 //! What is said about a ticket: open questions with their answer, the thread, the composer.
 
-use clutch_domain::{
-    actor::OWNER,
-    talk::{AuthorType, CommentType, Delivery},
-};
+use clutch_domain::talk::{CommentType, Delivery};
 use leptos::{html, prelude::*, server_fn::ServerFn};
 
 use super::state::TaskState;
@@ -117,11 +114,7 @@ pub fn Thread(state: TaskState, act: Act) -> impl IntoView {
 }
 
 fn comment(c: &CommentItem) -> AnyView {
-    let (class, who) = match c.author_type {
-        AuthorType::Human if c.author == OWNER => ("me", "You".to_owned()),
-        AuthorType::Human => ("me", c.author.clone()),
-        AuthorType::Coordinator | AuthorType::Agent => ("agent", c.author.clone()),
-    };
+    let (class, who) = (if c.mine { "me" } else { "agent" }, c.author.clone());
     let mark = match c.kind {
         CommentType::Message => None,
         kind => Some(view! { <span class=format!("chip kind-{}", kind.word())>{kind.label()}</span> }),
@@ -144,6 +137,7 @@ fn signal(s: &SignalItem) -> AnyView {
         let class = if delivery == Delivery::Failed { "way bad" } else { "way" };
         view! { <small class=class>{text}</small> }
     });
+    let by = s.by_program.then(|| view! { <small class="way">"Answered by a program"</small> });
     let answer =
         s.response.clone().map(|html| view! { <div class="answer"><Icon name="reply" /><Markdown html /></div> });
     view! {
@@ -153,7 +147,7 @@ fn signal(s: &SignalItem) -> AnyView {
                 <span class="chip">{s.kind.label()}</span><Ago at=s.at long=true />
             </p>
             <Markdown html=s.message.clone() />
-            {answer}{way}
+            {answer}{by}{way}
         </article>
     }
     .erase()

@@ -9,7 +9,7 @@ use super::{
     sign::{Sign, sign},
 };
 use crate::{
-    actor::{COORDINATOR, OWNER, SYSTEM},
+    actor::{COORDINATOR, OWNER, PROGRAM, SYSTEM},
     refusal::Refusal,
 };
 
@@ -150,6 +150,12 @@ impl Handle {
     #[must_use]
     pub fn system() -> Self {
         Self(SYSTEM.to_owned())
+    }
+
+    /// A program that gave no name.
+    #[must_use]
+    pub fn program() -> Self {
+        Self(PROGRAM.to_owned())
     }
 
     /// Somebody who gave no name.
