@@ -112,7 +112,7 @@ pub async fn everything_reads(office: &Office) {
     assert_eq!(messages, 10, "all but the one in the deleted chat");
 
     let birds = &projects(office).await["Birds"];
-    assert_eq!(birds.description.as_deref(), Some("Songs, nests\r\nand eggs"));
+    assert_eq!(birds.description.as_deref(), Some("Songs, nests\nand eggs"), "line ends are one kind");
     assert_eq!(birds.role_model_overrides["pm"], "anthropic/opus");
     let all = tasks(office, birds.id).await;
     let count = |status: Status| all.values().filter(|t| t.status == status).count();
