@@ -3,6 +3,7 @@ import type { Board, Project } from "../support/board.ts";
 import { generalChat, messages } from "../support/chat.ts";
 import { expect, test } from "../support/firefox.ts";
 import { freshProject } from "../support/fixtures.ts";
+import { png } from "../support/picture.ts";
 import { until } from "../support/until.ts";
 
 const address = (board: Board, project: Project, query = ""): string => `${board.url}/projects/${project.slug}/board${query}`;
@@ -57,7 +58,7 @@ test("a card is dragged with the mouse, and Escape puts it back", async ({ alone
   expect(tab.page.url()).toBe(address(alone, project));
 });
 
-test("a message is written, sent with Enter and typed on; text is copied and pasted", async ({ alone, tab }) => {
+test("a message is written, sent with Enter and typed on; text and a picture are pasted", async ({ alone, tab }) => {
   const project = await freshProject(alone, "Fox");
   const chat = await generalChat(alone, project);
   await tab.open(`${alone.url}/projects/${project.slug}/chat?chat=${chat}`);
@@ -81,4 +82,18 @@ test("a message is written, sent with Enter and typed on; text is copied and pas
   await tab.page.keyboard.up("Control");
   await until("it is pasted", async () => (await tab.value(field)) === "One line\nand another");
   expect(await contents()).toEqual(["One line\nand another"]);
+
+  // A picture is uploaded and named in the text.
+  await tab.page.$eval(field, (element, base64) => {
+    const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+    const data = new DataTransfer();
+    data.items.add(new File([bytes], "stripes.png", { type: "image/png" }));
+    const paste = new ClipboardEvent("paste", { bubbles: true, cancelable: true });
+    // Firefox leaves the files out of what it is given for an event that a script makes.
+    Object.defineProperty(paste, "clipboardData", { value: data });
+    element.dispatchEvent(paste);
+  }, png(64, 64).toString("base64"));
+  await until("the picture is named", async () => /^One line\nand another\n\n!\[Image\]\(\/uploads\/images\/.+\)$/.test(await tab.value(field)));
+  await tab.page.keyboard.press("Enter");
+  await tab.find("[role=log] article img");
 });

@@ -217,23 +217,6 @@ test("by keyboard: walk, lift, move, drop, put back, all of it said", async ({ a
   await expect(page.getByRole("complementary", { name: /^Ticket / })).toBeVisible();
 });
 
-test("by keyboard: keys that follow each other at once all meet the card", async ({ alone, visitor }) => {
-  const project = await withTickets(alone, ["One", "Two", "Three"]);
-  const me = await visitor();
-  const page = await me.open(address(alone, project));
-  await page.getByRole("link", { name: "One", exact: true }).focus();
-  // As fast as a hand on a slow machine: no frame is painted in between.
-  await page.evaluate(async () => {
-    for (const key of ["ArrowDown", " ", "ArrowRight", "ArrowRight", "ArrowRight", "ArrowLeft", " ", "ArrowLeft"]) {
-      document.activeElement?.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
-      const next = new MessageChannel();
-      await new Promise((then) => { next.port1.onmessage = then; next.port2.postMessage(0); });
-    }
-  });
-  await until("the server has it", async () => (await alone.tasks(project)).find((task) => task.title === "Two")?.status === "in_progress");
-  await expect(cardIn(page, "In progress", "Two")).toBeVisible();
-});
-
 test("a late answer to one move leaves the card in the hand that lifted it again", async ({ alone, visitor }) => {
   const project = await withTickets(alone, ["One", "Two"]);
   const me = await visitor();
