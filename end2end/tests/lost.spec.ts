@@ -114,9 +114,34 @@ test("an answer that is lost, and other words: the first stay in sight until the
   await page.reload();
   await me.live();
   await expect(onTheWay(page)).toHaveText([/^Paint it green.*it may have been sent/]);
+  // On a phone it says so too, and stays inside the form.
+  await page.setViewportSize({ width: 390, height: 800 });
+  await expect(onTheWay(page).getByText("it may have been sent")).toBeVisible();
+  expect(await page.locator(".chat-composer").evaluate((form) => form.scrollWidth <= form.clientWidth)).toBe(true);
   await onTheWay(page).getByRole("button", { name: "Try again" }).click();
   await expect(onTheWay(page)).toHaveCount(0);
   expect(await words(alone, chat)).toEqual(["Paint it green", "Paint it blue"]);
+});
+
+test("the server forgets a key after a day: words that lay longer are not said to arrive only once", async ({ alone, visitor }) => {
+  const { url } = await aChat(alone);
+  const me = await visitor();
+  me.expectTrouble(...LOST);
+  const page = await me.open(url);
+  await loseAnswers(page, /\/fn\/send_message/);
+  await message(page).fill("Long ago");
+  await message(page).press("Enter");
+  await expect(message(page)).toHaveValue("Long ago");
+  await message(page).fill("Now");
+  await message(page).press("Enter");
+  await expect(onTheWay(page).getByRole("button", { name: "Try again" })).toBeVisible();
+  await page.clock.setFixedTime(Date.now() + 13 * 3_600_000);
+  await page.reload();
+  await me.live();
+  await expect(onTheWay(page)).toHaveText([/^Long ago.*Look before you send it again/]);
+  await expect(onTheWay(page).getByRole("button", { name: "Try again" })).toHaveCount(0);
+  await onTheWay(page).getByRole("button", { name: "Dismiss" }).click();
+  await expect(onTheWay(page)).toHaveCount(0);
 });
 
 test("a reload while a message is on its way: it is there once", async ({ alone, visitor }) => {

@@ -117,11 +117,15 @@ impl Outbox {
     }
 
     fn row(self, one: Outgoing) -> AnyView {
+        let known = good(&one);
         let (class, stand) = match one.stand {
             Stand::Waits => ("waits", "Waits for the words before it".to_owned()),
             Stand::Sent | Stand::Back => ("sent", "On its way…".to_owned()),
-            Stand::Unsure => {
+            Stand::Unsure if known => {
                 ("unsure", "No answer came: it may have been sent. Trying again sends it only once.".to_owned())
+            }
+            Stand::Unsure => {
+                ("unsure", "No answer came: it may have been sent. Look before you send it again.".to_owned())
             }
             Stand::Refused(why) => ("refused", why),
         };
@@ -129,7 +133,7 @@ impl Outbox {
             let key = key.to_owned();
             view! { <button type="button" class="btn s" on:click=move |_| self.inner.with_value(|inner| act(inner, &key))>{label}</button> }
         };
-        let again = (class == "unsure").then(|| button("Try again", &one.key, Inner::again));
+        let again = (class == "unsure" && known).then(|| button("Try again", &one.key, Inner::again));
         let edit = (class != "sent").then(|| button("Edit", &one.key, Inner::edit));
         let key = one.key.clone();
         let drop = matches!(class, "unsure" | "refused").then(|| {
