@@ -3,4 +3,5 @@ import { internal } from "./_generated/api";
 
 const crons = cronJobs();
 crons.interval("forget old keys of commits", { minutes: 10 }, internal.retention.forget, {});
+crons.interval("remove what nothing reads any more", { hours: 6 }, internal.retention.retire, {});
 export default crons;

@@ -1,6 +1,6 @@
 import { v } from "convex/values";
 import { internalMutation, internalQuery } from "./_generated/server";
-import { key, KINDS } from "./kinds";
+import { INDEX_VERSION, key, kind, KINDS } from "./kinds";
 import { answer, range } from "./model/ranges";
 import { Before, bodyOf, put, remove, write } from "./model/rows";
 
@@ -33,7 +33,7 @@ export const fetch = internalQuery({
   args: { scopes: v.array(v.string()), ranges: v.array(range) },
   returns: v.object({
     scopes: v.array(v.number()),
-    ranges: v.array(v.array(v.object({ rev: v.number(), body: v.string() }))),
+    ranges: v.array(v.array(v.object({ kind, id: v.string(), rev: v.number(), body: v.string() }))),
   }),
   handler: async (ctx, args) => {
     const scopes = await Promise.all(
@@ -48,7 +48,7 @@ export const fetch = internalQuery({
     const ranges = await Promise.all(
       args.ranges.map(async (asked) => {
         const { kind, rows } = await answer(ctx, asked);
-        return await Promise.all(rows.map(async (row) => ({ rev: row.rev, body: await bodyOf(ctx, kind, row) })));
+        return await Promise.all(rows.map(async (row) => ({ kind, id: row.id, rev: row.rev, body: await bodyOf(ctx, kind, row) })));
       }),
     );
     return { scopes, ranges };
@@ -69,6 +69,8 @@ export const apply = internalMutation({
     deletes: v.array(key),
     puts: v.array(put),
     touches: v.array(v.string()),
+    /** Version of the words in `puts`. Programs of before bodies had versions do not tell it. */
+    words: v.optional(v.number()),
   },
   returns: v.union(
     v.object({ scopes: v.array(v.object({ scope: v.string(), rev: v.number() })) }),
@@ -80,6 +82,8 @@ export const apply = internalMutation({
       .withIndex("by_key", (q) => q.eq("key", args.key))
       .unique();
     if (known !== null) return { scopes: known.scopes };
+    // An older program would write documents that newer ones do not find, and drop what it does not know.
+    if ((args.words ?? 0) < INDEX_VERSION) throw new Error("These functions are newer than the program that calls them. Update OpenClutch there.");
 
     const before = new Before(ctx);
     for (const [expect, wanted] of args.expects.entries()) {

@@ -35,24 +35,24 @@ const staged = () =>
     .index("by_status_ord", ["status", "ord", "id"])
     .index("by_status_at", ["status", "at", "id"]);
 
-// One table per kind (see kinds.ts for which indexes it needs), and four that are ours. The original
-// system's tables have other names, all in the plural, so both are told apart.
+const asking = () => staged().index("by_link_ord", ["link", "ord", "id"]);
+
+// One table per kind (see kinds.ts for which indexes it needs; a test compares), and three that are ours.
+// The original system's tables have other names, all in the plural, so both are told apart.
 export default defineSchema({
   project: child(),
   counts: child(),
-  task: staged(),
+  task: asking(),
   dependency: linked(),
   comment: child(),
-  signal: staged(),
-  notification: staged(),
-  // Its lines have an order of their own, that of the commits: `at` is what the writer's clock said.
-  activity: defineTable({ ...fields, commit: v.commitTs() })
+  signal: asking(),
+  /** `commit` is what functions of version 1 wrote. */
+  activity: defineTable({ ...fields, commit: v.optional(v.any()) })
     .index("by_doc", ["id"])
     .index("by_scope_at", ["scope", "at", "id"])
     .index("by_parent_ord", ["parent", "ord", "id"])
-    .index("by_parent_at", ["parent", "at", "id"])
-    .index("by_commit", ["commit", "id"]),
-  run: staged().index("by_link_ord", ["link", "ord", "id"]),
+    .index("by_parent_at", ["parent", "at", "id"]),
+  run: staged(),
   loop_state: child(),
   lease: plain(),
   chat: child(),
@@ -60,6 +60,8 @@ export default defineSchema({
   /** `target` is the document that has the name, so that a range finds it without reading the inside. */
   unique: defineTable({ ...fields, target: key }).index("by_doc", ["id"]).index("by_scope_at", ["scope", "at", "id"]),
   counter: plain(),
+  /** Retired: only programs of before wrote it, and `retention:retire` empties it. */
+  notification: staged(),
 
   /** Revisions of scopes. A row is made at the first touch and never removed. */
   scope: defineTable({ name: v.string(), rev: v.number() }).index("by_name", ["name"]),

@@ -174,7 +174,12 @@ pub(crate) fn share(picked: Picked) -> AppState {
     tokio::spawn(ephemeral.clone().keep_swept());
     let store = office.store().clone();
     let watched = Arc::new(WithNeighbours(store.clone()));
-    let hub = Hub::new(watched, Arc::new(AppPages { store }), Arc::new(|task| drop(tokio::spawn(task))));
+    let hub = Hub::new(
+        watched,
+        Arc::new(AppPages { store }),
+        Arc::new(|task| drop(tokio::spawn(task))),
+        Arc::new(|time| Box::pin(tokio::time::sleep(time))),
+    );
     let site = Site {
         office: office.clone(),
         runtime: gateway.state(),

@@ -27,7 +27,6 @@ const PROJECT: &[(&str, &str)] = files![
     "functions/_generated/dataModel.d.ts",
     "functions/_generated/server.d.ts",
     "functions/_generated/server.js",
-    "functions/activity.ts",
     "functions/crons.ts",
     "functions/docs.ts",
     "functions/kinds.ts",

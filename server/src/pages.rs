@@ -7,7 +7,7 @@ use clutch_app::model::{Extra, other_tasks, parts};
 use clutch_domain::{
     change::Change,
     doc::{Dependency, Kind},
-    query::{Query, answer},
+    query::{Query, Snapshot, answer},
     range::{Docs, Fetch, Range, Versioned},
     task::Task,
 };
@@ -27,6 +27,9 @@ pub struct AppPages {
 impl Pages for AppPages {
     async fn parts(&self, query: &Query, docs: &Docs) -> Result<Parts, Fault> {
         let snapshot = answer(query, docs);
+        if let Snapshot::Unread(unread) = &snapshot {
+            return Err(Fault::new(unread.to_string()));
+        }
         let ranges: Vec<Range> = other_tasks(&snapshot).into_iter().map(|id| Range::doc(Kind::Task, id)).collect();
         let missing: Vec<Range> = ranges.iter().filter(|r| docs.get(r).is_none()).cloned().collect();
         let mut read = Docs::default();

@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use clutch_domain::project::Project;
-use clutch_orchestrator::{office::Office, store::Fault};
+use clutch_orchestrator::office::{Error, Office};
 
 use crate::rest::error::Failure;
 
@@ -17,11 +17,11 @@ pub async fn ticket(State(office): State<Arc<Office>>, Path(number): Path<String
     match found(&office, &number).await {
         Ok(Some(address)) => Redirect::to(&address).into_response(),
         Ok(None) => (StatusCode::NOT_FOUND, "There is no such ticket; it may have been deleted.\n").into_response(),
-        Err(fault) => Failure::from(fault).into_response(),
+        Err(error) => Failure::from(error).into_response(),
     }
 }
 
-async fn found(office: &Office, number: &str) -> Result<Option<String>, Fault> {
+async fn found(office: &Office, number: &str) -> Result<Option<String>, Error> {
     let Some(task) = office.task(number).await? else { return Ok(None) };
     let project: Option<Project> = office.get(task.project).await?;
     Ok(project.map(|p| format!("/projects/{}/board?task={}", p.slug, task.short())))

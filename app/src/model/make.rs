@@ -7,7 +7,8 @@ use clutch_domain::{
     actor::{ActorKind, OWNER, Who},
     chat::{Message, Step},
     id::{DependencyId, TaskId},
-    query::{Board, ChatView, Chats, Home, Query, Snapshot, TaskView},
+    project::Counts,
+    query::{Board, ChatView, Chats, Home, Query, Snapshot, TaskView, unread_words},
     run::{Run, RunState},
     talk::Signal,
     task::{Status, Task},
@@ -59,7 +60,8 @@ pub fn parts(_query: &Query, snapshot: &Snapshot, extra: &Extra) -> Parts {
         Snapshot::Task(view) => task_parts(&mut parts, view, extra),
         Snapshot::Chats(chats) => chats_parts(&mut parts, chats),
         Snapshot::Chat(view) => chat_parts(&mut parts, view),
-        Snapshot::Gone => {}
+        // The caller has said so already, as trouble.
+        Snapshot::Gone | Snapshot::Unread(_) => {}
     }
     parts
 }
@@ -83,7 +85,7 @@ fn home_parts(parts: &mut Parts, home: &Home) {
             name: p.name.to_string(),
             description: p.description.clone(),
             color: p.color.clone(),
-            counts: home.counts.iter().find(|c| c.project == p.id).map_or([0; 6], |c| c.by_status),
+            counts: home.counts.iter().find(|c| c.project == p.id).map_or([0; 6], Counts::columns),
             running: home.runs.iter().filter(|r| r.project == p.id && r.takes_a_place()).count() as u32,
             waiting: home.waiting.iter().filter(|s| s.project == p.id).count() as u32,
             loop_on: p.work_loop_enabled,
@@ -170,10 +172,10 @@ fn board_parts(parts: &mut Parts, board: &Board) {
         color: project.color.clone(),
         github_repo: project.github_repo.clone(),
         local_path: project.local_path.clone(),
-        counts: board.counts.by_status,
+        counts: board.counts.columns(),
         loop_on: project.work_loop_enabled,
         paused: state.is_some_and(|s| s.paused),
-        notice: state.and_then(|s| s.notice.clone()),
+        notice: both(unread_words(&board.unread), state.and_then(|s| s.notice.clone())),
         running: board.runs.iter().filter(|r| r.takes_a_place()).count() as u32,
         waiting: board.waiting.len() as u32,
     };
@@ -215,6 +217,14 @@ fn card(task: &Task, run: Option<&Run>, ask: Option<&Signal>, note: Option<&Stri
     }
 }
 
+/// Two sentences, where both are there.
+fn both(one: Option<String>, other: Option<String>) -> Option<String> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(format!("{one} {other}")),
+        (one, other) => one.or(other),
+    }
+}
+
 /// Why a task does not go on: the loop's note where it is ready, its trouble where it is stuck.
 /// What the board says above all cards is only named on each.
 fn why(task: &Task, note: Option<&String>, notice: Option<&String>) -> Option<String> {
@@ -248,7 +258,7 @@ fn task_parts(parts: &mut Parts, view: &TaskView, extra: &Extra) {
         pr_number: task.pr_number,
         github_repo: view.project.github_repo.clone(),
         resolution: task.resolution,
-        why: why(task, view.note.as_ref(), None),
+        why: both(unread_words(&view.unread), why(task, view.note.as_ref(), None)),
         failures: task.failures,
         created_at: task.created_at,
         since: task.status_changed_at,

@@ -8,7 +8,6 @@
  * @module
  */
 
-import type * as activity from "../activity.js";
 import type * as crons from "../crons.js";
 import type * as docs from "../docs.js";
 import type * as kinds from "../kinds.js";
@@ -23,7 +22,6 @@ import type {
 } from "convex/server";
 
 declare const fullApi: ApiFromModules<{
-  activity: typeof activity;
   crons: typeof crons;
   docs: typeof docs;
   kinds: typeof kinds;

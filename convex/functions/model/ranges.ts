@@ -42,17 +42,18 @@ export const range = v.union(
     limit: v.number(),
   }),
   v.object({ range: v.literal("newest"), kind, scope: v.string(), before, limit: v.number() }),
+  v.object({ range: v.literal("all"), kind, after: v.optional(v.string()), limit: v.number() }),
 );
 
-/** A row of any kind: `run` has every field and every index that a kind can have. */
-export type Row = Doc<"run">;
+/** A row of any kind: `task` has every field and every index that a kind can have. */
+export type Row = Doc<"task">;
 
 /**
  * Rows of a kind. All tables have the same fields, and callers ask FOUND_BY before they use an index
  * that not every table has; the types of fifteen tables at once would say no more than this.
  */
 export function rowsOf(ctx: QueryCtx, kind: Kind) {
-  return ctx.db.query(kind as "run");
+  return ctx.db.query(kind as "task");
 }
 
 /** The row of one document. */
@@ -135,6 +136,12 @@ async function several(ctx: QueryCtx, asked: Exclude<Infer<typeof range>, { rang
         .order("desc")
         .take(limit - same.length);
       return [...same, ...older];
+    }
+    case "all": {
+      const { kind, after, limit } = asked;
+      return await rowsOf(ctx, kind)
+        .withIndex("by_doc", (q) => (after === undefined ? q : q.gt("id", after)))
+        .take(most(limit));
     }
   }
 }

@@ -79,7 +79,7 @@ export class Before {
 /** Removes a document. */
 export async function remove(ctx: MutationCtx, kind: Kind, row: Row): Promise<void> {
   await removeRest(ctx, kind, row);
-  await ctx.db.delete(kind as "run", row._id);
+  await ctx.db.delete(kind as "task", row._id);
 }
 
 async function removeRest(ctx: MutationCtx, kind: Kind, row: Row): Promise<void> {
@@ -107,13 +107,12 @@ export async function write(ctx: MutationCtx, put: Put, old: Row | null): Promis
     body,
     more: rest.length,
     ...(target === undefined ? {} : { target }),
-    ...(kind === "activity" ? { commit: ctx.db.vars.commitTs } : {}),
   } as WithoutSystemFields<Row>;
   if (old === null) {
-    await ctx.db.insert(kind as "run", row);
+    await ctx.db.insert(kind as "task", row);
   } else {
     await removeRest(ctx, kind, old);
-    await ctx.db.replace(kind as "run", old._id, row);
+    await ctx.db.replace(kind as "task", old._id, row);
   }
   for (const [part, text] of rest.entries()) await ctx.db.insert("rest", { kind, id, part, text });
 }

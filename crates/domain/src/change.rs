@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use crate::{
     activity::Activity,
     doc::{Body, Doc, DocKey, Inside, Kind, Rev, Scope, Unique},
+    range::Docs,
     view::{Seen, Stop, View},
 };
 
@@ -40,6 +41,8 @@ pub struct Change {
     pub activity: Vec<Activity>,
     /// The document that the command made, where it made one: what a caller is told of.
     pub made: Option<DocKey>,
+    /// Of documents that are put and have members which this program does not know: their text as it was read.
+    pub kept: BTreeMap<DocKey, Arc<str>>,
 }
 
 /// A change taken apart, for those who apply it.
@@ -57,6 +60,8 @@ pub struct Parts {
     pub activity: Vec<Activity>,
     /// The document that was made.
     pub made: Option<DocKey>,
+    /// Of documents that are put and have members which this program does not know: their text as it was read.
+    pub kept: BTreeMap<DocKey, Arc<str>>,
 }
 
 impl Change {
@@ -137,7 +142,7 @@ impl Change {
                     Expect::Doc(k, rev) if *k == key => Some(*rev),
                     _ => None,
                 });
-                let doc = Arc::new(Doc { rev: rev.unwrap_or(0), body: body.clone() });
+                let doc = Arc::new(Doc::new(rev.unwrap_or(0), body.clone()));
                 Ok(T::of(body).map(|is| Seen { rev: doc.rev, is: is.clone(), doc: doc.clone() }))
             }
             None => view.find(key.id),
@@ -181,6 +186,21 @@ impl Change {
         self.writes.iter().filter(|(_, write)| matches!(write, Write::Delete)).map(|(key, _)| key)
     }
 
+    /// Keeps the members that this program does not know of the documents that it writes: the store
+    /// puts them back from what was read.
+    pub fn keep(&mut self, read: &Docs) {
+        let known: BTreeMap<DocKey, &Arc<str>> =
+            read.docs().filter_map(|doc| doc.kept.as_ref().map(|kept| (doc.body.key(), kept))).collect();
+        if known.is_empty() {
+            return;
+        }
+        for (key, kept) in known {
+            if self.puts_key(&key) {
+                self.kept.insert(key, Arc::clone(kept));
+            }
+        }
+    }
+
     /// Whether nothing would be written.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -190,8 +210,8 @@ impl Change {
     /// Taken apart.
     #[must_use]
     pub fn into_parts(self) -> Parts {
-        let Self { writes, expects, touches, activity, made } = self;
-        let mut parts = Parts { expects, touches, activity, made, ..Parts::default() };
+        let Self { writes, expects, touches, activity, made, kept } = self;
+        let mut parts = Parts { expects, touches, activity, made, kept, ..Parts::default() };
         for (key, write) in writes {
             match write {
                 Write::Put(body) => parts.puts.push(body),
@@ -204,8 +224,8 @@ impl Change {
 
 /// Whatever the documents' revisions are, unless `expects` says.
 impl From<Parts> for Change {
-    fn from(Parts { puts, deletes, expects, touches, activity, made }: Parts) -> Self {
-        let mut change = Self { expects, touches, activity, made, writes: BTreeMap::new() };
+    fn from(Parts { puts, deletes, expects, touches, activity, made, kept }: Parts) -> Self {
+        let mut change = Self { expects, touches, activity, made, kept, writes: BTreeMap::new() };
         puts.into_iter().for_each(|body| _ = change.overwrite(body));
         deletes.into_iter().for_each(|key| _ = change.remove(key));
         change
@@ -222,7 +242,7 @@ mod tests {
     }
 
     fn read(last: u64) -> Doc {
-        Doc { rev: 3, body: counter(last).into() }
+        Doc::new(3, counter(last).into())
     }
 
     #[test]

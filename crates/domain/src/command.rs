@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     chat::{Call, DeliveryStatus},
-    id::{ChatId, DependencyId, MessageId, NotificationId, ProjectId, RunId, SignalId, TaskId},
+    id::{ChatId, DependencyId, MessageId, ProjectId, RunId, SignalId, TaskId},
     project::ChatLayout,
     run::Outcome,
     talk::{AuthorType, CommentType, SignalKind, SignalSeverity},
@@ -66,8 +66,6 @@ pub enum Command {
     RetryMessage(MessageId),
     /// A person takes back a message that has not left yet.
     WithdrawMessage(MessageId),
-    /// Marks a notification as read or unread.
-    MarkNotification(NotificationId, bool),
     /// The loop takes a ready task for an agent.
     ClaimRun(ClaimRun),
     /// The runtime took the run.

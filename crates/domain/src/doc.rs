@@ -1,6 +1,8 @@
 //! Documents: what a store keeps. A store knows keys, revisions and an index;
 //! only the domain knows what is inside.
 
+use std::{fmt, sync::Arc};
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -8,9 +10,10 @@ use crate::{
     chat::{Chat, Message},
     id::{ChatId, ProjectId, TaskId},
     project::{Counts, Project},
-    run::{Lease, LoopState, Run},
-    talk::{Comment, Notification, Signal},
-    task::Task,
+    refusal::Refusal,
+    run::{Lease, LoopState, Run, RunState},
+    talk::{Comment, Signal},
+    task::{Priority, Role, Status, Task},
     time::Millis,
 };
 
@@ -50,8 +53,23 @@ pub struct Counter {
     pub last: u64,
 }
 
+/// What documents of a kind can be found by besides their id: a store keeps indexes for these only.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FoundBy {
+    /// [`Index::parent`].
+    pub parent: bool,
+    /// [`Index::link`].
+    pub link: bool,
+    /// [`Index::status`].
+    pub status: bool,
+}
+
+impl FoundBy {
+    const NOTHING: Self = Self { parent: false, link: false, status: false };
+}
+
 macro_rules! kinds {
-    ($($(#[$doc:meta])* $kind:ident($body:ty) = $word:literal;)+) => {
+    ($($(#[$doc:meta])* $kind:ident($body:ty) = $word:literal v $version:literal by [$($by:ident),*];)+) => {
         /// Kinds of documents.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         pub enum Kind { $($(#[$doc])* #[serde(rename = $word)] $kind,)+ }
@@ -65,18 +83,37 @@ macro_rules! kinds {
             pub const fn word(self) -> &'static str {
                 match self { $(Self::$kind => $word,)+ }
             }
+
+            /// Version of its bodies, from 1. It is raised when the meaning of a member changes, so that
+            /// older programs leave such a document alone; a member that only joins needs no new version,
+            /// because a program keeps what it does not know.
+            #[must_use]
+            pub const fn version(self) -> u32 {
+                match self { $(Self::$kind => $version,)+ }
+            }
+
+            /// What its documents can be found by.
+            #[must_use]
+            pub const fn found_by(self) -> FoundBy {
+                match self { $(Self::$kind => FoundBy { $($by: true,)* ..FoundBy::NOTHING },)+ }
+            }
         }
 
         #[expect(clippy::large_enum_variant, reason = "a document lives on the heap already, in its `Arc<Doc>`")]
-        /// What is inside a document. Stored as `{"<kind>": {...}}`.
+        /// What is inside a document. Stored as `{"<kind>": {"v": <version>, ...}}`.
         #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-        pub enum Body { $($(#[$doc])* #[serde(rename = $word)] $kind($body),)+ }
+        pub enum Body {
+            $($(#[$doc])* #[serde(rename = $word)] $kind($body),)+
+            /// One that this program cannot read. It is never written.
+            #[serde(skip)]
+            Unread(Unread),
+        }
 
         impl Body {
             /// Its kind.
             #[must_use]
             pub const fn kind(&self) -> Kind {
-                match self { $(Self::$kind(_) => Kind::$kind,)+ }
+                match self { $(Self::$kind(_) => Kind::$kind,)+ Self::Unread(unread) => unread.key.kind }
             }
         }
 
@@ -94,6 +131,30 @@ macro_rules! kinds {
     };
 }
 
+/// A document that this program cannot read: it is passed over in lists, and asked for alone it is
+/// refused in words. It stays as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unread {
+    /// Which.
+    pub key: DocKey,
+    /// A newer program wrote it; otherwise it is damaged.
+    pub newer: bool,
+}
+
+impl Unread {
+    /// The refusal that says so.
+    #[must_use]
+    pub const fn refusal(&self) -> Refusal {
+        if self.newer { Refusal::WrittenByNewer } else { Refusal::Unreadable }
+    }
+}
+
+impl fmt::Display for Unread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}: {}", self.key.kind.word(), self.key.id, self.refusal())
+    }
+}
+
 /// A type that is the inside of one kind of document.
 pub trait Inside: Sized {
     /// The kind.
@@ -104,35 +165,72 @@ pub trait Inside: Sized {
 
 kinds! {
     /// A project.
-    Project(Project) = "project";
+    Project(Project) = "project" v 1 by [parent];
     /// Its counts per column.
-    Counts(Counts) = "counts";
+    Counts(Counts) = "counts" v 1 by [parent];
     /// A task.
-    Task(Task) = "task";
+    Task(Task) = "task" v 1 by [parent, link, status];
     /// A "waits for" edge.
-    Dependency(Dependency) = "dependency";
+    Dependency(Dependency) = "dependency" v 1 by [parent, link];
     /// A comment.
-    Comment(Comment) = "comment";
+    Comment(Comment) = "comment" v 1 by [parent];
     /// A signal.
-    Signal(Signal) = "signal";
-    /// A notification.
-    Notification(Notification) = "notification";
+    Signal(Signal) = "signal" v 1 by [parent, link, status];
     /// A line of the log.
-    Activity(Activity) = "activity";
+    Activity(Activity) = "activity" v 1 by [parent];
     /// A run.
-    Run(Run) = "run";
+    Run(Run) = "run" v 1 by [parent, status];
     /// The loop's view of a project.
-    LoopState(LoopState) = "loop_state";
+    LoopState(LoopState) = "loop_state" v 1 by [parent];
     /// The loop's lease.
-    Lease(Lease) = "lease";
+    Lease(Lease) = "lease" v 1 by [];
     /// A chat.
-    Chat(Chat) = "chat";
+    Chat(Chat) = "chat" v 1 by [parent];
     /// A message.
-    Message(Message) = "message";
+    Message(Message) = "message" v 1 by [parent, status];
     /// A unique name.
-    Unique(Unique) = "unique";
+    Unique(Unique) = "unique" v 1 by [];
     /// A counter.
-    Counter(Counter) = "counter";
+    Counter(Counter) = "counter" v 1 by [];
+}
+
+/// Kinds that programs of before had, and what they were found by. Stores drop such documents.
+pub const RETIRED_KINDS: &[(&str, FoundBy)] = &[("notification", FoundBy { parent: true, link: false, status: true })];
+
+/// Version of what [`Body::index`] says. It is raised whenever one of its words changes: then the server
+/// that leads writes the documents of [`REINDEXED`] again, so that they are found by the new words.
+pub const INDEX_VERSION: u64 = 1;
+
+/// Kinds whose words are others than those that programs of before wrote.
+pub const REINDEXED: &[Kind] = &[Kind::Run, Kind::Signal, Kind::Task];
+
+/// Name of the [`Counter`] that tells up to which [`INDEX_VERSION`] everything is in order.
+pub const INDEXED: &str = "index-version";
+
+impl Kind {
+    /// Members that bodies of before had and that mean nothing any more: dropped when one is written again.
+    #[must_use]
+    pub const fn retired_members(self) -> &'static [&'static str] {
+        match self {
+            Self::Task => &[
+                "dispatch_status",
+                "dispatch_requested_at",
+                "dispatch_requested_by",
+                "reported_run",
+                "reviewer_rejection_count",
+                "triage_sent_at",
+                "triage_acked_at",
+                "auto_triage_count",
+                "escalated",
+                "escalated_at",
+                "review_comments",
+                "review_count",
+                "verification_status",
+                "verification_output",
+            ],
+            _ => &[],
+        }
+    }
 }
 
 /// Names one document.
@@ -165,6 +263,17 @@ pub struct Doc {
     pub rev: Rev,
     /// Inside.
     pub body: Body,
+    /// The text that is stored, where it has members that this program does not know. Whoever writes
+    /// the document again hands it back ([`Change::keep`](crate::change::Change::keep)), and they stay.
+    pub kept: Option<Arc<str>>,
+}
+
+impl Doc {
+    /// A document of which everything is known.
+    #[must_use]
+    pub const fn new(rev: Rev, body: Body) -> Self {
+        Self { rev, body, kept: None }
+    }
 }
 
 /// Whose revision a change raises, and on which live queries hang.
@@ -237,7 +346,6 @@ impl Body {
             Self::Dependency(d) => d.id.to_string(),
             Self::Comment(c) => c.id.to_string(),
             Self::Signal(s) => s.id.to_string(),
-            Self::Notification(n) => n.id.to_string(),
             Self::Activity(a) => a.id.to_string(),
             Self::Run(r) => r.id.to_string(),
             Self::LoopState(l) => l.project.to_string(),
@@ -246,6 +354,7 @@ impl Body {
             Self::Message(m) => m.id.to_string(),
             Self::Unique(u) => u.key.clone(),
             Self::Counter(c) => c.name.clone(),
+            Self::Unread(u) => u.key.id.clone(),
         };
         DocKey { kind: self.kind(), id }
     }
@@ -268,14 +377,10 @@ impl Body {
             Self::Task(t) => Index {
                 scope: Scope::Project(t.project),
                 parent: t.project.to_string(),
-                link: String::new(),
+                link: if t.status == Status::Ready { start_link(t) } else { String::new() },
                 status: t.status.word(),
                 order: t.position,
-                at: if t.status == crate::task::Status::Done {
-                    t.completed_at.unwrap_or(t.status_changed_at)
-                } else {
-                    t.created_at
-                },
+                at: if t.status == Status::Done { t.completed_at.unwrap_or(t.status_changed_at) } else { t.created_at },
             },
             Self::Dependency(d) => Index {
                 link: d.depends_on.to_string(),
@@ -290,16 +395,16 @@ impl Body {
                 } else {
                     "settled"
                 },
+                link: if s.open() { asks_link(s.task) } else { String::new() },
                 ..plain(Scope::Project(s.project), s.task.to_string(), s.created_at)
-            },
-            Self::Notification(n) => Index {
-                status: if n.read { "read" } else { "unread" },
-                ..plain(installed, "installation".into(), n.created_at)
             },
             Self::Activity(a) => plain(nil_or(a.project), a.task.map(|t| t.to_string()).unwrap_or_default(), a.at),
             Self::Run(r) => Index {
-                status: if r.open() { "open" } else { "ended" },
-                link: r.session_key.to_lowercase(),
+                status: match r.state {
+                    RunState::Claimed | RunState::Started => RUN_WORKING,
+                    RunState::Waiting => RUN_WAITING,
+                    RunState::Ended => "ended",
+                },
                 ..plain(Scope::Project(r.project), r.task.to_string(), r.claimed_at)
             },
             Self::LoopState(l) => plain(Scope::Project(l.project), l.project.to_string(), Millis(0)),
@@ -318,8 +423,42 @@ impl Body {
                 },
                 ..plain(Scope::Chat(m.chat), m.chat.to_string(), m.created_at)
             },
-            Self::Unique(_) | Self::Counter(_) => plain(installed, String::new(), Millis(0)),
+            Self::Unique(_) | Self::Counter(_) | Self::Unread(_) => plain(installed, String::new(), Millis(0)),
         }
+    }
+}
+
+/// The status of runs that take a place in the limits.
+pub const RUN_WORKING: &str = "working";
+/// The status of runs that wait for an answer.
+pub const RUN_WAITING: &str = "waiting";
+
+/// The link of ready tasks of one role and priority that could start now, in the order of their column.
+/// Whoever looks for work goes through the priorities and finds the right one first, however many wait.
+#[must_use]
+pub fn startable_link(project: ProjectId, role: Role, priority: Priority) -> String {
+    format!("start:{project}:{}:{}", role.word(), priority.word())
+}
+
+/// The link of ready tasks that failed and are tried again later.
+#[must_use]
+pub fn retries_link(project: ProjectId) -> String {
+    format!("again:{project}")
+}
+
+/// The link of a task's signals that are not settled: not answered, or their answer is on its way.
+#[must_use]
+pub fn asks_link(task: TaskId) -> String {
+    format!("asks:{task}")
+}
+
+fn start_link(task: &Task) -> String {
+    if task.open_dependencies > 0 || task.open_run.is_some() {
+        String::new()
+    } else if task.retry_at.is_some() {
+        retries_link(task.project)
+    } else {
+        startable_link(task.project, task.acting_role(), task.priority)
     }
 }
 

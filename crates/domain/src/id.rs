@@ -57,8 +57,6 @@ ids! {
     CommentId,
     /// A signal of an agent: question, blocker, alert or note.
     SignalId,
-    /// Something a person should know.
-    NotificationId,
     /// One attempt of an agent at a task.
     RunId,
     /// A chat.

@@ -22,7 +22,7 @@ use crate::{
     time::Millis,
 };
 use why::Why;
-use world::{OpenRun, OwnWorld, World};
+use world::{OpenRun, OwnWorld, WORKING_MAX, World};
 
 /// How many agents may work, and how long things may take (facts §5.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub struct Policy {
     pub enabled: bool,
     /// `WORK_LOOP_CYCLE_MS`: the loop looks again after this long even if nothing changed.
     pub cycle_ms: i64,
-    /// `WORK_LOOP_MAX_AGENTS`: most agents at work in the whole installation.
+    /// `WORK_LOOP_MAX_AGENTS`: most agents at work in the whole installation, [`world::WORKING_MAX`] at most.
     pub max_agents: u32,
     /// `WORK_LOOP_MAX_AGENTS_PER_PROJECT`: most in one project that names no limit of its own.
     pub max_agents_per_project: u32,
@@ -259,8 +259,9 @@ impl<'a> Queues<'a> {
             let role = task.acting_role();
             let of_role = lane.by_role.get(&role).copied().unwrap_or(0);
             let most = lane.project.work_loop_max_agents.unwrap_or(policy.max_agents_per_project);
-            let why = if self.at_work >= policy.max_agents {
-                Some(Why::AllAgents(self.at_work, policy.max_agents))
+            let all = policy.max_agents.min(WORKING_MAX);
+            let why = if self.at_work >= all {
+                Some(Why::AllAgents(self.at_work, all))
             } else if lane.at_work >= most {
                 Some(Why::ProjectAgents(lane.at_work, most))
             } else {

@@ -1,8 +1,11 @@
 //! Projects.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
-use serde::{Deserialize, Serialize};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{Error, MapAccess, SeqAccess, Visitor},
+};
 
 use crate::{
     id::ProjectId,
@@ -71,41 +74,92 @@ pub enum ChatLayout {
 }
 
 /// How many tasks a project has in each column; kept by the rules that change them.
+///
+/// Stored by the statuses' words. A list of six numbers, as programs of before wrote it, reads as the
+/// statuses of then; a word that this program does not know is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Whose.
     pub project: ProjectId,
-    /// Tasks per status, in [`Status::ALL`] order.
-    pub by_status: [u32; 6],
+    /// Tasks per status, by its word; one that is missing has none.
+    #[serde(deserialize_with = "by_word")]
+    pub by_status: BTreeMap<String, u32>,
+}
+
+/// The order in which counts were stored as a list.
+const LISTED: [&str; 6] = ["backlog", "ready", "in_progress", "in_review", "blocked", "done"];
+
+fn by_word<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, u32>, D::Error> {
+    struct Either;
+
+    impl<'de> Visitor<'de> for Either {
+        type Value = BTreeMap<String, u32>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("numbers by status")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut counts = BTreeMap::new();
+            while let Some((word, count)) = map.next_entry()? {
+                counts.insert(word, count);
+            }
+            Ok(counts)
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+            let mut counts = BTreeMap::new();
+            for word in LISTED {
+                let Some(count) = list.next_element()? else { break };
+                counts.insert(word.to_owned(), count);
+            }
+            match list.next_element::<u32>()? {
+                Some(_) => Err(A::Error::invalid_length(LISTED.len() + 1, &self)),
+                None => Ok(counts),
+            }
+        }
+    }
+
+    from.deserialize_any(Either)
 }
 
 impl Counts {
     /// No tasks yet.
     #[must_use]
     pub const fn none(project: ProjectId) -> Self {
-        Self { project, by_status: [0; 6] }
+        Self { project, by_status: BTreeMap::new() }
     }
 
     /// Tasks in `status`.
     #[must_use]
-    pub const fn of(&self, status: Status) -> u32 {
-        self.by_status[status as usize]
+    pub fn of(&self, status: Status) -> u32 {
+        self.by_status.get(status.word()).copied().unwrap_or(0)
     }
 
-    /// All tasks.
+    /// Tasks of each status, in the order of [`Status::ALL`].
+    #[must_use]
+    pub fn columns(&self) -> [u32; Status::ALL.len()] {
+        let mut columns = [0; Status::ALL.len()];
+        for (column, status) in columns.iter_mut().zip(Status::ALL) {
+            *column = self.of(*status);
+        }
+        columns
+    }
+
+    /// All tasks, also those in a status that this program does not know.
     #[must_use]
     pub fn total(&self) -> u32 {
-        self.by_status.iter().sum()
+        self.by_status.values().sum()
     }
 
     /// Takes one out of `from` and puts one into `to`.
     pub fn shift(&mut self, from: Option<Status>, to: Option<Status>) {
         if let Some(from) = from {
-            let slot = &mut self.by_status[from as usize];
+            let slot = self.by_status.entry(from.word().to_owned()).or_insert(0);
             *slot = slot.saturating_sub(1);
         }
         if let Some(to) = to {
-            self.by_status[to as usize] += 1;
+            *self.by_status.entry(to.word().to_owned()).or_insert(0) += 1;
         }
     }
 }

@@ -6,12 +6,12 @@ use serde::{Deserialize, Serialize};
 use crate::{
     activity::Activity,
     chat::{Chat, Message},
-    doc::{Dependency, Kind, Scope},
+    doc::{Dependency, Kind, RUN_WAITING, RUN_WORKING, Scope, Unread, asks_link},
     id::{ChatId, ProjectId, TaskId},
     project::{Counts, Project},
     range::{Docs, Fetch, Order, Range},
     run::{LoopState, Run},
-    talk::{Comment, Notification, Signal},
+    talk::{Comment, Signal},
     task::{Status, Task},
 };
 
@@ -21,7 +21,7 @@ pub const PROJECTS_MAX: u32 = 500;
 pub const COLUMN_MAX: u32 = 500;
 /// Newest finished cards that a board shows.
 pub const DONE_SHOWN: u32 = 50;
-/// Most open runs of one project.
+/// Most runs that are at work, and as many that wait, of one project.
 pub const RUNS_MAX: u32 = 200;
 /// Most waiting signals of one project.
 pub const SIGNALS_MAX: u32 = 200;
@@ -33,8 +33,8 @@ pub const ACTIVITY_MAX: u32 = 200;
 pub const CHATS_MAX: u32 = 100;
 /// Newest messages of a chat that are followed live; older ones are loaded on the way up.
 pub const MESSAGES_SHOWN: u32 = 50;
-/// Most edges of one task.
-pub const EDGES_MAX: u32 = 200;
+/// Most edges of one task that a panel shows.
+pub const EDGES_SHOWN: u32 = 200;
 
 /// A screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -97,8 +97,6 @@ pub struct Home {
     pub runs: Vec<Run>,
     /// Signals that wait for an answer, of all projects, newest first.
     pub waiting: Vec<Signal>,
-    /// Unread notifications, newest first.
-    pub notifications: Vec<Notification>,
 }
 
 /// The answer to [`Query::Board`].
@@ -116,6 +114,8 @@ pub struct Board {
     pub waiting: Vec<Signal>,
     /// The loop's notes.
     pub loop_state: Option<LoopState>,
+    /// What this program cannot read of it.
+    pub unread: Vec<Unread>,
 }
 
 /// The answer to [`Query::Task`].
@@ -125,9 +125,11 @@ pub struct TaskView {
     pub project: Project,
     /// The task.
     pub task: Task,
-    /// Comments, oldest first.
+    /// The newest comments, oldest first.
     pub comments: Vec<Comment>,
-    /// Signals, oldest first.
+    /// There are older ones.
+    pub more: bool,
+    /// The newest signals and all that still ask, oldest first.
     pub signals: Vec<Signal>,
     /// Runs, newest first.
     pub runs: Vec<Run>,
@@ -139,6 +141,8 @@ pub struct TaskView {
     pub blocks: Vec<Dependency>,
     /// The loop's note about it; for a ready task without one, what it says of the whole project.
     pub note: Option<String>,
+    /// What this program cannot read of it.
+    pub unread: Vec<Unread>,
 }
 
 /// An answer.
@@ -156,6 +160,33 @@ pub enum Snapshot {
     Chat(Box<ChatView>),
     /// What was asked for is not there (any more).
     Gone,
+    /// It is there, and this program cannot read it.
+    Unread(Unread),
+}
+
+/// What a page says of documents that it cannot show.
+#[must_use]
+pub fn unread_words(unread: &[Unread]) -> Option<String> {
+    let newer = unread.iter().filter(|u| u.newer).count();
+    let say = |n: usize, one: &str, many: &str| match n {
+        0 => None,
+        1 => Some(format!("One thing here {one}")),
+        n => Some(format!("{n} things here {many}")),
+    };
+    let newer_words = say(
+        newer,
+        "was written by a newer OpenClutch; update this server to see it.",
+        "were written by a newer OpenClutch; update this server to see them.",
+    );
+    let damaged = say(
+        unread.len() - newer,
+        "cannot be read; the server's log names it.",
+        "cannot be read; the server's log names them.",
+    );
+    match (newer_words, damaged) {
+        (Some(newer), Some(damaged)) => Some(format!("{newer} {damaged}")),
+        (one, other) => one.or(other),
+    }
 }
 
 fn column(project: ProjectId, status: Status) -> Range {
@@ -169,16 +200,24 @@ fn column(project: ProjectId, status: Status) -> Range {
     }
 }
 
-fn open_runs(scope: Option<Scope>) -> Range {
-    Range::ByStatus { kind: Kind::Run, scope, status: "open".into(), order: Order::Ordered, limit: RUNS_MAX }
+/// Runs at work, and runs that wait: each as many.
+fn open_runs(scope: Option<Scope>) -> [Range; 2] {
+    [RUN_WORKING, RUN_WAITING].map(|status| Range::ByStatus {
+        kind: Kind::Run,
+        scope,
+        status: status.into(),
+        order: Order::Ordered,
+        limit: RUNS_MAX,
+    })
+}
+
+/// The newest children: what is shown is never cut at its new end.
+fn newest(kind: Kind, task: TaskId, limit: u32) -> Range {
+    Range::NewestChildren { kind, parent: task.to_string(), before: None, limit }
 }
 
 fn waiting(scope: Option<Scope>) -> Range {
     Range::ByStatus { kind: Kind::Signal, scope, status: "waits".into(), order: Order::Ordered, limit: SIGNALS_MAX }
-}
-
-fn unread() -> Range {
-    Range::ByStatus { kind: Kind::Notification, scope: None, status: "unread".into(), order: Order::Newest, limit: 50 }
 }
 
 impl Query {
@@ -191,10 +230,11 @@ impl Query {
                 ranges: vec![
                     Range::children(Kind::Project, "installation", PROJECTS_MAX),
                     Range::children(Kind::Counts, "installation", PROJECTS_MAX),
-                    open_runs(None),
                     waiting(None),
-                    unread(),
-                ],
+                ]
+                .into_iter()
+                .chain(open_runs(None))
+                .collect(),
             },
             Self::Board { project } => {
                 let scope = Some(Scope::Project(project));
@@ -202,9 +242,9 @@ impl Query {
                     Range::doc(Kind::Project, project),
                     Range::doc(Kind::Counts, project),
                     Range::doc(Kind::LoopState, project),
-                    open_runs(scope),
                     waiting(scope),
                 ];
+                ranges.extend(open_runs(scope));
                 ranges.extend(Status::ALL.iter().map(|s| column(project, *s)));
                 Fetch { scopes: vec![Scope::Project(project)], ranges }
             }
@@ -238,22 +278,13 @@ impl Query {
                     Range::doc(Kind::Project, project),
                     Range::doc(Kind::Task, task),
                     Range::doc(Kind::LoopState, project),
-                    Range::NewestChildren {
-                        kind: Kind::Comment,
-                        parent: task.to_string(),
-                        before: None,
-                        limit: COMMENTS_MAX,
-                    },
-                    Range::children(Kind::Signal, task, SIGNALS_MAX),
-                    Range::NewestChildren { kind: Kind::Run, parent: task.to_string(), before: None, limit: 50 },
-                    Range::NewestChildren {
-                        kind: Kind::Activity,
-                        parent: task.to_string(),
-                        before: None,
-                        limit: ACTIVITY_MAX,
-                    },
-                    Range::children(Kind::Dependency, task, EDGES_MAX),
-                    Range::Linked { kind: Kind::Dependency, link: task.to_string(), limit: EDGES_MAX },
+                    newest(Kind::Comment, task, COMMENTS_MAX + 1),
+                    newest(Kind::Signal, task, SIGNALS_MAX),
+                    newest(Kind::Run, task, 50),
+                    newest(Kind::Activity, task, ACTIVITY_MAX),
+                    Range::children(Kind::Dependency, task, EDGES_SHOWN),
+                    Range::Linked { kind: Kind::Dependency, link: task.to_string(), limit: EDGES_SHOWN },
+                    Range::Linked { kind: Kind::Signal, link: asks_link(task), limit: SIGNALS_MAX },
                 ],
             },
         }
@@ -264,20 +295,29 @@ impl Query {
 #[must_use]
 pub fn answer(query: &Query, docs: &Docs) -> Snapshot {
     let ranges = query.fetch().ranges;
+    // The thing itself, before what hangs on it.
+    let itself = match query {
+        Query::Home => None,
+        Query::Task { .. } => docs.unread(&ranges[0]).chain(docs.unread(&ranges[1])).next(),
+        Query::Board { .. } | Query::Chats { .. } | Query::Chat { .. } => docs.unread(&ranges[0]).next(),
+    };
+    if let Some(unread) = itself {
+        return Snapshot::Unread(unread.clone());
+    }
+    let unread = || ranges.iter().flat_map(|range| docs.unread(range)).cloned().collect();
     match *query {
         Query::Home => {
             let mut projects: Vec<Project> = docs.all(&ranges[0]).cloned().collect();
             projects.sort_by(|a, b| {
                 a.name.as_str().to_lowercase().cmp(&b.name.as_str().to_lowercase()).then(a.id.cmp(&b.id))
             });
-            let mut waiting: Vec<Signal> = docs.all(&ranges[3]).cloned().collect();
+            let mut waiting: Vec<Signal> = docs.all(&ranges[2]).cloned().collect();
             waiting.reverse();
             Snapshot::Home(Home {
                 projects,
                 counts: docs.all(&ranges[1]).cloned().collect(),
-                runs: docs.all(&ranges[2]).cloned().collect(),
+                runs: ranges[3..].iter().flat_map(|r| docs.all::<Run>(r)).cloned().collect(),
                 waiting,
-                notifications: docs.all(&ranges[4]).cloned().collect(),
             })
         }
         Query::Board { project } => {
@@ -286,9 +326,10 @@ pub fn answer(query: &Query, docs: &Docs) -> Snapshot {
                 project: is.clone(),
                 counts: docs.first::<Counts>(&ranges[1]).cloned().unwrap_or_else(|| Counts::none(project)),
                 loop_state: docs.first::<LoopState>(&ranges[2]).cloned(),
-                runs: docs.all(&ranges[3]).cloned().collect(),
-                waiting: docs.all(&ranges[4]).cloned().collect(),
-                tasks: ranges[5..].iter().flat_map(|r| docs.all::<Task>(r)).cloned().collect(),
+                waiting: docs.all(&ranges[3]).cloned().collect(),
+                runs: ranges[4..6].iter().flat_map(|r| docs.all::<Run>(r)).cloned().collect(),
+                tasks: ranges[6..].iter().flat_map(|r| docs.all::<Task>(r)).cloned().collect(),
+                unread: unread(),
             }))
         }
         Query::Chats { .. } => {
@@ -314,16 +355,24 @@ pub fn answer(query: &Query, docs: &Docs) -> Snapshot {
                 return Snapshot::Gone;
             }
             let mut comments: Vec<Comment> = docs.all(&ranges[3]).cloned().collect();
+            let more = comments.len() > COMMENTS_MAX as usize;
+            comments.truncate(COMMENTS_MAX as usize);
             comments.reverse();
+            // The newest, and whatever still asks, however old it is.
+            let mut signals: Vec<Signal> = docs.all(&ranges[4]).chain(docs.all(&ranges[9])).cloned().collect();
+            signals.sort_by_key(|s| (s.created_at, s.id));
+            signals.dedup_by_key(|s| s.id);
             Snapshot::Task(Box::new(TaskView {
                 project: p.clone(),
                 task: t.clone(),
                 comments,
-                signals: docs.all(&ranges[4]).cloned().collect(),
+                more,
+                signals,
                 runs: docs.all(&ranges[5]).cloned().collect(),
                 activity: docs.all(&ranges[6]).cloned().collect(),
                 waits_for: docs.all(&ranges[7]).cloned().collect(),
                 blocks: docs.all(&ranges[8]).cloned().collect(),
+                unread: unread(),
                 note: docs.first::<LoopState>(&ranges[2]).and_then(|l| {
                     l.notes.get(&task).or(l.notice.as_ref().filter(|_| t.status == Status::Ready)).cloned()
                 }),

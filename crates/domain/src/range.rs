@@ -5,7 +5,7 @@ use std::{cmp::Ordering, collections::BTreeMap, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    doc::{Doc, DocKey, Inside, Kind, Scope},
+    doc::{Body, Doc, DocKey, Inside, Kind, Scope, Unread},
     time::Millis,
 };
 
@@ -151,6 +151,15 @@ pub enum Range {
         /// Most documents.
         limit: u32,
     },
+    /// All documents of a kind, by id ascending: for what goes through everything in steps.
+    All {
+        /// Kind.
+        kind: Kind,
+        /// Page start: behind this id.
+        after: Option<String>,
+        /// Most documents.
+        limit: u32,
+    },
 }
 
 impl Range {
@@ -232,6 +241,19 @@ impl Docs {
     #[must_use]
     pub fn first<T: Inside>(&self, range: &Range) -> Option<&T> {
         self.get(range)?.first().and_then(|d| T::of(&d.body))
+    }
+
+    /// What this program could not read of the answer to `range`.
+    pub fn unread<'a>(&'a self, range: &Range) -> impl Iterator<Item = &'a Unread> + use<'a> {
+        self.get(range).unwrap_or(&[]).iter().filter_map(|doc| match &doc.body {
+            Body::Unread(unread) => Some(unread),
+            _ => None,
+        })
+    }
+
+    /// Every document that was read; one that two ranges found is there twice.
+    pub fn docs(&self) -> impl Iterator<Item = &Arc<Doc>> {
+        self.found.values().flatten()
     }
 
     /// How many documents were read.

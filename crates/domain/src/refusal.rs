@@ -112,8 +112,6 @@ refusals! {
     DependencyNotFound => NotFound, "dependency_not_found", "Dependency not found";
     /// No such chat.
     ChatNotFound => NotFound, "chat_not_found", "Chat not found";
-    /// No such notification.
-    NotificationNotFound => NotFound, "notification_not_found", "Notification not found";
     /// No such message.
     MessageNotFound => NotFound, "message_not_found", "Message not found";
     /// No such run.
@@ -162,6 +160,10 @@ refusals! {
     RunEnded => Conflict, "run_ended", "This run has already ended.";
     /// Somebody else leads.
     LeaseLost => Conflict, "lease_lost", "Another server leads the work loop now.";
+    /// A newer program wrote the document.
+    WrittenByNewer => Conflict, "written_by_newer", "This was written by a newer OpenClutch. Update this server to see it and to change it.";
+    /// The document is damaged.
+    Unreadable => Conflict, "unreadable", "This cannot be read. It stays as it is; a backup may have it whole.";
     /// Eight ids in a row clashed.
     IdsExhausted => Conflict, "ids_exhausted", "No free id was found for the task; try again.";
     /// Only a person may do this.

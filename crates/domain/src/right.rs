@@ -87,7 +87,6 @@ pub const fn needed(command: &Command) -> Right {
         | Command::SetDelivery(..)
         | Command::RetryMessage(_)
         | Command::WithdrawMessage(_)
-        | Command::MarkNotification(..)
         | Command::PauseLoop(..) => Right::Write,
         Command::RaiseSignal(_) | Command::CompleteTask(_) => Right::Report,
         Command::SettleAnswer(..)

@@ -1,10 +1,10 @@
-//! What is said about tasks: comments, signals, notifications.
+//! What is said about tasks: comments, signals.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     actor::Who,
-    id::{CommentId, NotificationId, ProjectId, RunId, SignalId, TaskId},
+    id::{CommentId, ProjectId, RunId, SignalId, TaskId},
     task::words,
     text::Body,
     time::Millis,
@@ -161,6 +161,12 @@ impl Signal {
         self.blocking() && self.responded_at.is_none()
     }
 
+    /// Blocking and not over: not answered, or its answer has not reached the session.
+    #[must_use]
+    pub fn open(&self) -> bool {
+        self.waits() || self.delivery == Some(Delivery::Pending)
+    }
+
     /// Whether a program answered, and no person.
     #[must_use]
     pub fn answered_by_program(&self) -> bool {
@@ -179,61 +185,4 @@ impl Signal {
             response
         )
     }
-}
-
-words! {
-    /// What a notification is about.
-    NotificationType {
-        /// A person is needed.
-        Escalation = "escalation", "Escalation";
-        /// An agent asks.
-        RequestInput = "request_input", "Question";
-        /// Work ended.
-        Completion = "completion", "Completed";
-        /// Anything else.
-        System = "system", "Notice";
-    }
-}
-
-words! {
-    /// How loud a notification is.
-    NotificationSeverity {
-        /// Good to know.
-        Info = "info", "Info";
-        /// Look soon.
-        Warning = "warning", "Warning";
-        /// Look now.
-        Critical = "critical", "Critical";
-    }
-}
-
-/// Something a person should know (facts §1.8).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Notification {
-    /// Id.
-    pub id: NotificationId,
-    /// About which task.
-    #[serde(default)]
-    pub task: Option<TaskId>,
-    /// In which project.
-    #[serde(default)]
-    pub project: Option<ProjectId>,
-    /// About what.
-    pub kind: NotificationType,
-    /// How loud.
-    pub severity: NotificationSeverity,
-    /// One line.
-    #[serde(deserialize_with = "crate::text::stored::title")]
-    pub title: String,
-    /// The words.
-    #[serde(deserialize_with = "crate::text::stored::lines")]
-    pub message: String,
-    /// Which agent.
-    #[serde(default, deserialize_with = "crate::text::stored::some_line")]
-    pub agent: Option<String>,
-    /// Seen.
-    #[serde(default)]
-    pub read: bool,
-    /// Made at.
-    pub created_at: Millis,
 }

@@ -104,36 +104,6 @@ words! {
     }
 }
 
-words! {
-    /// State of a manual dispatch (facts §2.8).
-    DispatchStatus {
-        /// Asked for.
-        Pending = "pending", "Pending";
-        /// Being started.
-        Spawning = "spawning", "Starting";
-        /// At work.
-        Active = "active", "Active";
-        /// Ended well.
-        Completed = "completed", "Completed";
-        /// Ended badly.
-        Failed = "failed", "Failed";
-    }
-}
-
-words! {
-    /// State of the checks after a merge.
-    VerificationStatus {
-        /// Not begun.
-        Pending = "pending", "Pending";
-        /// At work.
-        Running = "running", "Running";
-        /// All well.
-        Success = "success", "Passed";
-        /// Something is wrong.
-        Failed = "failed", "Failed";
-    }
-}
-
 /// A task.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Task {
@@ -170,15 +140,6 @@ pub struct Task {
     /// Version of the prompt, as programs set it.
     #[serde(default, deserialize_with = "crate::text::stored::some_line")]
     pub prompt_version_id: Option<String>,
-    /// Manual dispatch.
-    #[serde(default)]
-    pub dispatch_status: Option<DispatchStatus>,
-    /// When it was asked for.
-    #[serde(default)]
-    pub dispatch_requested_at: Option<Millis>,
-    /// By whom.
-    #[serde(default, deserialize_with = "crate::text::stored::some_line")]
-    pub dispatch_requested_by: Option<String>,
     /// Session of the agent that works on it now.
     #[serde(default, deserialize_with = "crate::text::stored::some_line")]
     pub agent_session_key: Option<String>,
@@ -200,48 +161,15 @@ pub struct Task {
     /// Reason of the last failure, or why it is blocked, in words.
     #[serde(default, deserialize_with = "crate::text::stored::some_lines")]
     pub trouble: Option<String>,
-    /// The agent called `mark_complete` in this run.
-    #[serde(default)]
-    pub reported_run: Option<RunId>,
-    /// Reviews that asked for changes, in a row.
-    #[serde(default)]
-    pub reviewer_rejection_count: u32,
-    /// When the coordinator was told.
-    #[serde(default)]
-    pub triage_sent_at: Option<Millis>,
-    /// When the coordinator acted.
-    #[serde(default)]
-    pub triage_acked_at: Option<Millis>,
-    /// How often it was told.
-    #[serde(default)]
-    pub auto_triage_count: u32,
-    /// Needs a person.
-    #[serde(default)]
-    pub escalated: bool,
-    /// Since when.
-    #[serde(default)]
-    pub escalated_at: Option<Millis>,
     /// Branch of the work.
     #[serde(default, deserialize_with = "crate::text::stored::some_line")]
     pub branch: Option<String>,
     /// Number of the pull request.
     #[serde(default)]
     pub pr_number: Option<u64>,
-    /// Words of the review.
-    #[serde(default, deserialize_with = "crate::text::stored::some_lines")]
-    pub review_comments: Option<String>,
-    /// Reviews started.
-    #[serde(default)]
-    pub review_count: u32,
     /// Markdown of commands to run after the merge.
     #[serde(default, deserialize_with = "crate::text::stored::some_lines")]
     pub post_merge_steps: Option<String>,
-    /// Their state.
-    #[serde(default)]
-    pub verification_status: Option<VerificationStatus>,
-    /// Their output, at most 5000 characters.
-    #[serde(default, deserialize_with = "crate::text::stored::some_lines")]
-    pub verification_output: Option<String>,
     /// How it ended.
     #[serde(default)]
     pub resolution: Option<Resolution>,

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::{
-    doc::{Doc, Inside, Kind, Rev, Scope},
+    doc::{Doc, Inside, Kind, Rev, Scope, Unread},
     range::{Docs, Fetch, Range},
     refusal::Refusal,
 };
@@ -70,7 +70,7 @@ impl View {
         if scopes.is_empty() && ranges.is_empty() { Ok(()) } else { Err(Stop::Need(Fetch { scopes, ranges })) }
     }
 
-    /// Everything in a range.
+    /// Everything in a range that this program can read.
     ///
     /// # Errors
     /// [`Stop::Need`] when it is unread.
@@ -84,12 +84,18 @@ impl View {
         }
     }
 
-    /// The first in a range.
+    /// The first in a range. One that this program cannot read is refused: whoever changed what hangs
+    /// on it would do it blindly.
     ///
     /// # Errors
-    /// [`Stop::Need`] when it is unread.
+    /// [`Stop::Need`] when it is unread; [`Stop::Refuse`] when this program cannot read it.
     pub fn one<T: Inside + Clone>(&self, range: Range) -> Result<Option<Seen<T>>, Stop> {
-        Ok(self.list(range)?.into_iter().next())
+        let unread = self.docs.unread(&range).next().map(Unread::refusal);
+        let first = self.list(range)?.into_iter().next();
+        match unread {
+            Some(refusal) if first.is_none() => Err(refusal.into()),
+            _ => Ok(first),
+        }
     }
 
     /// One document by its id.

@@ -5,4 +5,5 @@ pub mod office;
 pub mod prompt;
 pub mod runtime;
 pub mod store;
+pub mod upgrade;
 pub mod work;

@@ -8,10 +8,14 @@
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     sync::{Arc, Mutex, PoisonError, Weak},
+    time::Duration,
 };
 
 use async_trait::async_trait;
-use clutch_domain::{query::Query, range::Docs};
+use clutch_domain::{
+    query::Query,
+    range::{Docs, Versioned},
+};
 use futures_util::{FutureExt, StreamExt, future::BoxFuture};
 use serde_json::value::RawValue;
 use tokio::sync::{oneshot, watch};
@@ -35,6 +39,19 @@ pub trait Pages: Send + Sync + 'static {
 
 /// Starts a task that runs until it ends by itself.
 pub type Spawn = Arc<dyn Fn(BoxFuture<'static, ()>) + Send + Sync>;
+
+/// Waits for so long.
+pub type Pause = Arc<dyn Fn(Duration) -> BoxFuture<'static, ()> + Send + Sync>;
+
+/// What viewers are told while the store does not answer. Why is in the log: it is for who runs the server.
+pub const AWAY: &str = "The database does not answer. The page goes on by itself when it is back.";
+/// What viewers are told while a page cannot be put together.
+pub const BROKEN: &str = "This page could not be put together. It is tried again by itself.";
+
+/// Pause before a page that could not be put together is tried again; doubled up to [`AGAIN_MOST`].
+const AGAIN_FIRST: Duration = Duration::from_millis(250);
+/// Longest pause before a page is tried again.
+const AGAIN_MOST: Duration = Duration::from_secs(5);
 
 /// What a viewer should send. The texts are the inner fields of a JSON object, without braces.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -167,14 +184,15 @@ pub struct Hub {
     store: Arc<dyn Store>,
     pages: Arc<dyn Pages>,
     spawn: Spawn,
+    pause: Pause,
     topics: Mutex<HashMap<Query, Weak<Topic>>>,
 }
 
 impl Hub {
     /// A hub over these ports.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, pages: Arc<dyn Pages>, spawn: Spawn) -> Arc<Self> {
-        Arc::new(Self { store, pages, spawn, topics: Mutex::default() })
+    pub fn new(store: Arc<dyn Store>, pages: Arc<dyn Pages>, spawn: Spawn, pause: Pause) -> Arc<Self> {
+        Arc::new(Self { store, pages, spawn, pause, topics: Mutex::default() })
     }
 
     /// The topic of a query; its live read runs while somebody holds it.
@@ -188,7 +206,14 @@ impl Hub {
         let (watched, unwatched) = oneshot::channel();
         let topic = Arc::new(Topic { state: Mutex::default(), wake: watch::Sender::new(0), _watched: watched });
         topics.insert(query, Arc::downgrade(&topic));
-        let follow = follow(self.store.clone(), self.pages.clone(), query, Arc::downgrade(&topic), unwatched);
+        let follow = follow(
+            self.store.clone(),
+            self.pages.clone(),
+            query,
+            Arc::downgrade(&topic),
+            unwatched,
+            self.pause.clone(),
+        );
         (self.spawn)(Box::pin(follow));
         topic
     }
@@ -204,8 +229,9 @@ async fn follow(
     store: Arc<dyn Store>,
     pages: Arc<dyn Pages>,
     query: Query,
-    topic: Weak<Topic>,
+    topic_of: Weak<Topic>,
     unwatched: oneshot::Receiver<()>,
+    pause: Pause,
 ) {
     let mut docs = store.watch(query.fetch());
     let mut unwatched = unwatched.fuse();
@@ -214,13 +240,50 @@ async fn follow(
             _ = unwatched => return,
             next = docs.next().fuse() => next,
         };
-        let (Some(next), Some(topic)) = (next, topic.upgrade()) else { return };
-        match next {
-            Ok(read) => match pages.parts(&query, &read.value).await {
-                Ok(parts) => topic.set(read.version, parts),
-                Err(fault) => topic.set_away(fault.what),
-            },
-            Err(away) => topic.set_away(away.why),
+        let (Some(next), Some(topic)) = (next, topic_of.upgrade()) else { return };
+        let mut page = match next {
+            Ok(read) => read,
+            Err(away) => {
+                tracing::warn!(why = %away.why, "a live page sees nothing for now");
+                topic.set_away(AWAY.into());
+                continue;
+            }
+        };
+        drop(topic);
+        // Whatever keeps the page from being put together may be over without any commit: it is tried again.
+        let mut wait = AGAIN_FIRST;
+        while let Err(fault) = put_together(&pages, &query, &page, &topic_of).await {
+            tracing::warn!(%fault, "a live page could not be put together; it is tried again");
+            let mut due = pause(wait).fuse();
+            wait = (wait * 2).min(AGAIN_MOST);
+            futures_util::select_biased! {
+                _ = unwatched => return,
+                next = docs.next().fuse() => match next {
+                    Some(Ok(newer)) => page = newer,
+                    Some(Err(_)) => {}
+                    None => return,
+                },
+                () = due => {}
+            }
         }
     }
+}
+
+/// Sets the topic's page, or says that it is away.
+async fn put_together(
+    pages: &Arc<dyn Pages>,
+    query: &Query,
+    page: &Versioned<Docs>,
+    topic: &Weak<Topic>,
+) -> Result<(), Fault> {
+    let parts = pages.parts(query, &page.value).await;
+    let Some(topic) = topic.upgrade() else { return Ok(()) };
+    match parts {
+        Ok(parts) => topic.set(page.version, parts),
+        Err(fault) => {
+            topic.set_away(BROKEN.into());
+            return Err(fault);
+        }
+    }
+    Ok(())
 }

@@ -1,12 +1,13 @@
-//! Finding what somebody names ([`clutch_domain::named`]), for every edge alike.
+//! Finding what somebody names ([`clutch_domain::named`]), for every edge alike. What this program
+//! cannot read is refused in words.
 
 use clutch_domain::{named, project::Project, range::Fetch, task::Task};
 
-use crate::{office::Office, store::Fault};
+use crate::office::{Error, Office};
 
 impl Office {
     /// The task that is called `T-12`, `12`, or by its id.
-    pub async fn task(&self, name: &str) -> Result<Option<Task>, Fault> {
+    pub async fn task(&self, name: &str) -> Result<Option<Task>, Error> {
         match named::task(name) {
             Some(range) => self.first(range).await,
             None => Ok(None),
@@ -14,9 +15,13 @@ impl Office {
     }
 
     /// The project with this id or slug.
-    pub async fn project(&self, name: &str) -> Result<Option<Project>, Fault> {
+    pub async fn project(&self, name: &str) -> Result<Option<Project>, Error> {
         let ranges = named::project(name);
         let read = self.read(&Fetch { scopes: Vec::new(), ranges: ranges.clone() }).await?.value;
-        Ok(ranges.iter().find_map(|range| read.first::<Project>(range)).cloned())
+        let found = ranges.iter().find_map(|range| read.first::<Project>(range)).cloned();
+        match ranges.iter().find_map(|range| read.unread(range).next()) {
+            Some(unread) if found.is_none() => Err(unread.refusal().into()),
+            _ => Ok(found),
+        }
     }
 }

@@ -139,15 +139,18 @@ impl Office {
         Ok(read.value.all::<T>(&range).cloned().collect())
     }
 
-    /// A document by its id.
-    pub async fn get<T: Inside + Clone>(&self, id: impl ToString) -> Result<Option<T>, Fault> {
+    /// A document by its id. One that this program cannot read is refused in words.
+    pub async fn get<T: Inside + Clone>(&self, id: impl ToString) -> Result<Option<T>, Error> {
         self.first(Range::doc(T::KIND, id)).await
     }
 
     /// The first of a range: a document by its unique name.
-    pub async fn first<T: Inside + Clone>(&self, range: Range) -> Result<Option<T>, Fault> {
+    pub async fn first<T: Inside + Clone>(&self, range: Range) -> Result<Option<T>, Error> {
         let read = self.read(&Fetch { scopes: Vec::new(), ranges: vec![range.clone()] }).await?;
-        Ok(read.value.first::<T>(&range).cloned())
+        match (read.value.first::<T>(&range), read.value.unread(&range).next()) {
+            (None, Some(unread)) => Err(unread.refusal().into()),
+            (found, _) => Ok(found.cloned()),
+        }
     }
 
     /// Decides a command and commits it under a fresh key.
@@ -196,7 +199,10 @@ impl Office {
                 let mut ids = Derived { key: &key.0, given: 0 };
                 let mut ctx = Ctx { actor: actor.clone(), now: self.clock.now(), ids: &mut ids };
                 match rule::handle(&view, command, &mut ctx) {
-                    Ok(change) => return Ok(change),
+                    Ok(mut change) => {
+                        change.keep(&view.docs);
+                        return Ok(change);
+                    }
                     Err(stop) => stop,
                 }
             };

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use clutch_domain::{plan::Policy, time::Millis};
 use futures_util::future::BoxFuture;
 
-use crate::{office::Office, prompt::Roles, runtime::AgentRuntime};
+use crate::{office::Office, prompt::Roles, runtime::AgentRuntime, upgrade};
 use desk::Desk;
 
 /// Starts tasks, waits, and tells steady time. The server gives tokio's, the simulator its own.
@@ -87,11 +87,24 @@ impl WorkLoop {
         Leading(self.desk.clone())
     }
 
+    /// What an older program wrote is brought in order first; a lease that is lost meanwhile ends it.
+    async fn bring_in_order(&self) {
+        let lawful = || self.desk.lawful().is_ok();
+        while lawful() {
+            match upgrade::reindex(&self.desk.office, lawful).await {
+                Ok(_) => return,
+                Err(fault) => tracing::warn!(%fault, "documents of an older program are not in order yet"),
+            }
+            self.desk.breathe().await;
+        }
+    }
+
     /// Works for ever. Dropping the future stops the planning; attendants end when
     /// the reactor that runs them does.
     pub async fn run(self) {
         loop {
             lease::win(&self.desk).await;
+            self.bring_in_order().await;
             drive::lead(&self.desk).await;
             self.desk.lead.lose();
             tracing::warn!("another server leads the work loop now");

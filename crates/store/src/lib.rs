@@ -10,6 +10,7 @@ pub mod faults;
 pub mod memory;
 mod prepare;
 pub mod sqlite;
+mod text;
 mod wakes;
 
 pub use convex::{CheckError, ConvexStore, Waits};

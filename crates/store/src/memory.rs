@@ -8,6 +8,7 @@
 use std::{
     cmp::Ordering,
     collections::{BTreeMap, HashMap, VecDeque},
+    ops::Bound,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering as Memory},
@@ -192,7 +193,10 @@ impl State {
         for put in prepared.puts {
             let docs = self.docs.entry(put.key.kind).or_default();
             let rev = docs.get(&put.key.id).map_or(0, |old| old.doc.rev) + 1;
-            docs.insert(put.key.id, Entry { index: put.index, doc: Arc::new(Doc { rev, body: put.body }) });
+            docs.insert(
+                put.key.id,
+                Entry { index: put.index, doc: Arc::new(Doc { rev, body: put.body, kept: put.kept }) },
+            );
         }
         let scopes = prepared.touches.into_iter().map(|scope| {
             let rev = self.scopes.entry(scope).or_insert(0);
@@ -264,6 +268,13 @@ impl State {
             Range::Newest { kind, scope, before, limit } => {
                 self.find(*kind, *limit, newest, |id, index| index.scope == *scope && older(index, id, before.as_ref()))
             }
+            Range::All { kind, after, limit } => self.docs.get(kind).map_or_else(Vec::new, |docs| {
+                let from = after.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
+                docs.range::<String, _>((from, Bound::Unbounded))
+                    .take(*limit as usize)
+                    .map(|(_, e)| e.doc.clone())
+                    .collect()
+            }),
         }
     }
 

@@ -1,6 +1,6 @@
 //! A change made ready for writing: what every adapter must decide in the same way.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use clutch_domain::{
     change::{Change, Expect, Parts},
@@ -13,6 +13,8 @@ pub(crate) struct Put {
     pub(crate) key: DocKey,
     pub(crate) index: Index,
     pub(crate) body: Body,
+    /// Its text as it was read, where that has members which are not known.
+    pub(crate) kept: Option<Arc<str>>,
     /// The change expects that it is absent, so the writer need not look for an old version.
     pub(crate) fresh: bool,
 }
@@ -31,7 +33,7 @@ pub(crate) struct Prepared {
 /// # Errors
 /// A document whose order is no finite number: no engine could sort or return it.
 pub(crate) fn prepare(change: Change) -> Result<Prepared, Fault> {
-    let Parts { puts: bodies, deletes, mut expects, touches, activity, made: _ } = change.into_parts();
+    let Parts { puts: bodies, deletes, mut expects, touches, activity, mut kept, made: _ } = change.into_parts();
     let lines: Vec<Body> = activity.into_iter().map(Body::from).collect();
     expects.extend(lines.iter().map(|line| Expect::Doc(line.key(), 0)));
     let absent: BTreeSet<&DocKey> =
@@ -40,11 +42,22 @@ pub(crate) fn prepare(change: Change) -> Result<Prepared, Fault> {
     let mut puts: Vec<Put> = Vec::with_capacity(bodies.len() + lines.len());
     for body in bodies.into_iter().chain(lines) {
         let key = body.key();
+        if let Body::Unread(unread) = &body {
+            return Err(Fault::new(format!("{unread} It cannot be written.")));
+        }
         let index = body.index();
+        let by = key.kind.found_by();
+        debug_assert!(
+            (by.parent || index.parent.is_empty())
+                && (by.link || index.link.is_empty())
+                && (by.status || index.status.is_empty()),
+            "{} says more about itself than the table of kinds: {index:?}",
+            key.kind.word()
+        );
         if !index.order.is_finite() {
             return Err(Fault::new(format!("{} {} has no finite order", key.kind.word(), key.id)));
         }
-        puts.push(Put { fresh: absent.contains(&key), key, index, body });
+        puts.push(Put { fresh: absent.contains(&key), kept: kept.remove(&key), key, index, body });
     }
     let mut seen = BTreeSet::new();
     let touches = touches.into_iter().filter(|scope| seen.insert(*scope)).collect();

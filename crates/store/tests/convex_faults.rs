@@ -343,3 +343,66 @@ async fn a_dead_address_is_away_and_not_for_ever() {
     assert_eq!(next(&mut live).await.unwrap().version, 0);
     must(&store, puts([counter("a", 1)])).await;
 }
+
+#[tokio::test]
+async fn a_read_is_as_patient_as_a_commit() {
+    let place = Deployment::bridge(&[]);
+    let store =
+        Arc::new(ConvexStore::with(&place.url, KEY, Waits { reach: Duration::from_secs(20), ..waits() }).unwrap());
+    must(&*store, puts([counter("a", 1)])).await;
+    place.control("/down", json!({})).await;
+    let reading = tokio::spawn({
+        let store = store.clone();
+        async move { store.read(&a()).await }
+    });
+    // Longer than one try and its repetition take against a closed port.
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    assert!(!reading.is_finished(), "it waits for the engine");
+    place.control("/up", json!({})).await;
+    assert_eq!(count(&soon("the read is answered", reading).await.unwrap().unwrap(), "a"), 1);
+}
+
+#[tokio::test]
+async fn whoever_waits_behind_calls_that_hang_is_told_in_known_time() {
+    let place = Deployment::bridge(&[]);
+    let store = Arc::new(impatient(&place));
+    store.check().await.unwrap();
+    place.control("/faults", json!({ "silent": true })).await;
+    let began = std::time::Instant::now();
+    let reads = (0..200).map(|_| {
+        let store = store.clone();
+        tokio::spawn(async move { store.read(&a()).await.unwrap_err().what })
+    });
+    for read in futures_util::future::join_all(reads).await {
+        let words = read.unwrap();
+        assert!(words.contains("no answer in time") || words.contains("too much to do"), "{words}");
+    }
+    // Each tries twice and waits for a place and for an answer: without an end at the place it would be 200 / 32 answers.
+    assert!(began.elapsed() < Duration::from_secs(6), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn functions_that_lack_a_kind_are_not_those_of_this_program() {
+    let dir = tempfile::tempdir().unwrap();
+    let functions = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../convex/functions");
+    copy(&functions, dir.path());
+    let kinds = dir.path().join("kinds.ts");
+    let text = std::fs::read_to_string(&kinds).unwrap();
+    std::fs::write(&kinds, text.replace("!RETIRED.includes(kind)", "kind !== \"chat\"")).unwrap();
+    let place = Deployment::bridge(&["--dir", dir.path().to_str().unwrap()]);
+    let refused = impatient(&place).check().await.unwrap_err();
+    assert!(matches!(&refused, CheckError::Functions(fault) if fault.what.contains("kind chat")), "{refused:?}");
+}
+
+fn copy(from: &std::path::Path, to: &std::path::Path) {
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            std::fs::create_dir_all(&target).unwrap();
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}

@@ -4,19 +4,30 @@
 //! so a read has a [`Shape`]: read with the shape you know, take the shape of the
 //! answer, and read again while they differ.
 
+use std::collections::BTreeMap;
+
 use crate::{
-    doc::{Kind, Scope},
+    doc::{Kind, RUN_WAITING, RUN_WORKING, Scope, retries_link, startable_link},
     id::{ProjectId, RunId, SignalId, TaskId},
     project::Project,
-    query::{PROJECTS_MAX, RUNS_MAX, SIGNALS_MAX},
+    query::{PROJECTS_MAX, SIGNALS_MAX},
     range::{Docs, Fetch, Order, Range},
     run::{LoopState, Run},
     talk::Signal,
-    task::{Status, Task},
+    task::{Priority, Role, Status, Task},
 };
 
-/// Ready tasks of one project that the loop looks at.
+/// Ready tasks of one project, from the top of the column, that get a note even when they cannot start.
 pub const READY_MAX: u32 = 200;
+/// Tasks of one project that could start and that the loop looks at: so many of each role and priority,
+/// from the top of the column. Whatever waits for something else never stands before them.
+pub const STARTABLE_MAX: u32 = 50;
+/// Tasks of one project that failed and are tried again later.
+pub const RETRIES_MAX: u32 = 200;
+/// Most agents at work in one installation: so many places can be counted.
+pub const WORKING_MAX: u32 = 1_000;
+/// Runs that wait for an answer and are looked after; they take no place.
+pub const WAITING_MAX: u32 = 500;
 
 /// A project with what the loop may take.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,8 +75,16 @@ fn projects() -> Range {
     Range::children(Kind::Project, "installation", PROJECTS_MAX)
 }
 
-fn open_runs() -> Range {
-    Range::ByStatus { kind: Kind::Run, scope: None, status: "open".into(), order: Order::Ordered, limit: RUNS_MAX }
+/// Runs that take a place, and runs that wait: two ranges, so that however many wait for answers none
+/// that is at work is missed in the limits.
+fn open_runs() -> [Range; 2] {
+    [(RUN_WORKING, WORKING_MAX), (RUN_WAITING, WAITING_MAX)].map(|(status, limit)| Range::ByStatus {
+        kind: Kind::Run,
+        scope: None,
+        status: status.into(),
+        order: Order::Ordered,
+        limit,
+    })
 }
 
 fn answers() -> Range {
@@ -88,13 +107,25 @@ fn ready(project: ProjectId) -> Range {
     }
 }
 
+/// The tasks that could start, and those that are tried again later.
+fn startable(project: ProjectId) -> impl Iterator<Item = Range> {
+    let linked = |link, limit| Range::Linked { kind: Kind::Task, link, limit };
+    let groups = Priority::ALL.iter().rev().flat_map(|priority| Role::ALL.iter().map(move |role| (*priority, *role)));
+    let startable = groups.map(move |(priority, role)| startable_link(project, role, priority));
+    startable.map(move |link| linked(link, STARTABLE_MAX)).chain([linked(retries_link(project), RETRIES_MAX)])
+}
+
 impl Shape {
     /// The shape that an answer asks for.
     #[must_use]
     pub fn of(docs: &Docs) -> Self {
         let mut shape = Self {
             projects: docs.all::<Project>(&projects()).map(|p| (p.id, p.work_loop_enabled)).collect(),
-            runs: docs.all::<Run>(&open_runs()).map(|r| (r.id, r.project, r.task, r.waits_for)).collect(),
+            runs: open_runs()
+                .iter()
+                .flat_map(|range| docs.all::<Run>(range))
+                .map(|r| (r.id, r.project, r.task, r.waits_for))
+                .collect(),
         };
         shape.projects.sort_unstable();
         shape.runs.sort_unstable();
@@ -104,8 +135,8 @@ impl Shape {
     /// What to read.
     #[must_use]
     pub fn fetch(&self) -> Fetch {
-        let mut fetch =
-            Fetch { scopes: vec![Scope::Installation, Scope::Loop], ranges: vec![projects(), open_runs(), answers()] };
+        let mut fetch = Fetch { scopes: vec![Scope::Installation, Scope::Loop], ranges: vec![projects(), answers()] };
+        fetch.ranges.extend(open_runs());
         let mut cover = |project: ProjectId| {
             let scope = Scope::Project(project);
             if !fetch.scopes.contains(&scope) {
@@ -122,6 +153,7 @@ impl Shape {
             fetch.ranges.push(Range::doc(Kind::LoopState, project));
             if *on {
                 fetch.ranges.push(ready(*project));
+                fetch.ranges.extend(startable(*project));
             }
         }
         for (_, _, task, question) in &self.runs {
@@ -140,7 +172,7 @@ impl World {
     pub fn of(docs: &Docs, trouble: Option<String>) -> Self {
         let own = |project: &Project| OwnWorld {
             state: docs.first::<LoopState>(&Range::doc(Kind::LoopState, project.id)).cloned(),
-            ready: docs.all::<Task>(&ready(project.id)).cloned().collect(),
+            ready: ready_tasks(docs, project.id),
             project: project.clone(),
         };
         let open = |run: &Run| OpenRun {
@@ -150,9 +182,17 @@ impl World {
         };
         Self {
             projects: docs.all::<Project>(&projects()).map(own).collect(),
-            runs: docs.all::<Run>(&open_runs()).map(open).collect(),
+            runs: open_runs().iter().flat_map(|range| docs.all::<Run>(range)).map(open).collect(),
             answers: docs.all::<Signal>(&answers()).cloned().collect(),
             trouble,
         }
     }
+}
+
+/// Each ready task that was read, once: a task that could start is mostly near the top of its column too.
+fn ready_tasks(docs: &Docs, project: ProjectId) -> Vec<Task> {
+    let ranges = startable(project).chain([ready(project)]);
+    let found = ranges.flat_map(|range| docs.all::<Task>(&range).collect::<Vec<_>>());
+    let once: BTreeMap<TaskId, &Task> = found.map(|task| (task.id, task)).collect();
+    once.into_values().cloned().collect()
 }

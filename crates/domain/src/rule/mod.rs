@@ -43,7 +43,6 @@ pub fn handle(view: &View, command: &Command, ctx: &mut Ctx<'_>) -> Decided {
         Command::AnswerSignal(id, answer) => talk::answer(view, *id, answer, ctx),
         Command::SettleAnswer(id, settled) => talk::settle(view, *id, settled, ctx),
         Command::CompleteTask(report) => talk::complete(view, report, ctx),
-        Command::MarkNotification(id, read) => talk::mark(view, *id, *read, ctx),
         Command::CreateChat(new) => chat::create(view, new, ctx),
         Command::UpdateChat(id, patch) => chat::update(view, *id, patch, ctx),
         Command::DeleteChat(id) => chat::delete(view, *id, ctx),

@@ -5,15 +5,12 @@ use crate::{
     command::{Completion, NewComment, NewSignal, Place},
     ctx::Ctx,
     doc::{Kind, Scope, session_name},
-    id::{CommentId, NotificationId, SignalId},
+    id::{CommentId, SignalId},
     range::Range,
     refusal::Refusal,
     rule::{Decided, line},
     run::{Run, RunState},
-    talk::{
-        AuthorType, Comment, CommentType, Delivery, Notification, NotificationSeverity, NotificationType, Signal,
-        SignalKind, SignalSeverity,
-    },
+    talk::{AuthorType, Comment, CommentType, Delivery, Signal},
     task::{Status, Task},
     text::{Body, Excerpt, RunKey, SessionKey, preview},
     view::{Seen, Stop, View},
@@ -43,7 +40,7 @@ pub fn comment(view: &View, new: &NewComment, ctx: &mut Ctx<'_>) -> Decided {
     Ok(change)
 }
 
-/// An agent signals. A blocking one also tells a person.
+/// An agent signals. A blocking one waits for a person.
 pub fn raise(view: &View, new: &NewSignal, ctx: &mut Ctx<'_>) -> Decided {
     let task = view.must::<Task>(new.task, Refusal::TaskNotFound)?;
     let run = reporting_run(view, &task.is, new.run_id.as_ref(), Some(&new.session_key))?;
@@ -67,28 +64,6 @@ pub fn raise(view: &View, new: &NewSignal, ctx: &mut Ctx<'_>) -> Decided {
         created_at: ctx.now,
     };
     let mut change = Change::default();
-    if signal.blocking() {
-        let severity = match (new.kind, new.severity) {
-            (_, SignalSeverity::Critical) => NotificationSeverity::Critical,
-            (SignalKind::Question, _) => NotificationSeverity::Info,
-            _ => NotificationSeverity::Warning,
-        };
-        change.put(
-            0,
-            Notification {
-                id: NotificationId(ctx.ids.fresh()),
-                task: Some(new.task),
-                project: Some(project),
-                kind: NotificationType::RequestInput,
-                severity,
-                title: format!("{} in {}: {}", new.kind.label(), task.is.short(), task.is.title),
-                message: new.message.to_string(),
-                agent: Some(new.agent_id.to_string()),
-                read: false,
-                created_at: ctx.now,
-            },
-        );
-    }
     change.create(signal);
     change.touch(Scope::Project(project)).touch(Scope::Installation);
     let said = [
@@ -203,7 +178,6 @@ pub fn complete(view: &View, report: &Completion, ctx: &mut Ctx<'_>) -> Decided 
             is.pr_number = report.pr_url.as_ref().and_then(|url| pull_request_number(url.as_str()));
         }
         if let Some(Seen { rev, is: mut run, .. }) = run {
-            is.reported_run = Some(run.id);
             run.reported = true;
             change.put(rev, run);
         }
@@ -232,22 +206,6 @@ pub fn complete(view: &View, report: &Completion, ctx: &mut Ctx<'_>) -> Decided 
 fn taken_away(task: &Task) -> bool {
     let touched = task.open_run.is_some() || !task.ended_runs.is_empty() || task.status_changed_at > task.created_at;
     touched && matches!(task.status, Status::Backlog | Status::Ready | Status::Blocked)
-}
-
-/// Marks a notification.
-pub fn mark(view: &View, id: NotificationId, read: bool, ctx: &mut Ctx<'_>) -> Decided {
-    let old = view.must::<Notification>(id, Refusal::NotificationNotFound)?;
-    if old.is.read == read {
-        return Ok(Change::default());
-    }
-    let mut is = old.is;
-    is.read = read;
-    let (project, task) = (is.project, is.task);
-    let mut change = Change::default();
-    change.put(old.rev, is).touch(Scope::Installation);
-    let log = line(ctx, project, task, if read { "notification_read" } else { "notification_unread" }, &[]);
-    change.activity.push(log);
-    Ok(change)
 }
 
 /// Which run a report belongs to: named by session or run id, else the one that is open now.

@@ -67,9 +67,6 @@ pub fn create(view: &View, new: &NewTask, ctx: &mut Ctx<'_>) -> Decided {
         tags: new.tags.clone().into_vec(),
         session_id: None,
         prompt_version_id: None,
-        dispatch_status: None,
-        dispatch_requested_at: None,
-        dispatch_requested_by: None,
         agent_session_key: None,
         agent_spawned_at: None,
         open_run: None,
@@ -77,20 +74,9 @@ pub fn create(view: &View, new: &NewTask, ctx: &mut Ctx<'_>) -> Decided {
         failures: 0,
         retry_at: None,
         trouble: None,
-        reported_run: None,
-        reviewer_rejection_count: 0,
-        triage_sent_at: None,
-        triage_acked_at: None,
-        auto_triage_count: 0,
-        escalated: false,
-        escalated_at: None,
         branch: None,
         pr_number: None,
-        review_comments: None,
-        review_count: 0,
         post_merge_steps: None,
-        verification_status: None,
-        verification_output: None,
         resolution: None,
         position: 0.0,
         open_dependencies: 0,
@@ -268,13 +254,9 @@ pub(crate) fn enter(
     match to {
         Status::InReview => {
             task.agent_session_key = None;
-            task.reviewer_rejection_count = 0;
             task.trouble = None;
         }
         Status::Ready => {
-            task.triage_sent_at = None;
-            task.triage_acked_at = None;
-            task.auto_triage_count = 0;
             if gives_back(task, ctx) {
                 // Whoever works on it cannot win attempts without end by handing it back.
                 task.failures += 1;
@@ -283,13 +265,10 @@ pub(crate) fn enter(
                 task.failures = 0;
                 task.retry_at = None;
                 task.trouble = None;
-                task.escalated = false;
-                task.escalated_at = None;
             }
         }
         Status::Done => {
             task.completed_at = task.completed_at.or(Some(ctx.now));
-            task.reviewer_rejection_count = 0;
             task.trouble = None;
             task.resolution = resolution.or(task.resolution);
         }

@@ -11,14 +11,14 @@ use crate::{
     change::{Change, Expect},
     command::{ClaimRun, EndRun, Ended, HoldLease, Place, Retry},
     ctx::Ctx,
-    doc::{Counter, DocKey, Kind, Rev, Scope, action_name, session_name},
-    id::{NotificationId, ProjectId, RunId, TaskId},
+    doc::{Counter, DocKey, Kind, Rev, Scope, action_name, asks_link, session_name},
+    id::{ProjectId, RunId, TaskId},
     project::Project,
     query::SIGNALS_MAX,
     range::Range,
     refusal::Refusal,
     run::{BEAT, Lease, LoopState, Outcome, Run, RunState},
-    talk::{Delivery, Notification, NotificationSeverity, NotificationType, Signal},
+    talk::Signal,
     task::{Role, Status, Task},
     text::{Excerpt, cut},
     view::{Seen, Stop, View},
@@ -238,7 +238,6 @@ pub fn ended(view: &View, end: &EndRun, ctx: &mut Ctx<'_>) -> Decided {
             data.push(("from_status", Status::InProgress.word().into()));
             data.push(("to_status", to.word().into()));
             data.push(("reason", after.trouble.clone().unwrap_or_default()));
-            tell(&mut change, &after, &run.is, ctx);
         } else if after.status == Status::Ready && after.failures >= end.retry.cap {
             // Handed back by whoever worked on it, as often as an attempt may fail.
             super::task::enter(view, &mut change, &mut after, Status::Blocked, Place::End, None, false, ctx)?;
@@ -247,7 +246,6 @@ pub fn ended(view: &View, end: &EndRun, ctx: &mut Ctx<'_>) -> Decided {
             data.push(("from_status", Status::Ready.word().into()));
             data.push(("to_status", Status::Blocked.word().into()));
             data.push(("reason", after.trouble.clone().unwrap_or_default()));
-            tell(&mut change, &after, &run.is, ctx);
         }
         change.put(seen.rev, after);
     }
@@ -343,9 +341,9 @@ fn loop_state(view: &View, project: ProjectId, ctx: &Ctx<'_>) -> Result<(Rev, Lo
 /// The oldest signal of the run that still keeps it open: not answered, or answered and not yet delivered.
 fn open_question(view: &View, run: &Run) -> Result<Option<Signal>, Stop> {
     let ours = |s: &Signal| s.run == Some(run.id) || s.session_key.eq_ignore_ascii_case(&run.session_key);
-    let open = |s: &Signal| s.waits() || s.delivery == Some(Delivery::Pending);
-    let signals = view.list::<Signal>(Range::children(Kind::Signal, run.task, SIGNALS_MAX))?;
-    Ok(signals.into_iter().map(|s| s.is).find(|s| ours(s) && open(s)))
+    // Only what is not settled: however many notes the agent wrote, its question is among these.
+    let asks = Range::Linked { kind: Kind::Signal, link: asks_link(run.task), limit: SIGNALS_MAX };
+    Ok(view.list::<Signal>(asks)?.into_iter().map(|s| s.is).find(|s| ours(s) && s.open()))
 }
 
 fn wait_for(mut run: Seen<Run>, question: &Signal, words: String, ctx: &mut Ctx<'_>) -> Decided {
@@ -401,41 +399,6 @@ fn fate(task: &mut Task, outcome: Outcome, words: &str, retry: Retry, ctx: &Ctx<
             }
         }
     }
-}
-
-/// Tells people that work came to rest.
-fn tell(change: &mut Change, task: &Task, run: &Run, ctx: &mut Ctx<'_>) {
-    let (kind, severity, title, message) = match task.status {
-        Status::Blocked => (
-            NotificationType::Escalation,
-            NotificationSeverity::Warning,
-            format!("{} is blocked", task.short()),
-            task.trouble.clone().unwrap_or_default(),
-        ),
-        Status::InReview => (
-            NotificationType::Completion,
-            NotificationSeverity::Info,
-            format!("{} waits for a review", task.short()),
-            task.title.to_string(),
-        ),
-        _ => return,
-    };
-    let id = NotificationId(ctx.ids.fresh());
-    change.put(
-        0,
-        Notification {
-            id,
-            task: Some(task.id),
-            project: Some(task.project),
-            kind,
-            severity,
-            title,
-            message,
-            agent: Some(run.session_key.clone()),
-            read: false,
-            created_at: ctx.now,
-        },
-    );
 }
 
 fn touch(change: &mut Change, project: ProjectId) {

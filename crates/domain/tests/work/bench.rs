@@ -135,11 +135,11 @@ impl Bench {
         }
         for body in change.puts() {
             let rev = self.docs.get(&body.key()).map_or(0, |d| d.rev) + 1;
-            self.docs.insert(body.key(), Arc::new(Doc { rev, body: body.clone() }));
+            self.docs.insert(body.key(), Arc::new(Doc::new(rev, body.clone())));
         }
         for line in &change.activity {
             let body = Body::from(line.clone());
-            self.docs.insert(body.key(), Arc::new(Doc { rev: 1, body }));
+            self.docs.insert(body.key(), Arc::new(Doc::new(1, body)));
         }
         for scope in &change.touches {
             *self.scopes.entry(*scope).or_insert(0) += 1;
@@ -202,6 +202,14 @@ impl Bench {
             Range::Newest { kind, scope, limit, .. } => {
                 find(&|b| b.kind() == *kind && b.index().scope == *scope, *limit, true)
             }
+            Range::All { kind, limit, .. } => self
+                .docs
+                .range(DocKey::new(*kind, "")..)
+                .map(|(_, doc)| doc)
+                .filter(|d| d.body.kind() == *kind)
+                .take(*limit as usize)
+                .cloned()
+                .collect(),
         }
     }
 

@@ -223,25 +223,23 @@ impl Attendant {
     async fn prompt(&self, run: &Run) -> Result<Option<String>, Deposed> {
         let task = Range::doc(Kind::Task, run.task);
         let project = Range::doc(Kind::Project, run.project);
-        let comments = Range::NewestChildren {
-            kind: Kind::Comment,
-            parent: run.task.to_string(),
-            before: None,
-            limit: COMMENTS_TOLD,
-        };
-        let signals = Range::children(Kind::Signal, run.task, COMMENTS_TOLD);
+        let newest =
+            |kind| Range::NewestChildren { kind, parent: run.task.to_string(), before: None, limit: COMMENTS_TOLD };
+        let (comments, signals) = (newest(Kind::Comment), newest(Kind::Signal));
         let docs = self.desk.read(vec![task.clone(), project.clone(), comments.clone(), signals.clone()]).await?;
         let (Some(task), Some(project)) = (docs.first::<Task>(&task), docs.first::<Project>(&project)) else {
             return Ok(None);
         };
         let mut newest: Vec<&Comment> = docs.all(&comments).collect();
         newest.reverse();
+        let mut asked: Vec<&Signal> = docs.all(&signals).collect();
+        asked.reverse();
         Ok(Some(self.desk.roles.render(&Ticket {
             task,
             project,
             run,
             comments: newest,
-            signals: docs.all::<Signal>(&signals).collect(),
+            signals: asked,
             board: &self.desk.board,
         })))
     }

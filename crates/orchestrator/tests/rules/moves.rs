@@ -160,7 +160,7 @@ async fn sending_a_task_back_to_ready_forgets_what_went_wrong() {
     let task = house.task("One", Blocked).await;
     house.run(to(task, Ready)).await.unwrap();
     let is = house.get(task).await;
-    assert_eq!((is.failures, is.retry_at, is.trouble, is.escalated), (0, None::<Millis>, None, false));
+    assert_eq!((is.failures, is.retry_at, is.trouble), (0, None::<Millis>, None));
 }
 
 #[tokio::test]

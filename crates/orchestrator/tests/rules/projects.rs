@@ -3,7 +3,7 @@
 use clutch_domain::{
     chat::{Chat, Message},
     command::{Command, Force, NewChat, NewMessage, ProjectPatch},
-    doc::{Kind, Scope},
+    doc::Kind,
     id::ChatId,
     project::Project,
     range::Range,
@@ -104,8 +104,7 @@ async fn an_answer_is_kept_once() {
             let done = house.run(answer(chat, words, *run)).await;
             assert_eq!(done.is_ok(), *accepted, "{posts:?} at {words} {run:?}: {done:?}");
         }
-        let messages: Vec<Message> =
-            house.list(Range::Newest { kind: Kind::Message, scope: Scope::Chat(chat), before: None, limit: 10 }).await;
+        let messages: Vec<Message> = house.list(Range::children(Kind::Message, chat, 10)).await;
         assert_eq!(messages.len(), kept, "{posts:?}");
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use clutch_domain::{
     change::Expect,
-    doc::{Body, Doc, DocKey, Scope},
+    doc::{Body, Doc, DocKey, INDEX_VERSION, Kind, Scope},
     id::{ChatId, ProjectId},
     range::{After, Before, Docs, Fetch, Order, Range, Versioned},
 };
@@ -15,7 +15,10 @@ use clutch_orchestrator::store::{Committed, Fault, IdempotencyKey};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use crate::prepare::{Prepared, Put};
+use crate::{
+    prepare::{Prepared, Put},
+    text,
+};
 
 /// Most documents that one range answers; the functions have the same number (`RANGE_MOST`).
 const RANGE_MOST: usize = 8_192;
@@ -103,6 +106,11 @@ fn range(range: &Range) -> Value {
             field(&mut asked, "before", before(moment));
             asked
         }
+        Range::All { kind, after, limit } => {
+            let mut asked = json!({ "range": "all", "kind": kind.word(), "limit": limit });
+            field(&mut asked, "after", after.clone().map(Value::from));
+            asked
+        }
     }
 }
 
@@ -128,13 +136,13 @@ pub(super) fn apply(change: &Prepared, name: &IdempotencyKey) -> Result<Value, F
         "deletes": change.deletes.iter().map(key).collect::<Vec<_>>(),
         "puts": puts,
         "touches": change.touches.iter().map(|scope| scope.word()).collect::<Vec<_>>(),
+        "words": INDEX_VERSION,
     }))
 }
 
 fn put(put: &Put, bytes: &mut usize) -> Result<Value, Fault> {
-    let Put { key, index, body, .. } = put;
-    let inside = serde_json::to_string(body)
-        .map_err(|e| Fault::new(format!("{} {} cannot be written: {e}", key.kind.word(), key.id)))?;
+    let Put { key, index, body, kept, .. } = put;
+    let inside = text::write(body, kept.as_deref())?;
     *bytes += inside.len();
     let mut row = json!({
         "kind": key.kind.word(),
@@ -182,7 +190,7 @@ fn list<'a>(value: &'a Value, name: &str) -> Result<&'a Vec<Value>, Fault> {
     value.get(name).and_then(Value::as_array).ok_or_else(|| strange("no list"))
 }
 
-fn text<'a>(value: &'a Value, name: &str) -> Result<&'a str, Fault> {
+fn word<'a>(value: &'a Value, name: &str) -> Result<&'a str, Fault> {
     value.get(name).and_then(Value::as_str).ok_or_else(|| strange("no text"))
 }
 
@@ -219,13 +227,17 @@ const fn limit(range: &Range) -> usize {
         | Range::Linked { limit, .. }
         | Range::ByStatus { limit, .. }
         | Range::StatusPage { limit, .. }
-        | Range::Newest { limit, .. } => *limit as usize,
+        | Range::Newest { limit, .. }
+        | Range::All { limit, .. } => *limit as usize,
     }
 }
 
+/// A document. What cannot be read of its inside spoils nothing else; an answer without one is no answer.
 fn doc(row: &Value) -> Result<Arc<Doc>, Fault> {
-    let body = serde_json::from_str(text(row, "body")?).map_err(|_| strange("a document of another program"))?;
-    Ok(Arc::new(Doc { rev: whole(row.get("rev"))?, body }))
+    let kind = word(row, "kind")?;
+    let kind = *Kind::ALL.iter().find(|k| k.word() == kind).ok_or_else(|| strange("an unknown kind"))?;
+    let key = DocKey::new(kind, word(row, "id")?);
+    Ok(Arc::new(text::read(&key, whole(row.get("rev"))?, word(row, "body")?)))
 }
 
 /// The answer of `docs:apply`.
@@ -236,7 +248,7 @@ pub(super) fn applied(answer: &Value) -> Result<Applied, Fault> {
     }
     let scopes = list(answer, "scopes")?
         .iter()
-        .map(|one| Ok((scope(text(one, "scope")?)?, whole(one.get("rev"))?)))
+        .map(|one| Ok((scope(word(one, "scope")?)?, whole(one.get("rev"))?)))
         .collect::<Result<_, Fault>>()?;
     Ok(Applied::Done(Committed { scopes }))
 }
@@ -259,14 +271,18 @@ fn scope(word: &str) -> Result<Scope, Fault> {
 pub(super) struct About {
     /// Version of the functions.
     pub(super) version: u64,
+    /// Words of the kinds that they know.
+    pub(super) kinds: Vec<String>,
     /// Tables of the original system that hold something.
     pub(super) original: Vec<String>,
 }
 
 /// The answer of `docs:about`.
 pub(super) fn about(answer: &Value) -> Result<About, Fault> {
-    let original = list(answer, "original")?.iter().filter_map(|name| name.as_str().map(str::to_owned)).collect();
-    Ok(About { version: whole(answer.get("version"))?, original })
+    let words = |name| -> Result<Vec<String>, Fault> {
+        Ok(list(answer, name)?.iter().filter_map(|word| word.as_str().map(str::to_owned)).collect())
+    };
+    Ok(About { version: whole(answer.get("version"))?, kinds: words("kinds")?, original: words("original")? })
 }
 
 /// No arguments.
@@ -322,17 +338,19 @@ mod tests {
         let asked = Fetch {
             scopes: vec![Scope::Loop],
             ranges: vec![
-                Range::Newest { kind: clutch_domain::doc::Kind::Run, scope: Scope::Loop, before: None, limit: 1 },
+                Range::Newest { kind: Kind::Run, scope: Scope::Loop, before: None, limit: 1 },
                 Range::Newest {
-                    kind: clutch_domain::doc::Kind::Run,
+                    kind: Kind::Run,
                     scope: Scope::Loop,
                     before: Some(Before { at: Millis(-2), id: "x".into() }),
                     limit: 1,
                 },
+                Range::All { kind: Kind::Run, after: None, limit: 1 },
             ],
         };
         let encoded = fetch(&asked);
         assert_eq!(encoded["ranges"][0], json!({ "range": "newest", "kind": "run", "scope": "loop", "limit": 1 }));
+        assert_eq!(encoded["ranges"][2], json!({ "range": "all", "kind": "run", "limit": 1 }));
         assert_eq!(encoded["ranges"][1]["before"], json!({ "at": { "$integer": "/v////////8=" }, "id": "x" }));
     }
 
@@ -343,7 +361,8 @@ mod tests {
             json!(null),
             json!({ "scopes": [], "ranges": [[]] }),
             json!({ "scopes": [1.0], "ranges": [] }),
-            json!({ "scopes": [1.0], "ranges": [[{ "rev": 1.0, "body": "{\"planet\":{}}" }]] }),
+            json!({ "scopes": [1.0], "ranges": [[{ "rev": 1.0, "body": "{\"task\":{}}" }]] }),
+            json!({ "scopes": [1.0], "ranges": [[{ "kind": "planet", "id": "1", "rev": 1.0, "body": "{}" }]] }),
         ] {
             assert!(fetched(&asked, &wrong).unwrap_err().what.contains("clutch convex deploy"), "{wrong}");
         }

@@ -9,7 +9,7 @@ use reqwest::{
     redirect::Policy,
 };
 use serde_json::{Value, json};
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, time::timeout};
 
 use super::Waits;
 
@@ -81,6 +81,8 @@ pub(super) struct Http {
     url: String,
     key: HeaderValue,
     places: Semaphore,
+    /// Longest wait for one of them.
+    patience: Duration,
 }
 
 impl Http {
@@ -99,7 +101,13 @@ impl Http {
             .no_proxy()
             .build()
             .map_err(|e| Fault::new(format!("Connections to Convex cannot be made: {}.", causes(&e))))?;
-        Ok(Self { client, url: url.to_owned(), key: header, places: Semaphore::new(CALLS_AT_ONCE) })
+        Ok(Self {
+            client,
+            url: url.to_owned(),
+            key: header,
+            places: Semaphore::new(CALLS_AT_ONCE),
+            patience: waits.answer,
+        })
     }
 
     /// Calls a function. Arguments and answer are in Convex's own JSON.
@@ -109,7 +117,9 @@ impl Http {
             Kind::Mutation => "mutation",
         };
         let body = json!({ "path": path, "format": "convex_encoded_json", "args": [args] }).to_string();
-        let _place = self.places.acquire().await;
+        let Ok(_place) = timeout(self.patience, self.places.acquire()).await else {
+            return Err(Trouble::Busy(format!("{CALLS_AT_ONCE} calls have had no answer for a while")));
+        };
         let sent = self
             .client
             .post(format!("{}/api/{route}", self.url))

@@ -65,9 +65,13 @@ impl Link {
         let Value::Object(args) = Value::try_from(codec::fetch(fetch)).map_err(|e| e.to_string())? else {
             return Err("the arguments are no object".into());
         };
-        let (mut client, socket, generation) = self.client().await?;
-        let taken = timeout(TAKE, client.subscribe(super::FETCH, args)).await;
-        let answers = taken.map_err(|_| "not connected".to_owned())?.map_err(|e| e.to_string())?;
+        let (client, socket, generation) = self.client().await?;
+        // The crate registers a query before it has sent it. Whoever only stopped waiting would leave it
+        // behind, asked at each commit and read by nobody; so it is taken in any case, and given back.
+        let mut asking = client.clone();
+        let taking = tokio::spawn(async move { asking.subscribe(super::FETCH, args).await });
+        let taken = timeout(TAKE, taking).await.map_err(|_| "not connected".to_owned())?;
+        let answers = taken.map_err(|e| e.to_string())?.map_err(|e| e.to_string())?;
         Ok(Feed { answers, socket, generation, _client: client })
     }
 

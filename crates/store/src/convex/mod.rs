@@ -59,7 +59,7 @@ pub struct Waits {
     pub connect: Duration,
     /// For the answer of one call.
     pub answer: Duration,
-    /// For a commit that cannot even be sent.
+    /// For a commit that cannot even be sent, and for a read.
     pub reach: Duration,
     /// For a commit whose answer is lost: so long it is repeated under its key.
     pub repeat: Duration,
@@ -198,8 +198,14 @@ impl Shared {
                 about.original.join(", ")
             ));
         }
+        let lacks =
+            clutch_domain::doc::Kind::ALL.iter().find(|kind| !about.kinds.iter().any(|word| word == kind.word()));
         match about.version {
-            FUNCTIONS => Ok(()),
+            FUNCTIONS if lacks.is_none() => Ok(()),
+            FUNCTIONS => Err(CheckError::Functions(Fault::new(format!(
+                "The functions on the Convex deployment at {url} do not know documents of the kind {}: they are not those of this program. Run: clutch convex deploy",
+                lacks.map_or("?", |kind| kind.word())
+            )))),
             older if older < FUNCTIONS => Err(CheckError::Functions(Fault::new(format!(
                 "The functions on the Convex deployment at {url} are older than this program. Run: clutch convex deploy"
             )))),
@@ -213,15 +219,21 @@ impl Shared {
         self.http.call(kind, path, args).await
     }
 
-    async fn read(&self, fetch: &Fetch) -> Result<Versioned<Docs>, Fault> {
+    /// Reads, as patient as `patience`; once more in any case, for a connection that was closed while it
+    /// was idle, or a server that is busy.
+    async fn read(&self, fetch: &Fetch, patience: Duration) -> Result<Versioned<Docs>, Fault> {
         let args = codec::fetch(fetch);
-        let mut answer = self.call(Kind::Query, FETCH, &args).await;
-        // Once more for a connection that was closed while it was idle, or a server that is busy.
-        if matches!(&answer, Err(trouble) if trouble.passes()) {
-            sleep(PAUSE).await;
-            answer = self.call(Kind::Query, FETCH, &args).await;
+        let (began, mut pause, mut again) = (Instant::now(), PAUSE, true);
+        loop {
+            match self.call(Kind::Query, FETCH, &args).await {
+                Ok(answer) => return codec::fetched(fetch, &answer),
+                Err(trouble) if trouble.passes() && (again || began.elapsed() + pause <= patience) => {}
+                Err(trouble) => return Err(trouble.fault(&self.url)),
+            }
+            again = false;
+            sleep(pause).await;
+            pause = (pause * 2).min(PAUSE_MOST);
         }
-        codec::fetched(fetch, &answer.map_err(|trouble| trouble.fault(&self.url))?)
     }
 
     /// Repeats a mutation under its key until its answer is known.
@@ -258,7 +270,8 @@ fn now() -> Millis {
 #[async_trait]
 impl Store for ConvexStore {
     async fn read(&self, fetch: &Fetch) -> Result<Versioned<Docs>, Fault> {
-        self.shared.read(fetch).await
+        // As patient as a commit: what a command decides on is not given up sooner than what it decided.
+        self.shared.read(fetch, self.shared.waits.reach).await
     }
 
     async fn commit(&self, change: Change, key: IdempotencyKey) -> Result<Committed, CommitError> {

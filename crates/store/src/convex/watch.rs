@@ -174,7 +174,7 @@ impl Live {
 
     /// Asks by HTTP, which tells at least why.
     async fn asked(&mut self) -> Result<Option<Arc<Versioned<Docs>>>, Fault> {
-        let read = self.shared.read(&self.fetch).await;
+        let read = self.shared.read(&self.fetch, Duration::ZERO).await;
         self.pause = (self.pause * 2).min(if read.is_ok() { ASK_MOST } else { ASK_AWAY });
         self.ask = Some(Instant::now() + self.pause);
         let docs = read?;

@@ -1,6 +1,7 @@
 //! Reader threads: each has a connection of its own that cannot write.
 
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
     sync::{Arc, Mutex, PoisonError},
     thread::{Builder, JoinHandle},
@@ -49,14 +50,31 @@ fn run(db: &Connection, path: &Path, receive: &Mutex<mpsc::Receiver<ReadJob>>) {
         if reply.is_closed() {
             continue;
         }
-        let answer = in_transaction(db, &fetch).map_err(|e| rows::fault(path, &e));
+        // A panic costs one read, never the thread: three of them would end all reading.
+        let answer = catch_unwind(AssertUnwindSafe(|| in_transaction(db, &fetch)))
+            .map(|answer| answer.map_err(|e| rows::fault(path, &e)))
+            .unwrap_or_else(|_| {
+                roll_back(db);
+                Err(Fault::new("Reading the database broke off; the log says where."))
+            });
         // Nobody waits any more: nothing to do.
         let _ = reply.send(answer);
     }
 }
 
+/// Leaves no transaction behind, which would keep the next read in the past.
+fn roll_back(db: &Connection) {
+    if !db.is_autocommit()
+        && let Err(error) = db.prepare_cached(sql::ROLLBACK).and_then(|mut end| end.execute([]))
+    {
+        tracing::error!(%error, "a read that broke off could not be ended");
+    }
+}
+
 fn in_transaction(db: &Connection, fetch: &Fetch) -> rusqlite::Result<Versioned<Docs>> {
     db.prepare_cached(sql::BEGIN_READ)?.execute([])?;
+    #[cfg(test)]
+    tests::break_off(fetch);
     let answer = rows::read(db, fetch);
     if !db.is_autocommit() {
         db.prepare_cached(sql::ROLLBACK)?.execute([])?;
@@ -71,5 +89,36 @@ pub(super) async fn ask(readers: &mpsc::Sender<ReadJob>, fetch: Fetch) -> Result
     match answer.await {
         Ok(answer) if sent => answer,
         _ => Err(Fault::new("The database is closed.")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clutch_domain::{
+        doc::Kind,
+        range::{Fetch, Range},
+    };
+    use clutch_orchestrator::store::Store;
+
+    use super::super::SqliteStore;
+
+    const BREAKS: &str = "breaks-off";
+
+    /// Stands for a mistake of ours in reading.
+    pub(super) fn break_off(fetch: &Fetch) {
+        let breaks = Range::doc(Kind::Counter, BREAKS);
+        assert!(!fetch.ranges.contains(&breaks), "broken off as the test wants it");
+    }
+
+    #[tokio::test]
+    async fn a_panic_costs_one_read_and_no_reader() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(dir.path()).unwrap();
+        let fetch = |id: &str| Fetch { scopes: Vec::new(), ranges: vec![Range::doc(Kind::Counter, id)] };
+        for _ in 0..20 {
+            let fault = store.read(&fetch(BREAKS)).await.unwrap_err();
+            assert!(fault.what.contains("broke off"), "{fault}");
+            assert!(store.read(&fetch("other")).await.unwrap().value.is_empty());
+        }
     }
 }

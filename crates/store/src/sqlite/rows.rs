@@ -3,14 +3,14 @@
 use std::{path::Path, sync::Arc};
 
 use clutch_domain::{
-    doc::{Body, Doc, DocKey, Scope},
+    doc::{Body, Doc, DocKey, Kind, Scope},
     range::{Docs, Fetch, Order, Range, Versioned},
 };
 use clutch_orchestrator::store::Fault;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Params, params};
 
 use super::sql;
-use crate::prepare::Put;
+use crate::{prepare::Put, text};
 
 /// A document as it is written: its JSON is made before the writer sees it.
 pub(super) struct Row {
@@ -20,8 +20,7 @@ pub(super) struct Row {
 
 impl Row {
     pub(super) fn new(put: Put) -> Result<Self, Fault> {
-        let json = serde_json::to_string(&put.body)
-            .map_err(|e| Fault::new(format!("{} {} cannot be written: {e}", put.key.kind.word(), put.key.id)))?;
+        let json = text::write(&put.body, put.kept.as_deref())?;
         Ok(Self { put, json })
     }
 
@@ -86,61 +85,64 @@ fn range(db: &Connection, range: &Range) -> rusqlite::Result<Vec<Arc<Doc>>> {
             _ => Ok(Vec::new()),
         },
         Range::Children { kind, parent, after: None, limit } => {
-            docs(db, sql::CHILDREN, params![kind.word(), parent, limit])
+            docs(db, *kind, sql::CHILDREN, params![kind.word(), parent, limit])
         }
         Range::Children { kind, parent, after: Some(after), limit } => {
-            docs(db, sql::CHILDREN_AFTER, params![kind.word(), parent, after.order, after.id, limit])
+            docs(db, *kind, sql::CHILDREN_AFTER, params![kind.word(), parent, after.order, after.id, limit])
         }
         Range::NewestChildren { kind, parent, before: None, limit } => {
-            docs(db, sql::NEWEST_CHILDREN, params![kind.word(), parent, limit])
+            docs(db, *kind, sql::NEWEST_CHILDREN, params![kind.word(), parent, limit])
         }
         Range::NewestChildren { kind, parent, before: Some(before), limit } => {
-            docs(db, sql::NEWEST_CHILDREN_BEFORE, params![kind.word(), parent, before.at.0, before.id, limit])
+            docs(db, *kind, sql::NEWEST_CHILDREN_BEFORE, params![kind.word(), parent, before.at.0, before.id, limit])
         }
-        Range::Linked { kind, link, limit } => docs(db, sql::LINKED, params![kind.word(), link, limit]),
+        Range::Linked { kind, link, limit } => docs(db, *kind, sql::LINKED, params![kind.word(), link, limit]),
         Range::ByStatus { kind, scope: Some(scope), status, order, limit } => {
             let sql = match order {
                 Order::Ordered => sql::STATUS_ORDERED,
                 Order::Newest => sql::STATUS_NEWEST,
             };
-            docs(db, sql, params![kind.word(), scope.word(), status, limit])
+            docs(db, *kind, sql, params![kind.word(), scope.word(), status, limit])
         }
         Range::ByStatus { kind, scope: None, status, order, limit } => {
             let sql = match order {
                 Order::Ordered => sql::STATUS_ORDERED_EVERYWHERE,
                 Order::Newest => sql::STATUS_NEWEST_EVERYWHERE,
             };
-            docs(db, sql, params![kind.word(), status, limit])
+            docs(db, *kind, sql, params![kind.word(), status, limit])
         }
         Range::StatusPage { kind, scope, status, from: None, back, limit } => {
             let sql = if *back { sql::STATUS_LAST } else { sql::STATUS_ORDERED };
-            docs(db, sql, params![kind.word(), scope.word(), status, limit])
+            docs(db, *kind, sql, params![kind.word(), scope.word(), status, limit])
         }
         Range::StatusPage { kind, scope, status, from: Some(from), back, limit } => {
             let sql = if *back { sql::STATUS_LAST_BEFORE } else { sql::STATUS_ORDERED_AFTER };
-            docs(db, sql, params![kind.word(), scope.word(), status, from.order, from.id, limit])
+            docs(db, *kind, sql, params![kind.word(), scope.word(), status, from.order, from.id, limit])
         }
         Range::Newest { kind, scope, before: None, limit } => {
-            docs(db, sql::NEWEST, params![kind.word(), scope.word(), limit])
+            docs(db, *kind, sql::NEWEST, params![kind.word(), scope.word(), limit])
         }
         Range::Newest { kind, scope, before: Some(before), limit } => {
-            docs(db, sql::NEWEST_BEFORE, params![kind.word(), scope.word(), before.at.0, before.id, limit])
+            docs(db, *kind, sql::NEWEST_BEFORE, params![kind.word(), scope.word(), before.at.0, before.id, limit])
+        }
+        Range::All { kind, after, limit } => {
+            docs(db, *kind, sql::EVERY, params![kind.word(), after.as_deref().unwrap_or_default(), limit])
         }
     }
 }
 
 fn doc(db: &Connection, key: &DocKey) -> rusqlite::Result<Vec<Arc<Doc>>> {
-    docs(db, sql::DOC, params![key.kind.word(), key.id])
+    docs(db, key.kind, sql::DOC, params![key.kind.word(), key.id])
 }
 
-fn docs(db: &Connection, sql: &str, values: impl Params) -> rusqlite::Result<Vec<Arc<Doc>>> {
+/// The documents of one kind that a statement finds. One that cannot be read is among them as such.
+fn docs(db: &Connection, kind: Kind, sql: &str, values: impl Params) -> rusqlite::Result<Vec<Arc<Doc>>> {
     let mut statement = db.prepare_cached(sql)?;
     let mut rows = statement.query(values)?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        let body = serde_json::from_str(row.get_ref(1)?.as_str()?)
-            .map_err(|e| rusqlite::Error::FromSqlConversionFailure(1, rusqlite::types::Type::Text, e.into()))?;
-        found.push(Arc::new(Doc { rev: rev(row.get(0)?), body }));
+        let key = DocKey { kind, id: row.get(1)? };
+        found.push(Arc::new(text::read(&key, rev(row.get(0)?), row.get_ref(2)?.as_str()?)));
     }
     Ok(found)
 }

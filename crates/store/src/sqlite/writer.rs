@@ -2,6 +2,7 @@
 //! and so one flush to the disk; each has a savepoint and its own answer, given after COMMIT.
 
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
     thread::{Builder, JoinHandle},
     time::{Duration, Instant},
@@ -108,7 +109,10 @@ impl Writer {
                 jobs.push(next);
             }
             since = since.saturating_add(u32::try_from(jobs.len()).unwrap_or(u32::MAX));
-            self.settle(jobs);
+            // A panic costs these commits, which are told that nobody knows, and not the writer.
+            if catch_unwind(AssertUnwindSafe(|| self.settle(jobs))).is_err() {
+                self.roll_back();
+            }
             if since >= CLEAN_EVERY || cleaned.elapsed() >= CLEAN_AFTER {
                 self.clean();
                 (since, cleaned) = (0, Instant::now());

@@ -21,6 +21,7 @@ use clutch_domain::{
     project::Project,
     query::{self, Query, Snapshot},
     range::Range,
+    refusal::Refusal,
     run::Run,
     talk::{AuthorType, CommentType, Signal},
     task::{Priority, Status, Task},
@@ -28,8 +29,9 @@ use clutch_domain::{
     time::Millis,
 };
 use clutch_orchestrator::{
-    office::{Clock, IdSource, Office},
+    office::{Clock, Error, IdSource, Office},
     store::Store,
+    upgrade,
 };
 use uuid::Uuid;
 
@@ -46,17 +48,19 @@ impl Clock for Later {
     }
 }
 
-struct Counting(AtomicU64);
+/// Ids that count on from one office to the next: a key that was used before would do nothing.
+struct Counting;
 
 impl IdSource for Counting {
     fn fresh(&self) -> Uuid {
-        Uuid::from_u128(0x4000_9000_0000_0000_0000 | u128::from(self.0.fetch_add(1, Ordering::Relaxed)))
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Uuid::from_u128(0x4000_9000_0000_0000_0000 | u128::from(NEXT.fetch_add(1, Ordering::Relaxed)))
     }
 }
 
 /// An office over the store, a while after the data was written.
 pub fn office(store: Arc<dyn Store>) -> Office {
-    Office::new(store, Arc::new(Later(AtomicI64::new(0))), Arc::new(Counting(AtomicU64::new(0))))
+    Office::new(store, Arc::new(Later(AtomicI64::new(0))), Arc::new(Counting))
 }
 
 async fn ask(office: &Office, query: Query) -> Snapshot {
@@ -74,6 +78,11 @@ pub async fn projects(office: &Office) -> BTreeMap<String, Project> {
 pub async fn tasks(office: &Office, project: ProjectId) -> BTreeMap<String, Task> {
     let found: Vec<Task> = office.all(Range::children(Kind::Task, project, 1_000)).await.unwrap();
     found.into_iter().map(|t| (t.title.to_string(), t)).collect()
+}
+
+/// What the server that leads does first.
+pub async fn upgraded(office: &Office) {
+    assert!(upgrade::reindex(office, || true).await.unwrap());
 }
 
 /// Every screen has its answer, and what is on it is what was written.
@@ -131,17 +140,22 @@ pub async fn everything_reads(office: &Office) {
     assert_eq!(kept.len(), 1);
 }
 
-/// The loop sees what it must go on with, and plans.
-pub async fn the_loop_goes_on(office: &Office) {
+/// The world as the loop reads it.
+pub async fn world(office: &Office) -> World {
     let mut shape = Shape::default();
-    let world = loop {
+    loop {
         let docs = office.read(&shape.fetch()).await.unwrap().value;
         let next = Shape::of(&docs);
         if next == shape {
-            break World::of(&docs, None);
+            return World::of(&docs, None);
         }
         shape = next;
-    };
+    }
+}
+
+/// The loop sees what it must go on with, and plans.
+pub async fn the_loop_goes_on(office: &Office) {
+    let world = world(office).await;
     assert_eq!(world.runs.len(), 6, "claimed, started, waiting for two answers, going on after two");
     assert_eq!(world.answers.len(), 1, "one answer is on its way");
     let policy = Policy { max_agents_per_project: 20, max_agents: 20, max_dev_agents: 20, ..Policy::default() };
@@ -204,4 +218,31 @@ pub async fn one_can_work_on(office: &Office) {
     assert_eq!(after["New"].open_dependencies, 0, "what it waits for was done");
     assert_eq!(after["Backlog 0"].status, Status::Done);
     assert!(after["New"].number > all.values().map(|t| t.number).max().unwrap());
+}
+
+/// Some texts are of a newer program, some are damaged: the rest is there as ever, and those are left alone.
+pub async fn what_cannot_be_read_spoils_nothing(office: &Office, newer: TaskId, damaged: TaskId) {
+    let me = Actor::human("dan");
+    let birds = projects(office).await["Birds"].clone();
+    let Snapshot::Board(board) = ask(office, Query::Board { project: birds.id }).await else { panic!("no board") };
+    assert_eq!(board.tasks.len(), 26, "all but those two");
+    let words = query::unread_words(&board.unread).unwrap();
+    assert!(words.contains("newer OpenClutch") && words.contains("cannot be read"), "{words}");
+    assert!(board.tasks.iter().all(|t| t.id != newer && t.id != damaged));
+    for (task, refusal) in [(newer, Refusal::WrittenByNewer), (damaged, Refusal::Unreadable)] {
+        let panel = ask(office, Query::Task { project: birds.id, task }).await;
+        assert!(matches!(panel, Snapshot::Unread(unread) if unread.refusal() == refusal));
+        assert_eq!(office.get::<Task>(task).await, Err(Error::Refused(refusal)));
+        let comment = Command::AddComment(NewComment {
+            task,
+            author: Handle::owner(),
+            author_type: AuthorType::Human,
+            content: Body::parse("Hello?").unwrap().unwrap(),
+            kind: CommentType::Message,
+        });
+        assert_eq!(office.run(&me, &comment).await.err(), Some(Error::Refused(refusal)));
+        assert_eq!(office.run(&me, &Command::DeleteTask(task)).await.err(), Some(Error::Refused(refusal)));
+    }
+    let world = world(office).await;
+    assert_eq!(world.runs.len(), 6);
 }

@@ -13,7 +13,7 @@ use futures_util::future::join_all;
 
 use super::{
     Place, commit, count, doc,
-    docs::{counter, id, line, project, task, titled, unique},
+    docs::{chat, counter, id, line, project, task, titled, unique},
     fetch, ids, key, must, must_conflict, put, puts, scope,
 };
 
@@ -199,8 +199,38 @@ pub async fn a_line_of_the_log_is_written_once(place: &impl Place) {
     must_conflict(store, logged(2, 1)).await;
     must(store, logged(3, 2)).await;
     assert_eq!(state(store, "a").await, Some((2, 3)));
-    let newest = Range::Newest { kind: Kind::Activity, scope: project(1), before: None, limit: 10 };
-    assert_eq!(ids(store, &newest).await, [id(2).to_string(), id(1).to_string()]);
+    let all = Range::All { kind: Kind::Activity, after: None, limit: 10 };
+    assert_eq!(ids(store, &all).await, [id(1).to_string(), id(2).to_string()]);
+}
+
+/// As a newer program wrote it, at the top and deeper.
+pub async fn members_that_are_not_known_survive(place: &impl Place) {
+    let store = &*place.open().await;
+    let body = chat(1, 2, "Talk");
+    let DocKey { kind, id } = body.key();
+    let newer = serde_json::json!({ "chat": {
+        "v": 1, "id": id, "project": super::docs::id(2), "title": "Talk", "created_at": 1, "updated_at": 1,
+        "last": { "content": "Hi", "author": "dan", "created_at": 1, "lang": "fa" },
+        "mood": { "now": u64::MAX, "then": [0.1, 2.5e-8, "\u{0}"] },
+    }});
+    let mut change = puts([body.clone()]);
+    change.kept.insert(body.key(), newer.to_string().into());
+    must(store, change).await;
+    for (rev, title) in [(1, "Renamed"), (2, "Renamed again")] {
+        let range = Range::doc(kind, &id);
+        let read = store.read(&fetch([range.clone()])).await.unwrap().value;
+        let seen = read.get(&range).unwrap()[0].clone();
+        assert_eq!(seen.rev, rev);
+        let kept: serde_json::Value =
+            serde_json::from_str(seen.kept.as_deref().expect("it has strange members")).unwrap();
+        assert_eq!(kept["chat"]["mood"], newer["chat"]["mood"]);
+        assert_eq!(kept["chat"]["last"]["lang"], "fa");
+        let mut change = put(rev, chat(1, 2, title));
+        change.keep(&read);
+        must(store, change).await;
+    }
+    let Some(seen) = doc(store, &body.key()).await else { panic!("it is there") };
+    assert_eq!(seen.body, chat(1, 2, "Renamed again"));
 }
 
 pub async fn no_update_is_lost(place: &impl Place) {

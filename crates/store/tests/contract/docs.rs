@@ -81,11 +81,19 @@ pub fn comment(n: u64, task: u64, at: i64) -> Body {
     }}))
 }
 
-/// A run, linked to its session.
+/// A run.
 pub fn run(n: u64, project: u64, session: &str, state: &str, at: i64) -> Body {
     from_json(json!({ "run": {
         "id": id(n), "task": id(7), "project": id(project), "role": "dev", "attempt": 1,
         "action_id": format!("action-{n}"), "key": format!("key-{n}"), "session_key": session,
         "prompt_version": "abc", "state": state, "claimed_at": at,
+    }}))
+}
+
+/// A chat of a project, somebody has spoken in it.
+pub fn chat(n: u64, project: u64, title: &str) -> Body {
+    from_json(json!({ "chat": {
+        "id": id(n), "project": id(project), "title": title, "created_at": 1, "updated_at": 1,
+        "last": { "content": "Hi", "author": "dan", "created_at": 1 },
     }}))
 }

@@ -48,7 +48,7 @@ macro_rules! contract {
                 deletes_remove_and_absent_ones_are_no_error, a_document_put_and_deleted_is_deleted,
                 a_scope_is_raised_once_per_change, a_line_of_the_log_is_written_once,
                 no_update_is_lost, an_order_that_is_no_number_is_refused, large_and_strange_text_survives,
-                a_change_with_many_documents_is_one_change,
+                a_change_with_many_documents_is_one_change, members_that_are_not_known_survive,
             }
             reads::{
                 a_version_is_the_sum_of_the_scopes, several_ranges_are_of_one_moment, numbers_come_back_exactly,
@@ -57,6 +57,7 @@ macro_rules! contract {
             ranges::{
                 children_come_in_order_and_in_pages, newest_children_come_in_pages, linked_documents_come_in_order,
                 one_status_of_one_scope, one_status_everywhere, a_status_in_pages_both_ways, the_newest_of_a_scope,
+                all_of_a_kind_come_in_pages,
                 a_moved_document_is_found_at_its_new_place_only, empty_names_find_nothing, a_limit_of_none_finds_none,
             }
             texts::{ accepted_text_comes_back_the_same, }

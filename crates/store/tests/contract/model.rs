@@ -130,6 +130,11 @@ fn range() -> impl Strategy<Value = Range> {
             before,
             limit
         }),
+        (kind(), option::of(0..6_u64), limit()).prop_map(|(kind, after, limit)| Range::All {
+            kind,
+            after: after.map(|n| id(n).to_string()),
+            limit
+        }),
     ]
 }
 

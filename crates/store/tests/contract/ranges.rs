@@ -2,8 +2,10 @@
 
 use clutch_domain::{
     change::{Change, Parts},
-    doc::{Kind, Scope},
+    doc::{Kind, Scope, startable_link},
+    id::ProjectId,
     range::{After, Before, Order, Range},
+    task::{Priority, Role},
     time::Millis,
 };
 use clutch_orchestrator::store::Store;
@@ -108,7 +110,6 @@ pub async fn linked_documents_come_in_order(place: &impl Place) {
             dependency(2, 11, 50, 10),
             dependency(3, 12, 50, 10),
             dependency(4, 50, 51, 5),
-            run(5, 1, "Agent:Main:SITE", "started", 1),
         ]),
     )
     .await;
@@ -116,7 +117,10 @@ pub async fn linked_documents_come_in_order(place: &impl Place) {
     finds(store, linked(Kind::Dependency, id(50).to_string(), 10), [2, 3, 1]).await;
     finds(store, linked(Kind::Dependency, id(50).to_string(), 2), [2, 3]).await;
     finds(store, linked(Kind::Dependency, id(10).to_string(), 2), []).await;
-    finds(store, linked(Kind::Run, "agent:main:site".into(), 2), [5]).await;
+    // A ready task that could start, among those of its role and priority.
+    must(store, puts([task(5, 1, "ready", 7.0, 1), task(6, 1, "ready", 2.0, 1), task(7, 1, "backlog", 1.0, 1)])).await;
+    let start = startable_link(ProjectId(id(1)), Role::Dev, Priority::Medium);
+    finds(store, linked(Kind::Task, start, 9), [6, 5]).await;
 }
 
 async fn board(store: &dyn Store) {
@@ -139,7 +143,7 @@ pub async fn one_status_of_one_scope(place: &impl Place) {
     finds(store, status(Kind::Task, here, "ready", Order::Newest, 1), [1]).await;
     finds(store, status(Kind::Task, here, "done", Order::Newest, 10), [4]).await;
     finds(store, status(Kind::Task, here, "blocked", Order::Ordered, 10), []).await;
-    finds(store, status(Kind::Run, here, "open", Order::Ordered, 10), [7]).await;
+    finds(store, status(Kind::Run, here, "working", Order::Ordered, 10), [7]).await;
     must(store, puts([11, 13, 12].map(|n| task(n, 1, "blocked", 1.0, 7)))).await;
     finds(store, status(Kind::Task, here, "blocked", Order::Newest, 2), [13, 12]).await;
     finds(store, status(Kind::Task, None, "blocked", Order::Newest, 9), [13, 12, 11]).await;
@@ -175,6 +179,19 @@ pub async fn the_newest_of_a_scope(place: &impl Place) {
     finds(store, newest(Scope::Installation, None, 10), [9]).await;
 }
 
+pub async fn all_of_a_kind_come_in_pages(place: &impl Place) {
+    let store = &*place.open().await;
+    must(store, puts([task(3, 1, "ready", 1.0, 9), task(1, 2, "done", 5.0, 1), task(2, 1, "ready", 0.0, 5)])).await;
+    must(store, puts([comment(2, 1, 1)])).await;
+    let all =
+        |after: Option<u64>, limit| Range::All { kind: Kind::Task, after: after.map(|n| id(n).to_string()), limit };
+    finds(store, all(None, 10), [1, 2, 3]).await;
+    finds(store, all(None, 2), [1, 2]).await;
+    finds(store, all(Some(2), 2), [3]).await;
+    finds(store, all(Some(3), 2), []).await;
+    finds(store, Range::All { kind: Kind::Lease, after: None, limit: 9 }, []).await;
+}
+
 /// Each thing that a range looks at changes alone, so that none of them can be forgotten in a rewrite.
 pub async fn a_moved_document_is_found_at_its_new_place_only(place: &impl Place) {
     let store = &*place.open().await;
@@ -205,12 +222,12 @@ pub async fn a_moved_document_is_found_at_its_new_place_only(place: &impl Place)
     finds(store, Range::children(Kind::Task, id(2), 10), [1]).await;
 
     // Only the parent, then only the link.
-    must(store, puts([comment(3, 7, 5), run(4, 1, "one", "started", 5)])).await;
-    must(store, puts([comment(3, 8, 5), run(4, 1, "two", "started", 5)])).await;
+    must(store, puts([comment(3, 7, 5), dependency(4, 9, 21, 5)])).await;
+    must(store, puts([comment(3, 8, 5), dependency(4, 9, 22, 5)])).await;
     finds(store, Range::children(Kind::Comment, id(7), 9), []).await;
     finds(store, Range::children(Kind::Comment, id(8), 9), [3]).await;
-    finds(store, Range::Linked { kind: Kind::Run, link: "one".into(), limit: 9 }, []).await;
-    finds(store, Range::Linked { kind: Kind::Run, link: "two".into(), limit: 9 }, [4]).await;
+    finds(store, Range::Linked { kind: Kind::Dependency, link: id(21).to_string(), limit: 9 }, []).await;
+    finds(store, Range::Linked { kind: Kind::Dependency, link: id(22).to_string(), limit: 9 }, [4]).await;
 }
 
 pub async fn empty_names_find_nothing(place: &impl Place) {

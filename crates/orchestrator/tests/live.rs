@@ -1,0 +1,73 @@
+//! A live page that fell away comes back by itself.
+
+#![allow(clippy::unwrap_used)]
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
+
+use async_trait::async_trait;
+use clutch_domain::{query::Query, range::Docs};
+use clutch_orchestrator::{
+    live::{BROKEN, Hub, Pages, Parts, Topic, Update},
+    store::Fault,
+};
+use clutch_store::MemoryStore;
+use tokio::sync::Notify;
+
+/// Pages whose neighbours cannot be read for a while.
+struct Hiccup {
+    left: AtomicU32,
+}
+
+#[async_trait]
+impl Pages for Hiccup {
+    async fn parts(&self, _: &Query, _: &Docs) -> Result<Parts, Fault> {
+        let left = self.left.load(Ordering::Relaxed);
+        if left > 0 {
+            self.left.store(left - 1, Ordering::Relaxed);
+            return Err(Fault::new("the secret address of the engine"));
+        }
+        Ok(Parts::new())
+    }
+}
+
+/// Waits for the topic to say something else than `not`.
+async fn next(topic: &Topic, not: &Update) -> Update {
+    let mut woken = topic.subscribe();
+    loop {
+        let update = topic.since(None);
+        if update != *not {
+            return update;
+        }
+        woken.changed().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_fell_away_heals_without_a_commit() {
+    let time = Arc::new(Notify::new());
+    let passes = time.clone();
+    let hub = Hub::new(
+        Arc::new(MemoryStore::new()),
+        Arc::new(Hiccup { left: AtomicU32::new(2) }),
+        Arc::new(|task| drop(tokio::spawn(task))),
+        Arc::new(move |_| {
+            let passes = passes.clone();
+            Box::pin(async move { passes.notified().await })
+        }),
+    );
+    let topic = hub.open(Query::Home);
+    let away = next(&topic, &Update::NotYet).await;
+    assert_eq!(away, Update::Away(BROKEN.into()), "in words that tell nothing of the engine");
+    // Each pause waits for a permit of its own.
+    let waking = tokio::spawn(async move {
+        loop {
+            time.notify_one();
+            tokio::task::yield_now().await;
+        }
+    });
+    assert!(matches!(next(&topic, &away).await, Update::Snapshot(..)));
+    waking.abort();
+}

@@ -1,0 +1,2 @@
+-- Nothing ever showed them.
+DELETE FROM docs WHERE kind = 'notification';
