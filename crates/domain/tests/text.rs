@@ -288,3 +288,38 @@ proptest! {
         }
     }
 }
+
+/// Fields that hold what this program or a gateway made, and that are compared byte by byte.
+const MADE_BY_MACHINES: &[&str] =
+    &["run_id", "action_id", "key", "session_key", "prompt_version", "successors", "holder", "what"];
+
+/// A text field that joins a document is cleaned when it is read, or is named above.
+#[test]
+fn every_text_of_a_document_is_cleaned_when_it_is_read() {
+    let sources = [
+        include_str!("../src/activity.rs"),
+        include_str!("../src/actor.rs"),
+        include_str!("../src/chat.rs"),
+        include_str!("../src/project.rs"),
+        include_str!("../src/run.rs"),
+        include_str!("../src/talk.rs"),
+        include_str!("../src/task.rs"),
+    ];
+    let (mut cleaned, mut left) = (0, Vec::new());
+    for field in sources.iter().flat_map(|source| source.split("///")).filter(|part| part.contains("    pub ")) {
+        let Some((before, rest)) = field.split_once("    pub ") else { continue };
+        let Some((name, kind)) = rest.split_once([',', '\n']).and_then(|(line, _)| line.split_once(": ")) else {
+            continue;
+        };
+        if !matches!(kind, "String" | "Option<String>" | "Vec<String>") || name.contains(['(', ' ']) {
+            continue;
+        }
+        if before.contains("text::stored::") {
+            cleaned += 1;
+        } else if !MADE_BY_MACHINES.contains(&name) {
+            left.push(name);
+        }
+    }
+    assert!(left.is_empty(), "not cleaned when they are read: {left:?}");
+    assert!(cleaned > 30, "the fields are not found: {cleaned}");
+}
