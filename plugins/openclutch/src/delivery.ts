@@ -7,7 +7,17 @@ const PAUSE = /(\d+)\s*(second|minute|hour)/i;
 const UNIT_MS: Record<string, number> = { second: 1_000, minute: 60_000, hour: 3_600_000 };
 const DEFAULT_PAUSE_MS = 60_000;
 
-type Status = Record<string, unknown> & { delivery_status: "sent" | "delivered" | "processing" | "responded" | "failed" };
+/** A longer pause is not believed. */
+const PAUSE_MAX_MS = 24 * 3_600_000;
+/** Newest messages of a chat that are looked at. */
+const LOOK_BACK = 100;
+
+type State = "sent" | "delivered" | "processing" | "responded" | "failed";
+interface Status { delivery_status: State; failure_reason?: string; cooldown_until?: number }
+/** What is read of the board's messages. */
+interface Message { id: string; author: string; delivery_status?: State }
+
+const oldest = (messages: Message[], state: State): Message | undefined => messages.find((message) => message.delivery_status === state);
 
 /**
  * Tells the board what becomes of a chat message: delivered when the gateway has it, processing when
@@ -19,25 +29,29 @@ export class Delivery {
   /** The last thing under way per chat: the reports of one chat go out in order. */
   readonly #tails = new Map<string, Promise<void>>();
 
-  constructor(board: Board, logger: Logger) {
+  readonly #later: (work: () => void, ms: number) => void;
+
+  /** `later` does work after a while; the gateway's end does not wait for it. */
+  constructor(board: Board, logger: Logger, later = (work: () => void, ms: number): void => { setTimeout(work, ms).unref(); }) {
     this.#board = board;
     this.#logger = logger;
+    this.#later = later;
   }
 
   /** `message_received`. Old gateways do not say of which session; `started` makes up for it. */
   received(event: HookEvent, context: HookContext): void {
-    this.#inOrder(event.sessionKey ?? context.sessionKey ?? context.conversationId, (chat) => this.#deliverSent(chat));
+    this.#inOrder(event.sessionKey ?? context.sessionKey ?? context.conversationId, async (chat) => {
+      await this.#deliverSent(chat, await this.#fromPeople(chat));
+    });
   }
 
   /** A run begins. */
   started(context: HookContext): void {
     this.#inOrder(context.sessionKey, async (chat) => {
-      await this.#deliverSent(chat);
-      const busy = await this.#message(chat, "oldest-processing-message");
-      if (busy === undefined) {
-        const next = await this.#message(chat, "oldest-delivered-message");
-        if (next !== undefined) await this.#patch(chat, next, { delivery_status: "processing" });
-      }
+      const messages = await this.#fromPeople(chat);
+      await this.#deliverSent(chat, messages);
+      const next = oldest(messages, "delivered");
+      if (oldest(messages, "processing") === undefined && next !== undefined) await this.#patch(chat, next, { delivery_status: "processing" });
       await this.#typing(chat, true);
     });
   }
@@ -45,10 +59,24 @@ export class Delivery {
   /** A run ended; its text is not posted from here, the board reads it from the gateway. */
   ended(event: HookEvent, context: HookContext): void {
     this.#inOrder(context.sessionKey ?? event.sessionKey, async (chat) => {
-      const message = await this.#message(chat, "oldest-processing-message");
-      if (message !== undefined) await this.#patch(chat, message, outcome(event, Date.now()));
+      const message = oldest(await this.#fromPeople(chat), "processing");
+      if (message !== undefined) {
+        const status = outcome(event, Date.now());
+        await this.#patch(chat, message, status);
+        if (status.cooldown_until !== undefined) this.#comeBack(chat, message.id, status.cooldown_until - Date.now());
+      }
       await this.#typing(chat, false);
     });
+  }
+
+  /** After its pause a message waits no longer: if nobody has written since, the board is told so. */
+  #comeBack(chat: string, id: string, pauseMs: number): void {
+    this.#later(() => this.#inOrderOf(chat, async () => {
+      const newest = (await this.#fromPeople(chat)).filter((message) => message.author !== "system").at(-1);
+      if (newest?.id !== id || newest.delivery_status !== "sent") return;
+      const answer = await this.#board.call("POST", `/api/chats/${chat}/messages/${encodeURIComponent(id)}/retry`);
+      if (!answer.ok) throw new Error(refusal(answer));
+    }), pauseMs);
   }
 
   /** Resolves when nothing is under way. */
@@ -58,33 +86,33 @@ export class Delivery {
 
   #inOrder(sessionKey: string | undefined, report: (chat: string) => Promise<void>): void {
     const chat = chatOf(sessionKey);
-    if (chat === undefined) return;
+    if (chat !== undefined) this.#inOrderOf(encodeURIComponent(chat), report);
+  }
+
+  #inOrderOf(chat: string, report: (chat: string) => Promise<void>): void {
     const tail = (this.#tails.get(chat) ?? Promise.resolve())
-      .then(() => report(encodeURIComponent(chat)))
+      .then(() => report(chat))
       .catch((error: unknown) => this.#logger.warn(`openclutch: chat ${chat}: ${error instanceof Error ? error.message : String(error)}`))
       .finally(() => { if (this.#tails.get(chat) === tail) this.#tails.delete(chat); });
     this.#tails.set(chat, tail);
   }
 
-  async #deliverSent(chat: string): Promise<void> {
-    const sent = (await this.#get(chat, "all-sent-messages"))["messages"];
-    for (const message of Array.isArray(sent) ? sent : []) await this.#patch(chat, String(message.id), { delivery_status: "delivered" });
+  async #deliverSent(chat: string, messages: Message[]): Promise<void> {
+    for (const message of messages) if (message.delivery_status === "sent") await this.#patch(chat, message, { delivery_status: "delivered" });
   }
 
-  async #message(chat: string, which: string): Promise<string | undefined> {
-    const message = (await this.#get(chat, which))["message"] as { id?: unknown } | null | undefined;
-    return message?.id === undefined ? undefined : String(message.id);
-  }
-
-  async #get(chat: string, what: string): Promise<Record<string, unknown>> {
-    const answer = await this.#board.call("GET", `/api/chats/${chat}/${what}`);
+  /** The chat's newest messages that are not an agent's, oldest first: all that a report needs to know, with one question. */
+  async #fromPeople(chat: string): Promise<Message[]> {
+    const answer = await this.#board.call("GET", `/api/chats/${chat}/messages?limit=${LOOK_BACK}`);
     if (!answer.ok) throw new Error(refusal(answer));
-    return answer.body;
+    const messages = answer.body["messages"];
+    return Array.isArray(messages) ? (messages as Message[]).filter((message) => message.author !== COORDINATOR) : [];
   }
 
-  async #patch(chat: string, message: string, status: Status): Promise<void> {
-    const answer = await this.#board.call("PATCH", `/api/chats/${chat}/messages/${encodeURIComponent(message)}/status`, status);
+  async #patch(chat: string, message: Message, status: Status): Promise<void> {
+    const answer = await this.#board.call("PATCH", `/api/chats/${chat}/messages/${encodeURIComponent(message.id)}/status`, status);
     if (!answer.ok) throw new Error(refusal(answer));
+    message.delivery_status = status.delivery_status;
   }
 
   async #typing(chat: string, typing: boolean): Promise<void> {
@@ -99,5 +127,5 @@ export function outcome(event: HookEvent, now: number): Status {
   if (!COOLDOWN.test(said)) return { delivery_status: "failed", failure_reason: said || "The run ended without an answer." };
   const [, count, unit] = PAUSE.exec(said) ?? [];
   const pause = count === undefined || unit === undefined ? DEFAULT_PAUSE_MS : Number(count) * (UNIT_MS[unit.toLowerCase()] ?? 1_000);
-  return { delivery_status: "sent", cooldown_until: now + pause, failure_reason: "waiting for model availability" };
+  return { delivery_status: "sent", cooldown_until: now + Math.min(pause, PAUSE_MAX_MS), failure_reason: "waiting for model availability" };
 }

@@ -15,14 +15,15 @@ const VERSIONS = [
 for (const { version, namesRuns } of VERSIONS) {
   describe(`gateway ${version}`, { timeout: 240_000 }, () => {
     let board, model, host, refuse = 0;
+    const message = { id: "m1", author: "dan", delivery_status: "sent" };
 
     before(async () => {
       board = await recorder((request) => {
         if (refuse > 0) { refuse--; return { status: 503, body: { error: "The board is starting." } }; }
         if (request.path === "/api/signal") return { status: 201, body: { signalId: "s1", blocking: request.body.kind === "question", signal: {} } };
         if (request.path.endsWith("/complete")) return { body: { success: true, task: { id: TASK, status: "in_review" }, comment: {} } };
-        if (request.path.endsWith("/all-sent-messages")) return { body: { messages: [{ id: "m1" }], chat_id: "c-1" } };
-        if (request.path.endsWith("-message")) return { body: { message: { id: "m1" }, chat_id: "c-1" } };
+        if (request.path.endsWith("/messages?limit=100")) return { body: { messages: [message], hasMore: false, cursor: null } };
+        if (request.path.endsWith("/m1/status")) Object.assign(message, request.body);
         if (request.path.endsWith("/messages")) return { status: 201, body: { message: { id: "m2" } } };
         return { body: { ok: true } };
       });

@@ -3,14 +3,15 @@ import http from "node:http";
 
 /**
  * `answer(request)` gives `{status, body}` (or undefined for 200 and `{}`); a request is
- * `{method, path, headers, body, at}`. `drop: true` in the answer cuts the connection instead.
+ * `{method, path, headers, text, body, at}`; `body` is the text's JSON, undefined for plain text. `drop: true` in the answer cuts the connection instead.
  */
 export async function recorder(answer = () => undefined) {
   const requests = [];
   const server = http.createServer(async (incoming, response) => {
     let text = "";
     for await (const part of incoming) text += part;
-    const request = { method: incoming.method, path: incoming.url, headers: incoming.headers, body: text ? JSON.parse(text) : undefined, at: Date.now() };
+    const plain = /^text\/plain\b/.test(incoming.headers["content-type"] ?? "");
+    const request = { method: incoming.method, path: incoming.url, headers: incoming.headers, text, body: text && !plain ? JSON.parse(text) : undefined, at: Date.now() };
     requests.push(request);
     const { status = 200, body = {}, drop = false, silent = false } = (await answer(request, requests)) ?? {};
     if (silent) return;

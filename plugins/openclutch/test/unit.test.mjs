@@ -204,35 +204,60 @@ test("the channel's account stays running until it is told to stop", async () =>
   await account;
 });
 
-/** A board with one chat `c-1` whose messages have a status, as the delivery helpers see it. */
+/** A board with one chat `c-1`; its messages are `{id, author, delivery_status}`. */
 function chatBoard(messages) {
-  const withStatus = (status) => messages.filter((message) => message.status === status);
   return (request) => {
-    if (request.path.endsWith("/all-sent-messages")) return { body: { messages: withStatus("sent"), chat_id: "c-1" } };
-    const oldest = /oldest-(\w+)-message$/.exec(request.path);
-    if (oldest) return { body: { message: withStatus(oldest[1])[0] ?? null, chat_id: "c-1" } };
-    const patched = /messages\/([^/]+)\/status$/.exec(request.path);
-    if (patched) Object.assign(messages.find((message) => message.id === patched[1]), { status: request.body.delivery_status });
+    if (request.path.endsWith("/messages?limit=100")) return { body: { messages, hasMore: false, cursor: null } };
+    const [, id, what] = /messages\/([^/]+)\/(status|retry)$/.exec(request.path) ?? [];
+    const message = messages.find((one) => one.id === id);
+    if (what === "status") Object.assign(message, request.body);
+    if (what === "retry") { message.delivery_status = "sent"; delete message.cooldown_until; }
     return { body: { ok: true } };
   };
 }
 const silentLog = { info() {}, warn() {} };
 const CHAT = { sessionKey: "agent:main:clutch:feeder:c-1" };
 
-const messages = [{ id: "m1", status: "sent" }, { id: "m2", status: "sent" }];
+const person = (id, delivery_status = "sent") => ({ id, author: "dan", delivery_status });
+const messages = [person("m1"), { id: "a1", author: "ada" }, person("m2")];
 withRecorder("a chat message is delivered, processing and responded, in this order, and typing follows", chatBoard(messages), async (server) => {
   const delivery = new Delivery(boardAt(server), silentLog);
+  const states = () => messages.map((message) => message.delivery_status);
   delivery.received({}, { conversationId: CHAT.sessionKey });
   delivery.started(CHAT);
   await delivery.settled();
-  assert.deepEqual(messages.map((message) => message.status), ["processing", "delivered"]);
+  assert.deepEqual(states(), ["processing", undefined, "delivered"]);
   delivery.ended({ success: true }, CHAT);
   delivery.started(CHAT);
   delivery.ended({ success: false, error: "429 Too Many Requests: wait 2 minutes" }, CHAT);
   await delivery.settled();
-  assert.deepEqual(messages.map((message) => message.status), ["responded", "sent"]);
+  assert.deepEqual(states(), ["responded", undefined, "sent"]);
   const typing = server.requests.filter((request) => request.path.endsWith("/typing")).map((request) => request.body.typing);
   assert.deepEqual(typing, [true, false, true, false]);
+  assert.equal(server.requests.filter((request) => request.method === "GET").length, 5, "one question for each report");
+});
+
+const cooled = [person("m1"), person("m2")];
+withRecorder("a message that waits for its model comes back after the pause, if nobody has written since", chatBoard(cooled), async (server) => {
+  const timers = [];
+  const delivery = new Delivery(boardAt(server), silentLog, (work, ms) => timers.push([work, ms]));
+  const retries = () => server.requests.filter((request) => request.path.endsWith("/retry")).map((request) => request.path);
+  for (const end of [{ success: false, error: "provider in cooldown" }, { success: false, error: "rate limit, retry in 30 seconds" }]) {
+    delivery.started(CHAT);
+    delivery.ended(end, CHAT);
+    await delivery.settled();
+    // Both runs work on the first: it is the oldest that is delivered.
+    assert.ok(cooled[0].cooldown_until > Date.now(), "it says until when it waits");
+  }
+  assert.deepEqual(timers.map(([, ms]) => Math.round(ms / 1_000)), [60, 30]);
+  for (const [work] of timers) work();
+  await delivery.settled();
+  assert.deepEqual(retries(), [], "somebody has written since");
+  cooled.pop();
+  timers[0][0]();
+  await delivery.settled();
+  assert.deepEqual(retries(), ["/api/chats/c-1/messages/m1/retry"]);
+  assert.equal(cooled[0].cooldown_until, undefined);
 });
 
 withRecorder("sessions that are no chats of the board cause no call", () => undefined, async (server) => {
@@ -260,6 +285,7 @@ test("the end of a run decides what its message becomes", () => {
   assert.deepEqual(outcome({ success: false, error: "provider in cooldown" }, 1000), { ...wait, cooldown_until: 61_000 });
   assert.deepEqual(outcome({ success: false, error: "rate limit, retry in 30 seconds" }, 1000), { ...wait, cooldown_until: 31_000 });
   assert.deepEqual(outcome({ success: false, error: "too many requests: 1 hour" }, 1000), { ...wait, cooldown_until: 3_601_000 });
+  assert.deepEqual(outcome({ success: false, error: "cooldown: 99999999 hours" }, 1000), { ...wait, cooldown_until: 86_401_000 });
 });
 
 test("calls are remembered with their run, the oldest are forgotten", () => {
