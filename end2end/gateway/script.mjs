@@ -17,7 +17,7 @@ export function readPrompt(text) {
     attempt: Number(line("Attempt") || 1),
     repository: line("Repository"),
     board: line("Board")?.replace(/\/+$/, ""),
-    author: /"author": *"([^"]+)"/.exec(text)?.[1] ?? "dev", // as the reporting instructions sign comments
+    commentWith: /^(curl [^\n]*\/comments[^\n]*<<'(\w+)')\n\.\.\.\n\2$/m.exec(text), // as the reporting instructions say
     answered: /^Answered before:\n[\s\S]*?^ *Answer: *(.*)$/m.exec(text)?.[1].trim(), // in an earlier attempt
     asks: says("ask"), fails: says("fail"), slow: says("slow"), forgets: says("forget"),
   };
@@ -95,16 +95,17 @@ function resultOf(session, call) {
 const keyOf = ({ args }) => String(args.command ?? args.path ?? args.taskId);
 
 function stepsOf({ prompt, answer = prompt.answered }, pace) {
-  const { ticket, title, attempt, repository, board, author } = prompt;
+  const { ticket, title, attempt, repository, board, commentWith } = prompt;
   const id8 = ticket.slice(0, 8);
   const made = moduleFor(ticket, title, answer);
   const file = `src/${made.name}-${id8}.js`;
   const exec = (command, title) => ({ name: "exec", args: { command, workdir: repository, title } });
-  const comment = (key, content) => exec(
-    `curl -sf --max-time 10 -X POST ${board}/api/tasks/${ticket}/comments -H 'content-type: application/json' ` +
-    `-H 'idempotency-key: ${ticket}-r${attempt}-${key}' ` +
-    `-d ${quoted(JSON.stringify({ content, author, author_type: "agent" }))} || echo 'The board did not take the comment.'`,
-    "Comment on the ticket");
+  const comment = (key, content) => {
+    const more = `-f --max-time 10 -H 'idempotency-key: ${ticket}-r${attempt}-${key}'`;
+    const [, head, end] = commentWith ?? [, `curl -sS -X POST '${board}/api/tasks/${ticket}/comments?author=dev&author_type=agent' ` +
+      "-H 'content-type: text/plain; charset=utf-8' --data-binary @- <<'END'", "END"];
+    return exec(`${head.replace(/^curl/, `curl ${more}`)} || echo 'The board did not take the comment.'\n${content}\n${end}`, "Comment on the ticket");
+  };
 
   const steps = [{ name: "read", say: `I look at the project first, to see where "${title}" belongs.`, call: { name: "read", args: { path: `${repository}/README.md` } } }];
   if (prompt.fails && attempt === 1) return [...steps, { name: "fail", fail: { status: 400, message: "The model lost its thread in the middle of the work." } }];

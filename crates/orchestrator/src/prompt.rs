@@ -241,12 +241,17 @@ impl Ticket<'_> {
     }
 
     fn reporting(&self) -> String {
-        let (board, id, role) = (self.board, self.task.id, self.run.role.word());
+        let (board, id, role) = (self.board.replace('\'', "'\\''"), self.task.id, self.run.role.word());
+        // No line of a comment is this one by chance.
+        let end = format!("END_OF_COMMENT_{}", &self.run.id.to_string()[..8]);
         format!(
-            "Comment on the ticket, so that people can follow you:\n\
+            "Comment on the ticket, so that people can follow you. Your words stand between the first line and the last \
+             one and arrive as they are, with quotes, backticks and everything:\n\
              \n\
-             curl -s -X POST {board}/api/tasks/{id}/comments -H 'content-type: application/json' \
-             -d '{{\"content\":\"...\",\"author\":\"{role} agent\",\"author_type\":\"agent\"}}'\n\
+             curl -sS -X POST '{board}/api/tasks/{id}/comments?author={role}%20agent&author_type=agent' \
+             -H 'content-type: text/plain; charset=utf-8' --data-binary @- <<'{end}'\n\
+             ...\n\
+             {end}\n\
              \n\
              Ask with the tool `signal` (taskId: {id}, kind: question, blocker, alert or fyi, message). After a question or \
              a blocker end your turn; the answer arrives as a message in this session, and you go on from there.\n\

@@ -12,7 +12,7 @@ const here = path.resolve(import.meta.dirname, "..");
 const takeAll = (request) => {
   if (request.path === "/api/signal") return { status: 201, body: { signalId: "s1", blocking: request.body.kind === "question", signal: {} } };
   if (request.path.endsWith("/complete")) return { body: { success: true, task: { status: "in_review" }, comment: {} } };
-  if (request.path.endsWith("/comments")) return { status: 201, body: { comment: { id: "c1" } } };
+  if (/\/comments\?/.test(request.path)) return { status: 201, body: { comment: { id: "c1" } } };
   return { body: {} };
 };
 
@@ -46,7 +46,7 @@ export async function scene({ pace = "0.05", version = "2026.9.6" } = {}) {
     ended: () => ended,
     /** What the model was asked, oldest first. */
     asked: (ticket) => fs.readFileSync(`${folder}/state/logs/model.jsonl`, "utf8").trim().split("\n").map((line) => JSON.parse(line)).filter((line) => !ticket || line.ticket === ticket),
-    reports: (suffix, ticket) => board.requests.filter((request) => request.path.endsWith(suffix) && JSON.stringify([request.path, request.body]).includes(ticket)),
+    reports: (suffix, ticket) => board.requests.filter((request) => request.path.split("?", 1)[0].endsWith(suffix) && JSON.stringify([request.path, request.body]).includes(ticket)),
     git: (...args) => execFileSync("git", ["-C", repository, ...args], { encoding: "utf8" }).trim(),
     async stop() {
       scene.client?.close();
@@ -85,7 +85,9 @@ ${comments}
 
 ## How to report
 
-curl -s -X POST ${scene.board.url}/api/tasks/${ticket}/comments -H 'content-type: application/json' -d '{"content":"...","author":"dev agent","author_type":"agent"}'
+curl -sS -X POST '${scene.board.url}/api/tasks/${ticket}/comments?author=dev%20agent&author_type=agent' -H 'content-type: text/plain; charset=utf-8' --data-binary @- <<'END_OF_COMMENT'
+...
+END_OF_COMMENT
 
 When the work is done, call the tool \`mark_complete\` (taskId: ${ticket}).
 `;

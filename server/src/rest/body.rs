@@ -10,7 +10,7 @@ use axum::{
     },
 };
 use clutch_domain::{refusal::Refusal, text};
-use http::StatusCode;
+use http::{StatusCode, header::CONTENT_TYPE};
 use serde_json::{Map, Value};
 
 use super::error::Failure;
@@ -47,17 +47,46 @@ impl From<QueryRejection> for Failure {
 #[derive(Debug, Default)]
 pub struct Body(pub Map<String, Value>);
 
+async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Failure> {
+    Bytes::from_request(request, state).await.map_err(|error| {
+        if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "The body is larger than four megabytes.")
+        } else {
+            Failure::invalid("body_unreadable", "The body could not be read.")
+        }
+    })
+}
+
+/// A [`Body`] whose `content` may come as it is: with `content-type: text/plain` and the other fields in the
+/// query, the request's body is the content. A shell can send that without quoting anything.
+pub struct Content(pub Body);
+
+impl<S: Send + Sync> FromRequest<S> for Content {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        let plain = kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("text/plain"));
+        // Without fields it is JSON from a client that names no other type, as browsers' `fetch` does.
+        if !plain || request.uri().query().is_none_or(str::is_empty) {
+            return Body::from_request(request, state).await.map(Self);
+        }
+        let (mut parts, body) = request.into_parts();
+        let Query(fields) = Query::<Map<String, Value>>::from_request_parts(&mut parts, state).await?;
+        let bytes = read(Request::from_parts(parts, body), state).await?;
+        let content = std::str::from_utf8(&bytes)
+            .map_err(|_| Failure::invalid("invalid_text", "The body is not valid UTF-8 text."))?;
+        let mut map = fields;
+        map.insert("content".into(), content.into());
+        Ok(Self(Body(map)))
+    }
+}
+
 impl<S: Send + Sync> FromRequest<S> for Body {
     type Rejection = Failure;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
-        let bytes = Bytes::from_request(request, state).await.map_err(|error| {
-            if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
-                Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "The body is larger than four megabytes.")
-            } else {
-                Failure::invalid("body_unreadable", "The body could not be read.")
-            }
-        })?;
+        let bytes = read(request, state).await?;
         match serde_json::from_slice(&bytes) {
             Ok(Value::Object(map)) => Ok(Self(map)),
             Ok(_) => Err(Failure::invalid("invalid_json", "The body must be a JSON object.")),

@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 use crate::caller::Caller;
 
 use super::{
-    body::{Body, Path, Query, whole},
+    body::{Body, Content, Path, Query, whole},
     error::Failure,
     once::Call,
     projects, shapes,
@@ -205,13 +205,13 @@ pub async fn comments(State(office): State<Arc<Office>>, Path(id): Path<String>)
     Ok(Json(json!({ "comments": comments })))
 }
 
-/// `POST /api/tasks/:id/comments`.
+/// `POST /api/tasks/:id/comments`, as JSON or as plain text.
 pub async fn comment(
     State(office): State<Arc<Office>>,
     caller: Caller,
     Path(id): Path<String>,
     headers: HeaderMap,
-    body: Body,
+    Content(body): Content,
 ) -> Created {
     let task = find(&office, &id).await?;
     let author = body.parsed("author", Handle::parse)?.unwrap_or_else(Handle::unknown);

@@ -1,9 +1,10 @@
 //! `/api/tasks/:id/comments` (facts §2.6).
 
+use axum::http::Request;
 use clutch_domain::actor::Who;
 use serde_json::{Value, json};
 
-use super::{House, known};
+use super::{ADDRESS, House, known};
 
 #[tokio::test]
 async fn a_comment_has_exactly_these_fields() {
@@ -123,4 +124,32 @@ async fn more_than_a_page_is_listed_whole() {
     let list = house.get(&path).await.ok(200);
     let seen: Vec<&Value> = list["comments"].as_array().unwrap().iter().map(|c| &c["content"]).collect();
     assert_eq!(seen, (0..502).map(|n| json!(n.to_string())).collect::<Vec<_>>().iter().collect::<Vec<_>>());
+}
+
+/// What the prompt's command sends: the words as they are, the other fields in the address.
+#[tokio::test]
+async fn a_comment_may_come_as_plain_text() {
+    let house = House::new();
+    let project = house.project("site").await;
+    let task = house.task(&project, "t", "ready").await;
+    let path = format!("/api/tasks/{task}/comments");
+    let plain = async |path: &str, body: Vec<u8>| {
+        let request = Request::post(path).header("host", ADDRESS).header("content-type", "text/plain; charset=utf-8");
+        house.send(request.body(body.into()).unwrap(), "127.0.0.1:5000").await
+    };
+    let words = "It's `done`:\n\n\t$(x) \"y\" {\"content\": 1} \\n 👩‍👩‍👧\n";
+    let address = format!("{path}?author=dev%20agent&author_type=agent");
+    let made = plain(&address, words.into()).await.ok(201)["comment"].clone();
+    assert_eq!(
+        (&made["content"], &made["author"], &made["author_type"]),
+        (&json!(words.trim()), &json!("dev agent"), &json!("agent"))
+    );
+    // A client that names no type of its own still sends JSON.
+    let made = plain(&path, json!({ "content": "x" }).to_string().into()).await.ok(201);
+    assert_eq!(made["comment"]["content"], json!("x"));
+
+    let wrong = format!("{path}?author=a&author_type=nobody");
+    plain(&wrong, "x".into()).await.fails_with(400, "invalid_field");
+    plain(&address, " \n".into()).await.fails_with(400, "content_missing");
+    plain(&address, vec![0xff, 0xfe]).await.fails_with(400, "invalid_text");
 }

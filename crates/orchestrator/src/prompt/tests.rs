@@ -134,15 +134,45 @@ fn what_is_filled_in_is_not_filled_again() {
     assert!(text.contains("It's about {{title}}.\nTwo lines."), "{text}");
 }
 
+/// The command that agents are told to comment with, run by a real shell: nothing of a text is lost, and
+/// nothing of it is run. curl is played by a script that keeps what it is given.
 #[test]
-fn reporting_names_the_ticket_and_is_valid_json() {
+fn any_text_comes_through_the_comment_command_whole() {
     let text = rendered(1, Vec::new(), Vec::new());
-    let line = text.lines().find(|l| l.starts_with("curl")).unwrap();
-    assert!(line.contains("http://127.0.0.1:3002/api/tasks/00000000-0000-0000-0000-000000001234/comments"));
-    let json = line.split("-d '").nth(1).unwrap().trim_end_matches('\'');
-    let body: serde_json::Value = serde_json::from_str(json).unwrap();
-    assert_eq!(body["author"], "dev agent");
-    assert_eq!(body["author_type"], "agent");
+    let lines: Vec<&str> = text.lines().collect();
+    let at = lines.iter().position(|l| l.starts_with("curl")).unwrap();
+    assert_eq!(lines[at + 1], "...");
+    assert!(lines[at].ends_with(&format!("<<'{}'", lines[at + 2])), "{text}");
+
+    let dir = std::env::temp_dir().join(format!("comment-command-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    let curl = "#!/bin/sh\nprintf '%s\\n' \"$@\" >arguments\ncat >body\n";
+    std::fs::write(dir.join("curl"), curl).unwrap();
+    std::process::Command::new("chmod").arg("+x").arg(dir.join("curl")).status().unwrap();
+    for said in [
+        "It's done.",
+        "`touch ran` and $(touch ran) and ${HOME} and $((1 + 1)) and !!",
+        "\"quoted\", 'single', {\"json\": [1, \"\\n\"]}",
+        "back\\slashes \\ and \\' at the end \\",
+        "several\n\nlines\tand tabs\n  EOF\nEND\n'\n\"",
+        "Zażółć 加粗 👩‍👩‍👧 \u{2068}x\u{2069}",
+        "; touch ran # && touch ran | touch ran",
+    ] {
+        for shell in ["sh", "bash"] {
+            let script = format!("{}\n{said}\n{}\n", lines[at], lines[at + 2]);
+            let path = format!("{}:/usr/bin:/bin", dir.display());
+            let ran =
+                std::process::Command::new(shell).arg("-c").arg(script).env("PATH", path).current_dir(&dir).status();
+            assert!(ran.unwrap().success(), "{said:?} in {shell}");
+            assert_eq!(std::fs::read_to_string(dir.join("body")).unwrap(), format!("{said}\n"), "in {shell}");
+            assert!(!dir.join("ran").exists(), "{said:?} ran in {shell}");
+        }
+    }
+    let given = std::fs::read_to_string(dir.join("arguments")).unwrap();
+    let url = "http://127.0.0.1:3002/api/tasks/00000000-0000-0000-0000-000000001234/comments";
+    assert!(given.contains(&format!("{url}?author=dev%20agent&author_type=agent")), "{given}");
+    assert!(given.contains("content-type: text/plain; charset=utf-8"), "{given}");
+    std::fs::remove_dir_all(dir).unwrap();
 }
 
 #[test]
