@@ -262,6 +262,12 @@ fn gateway(source: &Source) -> Result<String, SettingsError> {
         Some(url) => url.to_owned(),
         None => {
             let host = source.get("OPENCLAW_HOST").unwrap_or("127.0.0.1");
+            if host.contains(['/', '@', '?', '#']) {
+                // Not printed: a whole address may have a password in it.
+                return Err(SettingsError(
+                    "OPENCLAW_HOST must be a host name or an IP address alone; put a whole address into OPENCLAW_WS_URL.".into(),
+                ));
+            }
             let port = source.get("OPENCLAW_PORT").unwrap_or("18789");
             let host = if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host.to_owned() };
             format!("ws://{host}:{port}")
@@ -404,6 +410,7 @@ mod tests {
             (vec![("CLUTCH_ALLOWED_HOSTS", "board.example")], "Unset it"),
             (vec![("CONVEX_URL", "http://a"), ("NEXT_PUBLIC_CONVEX_URL", "http://b")], "NEXT_PUBLIC_CONVEX_URL"),
             (vec![("OPENCLAW_WS_URL", "http://g")], "ws://"),
+            (vec![("OPENCLAW_HOST", "ws://g")], "OPENCLAW_WS_URL"),
             (vec![("PORT", "many")], "number"),
         ];
         for (pairs, says) in cases {

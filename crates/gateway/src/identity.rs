@@ -214,18 +214,44 @@ impl Identity {
         let mut salt = [0_u8; 6];
         SystemRandom::new().fill(&mut salt).map_err(|_| IdentityError::NoRandomness)?;
         let draft = folder.join(format!(".{FILE_NAME}.{}", URL_SAFE_NO_PAD.encode(salt)));
-        let written = write_private(&draft, bytes).and_then(|()| fs::hard_link(&draft, path));
+        let written =
+            write_private(&draft, bytes).and_then(|()| place(&draft, path, |from, to| fs::hard_link(from, to)));
         let removed = fs::remove_file(&draft);
         match written {
-            Ok(()) => {
+            Ok(Placed::Linked) => {
                 removed.map_err(io)?;
                 Ok(made)
+            }
+            // Somebody may have moved another one over it.
+            Ok(Placed::Moved) => {
+                Self::read(path)?.ok_or_else(|| IdentityError::Malformed { path: path.into(), why: "it vanished" })
             }
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
                 Self::read(path)?.ok_or_else(|| IdentityError::Malformed { path: path.into(), why: "it vanished" })
             }
             Err(error) => Err(io(error)),
         }
+    }
+}
+
+enum Placed {
+    Linked,
+    Moved,
+}
+
+/// Gives a draft its name without replacing what has it. Some file systems (exFAT, some mounts) know no hard
+/// links; there it is moved where nothing is yet.
+fn place(draft: &Path, path: &Path, link: impl FnOnce(&Path, &Path) -> std::io::Result<()>) -> std::io::Result<Placed> {
+    use std::io::ErrorKind::{AlreadyExists, PermissionDenied, Unsupported};
+    match link(draft, path) {
+        Ok(()) => Ok(Placed::Linked),
+        Err(error) if matches!(error.kind(), PermissionDenied | Unsupported) => {
+            if path.exists() {
+                return Err(AlreadyExists.into());
+            }
+            fs::rename(draft, path).map(|()| Placed::Moved)
+        }
+        Err(error) => Err(error),
     }
 }
 

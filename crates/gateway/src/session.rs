@@ -379,7 +379,7 @@ impl Session {
             Phase::Up { seq, leaving, .. } => {
                 let mut missed = 0;
                 if let Some(theirs) = event.seq {
-                    missed = theirs.saturating_sub(*seq + 1);
+                    missed = theirs.saturating_sub(seq.saturating_add(1));
                     *seq = theirs.max(*seq);
                 }
                 *leaving |= event.event == "shutdown";

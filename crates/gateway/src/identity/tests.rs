@@ -91,3 +91,22 @@ fn the_private_key_does_not_show_in_debug_output() {
     let shown = format!("{:?}", Identity::passing().unwrap());
     assert!(shown.contains("device_id") && !shown.to_lowercase().contains("private"), "{shown}");
 }
+
+#[test]
+fn where_there_are_no_hard_links_a_key_is_kept_all_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let (draft, path) = (folder.path().join("draft"), folder.path().join(FILE_NAME));
+    for kind in [std::io::ErrorKind::PermissionDenied, std::io::ErrorKind::Unsupported] {
+        let _ = fs::remove_file(&path);
+        fs::write(&draft, "ours").unwrap();
+        assert!(matches!(place(&draft, &path, |_, _| Err(kind.into())), Ok(Placed::Moved)));
+        assert_eq!((fs::read_to_string(&path).unwrap().as_str(), draft.exists()), ("ours", false));
+        // Somebody was first: theirs stays.
+        fs::write(&draft, "later").unwrap();
+        let error = place(&draft, &path, |_, _| Err(kind.into())).err().map(|error| error.kind());
+        assert_eq!(
+            (error, fs::read_to_string(&path).unwrap().as_str()),
+            (Some(std::io::ErrorKind::AlreadyExists), "ours")
+        );
+    }
+}

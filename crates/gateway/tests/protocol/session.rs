@@ -240,6 +240,16 @@ fn a_connection_without_rights_is_no_connection() {
 }
 
 #[test]
+fn the_largest_number_of_an_event_is_a_number_like_any_other() {
+    let mut replay = connected();
+    for seq in [u64::MAX, u64::MAX, 5] {
+        replay.frame(&json!({"type": "event", "event": "tick", "payload": {}, "seq": seq}).to_string());
+    }
+    assert!(matches!(replay.state(), RuntimeState::Connected { .. }));
+    assert!(replay.missed > 0, "the jump to it was noticed");
+}
+
+#[test]
 fn an_impatient_person_is_served_at_once_and_only_when_waiting() {
     let mut replay = connected();
     let before = replay.generation;
