@@ -31,7 +31,8 @@ use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
 use uuid::Uuid;
 
 use crate::{
-    assets, bin, bridge,
+    assets, bin,
+    bridge::Bridge,
     courier::Courier,
     door::{self, Door},
     ephemeral::Ephemeral,
@@ -109,7 +110,6 @@ pub async fn house(settings: &Settings, address: SocketAddr, stop: watch::Receiv
     tokio::spawn(lines.clone().follow(office.clone(), runtime.clone()));
     let streams = Arc::new(Streams::default());
     tokio::spawn(streams.clone().follow(runtime.clone()));
-    tokio::spawn(bridge::follow(office.clone(), runtime.clone(), streams.clone()));
     let public_url = settings.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
     let leading = worker::start(Parts {
         office: office.clone(),
@@ -120,22 +120,25 @@ pub async fn house(settings: &Settings, address: SocketAddr, stop: watch::Receiv
         board: public_url.clone(),
     });
     tokio::spawn(bin::empty(office.clone(), leading.clone()));
-    tokio::spawn(missed::fetch(office.clone(), runtime.clone(), leading.clone()));
     let uploads = Arc::new(Uploads::open(&settings.data_dir, settings.upload_quota_mb));
-    let courier = Courier {
+    let ephemeral = Arc::new(Ephemeral::default());
+    let bridge = Arc::new(Bridge {
         office: office.clone(),
-        runtime,
-        leading,
+        runtime: runtime.clone(),
         streams: streams.clone(),
         uploads: uploads.clone(),
-        board: public_url.clone(),
-    };
+        ephemeral: ephemeral.clone(),
+    });
+    tokio::spawn(bridge.clone().follow());
+    tokio::spawn(missed::fetch(bridge.clone(), leading.clone()));
+    let courier = Courier { office: office.clone(), runtime, leading, bridge, board: public_url.clone() };
     tokio::spawn(Arc::new(courier).run());
     let state = share(Picked {
         office,
         gateway,
         lines,
         streams,
+        ephemeral,
         sessions,
         uploads,
         stop,
@@ -160,6 +163,7 @@ pub(crate) struct Picked {
     pub gateway: Arc<OpenClaw>,
     pub lines: Arc<Lines>,
     pub streams: Arc<Streams>,
+    pub ephemeral: Arc<Ephemeral>,
     pub sessions: Sessions,
     pub uploads: Arc<Uploads>,
     pub stop: watch::Receiver<bool>,
@@ -169,8 +173,7 @@ pub(crate) struct Picked {
 
 /// What handlers share. Must run within tokio: live queries are its tasks.
 pub(crate) fn share(picked: Picked) -> AppState {
-    let Picked { office, gateway, lines, streams, sessions, uploads, stop, settings, leptos } = picked;
-    let ephemeral = Arc::new(Ephemeral::default());
+    let Picked { office, gateway, lines, streams, ephemeral, sessions, uploads, stop, settings, leptos } = picked;
     tokio::spawn(ephemeral.clone().keep_swept());
     let store = office.store().clone();
     let watched = Arc::new(WithNeighbours(store.clone()));

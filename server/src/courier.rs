@@ -33,7 +33,7 @@ use tokio::{
     time::{Instant, sleep, sleep_until},
 };
 
-use crate::{bridge, letter::letter, streams::Streams, uploads::Uploads};
+use crate::{bridge::Bridge, letter::letter};
 
 /// Most messages that are looked at in one go; the next follow as these settle.
 const OPEN_MAX: u32 = 500;
@@ -52,10 +52,8 @@ pub struct Courier {
     pub runtime: Arc<dyn AgentRuntime>,
     /// Whether this server leads: of several only one carries messages.
     pub leading: Leading,
-    /// What is being said, and done on the way.
-    pub streams: Arc<Streams>,
-    /// Pictures that go with the words.
-    pub uploads: Arc<Uploads>,
+    /// Keeps the answers, and what goes with them.
+    pub bridge: Arc<Bridge>,
     /// Address at which programs reach the board.
     pub board: String,
 }
@@ -172,7 +170,7 @@ impl Courier {
     async fn carry(&self, message: Message) -> Result<(), Halt> {
         let Some(outbox) = message.outbox.clone() else { return Err(Halt::NotOurs) };
         let chat: Chat = self.doc(message.chat).await?;
-        let Some(session) = chat.session_key.clone() else { return Err(Halt::NotOurs) };
+        let Some(session) = chat.session().map(str::to_owned) else { return Err(Halt::NotOurs) };
         // Heard from here on, so that no answer is missed between the sending and the listening.
         let events = self.runtime.events();
         let run = match outbox.step {
@@ -209,11 +207,11 @@ impl Courier {
             Some(about) => self.office.get(about.task).await?,
             None => None,
         };
-        let letter = letter(message, &project, ticket.as_ref(), &self.uploads, &self.board).await;
+        let letter = letter(message, &project, ticket.as_ref(), &self.bridge.uploads, &self.board).await;
         if !self.leading.holds() {
             return Err(Halt::NotOurs);
         }
-        match self.runtime.steer(session, &letter.text, &letter.pictures, key).await {
+        match self.runtime.steer(session, letter.speech, &letter.text, &letter.pictures, key).await {
             Ok(accepted) => {
                 self.step(message.id, Carry::Taken(accepted.run_id.clone())).await?;
                 Ok(Some(accepted.run_id))
@@ -297,17 +295,17 @@ impl Courier {
 
     async fn settle(&self, message: &Message, session: &str, run: &str, end: RunEnd) -> Result<(), Halt> {
         let mut words = end.last_words.trim().to_owned();
-        let calls = self.streams.calls(message.chat, run);
+        let calls = self.bridge.streams.calls(message.chat, run);
         match end.how {
             RunEndKind::Failed => {
                 let why = end.reason.unwrap_or_else(|| "The gateway gave no reason.".to_owned());
                 return self.step(message.id, Carry::Failed(why.into())).await;
             }
-            RunEndKind::Finished => words = bridge::whole(self.runtime.as_ref(), session, run, &words).await,
+            RunEndKind::Finished => words = self.bridge.whole(session, run, &words).await,
             RunEndKind::Aborted if words.is_empty() => "_Stopped before the first word._".clone_into(&mut words),
             RunEndKind::Aborted => words.push_str("\n\n_Stopped here._"),
         }
-        bridge::keep(&self.office, message.chat, session, run, &words, calls).await?;
+        self.bridge.keep(message.chat, session, run, &words, calls).await?;
         self.step(message.id, Carry::Answered).await
     }
 }

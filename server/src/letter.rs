@@ -1,7 +1,12 @@
 //! What the agent reads of a person's message: the words, before them what the project is where the
 //! agent does not know it yet, and the pictures themselves.
 
-use clutch_domain::{chat::Message, project::Project, task::Task};
+use clutch_domain::{
+    chat::Message,
+    project::Project,
+    speech::{self, Speech},
+    task::Task,
+};
 use clutch_orchestrator::runtime::Picture;
 
 use crate::{context, uploads::Uploads};
@@ -17,6 +22,8 @@ const ALL_BYTES_MAX: usize = 18 * 1024 * 1024;
 
 /// A message as it is sent.
 pub struct Letter {
+    /// How the gateway may read the text.
+    pub speech: Speech,
     /// Words.
     pub text: String,
     /// Pictures.
@@ -32,8 +39,12 @@ pub async fn letter(
     board: &str,
 ) -> Letter {
     let words = message.content.as_str();
+    let speech = message.outbox.as_ref().map_or(Speech::Words, |o| o.speech);
+    if speech == Speech::Command {
+        return Letter { speech, text: words.to_owned(), pictures: Vec::new() };
+    }
     let mut text = words.replace(PICTURES, &format!("]({board}/uploads/images/"));
-    if let Some(wish) = clutch_app::model::slash::issue(&text) {
+    if let Some(wish) = speech::issue(&text) {
         text = issue(wish, project, board);
     }
     if message.outbox.as_ref().is_some_and(|o| o.introduces) {
@@ -49,7 +60,7 @@ pub async fn letter(
         all += bytes.len();
         pictures.push(Picture { name: name.to_owned(), mime: mime.to_owned(), bytes });
     }
-    Letter { text, pictures }
+    Letter { speech, text, pictures }
 }
 
 /// File names of this board's pictures, each once, in order.

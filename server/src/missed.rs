@@ -16,13 +16,13 @@ use clutch_domain::{
     time::{DAY_MS, Millis},
 };
 use clutch_orchestrator::{
-    office::{Error, Office},
-    runtime::{AgentRuntime, RunEndKind, RuntimeError, RuntimeState},
+    office::Error,
+    runtime::{RunEndKind, RuntimeError, RuntimeState},
     work::Leading,
 };
 use tokio::time::sleep;
 
-use crate::bridge;
+use crate::bridge::Bridge;
 
 /// How long a server that does not lead waits before it asks again.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -34,8 +34,8 @@ const QUIET_MS: i64 = 7 * DAY_MS;
 const MESSAGES: u32 = 50;
 
 /// Looks after each reconnect, for ever; of several servers only the leading one does.
-pub async fn fetch(office: Arc<Office>, runtime: Arc<dyn AgentRuntime>, leading: Leading) {
-    let mut state = runtime.state();
+pub async fn fetch(bridge: Arc<Bridge>, leading: Leading) {
+    let mut state = bridge.runtime.state();
     let mut seen = None;
     loop {
         let since = match &*state.borrow_and_update() {
@@ -44,7 +44,7 @@ pub async fn fetch(office: Arc<Office>, runtime: Arc<dyn AgentRuntime>, leading:
         };
         // The state also changes while the connection stays the same.
         if since.is_some() && since != seen && leading.holds() {
-            if let Err(error) = look(&office, runtime.as_ref()).await {
+            if let Err(error) = look(&bridge).await {
                 tracing::warn!(%error, "what agents said meanwhile could not be fetched; the next reconnect tries again");
             }
             seen = since;
@@ -57,29 +57,30 @@ pub async fn fetch(office: Arc<Office>, runtime: Arc<dyn AgentRuntime>, leading:
     }
 }
 
-async fn look(office: &Office, runtime: &dyn AgentRuntime) -> Result<(), Error> {
+async fn look(bridge: &Bridge) -> Result<(), Error> {
+    let office = &bridge.office;
     let projects: Vec<Project> = office.all(Range::children(Kind::Project, "installation", PROJECTS_MAX)).await?;
     for project in projects {
         let newest =
             Range::NewestChildren { kind: Kind::Chat, parent: project.id.to_string(), before: None, limit: CHATS };
         for chat in office.all::<Chat>(newest).await? {
-            let Some(session) = chat.session_key.clone() else { continue };
+            let Some(session) = chat.session().map(str::to_owned) else { continue };
             if office.now().since(chat.updated_at) < QUIET_MS {
-                bring(office, runtime, &chat, &session).await?;
+                bring(bridge, &chat, &session).await?;
             }
         }
     }
     Ok(())
 }
 
-async fn bring(office: &Office, runtime: &dyn AgentRuntime, chat: &Chat, session: &str) -> Result<(), Error> {
+async fn bring(bridge: &Bridge, chat: &Chat, session: &str) -> Result<(), Error> {
     let newest =
         Range::NewestChildren { kind: Kind::Message, parent: chat.id.to_string(), before: None, limit: MESSAGES };
-    let messages: Vec<Message> = office.all(newest).await?;
+    let messages: Vec<Message> = bridge.office.all(newest).await?;
     let from_agent = messages.iter().filter(|m| m.author == COORDINATOR);
     let since = from_agent.map(|m| m.created_at).max().unwrap_or(chat.created_at);
     let open: Vec<&Message> = messages.iter().filter(|m| m.open()).collect();
-    let seen = match runtime.sight(session, "").await {
+    let seen = match bridge.runtime.sight(session, "").await {
         Ok(seen) => seen,
         Err(RuntimeError::Refused { sentence, .. }) => {
             tracing::debug!(session, sentence, "the session could not be looked into");
@@ -100,8 +101,8 @@ async fn bring(office: &Office, runtime: &dyn AgentRuntime, chat: &Chat, session
                 outbox.is_some_and(|o| o.run_id.as_deref() == Some(&run.run_id) || m.key(o.attempt) == run.run_id)
             });
         if later && !of_courier && !end.last_words.trim().is_empty() {
-            let words = bridge::whole(runtime, session, &run.run_id, &end.last_words).await;
-            bridge::keep(office, chat.id, session, &run.run_id, &words, Vec::new()).await?;
+            let words = bridge.whole(session, &run.run_id, &end.last_words).await;
+            bridge.keep(chat.id, session, &run.run_id, &words, Vec::new()).await?;
         }
     }
     Ok(())

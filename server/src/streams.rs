@@ -8,14 +8,18 @@ use std::{
 };
 
 use clutch_app::model::chat::StreamView;
-use clutch_domain::{chat::Call, id::ChatId, time::Millis};
+use clutch_domain::{
+    chat::{Call, chat_of_session},
+    id::ChatId,
+    time::Millis,
+};
 use clutch_orchestrator::runtime::{AgentRuntime, RunSign, ToolSign};
 use tokio::{
     sync::{broadcast::error::RecvError, watch},
     time::Instant,
 };
 
-use crate::bridge::chat_of;
+use crate::uploads::without_names;
 
 /// Longest line of what an agent does right now, in characters.
 const PHASE_MAX: usize = 300;
@@ -106,6 +110,20 @@ impl Streams {
         self.news.send_modify(|n| *n += 1);
     }
 
+    /// A run is over, whether or not its end was heard.
+    pub fn ended(&self, chat: ChatId, run: &str) {
+        if self.of(chat).is_some_and(|view| view.run == run && !view.ended) {
+            self.set(chat, run, STAYS, |view| view.ended = true);
+        }
+    }
+
+    /// Ends may have been missed: only who says something more goes on being shown.
+    fn doubt(&self) {
+        let soon = Instant::now() + STAYS;
+        let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
+        now.values_mut().for_each(|stream| stream.until = stream.until.min(soon));
+    }
+
     fn sweep(&self) {
         let gone = {
             let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
@@ -130,11 +148,14 @@ impl Streams {
                 }
                 event = events.recv() => match event {
                     Ok(event) => event,
-                    Err(RecvError::Lagged(_)) => continue, // each text is whole: the next one heals
+                    Err(RecvError::Lagged(_)) => {
+                        self.doubt(); // each text is whole: the next one heals
+                        continue;
+                    }
                     Err(RecvError::Closed) => return,
                 },
             };
-            let Some(chat) = chat_of(&event.session) else { continue };
+            let Some(chat) = chat_of_session(&event.session) else { continue };
             let run = &event.run_id;
             match &event.what {
                 RunSign::Started => self.set(chat, run, SILENT, |_| {}),
@@ -143,7 +164,7 @@ impl Streams {
                 }
                 RunSign::Tool(tool) => self.tool(chat, run, tool, event.at),
                 RunSign::Text(text) => self.set(chat, run, SILENT, |view| {
-                    let text = &clutch_domain::text::lines(text);
+                    let text = &without_names(&clutch_domain::text::lines(text));
                     view.html = (text.len() <= RENDERED_MAX).then(|| clutch_app::markdown::render_growing(text));
                     view.text = if view.html.is_some() { String::new() } else { text.clone() };
                     view.said = true;
@@ -151,5 +172,34 @@ impl Streams {
                 RunSign::Ended(_) => self.set(chat, run, STAYS, |view| view.ended = true),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clutch_domain::id::ChatId;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn until(streams: &Streams, chat: ChatId) -> Duration {
+        streams.now.lock().unwrap()[&chat].until - Instant::now()
+    }
+
+    #[tokio::test]
+    async fn an_end_that_was_not_heard_is_made_up_for() {
+        let streams = Streams::default();
+        let chat = ChatId(Uuid::from_u128(1));
+        streams.set(chat, "r-1", SILENT, |_| {});
+        streams.ended(chat, "r-2");
+        assert!(!streams.of(chat).unwrap().ended, "another run's end");
+        // Who was not heard for a moment may be over; who says more is not.
+        streams.doubt();
+        assert!(until(&streams, chat) <= STAYS);
+        streams.set(chat, "r-1", SILENT, |_| {});
+        assert!(until(&streams, chat) > STAYS);
+        streams.ended(chat, "r-1");
+        assert!(streams.of(chat).unwrap().ended, "its answer was kept");
+        assert!(until(&streams, chat) <= STAYS);
     }
 }

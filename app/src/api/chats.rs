@@ -207,7 +207,7 @@ pub async fn stop_answer(chat: ChatId) -> Result<Saved, AppError> {
     let stop = async {
         let site = site()?;
         let found: Chat = site.office.get(chat).await?.ok_or(Refusal::ChatNotFound)?;
-        if let Some(session) = &found.session_key {
+        if let Some(session) = found.session() {
             site.agents.abort(session, false).await.map_err(|error| {
                 AppError::new(crate::error::Class::Away, "not_stopped", format!("It could not be stopped: {error}."))
             })?;

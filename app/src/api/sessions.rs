@@ -21,6 +21,7 @@ pub async fn send_message(
     use clutch_domain::{
         command::{Command, NewMessage},
         refusal::Refusal,
+        speech,
         text::Body,
     };
 
@@ -32,7 +33,7 @@ pub async fn send_message(
 
     let send = async {
         if let Some((name, rest)) = slash::parse(&content)
-            && slash::issue(&content).is_none()
+            && speech::issue(&content).is_none()
         {
             return work::command(chat, name, rest, key).await;
         }
@@ -117,11 +118,11 @@ mod work {
 
     /// The session of a chat, also of one that nobody has spoken in.
     async fn session(site: &Site, chat: &Chat) -> Result<String, AppError> {
-        if let Some(key) = &chat.session_key {
-            return Ok(key.clone());
+        if let Some(key) = chat.session() {
+            return Ok(key.to_owned());
         }
         let project: Project = site.office.get(chat.project).await?.ok_or(Refusal::ProjectNotFound)?;
-        Ok(format!("clutch:{}:{}", project.slug, chat.id))
+        Ok(chat.own_session(&project.slug))
     }
 
     fn away(error: RuntimeError) -> AppError {
@@ -152,8 +153,15 @@ mod work {
         Ok(())
     }
 
+    /// Orders to a session are a person's, typed or pressed; a program's are refused as its typed ones are.
+    fn person() -> Result<Actor, AppError> {
+        let actor = who();
+        if actor.is_human() { Ok(actor) } else { Err(Refusal::CommandRefused.into()) }
+    }
+
     /// What a command of the page does and answers.
     pub async fn command(chat: ChatId, name: &str, rest: &str, key: Option<String>) -> Result<Heard, AppError> {
+        person()?;
         let said = |words: String| Ok(Heard { note: Some(markdown::render(&words)) });
         let done = Ok(Heard::default());
         match name {
@@ -283,8 +291,8 @@ mod work {
         let site = site()?;
         let found: Option<Chat> = site.office.get(chat).await?;
         // A header without figures is better than an error while the gateway is away.
-        let info = match found.and_then(|chat| chat.session_key) {
-            Some(key) => site.agents.session(&key).await.ok().flatten(),
+        let info = match found.as_ref().and_then(Chat::session) {
+            Some(key) => site.agents.session(key).await.ok().flatten(),
             None => None,
         };
         Ok(info.map(|info| SessionView {
@@ -315,7 +323,7 @@ mod work {
     /// Sets a model by its id, or by a part of its id or name that only one has.
     pub async fn use_model(chat: ChatId, name: String) -> Result<(), AppError> {
         let site = site()?;
-        let actor = who();
+        let actor = person()?;
         let found = living(&site, chat).await?;
         let session = session(&site, &found).await?;
         let all = models().await?;
@@ -346,7 +354,7 @@ mod work {
 
     pub async fn reset(chat: ChatId) -> Result<(), AppError> {
         let site = site()?;
-        let actor = who();
+        let actor = person()?;
         let found = living(&site, chat).await?;
         free(&site, chat).await?;
         let session = session(&site, &found).await?;
@@ -360,10 +368,10 @@ mod work {
 
     pub async fn compact(chat: ChatId) -> Result<(), AppError> {
         let site = site()?;
-        let actor = who();
+        let actor = person()?;
         let found = living(&site, chat).await?;
         free(&site, chat).await?;
-        let Some(session) = found.session_key else {
+        let Some(session) = found.session().map(str::to_owned) else {
             let sentence = "Nothing was said here yet, so there is nothing to shorten.";
             return Err(AppError::new(Class::Conflict, "nothing_to_compact", sentence));
         };

@@ -127,7 +127,7 @@ fn chat_parts(parts: &mut Parts, view: &ChatView) {
     let head = ChatHead {
         id: chat.id,
         title: chat.title.clone(),
-        session: chat.session_key.clone(),
+        session: chat.session().map(str::to_owned),
         more: view.more,
         ticket: chat.about.map(|about| about.number),
         deleted: chat.deleted_at.is_some(),

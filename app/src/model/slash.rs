@@ -29,12 +29,6 @@ pub fn parse(words: &str) -> Option<(&'static str, &str)> {
     SLASHES.iter().find(|slash| slash.name.eq_ignore_ascii_case(word)).map(|slash| (slash.name, rest.trim()))
 }
 
-/// The wish of an `/issue`; these words are for the agent.
-#[must_use]
-pub fn issue(words: &str) -> Option<&str> {
-    parse(words).filter(|(name, wish)| *name == "/issue" && !wish.is_empty()).map(|(_, wish)| wish)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,7 +48,5 @@ mod tests {
         for (words, meant) in cases {
             assert_eq!(parse(words), meant, "{words}");
         }
-        assert_eq!(issue("/issue a bell"), Some("a bell"));
-        assert_eq!(issue("/issue"), None);
     }
 }

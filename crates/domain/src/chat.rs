@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     actor::Who,
     id::{ChatId, MessageId, ProjectId, TaskId},
+    speech::Speech,
     task::words,
-    text::{Body, preview},
+    text::{Body, Slug, preview},
     time::Millis,
 };
 
@@ -42,6 +43,47 @@ pub struct Chat {
     pub created_at: Millis,
     /// Last spoken in at.
     pub updated_at: Millis,
+}
+
+impl Chat {
+    /// The agent's session of this chat; `None` before its first words. One that belongs to something else,
+    /// as programs could once write it, is none.
+    #[must_use]
+    pub fn session(&self) -> Option<&str> {
+        self.session_key.as_deref().filter(|key| self.owns(key))
+    }
+
+    /// The name that its session gets.
+    #[must_use]
+    pub fn own_session(&self, slug: &Slug) -> String {
+        format!("clutch:{slug}:{}", self.id)
+    }
+
+    /// Whether a session key is one of this chat: `clutch:<slug>:<chat id>`, with or without the gateway's
+    /// `agent:<agent>:` before it.
+    #[must_use]
+    pub fn owns(&self, key: &str) -> bool {
+        chat_of_session(key) == Some(self.id)
+    }
+}
+
+/// The chat of a session key `clutch:<slug>:<chat id>`, with or without the gateway's `agent:<agent>:` before it.
+#[must_use]
+pub fn chat_of_session(key: &str) -> Option<ChatId> {
+    let parts: Vec<&str> = key.split(':').collect();
+    match parts[..] {
+        ["clutch", slug, chat] if !slug.is_empty() => chat.parse().ok(),
+        ["agent", agent, "clutch", slug, chat] if !agent.is_empty() && !slug.is_empty() => chat.parse().ok(),
+        _ => None,
+    }
+}
+
+/// Whether a run id is one under which the server carries a message ([`Message::key`]): its answer is the
+/// server's to bring.
+#[must_use]
+pub fn is_carried_run(run: &str) -> bool {
+    let attempt = run.strip_prefix("chat-").and_then(|rest| rest.rsplit_once('-'));
+    attempt.is_some_and(|(id, n)| id.parse::<MessageId>().is_ok() && n.parse::<u32>().is_ok())
 }
 
 /// The ticket that a chat is about.
@@ -108,7 +150,7 @@ pub const ATTEMPTS: u32 = 3;
 pub const RETRIES: u32 = 3;
 
 /// What the server knows of a message that it carries itself. The promise: a message that was
-/// confirmed reaches the gateway, once.
+/// confirmed reaches the gateway, or is said to have failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outbox {
     /// How far it is.
@@ -126,13 +168,24 @@ pub struct Outbox {
     /// The project's context goes before its words.
     #[serde(default)]
     pub introduces: bool,
+    /// How the gateway may read it: decided when it was queued, by who asked for it then.
+    #[serde(default)]
+    pub speech: Speech,
 }
 
 impl Outbox {
     /// A message that waits for its first attempt.
     #[must_use]
     pub const fn queued() -> Self {
-        Self { step: Step::Queued, attempt: 0, left: ATTEMPTS, run_id: None, not_before: None, introduces: false }
+        Self {
+            step: Step::Queued,
+            attempt: 0,
+            left: ATTEMPTS,
+            run_id: None,
+            not_before: None,
+            introduces: false,
+            speech: Speech::Words,
+        }
     }
 }
 

@@ -359,6 +359,8 @@ pub struct NewMessage {
     pub calls: Vec<Call>,
     /// The agent's session was emptied: the next words carry the project's context again.
     pub resets: bool,
+    /// The server itself read it in the agent's session; nobody said so to it.
+    pub heard: bool,
 }
 
 impl NewMessage {
@@ -379,6 +381,7 @@ impl NewMessage {
             send: false,
             calls: Vec::new(),
             resets: false,
+            heard: false,
         }
     }
 }

@@ -23,6 +23,7 @@ pub mod refusal;
 pub mod right;
 pub mod rule;
 pub mod run;
+pub mod speech;
 pub mod talk;
 pub mod task;
 pub mod text;

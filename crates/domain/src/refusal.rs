@@ -138,6 +138,12 @@ refusals! {
     MessageUnderWay => Conflict, "message_under_way", "This message is still under way; it can be sent again when it has failed.";
     /// A message that left is taken back.
     MessageLeft => Conflict, "message_left", "This message is on its way already; write another one instead.";
+    /// A command to the gateway that no person typed.
+    CommandRefused => Invalid, "command_refused", "Commands (text that begins with /) are for people at the page.";
+    /// A chat is tied to a session that is not its own.
+    SessionForeign => Invalid, "session_foreign", "A chat speaks in a session of its own only: clutch:<project>:<chat id>.";
+    /// A signal names a session of another project.
+    SessionElsewhere => Invalid, "session_elsewhere", "This session belongs to another project.";
     /// A step of a delivery that has gone on already.
     DeliveryMoved => Conflict, "delivery_moved", "The delivery of this message has gone on in the meantime.";
     /// A ticket has a chat already.

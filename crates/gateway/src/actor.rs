@@ -135,7 +135,7 @@ impl Actor {
         }
     }
 
-    /// Runs until it is told to stop, or nobody can ask any more.
+    /// Runs until it is told to stop.
     pub(crate) async fn run(mut self) {
         let effects = self.session.start(self.clock.now());
         self.perform(effects);
@@ -261,7 +261,7 @@ impl Actor {
         self.shared.keys().set_default_agent(hello.default_agent());
         let boot_id = hello.server.boot_id.clone();
         if boot_id.is_some() && self.boot_id.is_some() && boot_id != self.boot_id {
-            self.shared.signs().forget_live();
+            self.shared.signs().forget();
         }
         self.boot_id = boot_id;
         self.shared.link.send_modify(|link| {

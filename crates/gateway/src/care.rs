@@ -38,7 +38,7 @@ pub(crate) struct Care {
 }
 
 impl Care {
-    /// Runs until the actor is gone.
+    /// Runs until it is aborted: it holds a way to the actor, so it cannot see that nobody answers there.
     pub(crate) async fn run(mut self) {
         let mut link = self.client.shared.link.subscribe();
         let mut served = (0, 0);

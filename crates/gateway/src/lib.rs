@@ -17,6 +17,7 @@ mod actor;
 mod care;
 pub mod identity;
 pub mod keys;
+mod literal;
 pub mod plugin;
 pub mod runtime;
 pub mod session;

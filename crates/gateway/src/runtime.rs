@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use base64::{Engine, engine::general_purpose::STANDARD};
+use clutch_domain::speech::Speech;
 use clutch_orchestrator::runtime::{
     Accepted, AgentRuntime, DownReason, Model, Picture, RUN_EVENTS_WAITING, RunEnd, RunEvent, RuntimeError,
     RuntimeState, SessionInfo, Sighting, StartRun,
@@ -18,10 +20,11 @@ use tokio::task::JoinHandle;
 use crate::actor::{ASKS_WAITING, Actor, Ask, Link, Shared, wall};
 use crate::care::{Care, Subscription};
 use crate::identity::Identity;
+use crate::literal::{clean, literal, prompt};
 use crate::session::{Jitter, Session, Settings};
 use crate::sight::{Traces, assemble};
 use crate::signs::end_of_wait;
-use crate::transport::{is_nearby, normal};
+use crate::transport::is_nearby;
 use crate::wire::{Event, content_text, text};
 use crate::words::shown_address;
 
@@ -41,6 +44,8 @@ const POLL_GRACE_MS: u64 = 10_000;
 const HISTORY_ROWS: u32 = 200;
 /// Newest messages of a session among which a run's answer is looked for.
 const ANSWER_ROWS: u32 = 50;
+/// Parameter of `chat.send`: the message holds no command, whatever stands in it. Needs `operator.admin`.
+const SUPPRESS: &str = "suppressCommandInterpretation";
 /// Subscriptions that are kept at most.
 const SUBSCRIPTIONS_MAX: usize = 64;
 
@@ -128,6 +133,8 @@ pub struct OpenClaw {
     state: watch::Receiver<RuntimeState>,
     kick: Arc<Notify>,
     subscriptions: watch::Sender<Vec<Subscription>>,
+    /// The newest connection whose gateway refused [`SUPPRESS`].
+    always_reads_commands: AtomicU64,
 }
 
 impl OpenClaw {
@@ -138,7 +145,7 @@ impl OpenClaw {
     /// Must be called within a tokio runtime with time and I/O.
     #[must_use]
     pub fn connect(config: Config) -> (Arc<Self>, GatewayTask) {
-        let url = normal(&config.url);
+        let url = config.url;
         let identity = Identity::open(&config.identity_dir, config.legacy_identity.as_deref(), wall())
             .inspect_err(|error| tracing::warn!("The device key for the gateway cannot be used: {error}."))
             .or_else(|_| Identity::passing())
@@ -169,7 +176,11 @@ impl OpenClaw {
         let care = Care { client: client.clone(), state: state_in, kick: Arc::clone(&kick), subscriptions: subscribed };
         let actor = tokio::spawn(Actor::new(session, url, asks, shared).run());
         let care = tokio::spawn(care.run());
-        (Arc::new(Self { client, state, kick, subscriptions }), GatewayTask { inbox, actor, care })
+        let always_reads_commands = AtomicU64::new(u64::MAX);
+        (
+            Arc::new(Self { client, state, kick, subscriptions, always_reads_commands }),
+            GatewayTask { inbox, actor, care },
+        )
     }
 
     /// Calls any method of the gateway. The caller decides who may do that.
@@ -258,7 +269,7 @@ impl AgentRuntime for OpenClaw {
             }
         }
         let params = json!({
-            "message": run.message,
+            "message": prompt(&run.message),
             "sessionKey": run.session,
             "thinking": "off",
             "timeout": run.timeout_seconds,
@@ -301,14 +312,28 @@ impl AgentRuntime for OpenClaw {
     async fn steer(
         &self,
         session: &str,
+        speech: Speech,
         message: &str,
         pictures: &[Picture],
         key: &str,
     ) -> Result<Accepted, RuntimeError> {
-        let mut params = json!({ "sessionKey": session, "message": message, "idempotencyKey": key });
-        if !pictures.is_empty() {
-            params["attachments"] = pictures.iter().map(attachment).collect();
+        let message = clean(message);
+        let connection = self.client.shared.link.borrow().connections;
+        if speech == Speech::Words && self.always_reads_commands.load(Ordering::Relaxed) != connection {
+            let mut params = said(session, &message, pictures, key);
+            params[SUPPRESS] = Value::Bool(true);
+            match self.request("chat.send", params, Duration::from_millis(START_MS)).await {
+                // An older gateway: its schemas are closed, so nothing of the message was taken.
+                Err(RuntimeError::Refused { sentence, .. })
+                    if sentence.contains(SUPPRESS) && sentence.contains("unexpected property") =>
+                {
+                    self.always_reads_commands.store(connection, Ordering::Relaxed);
+                }
+                answer => return accepted(&answer?, key),
+            }
         }
+        let message = if speech == Speech::Words { literal(&message) } else { message };
+        let params = said(session, &message, pictures, key);
         let answer = self.request("chat.send", params, Duration::from_millis(START_MS)).await?;
         accepted(&answer, key)
     }
@@ -396,6 +421,15 @@ fn accepted(answer: &Value, key: &str) -> Result<Accepted, RuntimeError> {
         id => id,
     };
     Ok(Accepted { run_id: run_id.to_owned() })
+}
+
+/// The parameters of `chat.send`.
+fn said(session: &str, message: &str, pictures: &[Picture], key: &str) -> Value {
+    let mut params = json!({ "sessionKey": session, "message": message, "idempotencyKey": key });
+    if !pictures.is_empty() {
+        params["attachments"] = pictures.iter().map(attachment).collect();
+    }
+    params
 }
 
 fn attachment(picture: &Picture) -> Value {

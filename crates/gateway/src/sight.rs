@@ -95,7 +95,8 @@ pub fn assemble(key: &str, traces: Traces<'_>) -> Sighting {
     let queued = traces.history.map(|history| &history["pendingInputs"]["items"]);
     begun |= queued.is_some_and(|items| mentions(items, key));
     begun |= runs.iter().any(|run| run.id == key);
-    // Old gateways mark nothing. The session belongs to one attempt alone, so any message means that it began.
+    // Old gateways mark nothing. A ticket's session belongs to one attempt alone, so any message means that it
+    // began. Of a chat's session, which has many, this says nothing.
     begun |= !marked && !rows.is_empty();
 
     let was_cut = runs.iter().any(|run| run.cut_off);

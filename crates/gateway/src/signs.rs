@@ -44,10 +44,10 @@ impl Signs {
         self.live_order.iter().cloned().collect()
     }
 
-    /// Forgets what runs now: another gateway process answers, its runs have other ids.
-    pub fn forget_live(&mut self) {
-        self.live.clear();
-        self.live_order.clear();
+    /// Forgets all runs: another gateway process answers, which knows none of them. One that is sent to it
+    /// again, under the same id, is told anew.
+    pub fn forget(&mut self) {
+        *self = Self::default();
     }
 
     /// Reads one event.

@@ -16,20 +16,6 @@ pub(crate) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 /// Largest frame that is taken from the gateway, in bytes. Its own buffer for a client is 50 MiB.
 const FRAME_MAX: usize = 64 * 1024 * 1024;
 
-/// The address in the form that a WebSocket needs: people also write `http://` and leave out the scheme.
-pub(crate) fn normal(url: &str) -> String {
-    let url = url.trim();
-    if let Some(rest) = url.strip_prefix("http://") {
-        format!("ws://{rest}")
-    } else if let Some(rest) = url.strip_prefix("https://") {
-        format!("wss://{rest}")
-    } else if url.contains("://") {
-        url.to_owned()
-    } else {
-        format!("ws://{url}")
-    }
-}
-
 /// Whether the address names this machine.
 pub(crate) fn is_nearby(url: &str) -> bool {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
@@ -76,14 +62,6 @@ fn ending(error: &Error) -> Ending {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn addresses_are_made_usable() {
-        assert_eq!(normal(" http://h:1/x "), "ws://h:1/x");
-        assert_eq!(normal("https://h"), "wss://h");
-        assert_eq!(normal("127.0.0.1:18789"), "ws://127.0.0.1:18789");
-        assert_eq!(normal("wss://h"), "wss://h");
-    }
 
     #[test]
     fn this_machine_is_known_by_its_names() {

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use clutch_domain::time::Millis;
+use clutch_domain::{speech::Speech, time::Millis};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{broadcast, watch};
 
@@ -256,10 +256,13 @@ pub trait AgentRuntime: Send + Sync + 'static {
     async fn sight(&self, session: &str, key: &str) -> Result<Sighting, RuntimeError>;
     /// Stops whatever runs in the session; `forget` removes the session too. Nothing there is not an error.
     async fn abort(&self, session: &str, forget: bool) -> Result<(), RuntimeError>;
-    /// Sends a person's words into a session, also while a run is at work. Answers the id of the run that takes them.
+    /// Sends a message into a session, also while a run is at work. Answers the id of the run that takes it.
+    /// Of [`Speech::Words`] the runtime must find no command in the message, whatever stands in it;
+    /// the message may be changed for that, visibly, where the runtime cannot be told.
     async fn steer(
         &self,
         session: &str,
+        speech: Speech,
         message: &str,
         pictures: &[Picture],
         key: &str,

@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use async_trait::async_trait;
-use clutch_domain::run::Lease;
+use clutch_domain::{run::Lease, speech::Speech};
 use clutch_orchestrator::runtime::{
     Accepted, AgentRuntime, DownReason, Model, Picture, RUN_EVENTS_WAITING, RunEnd, RunEvent, RuntimeError,
     RuntimeState, SessionInfo, Sighting, StartRun,
@@ -221,6 +221,7 @@ impl AgentRuntime for Client {
     async fn steer(
         &self,
         session: &str,
+        _speech: Speech,
         _message: &str,
         _pictures: &[Picture],
         key: &str,

@@ -1,10 +1,12 @@
 //! `/api/chats`, their messages and typing (facts §2.3).
 
+use std::path::PathBuf;
+
 use clutch_domain::actor::Who;
 use serde_json::{Value, json};
 
 use super::{House, NOBODY, id, keys, known};
-use crate::ephemeral::TypingState;
+use crate::{bridge::Bridge, ephemeral::TypingState};
 
 async fn chat(house: &House, project: &str, title: &str) -> String {
     id(&house.post("/api/chats", json!({ "project_id": project, "title": title })).await.ok(201)["chat"])
@@ -25,10 +27,11 @@ async fn a_chat_has_exactly_these_fields() {
     );
     let path = format!("/api/chats/{}", id(&chat));
     assert_eq!(house.get(&path).await.ok(200), json!({ "chat": chat }));
-    let tied = house.patch(&path, json!({ "session_key": "clutch:site:x" })).await.ok(200)["chat"].clone();
+    let key = format!("clutch:site:{}", id(&chat));
+    let tied = house.patch(&path, json!({ "session_key": key })).await.ok(200)["chat"].clone();
     assert_eq!(keys(&tied), ["created_at", "id", "participants", "project_id", "session_key", "title", "updated_at"]);
     let renamed = house.patch("/api/chats", json!({ "id": id(&chat), "title": "New" })).await.ok(200)["chat"].clone();
-    assert_eq!((&renamed["title"], &renamed["session_key"]), (&json!("New"), &json!("clutch:site:x")));
+    assert_eq!((&renamed["title"], &renamed["session_key"]), (&json!("New"), &json!(key)));
     assert_eq!(house.delete(&path).await.ok(200), json!({ "success": true }));
     house.get(&path).await.fails(404, "chat_not_found", "Chat not found");
 }
@@ -306,4 +309,175 @@ async fn a_deleted_chat_is_gone_for_programs_and_leaves_the_bin_with_its_project
         house.office.get::<clutch_domain::chat::Chat>(id).await.unwrap().is_some()
     };
     assert_eq!((there(&chats[0]).await, there(&chats[1]).await), (true, false), "a week is not over");
+}
+
+fn bridge(house: &House) -> Bridge {
+    let state = &house.state;
+    Bridge {
+        office: house.office.clone(),
+        runtime: state.gateway.clone(),
+        streams: state.streams.clone(),
+        uploads: state.uploads.clone(),
+        ephemeral: state.ephemeral.clone(),
+    }
+}
+
+/// A picture where agents leave them; answers the line that names it.
+fn left(name: &str) -> (PathBuf, String) {
+    let folder = PathBuf::from("/tmp/openclaw-images");
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join(format!("{}-{name}.png", uuid::Uuid::new_v4()));
+    image::RgbaImage::from_pixel(2, 2, image::Rgba([9, 9, 9, 255])).save(&path).unwrap();
+    let line = format!("IMAGE: {}", path.display());
+    (path, line)
+}
+
+#[tokio::test]
+async fn the_pictures_of_an_answer_are_taken_once_whoever_brings_it() {
+    let house = House::on_disk();
+    let chat = chat(&house, &house.project("site").await, "c").await;
+    let path = format!("/api/chats/{chat}/messages");
+    let bridge = bridge(&house);
+    let bring =
+        async |run: &str, words: &str| bridge.keep(chat.parse().unwrap(), "s", run, words, vec![]).await.unwrap();
+    let plugin = async |words: &str| house.post(&path, json!({ "author": "ada", "content": words })).await;
+    let said = async || -> Vec<(String, Value)> {
+        let all = house.get(&path).await.ok(200)["messages"].clone();
+        all.as_array()
+            .unwrap()
+            .iter()
+            .map(|m| (m["content"].as_str().unwrap().to_owned(), m["run_id"].clone()))
+            .collect()
+    };
+
+    // The board is first, and a plugin of either kind comes after it.
+    let (file, line) = left("one");
+    bring("r-1", &format!("One:\n{line}")).await;
+    assert!(!file.exists(), "it is the board's now");
+    let (words, run) = said().await.remove(0);
+    let (before, picture) = words.split_once("\n\n").unwrap();
+    assert_eq!((before, &run), ("One:", &json!("r-1")));
+    let name = picture.strip_prefix("![image](").and_then(|rest| rest.strip_suffix(')')).unwrap();
+    assert_eq!(house.get(name).await.status, 200, "{name}");
+    plugin(&format!("One:\n{line}")).await.fails(409, "message_exists", "Message already exists");
+    plugin("One:\n\n![image](/uploads/images/1-ab.png)").await.fails(409, "message_exists", "Message already exists");
+
+    // The plugin is first, with the line, and with a picture that it has taken itself.
+    let (file, line) = left("two");
+    let made = plugin(&format!("Two:\n{line}\nand more")).await.ok(201)["message"].clone();
+    assert!(!file.exists());
+    assert!(made["content"].as_str().unwrap().starts_with("Two:\nand more\n\n![image](/uploads/images/"), "{made}");
+    bring("r-2", &format!("Two:\n{line}\nand more")).await;
+    plugin("Three:\n\n![image](/uploads/images/2-ab.png)").await.ok(201);
+    bring("r-3", &format!("Three:\n{line}")).await;
+    let now = said().await;
+    assert_eq!(now[1], (made["content"].as_str().unwrap().to_owned(), json!("r-2")));
+    assert_eq!(now[2], ("Three:\n\n![image](/uploads/images/2-ab.png)".into(), json!("r-3")));
+
+    // The plugin is taking it while the board looks: the words are there, the picture comes later.
+    bring("r-4", &format!("Four:\n{line}")).await;
+    plugin("Four:\n\n![image](/uploads/images/3-ab.png)").await.ok(201);
+    let now = said().await;
+    assert_eq!(now[3], ("Four:\n\n![image](/uploads/images/3-ab.png)".into(), json!("r-4")));
+    assert_eq!(now.len(), 4);
+
+    // A call that is repeated because its answer was lost.
+    let (_, line) = left("five");
+    let five = json!({ "author": "ada", "content": format!("Five:\n{line}") }).to_string();
+    let key = [("idempotency-key", "five")];
+    let first = house.raw("POST", &path, &key, five.clone()).await.ok(201);
+    assert_eq!(house.raw("POST", &path, &key, five).await.ok(201), first);
+}
+
+#[tokio::test]
+async fn what_is_no_picture_of_that_folder_stays_in_the_words() {
+    let house = House::on_disk();
+    let chat = chat(&house, &house.project("site").await, "c").await;
+    let dir = tempfile::tempdir().unwrap();
+    let secret = dir.path().join("secret.png");
+    image::RgbaImage::new(2, 2).save(&secret).unwrap();
+    let (link, to_a_link) = left("link");
+    std::fs::remove_file(&link).unwrap();
+    std::os::unix::fs::symlink(&secret, &link).unwrap();
+    let (text, to_a_text) = left("text");
+    std::fs::write(&text, "no picture").unwrap();
+    let lines = [
+        to_a_link,
+        to_a_text,
+        "IMAGE: /tmp/openclaw-images/nobody.png".into(),
+        "IMAGE: /tmp/openclaw-images/../secret.png".into(),
+        format!("IMAGE: {}", secret.display()),
+    ];
+    let words = lines.join("\n");
+    let body = json!({ "author": "ada", "content": words });
+    let made = house.post(&format!("/api/chats/{chat}/messages"), body).await.ok(201);
+    assert_eq!(made["message"]["content"], json!(words));
+    assert!(secret.exists() && text.exists());
+    // A person's words are a person's.
+    let (file, line) = left("person");
+    let made = house.post(&format!("/api/chats/{chat}/messages"), json!({ "content": line })).await.ok(201);
+    assert_eq!((&made["message"]["content"], file.exists()), (&json!(line), true));
+    for file in [link, text, file] {
+        std::fs::remove_file(file).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn whoever_has_answered_does_not_type_any_more() {
+    let house = House::new();
+    let chat = chat(&house, &house.project("site").await, "c").await;
+    let bridge = bridge(&house);
+    for (run, words) in [("r-1", "Done."), ("r-2", "NO_REPLY"), ("r-3", "")] {
+        house.post(&format!("/api/chats/{chat}/typing"), json!({ "typing": true })).await.ok(200);
+        assert_eq!(house.state.ephemeral.of(chat.parse().unwrap()).len(), 1);
+        bridge.keep(chat.parse().unwrap(), "s", run, words, vec![]).await.unwrap();
+        assert_eq!(house.state.ephemeral.of(chat.parse().unwrap()), [], "{words:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_answer_to_a_message_that_the_server_carries_is_the_servers_to_bring() {
+    let house = House::new();
+    let chat = chat(&house, &house.project("site").await, "c").await;
+    let path = format!("/api/chats/{chat}/messages");
+    let asked = house.post(&path, json!({ "content": "Done?", "send": true })).await.ok(201)["message"].clone();
+    let (file, line) = left("forged");
+    for run in [format!("chat-{}-1", id(&asked)), format!("chat-{}-2", id(&asked))] {
+        let forged = json!({ "author": "ada", "content": format!("Yes, merge it.\n{line}"), "run_id": run });
+        house.post(&path, forged).await.fails(409, "message_exists", "Message already exists");
+        bridge(&house).keep(chat.parse().unwrap(), "s", &run, &format!("No: {run}"), vec![]).await.unwrap();
+    }
+    assert!(file.exists(), "nothing of it was taken");
+    std::fs::remove_file(file).unwrap();
+    let all = house.get(&path).await.ok(200)["messages"].clone();
+    let words: Vec<&str> = all.as_array().unwrap().iter().filter_map(|m| m["content"].as_str()).collect();
+    assert_eq!(words.len(), 3);
+    assert!(words[1..].iter().all(|words| words.starts_with("No: chat-")), "{words:?}");
+}
+
+#[tokio::test]
+async fn a_chat_is_tied_to_a_session_of_its_own_only() {
+    let house = House::new();
+    let project = house.project("site").await;
+    let (chat, other) = (chat(&house, &project, "c").await, chat(&house, &project, "d").await);
+    let path = format!("/api/chats/{chat}");
+    let sentence = "A chat speaks in a session of its own only: clutch:<project>:<chat id>.";
+    for key in [
+        "agent:main:main".to_owned(),
+        "main".into(),
+        "clutch:site:x".into(),
+        format!("clutch:site:{other}"),
+        format!("agent:main:clutch:site:{other}"),
+        format!("clutch::{chat}"),
+        format!("x:clutch:site:{chat}"),
+        format!("clutch:site:{chat}:more"),
+    ] {
+        house.patch(&path, json!({ "session_key": key })).await.fails(400, "session_foreign", sentence);
+        let body = json!({ "id": chat, "session_key": key, "title": "t" });
+        house.patch("/api/chats", body).await.fails(400, "session_foreign", sentence);
+    }
+    assert_eq!(house.get(&path).await.ok(200)["chat"]["title"], json!("c"), "nothing of a refused change happens");
+    for key in [format!("clutch:old-name:{chat}"), format!("agent:main:clutch:site:{chat}")] {
+        house.patch(&path, json!({ "session_key": key })).await.ok(200);
+    }
 }

@@ -4,6 +4,8 @@ use serde_json::{Value, json};
 
 use super::{House, id};
 
+const FORM: [(&str, &str); 1] = [("content-type", "application/x-www-form-urlencoded")];
+
 async fn general(house: &House) -> String {
     let project = house.project("site").await;
     id(&house.get(&format!("/api/chats?projectId={project}")).await.ok(200)["chats"][0])
@@ -47,26 +49,31 @@ async fn helpers_answer_from_the_same_state() {
     );
 }
 
+/// What its author carries: the route only resets how far it is said to be, and nothing is sent.
 #[tokio::test]
-async fn a_failed_message_is_sent_again_by_the_server_at_most_three_times() {
+async fn a_programs_retry_resets_the_status_and_sends_nothing() {
     let house = House::new();
     let chat = general(&house).await;
     let message = id(&post(&house, &chat, json!({ "content": "one" })).await);
     let (status, retry) =
         (format!("/api/chats/{chat}/messages/{message}/status"), format!("/api/chats/{chat}/messages/{message}/retry"));
-    house.patch(&status, json!({ "delivery_status": "failed", "failure_reason": "why" })).await.ok(200);
-    let again = house.post(&retry, json!({})).await.ok(200);
-    assert_eq!(again["message"]["delivery_status"], json!("sent"));
-    assert_eq!(again["message"]["retry_count"], json!(1));
-    assert_eq!(again["message"].get("failure_reason"), None);
-    // It is under way now: it is not sent a second time, and nobody talks over it.
+    for n in 1..=2 {
+        house.patch(&status, json!({ "delivery_status": "failed", "failure_reason": "why" })).await.ok(200);
+        let again = house.post(&retry, json!({})).await.ok(200);
+        assert_eq!(again["message"]["delivery_status"], json!("sent"));
+        assert_eq!(again["message"]["retry_count"], json!(n));
+        assert_eq!(again["message"].get("failure_reason"), None);
+    }
+    let all = house.post("/api/chats/messages/recover", json!({ "action": "retry", "age_threshold_minutes": 0 })).await;
+    assert_eq!(all.ok(200)["processed"], json!(1));
+    // It is still its author's to carry, and nobody has spoken to the agent.
+    assert_eq!(house.get("/api/chats/messages/stuck?age_minutes=0").await.ok(200)["messages"][0]["id"], json!(message));
+    assert_eq!(house.get(&format!("/api/chats/{chat}")).await.ok(200)["chat"].get("session_key"), None);
     house.post(&retry, json!({})).await.fails(
-        409,
-        "message_under_way",
-        "This message is still under way; it can be sent again when it has failed.",
+        400,
+        "retries_used_up",
+        "Maximum retry attempts exceeded. Please create a new message.",
     );
-    let said = house.patch(&status, json!({ "delivery_status": "failed" })).await.ok(200);
-    assert_eq!(said["message"]["delivery_status"], json!("sent"));
 }
 
 #[tokio::test]
@@ -101,7 +108,7 @@ async fn a_program_sends_words_and_no_commands() {
     let house = House::new();
     let chat = general(&house).await;
     let sentence = "Commands (text that begins with /) are for people at the page.";
-    for content in ["/reset", "  /think high", "/issue"] {
+    for content in ["/reset", "  /think high", "/issue", "\u{feff}/restart", "/model: x"] {
         let body = json!({ "content": content, "send": true });
         house.post(&format!("/api/chats/{chat}/messages"), body).await.fails(400, "command_refused", sentence);
     }
@@ -112,4 +119,11 @@ async fn a_program_sends_words_and_no_commands() {
         house.get(&format!("/api/chats/{chat}/messages")).await.ok(200)["messages"].as_array().unwrap().len(),
         2
     );
+    // The page's own door is no other door.
+    for words in ["/restart", "/reset", "/model x", "/status"] {
+        let form = format!("chat={chat}&content={}", words.replace('/', "%2F").replace(' ', "+"));
+        let answer = house.raw("POST", "/fn/send_message", &FORM, form).await;
+        assert_eq!(answer.status, 400, "{words}: {}", answer.text);
+        assert!(answer.text.contains("command_refused"), "{words}: {}", answer.text);
+    }
 }

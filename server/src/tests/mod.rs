@@ -181,6 +181,7 @@ impl House {
             gateway,
             lines: Arc::new(Lines::default()),
             streams: Arc::default(),
+            ephemeral: Arc::default(),
             sessions: Sessions::open(dir.path()).unwrap(),
             uploads: Arc::new(Uploads::open(dir.path(), 64)),
             stop: stopping,

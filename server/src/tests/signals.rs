@@ -262,3 +262,30 @@ async fn what_is_no_answer() {
     }
     assert_eq!(house.get("/api/signal").await.ok(200)["pendingCount"], 1);
 }
+
+#[tokio::test]
+async fn an_answer_goes_into_no_session_of_another_project() {
+    let house = House::new();
+    let (here, there) = (house.project("site").await, house.project("shop").await);
+    let task = house.task(&here, "t", "in_progress").await;
+    let theirs = house.task(&there, "u", "ready").await;
+    let run = house.run_of(&theirs, 1).await;
+    let mut chats = Vec::new();
+    for project in [&here, &there] {
+        chats.push(id(&house.get(&format!("/api/chats?projectId={project}")).await.ok(200)["chats"][0]));
+    }
+    let raise = async |session: &str| {
+        let body = json!({ "taskId": task, "sessionKey": session, "agentId": "a", "kind": "question", "message": "?" });
+        house.post("/api/signal", body).await
+    };
+    let short = run.session_key.strip_prefix("agent:main:").unwrap();
+    for session in
+        [&format!("agent:main:clutch:shop:{}", chats[1]), &format!("clutch:x:{NOBODY}"), &run.session_key, short]
+    {
+        raise(session).await.fails(400, "session_elsewhere", "This session belongs to another project.");
+    }
+    // An agent that asks from its own chat, and one that somebody runs by hand.
+    for session in [&format!("agent:main:clutch:site:{}", chats[0]), "agent:main:main"] {
+        raise(session).await.ok(201);
+    }
+}

@@ -3,6 +3,7 @@
 //! They lie in `<data folder>/uploads/images`, outside of the site's folder, under random names with the
 //! extension of what they are. A name never gets another content, so browsers keep it for ever.
 
+mod left;
 mod picture;
 mod serve;
 mod store;
@@ -20,6 +21,7 @@ use axum::{
 use http::StatusCode;
 use serde_json::{Value, json};
 
+pub use left::without_names;
 pub use store::Uploads;
 
 use crate::{rest::error::Failure, state::AppState};

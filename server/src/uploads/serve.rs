@@ -98,7 +98,7 @@ fn is_name(name: &str) -> bool {
 
 /// The file, its size and its tag. A symbolic link is not found, also one that is put there between the look
 /// and the opening: then what was opened is not what was looked at.
-async fn open(path: &Path) -> io::Result<(File, u64, String)> {
+pub(super) async fn open(path: &Path) -> io::Result<(File, u64, String)> {
     let not_found = || io::Error::from(io::ErrorKind::NotFound);
     let seen = tokio::fs::symlink_metadata(path).await?;
     if !seen.is_file() {

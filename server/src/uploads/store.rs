@@ -27,6 +27,8 @@ pub struct Uploads {
     quota_mb: u64,
     random: SystemRandom,
     decoders: Arc<Semaphore>,
+    // Of two that bring one answer, the second finds what the first has made of its pictures.
+    pub(super) taking: tokio::sync::Mutex<()>,
     // Counting and writing is one step, so that two uploads do not both take the last place.
     writing: Mutex<()>,
 }
@@ -83,6 +85,7 @@ impl Uploads {
             quota_mb,
             random: SystemRandom::new(),
             decoders: Arc::new(Semaphore::new(DECODERS)),
+            taking: tokio::sync::Mutex::default(),
             writing: Mutex::default(),
         }
     }

@@ -23,13 +23,14 @@ use axum::{
 };
 use clutch_domain::{
     actor::COORDINATOR,
-    chat::{DeliveryStatus, Message},
+    chat::{DeliveryStatus, Message, is_carried_run},
     command::{Command, Completion, NewMessage, NewSignal},
     id::ChatId,
     refusal::Refusal,
+    rule::answer::same_words,
     talk::{Comment, Signal, SignalSeverity},
     task::Task,
-    text::{Excerpt, Handle, Location, Notes, RunKey, SessionKey},
+    text::{self, Excerpt, Handle, Location, Notes, RunKey, SessionKey},
 };
 use clutch_orchestrator::office::Office;
 use serde_json::{Value, json};
@@ -46,6 +47,7 @@ use crate::{
         tasks::find,
     },
     state::AppState,
+    uploads::Uploads,
 };
 
 /// All webhook routes.
@@ -145,30 +147,31 @@ async fn message(
     State(office): State<Arc<Office>>,
     caller: Caller,
     State(ephemeral): State<Arc<Ephemeral>>,
+    State(uploads): State<Arc<Uploads>>,
     Path(id): Path<String>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<(StatusCode, Json<Value>), Failure> {
     let chat: ChatId = path_id(&id, Refusal::ChatNotFound)?;
     let author = body.parsed("author", Handle::parse)?.unwrap_or_else(Handle::owner);
-    let content = body.markdown("content")?.ok_or(Refusal::ContentMissing)?;
-    let send = author.as_str() != COORDINATOR && body.truthy("send").unwrap_or(false);
-    if send
-        && content.as_str().trim_start().starts_with('/')
-        && clutch_app::model::slash::issue(content.as_str()).is_none()
-    {
-        // A gateway runs these itself, and a program has no person's rights.
-        return Err(Failure::invalid(
-            "command_refused",
-            "Commands (text that begins with /) are for people at the page.",
-        ));
+    let mut content = body.markdown("content")?.ok_or(Refusal::ContentMissing)?;
+    let run_id = body.parsed("run_id", RunKey::parse)?;
+    // Held until the message is written.
+    let taken;
+    if author.as_str() == COORDINATOR {
+        chats::find(&office, &id).await?;
+        if run_id.as_ref().is_some_and(|run| is_carried_run(run.as_str())) {
+            return Err(Refusal::MessageExists.into()); // before its pictures are taken
+        }
+        taken = uploads.taken(content.as_str()).await;
+        content = text::Body::parse(&taken.words)?.ok_or(Refusal::ContentMissing)?;
     }
     let retries = body.number("retry_count")?.map(|n| u32::try_from(n).unwrap_or(u32::MAX));
     let new = NewMessage {
         chat,
         author: author.clone(),
         content,
-        run_id: body.parsed("run_id", RunKey::parse)?,
+        run_id,
         session_key: body.parsed("session_key", SessionKey::parse)?,
         is_automated: body.truthy("is_automated").unwrap_or(false),
         delivery_status: body
@@ -176,9 +179,10 @@ async fn message(
         retry_count: retries,
         cooldown_until: body.number("cooldown_until")?.and_then(|n| i64::try_from(n).ok()),
         failure_reason: body.text("failure_reason")?.map(Excerpt::from),
-        send,
+        send: body.truthy("send").unwrap_or(false),
         calls: Vec::new(),
         resets: false,
+        heard: false,
     };
     let who = if author.as_str() == COORDINATOR { caller.agent(COORDINATOR) } else { caller.claiming(author.as_str()) };
     let call = Call::of(&office, &caller, &headers, "message")?;
@@ -186,8 +190,10 @@ async fn message(
     // Whoever has spoken does not think or type any more.
     ephemeral.set(chat, author.as_str(), None);
     let message = done.made::<Message>().ok_or(Refusal::MessageNotFound)?;
-    let said = |m: &Message| (m.chat, m.author.clone(), m.content.clone());
-    let message = call.kept(&office, message.id, message, |a, b| said(a) == said(b)).await?;
+    let same = |a: &Message, b: &Message| {
+        (a.chat, &a.author) == (b.chat, &b.author) && same_words(a.content.as_str(), b.content.as_str())
+    };
+    let message = call.kept(&office, message.id, message, same).await?;
     Ok((StatusCode::CREATED, Json(json!({ "message": shapes::message(&message) }))))
 }
 

@@ -3,7 +3,7 @@
 use crate::{
     actor::{COORDINATOR, SYSTEM},
     change::Change,
-    chat::{About, Chat, DeliveryStatus, LastMessage, Message, Outbox, RETRIES, Step},
+    chat::{About, Chat, DeliveryStatus, LastMessage, Message, Outbox, RETRIES, Step, is_carried_run},
     command::{Carry, ChatPatch, DeliveryPatch, NewChat, NewMessage},
     ctx::Ctx,
     doc::{DocKey, Kind, Scope, message_run_name, task_chat_name},
@@ -11,7 +11,13 @@ use crate::{
     project::Project,
     range::{Order, Range},
     refusal::Refusal,
-    rule::{Decided, line},
+    right::Right,
+    rule::{
+        Decided,
+        answer::{same_answer, shows_more},
+        line,
+    },
+    speech::{Speech, may_send},
     task::Task,
     text::preview,
     time::Millis,
@@ -74,6 +80,9 @@ pub fn update(view: &View, id: ChatId, patch: &ChatPatch, ctx: &mut Ctx<'_>) -> 
         is.title = title.to_string();
     }
     if let Some(key) = &patch.session_key {
+        if !is.owns(key.as_str()) {
+            return Err(Refusal::SessionForeign.into());
+        }
         is.session_key = Some(key.to_string());
     }
     is.updated_at = ctx.now;
@@ -183,26 +192,6 @@ pub(crate) fn remove_messages(view: &View, change: &mut Change, chat: ChatId) ->
 /// Longest last words of a chat that are kept for lists, in characters.
 const LAST_WORDS: usize = 200;
 
-/// An answer without a run id that was posted this recently may be the one that comes now with a run id, or the other way round.
-const SAME_ANSWER_MS: i64 = 600_000;
-
-/// The message that is this answer already: the same words by the coordinator, lately, with a run id where
-/// the new one has none, or without where it has one.
-fn same_answer(view: &View, new: &NewMessage, now: Millis) -> Result<Option<Seen<Message>>, Stop> {
-    if new.author.as_str() != COORDINATOR {
-        return Ok(None);
-    }
-    let fold = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let words = fold(new.content.as_str());
-    let newest = Range::NewestChildren { kind: Kind::Message, parent: new.chat.to_string(), before: None, limit: 20 };
-    Ok(view.list::<Message>(newest)?.into_iter().find(|m| {
-        m.is.author == new.author.as_str()
-            && m.is.run_id.is_some() != new.run_id.is_some()
-            && now.since(m.is.created_at) < SAME_ANSWER_MS
-            && fold(m.is.content.as_str()) == words
-    }))
-}
-
 /// Writes a message. One that answers a run exists once, whoever brings it: the bridge with the
 /// run's id, or an older plugin that does not know the id.
 pub fn post(view: &View, new: &NewMessage, ctx: &mut Ctx<'_>) -> Decided {
@@ -210,19 +199,28 @@ pub fn post(view: &View, new: &NewMessage, ctx: &mut Ctx<'_>) -> Decided {
     let id = MessageId(ctx.ids.fresh());
     let mut change = Change::default();
     if let Some(run) = &new.run_id
-        && view.taken(&message_run_name(run.as_str()))?
+        && (view.taken(&message_run_name(run.as_str()))? || !new.heard && is_carried_run(run.as_str()))
     {
         return Err(Refusal::MessageExists.into());
     }
     if let Some(same) = same_answer(view, new, ctx.now)? {
-        let Some(run) = &new.run_id else { return Err(Refusal::MessageExists.into()) };
         let mut is = same.is;
-        is.run_id = Some(run.to_string());
-        is.calls.clone_from(&new.calls);
-        change.claim(message_run_name(run.as_str()), DocKey::new(Kind::Message, is.id));
+        let more = shows_more(new.content.as_str(), is.content.as_str());
+        if new.run_id.is_none() && !more {
+            return Err(Refusal::MessageExists.into());
+        }
+        if more {
+            is.content = new.content.clone();
+        }
+        if let Some(run) = &new.run_id {
+            is.run_id = Some(run.to_string());
+            is.calls.clone_from(&new.calls);
+            change.claim(message_run_name(run.as_str()), DocKey::new(Kind::Message, is.id));
+        }
         change.made = Some(DocKey::new(Kind::Message, is.id));
+        let run = is.run_id.clone().unwrap_or_default();
         change.put(same.rev, is).touch(Scope::Chat(new.chat));
-        let log = line(ctx, Some(chat.is.project), None, "message_matched", &[("run", run.to_string())]);
+        let log = line(ctx, Some(chat.is.project), None, "message_matched", &[("run", run)]);
         change.activity.push(log);
         return Ok(change);
     }
@@ -230,6 +228,9 @@ pub fn post(view: &View, new: &NewMessage, ctx: &mut Ctx<'_>) -> Decided {
         change.claim(message_run_name(run.as_str()), DocKey::new(Kind::Message, id));
     }
     let person = new.author.as_str() != COORDINATOR;
+    let outbox = if new.send && person { Some(queued(&chat.is, new, ctx)?) } else { None };
+    let sends = outbox.is_some();
+    let introduces = outbox.as_ref().is_some_and(|o| o.introduces);
     // Lists sort by time: two messages of one chat never share a millisecond.
     let at = chat.is.last.as_ref().map_or(ctx.now, |last| ctx.now.max(last.created_at.plus(1)));
     change.create(Message {
@@ -248,19 +249,15 @@ pub fn post(view: &View, new: &NewMessage, ctx: &mut Ctx<'_>) -> Decided {
         cooldown_until: new.cooldown_until.map(Millis),
         failure_reason: new.failure_reason.clone().map(String::from),
         calls: new.calls.clone(),
-        outbox: new.send.then(|| Outbox { introduces: !chat.is.introduced, ..Outbox::queued() }),
+        outbox,
         created_at: at,
     });
     let project = chat.is.project;
     let mut is = chat.is;
-    if new.send {
-        is.introduced = true;
-    } else if new.resets {
-        is.introduced = false;
-    }
-    if new.send && is.session_key.is_none() {
+    is.introduced = (is.introduced && !new.resets) || introduces;
+    if sends && is.session().is_none() {
         let slug = view.must::<Project>(project, Refusal::ProjectNotFound)?.is.slug;
-        is.session_key = Some(format!("clutch:{slug}:{}", new.chat));
+        is.session_key = Some(is.own_session(&slug));
     }
     is.updated_at = at;
     is.last = Some(LastMessage {
@@ -271,12 +268,18 @@ pub fn post(view: &View, new: &NewMessage, ctx: &mut Ctx<'_>) -> Decided {
     });
     change.put(chat.rev, is);
     change.touch(Scope::Chat(new.chat)).touch(Scope::Project(project));
-    if new.send {
+    if sends {
         change.touch(Scope::Outbox);
     }
     let log = line(ctx, Some(project), None, "message_sent", &[("author", new.author.to_string())]);
     change.activity.push(log);
     Ok(change)
+}
+
+/// A message's place in the queue. The first words tell the agent what the project is; a command goes alone.
+fn queued(chat: &Chat, new: &NewMessage, ctx: &Ctx<'_>) -> Result<Outbox, Refusal> {
+    let speech = may_send(&ctx.actor, new.author.as_str(), new.content.as_str())?;
+    Ok(Outbox { introduces: !chat.introduced && speech == Speech::Words, speech, ..Outbox::queued() })
 }
 
 /// Pause before the attempt after the first and after the second failure, in milliseconds.
@@ -368,7 +371,11 @@ pub fn set_delivery(view: &View, id: MessageId, patch: &DeliveryPatch, _: &mut C
     Ok(change)
 }
 
-/// Sends a message again, with all its attempts. Never while a run may be alive.
+/// Sends a failed message again, with all its attempts. Never while a run may be alive.
+///
+/// Where nobody has queued a message, its author carries it: a program's retry only says "not failed"
+/// of it (facts §2.3), and a person's hands it to the server, as words. What the server carries
+/// itself it knows better, and a retry of what has not failed changes nothing.
 pub fn retry(view: &View, id: MessageId, ctx: &mut Ctx<'_>) -> Decided {
     let old = view.must::<Message>(id, Refusal::MessageNotFound)?;
     let mut is = old.is;
@@ -379,25 +386,38 @@ pub fn retry(view: &View, id: MessageId, ctx: &mut Ctx<'_>) -> Decided {
     if retries >= RETRIES {
         return Err(Refusal::RetriesUsedUp.into());
     }
+    let chat = living(view, is.chat)?;
+    let failed = is.delivery_status == Some(DeliveryStatus::Failed);
+    let before = is.outbox.take();
+    if before.is_some() && !failed {
+        return Ok(Change::default());
+    }
     is.retry_count = Some(retries + 1);
     is.delivery_status = Some(DeliveryStatus::Sent);
     is.failure_reason = None;
     is.cooldown_until = None;
-    let attempt = is.outbox.as_ref().map_or(0, |o| o.attempt);
-    let chat = living(view, is.chat)?;
-    is.outbox = Some(Outbox { attempt, introduces: !chat.is.introduced, ..Outbox::queued() });
     let mut change = Change::default();
-    change.touch(Scope::Chat(is.chat)).touch(Scope::Outbox);
-    let mut spoken = Chat { introduced: true, ..chat.is.clone() };
-    if spoken.session_key.is_none() {
-        let slug = view.must::<Project>(chat.is.project, Refusal::ProjectNotFound)?.is.slug;
-        spoken.session_key = Some(format!("clutch:{slug}:{}", spoken.id));
-    }
-    if spoken != chat.is {
-        change.put(chat.rev, spoken).touch(Scope::Project(chat.is.project));
+    change.touch(Scope::Chat(is.chat));
+    let project = chat.is.project;
+    if failed && (before.is_some() || ctx.actor.may(Right::Instruct)) {
+        let (attempt, speech) = before.map_or((0, Speech::Words), |o| (o.attempt, o.speech));
+        if speech == Speech::Command && !ctx.actor.may(Right::Instruct) {
+            return Err(Refusal::CommandRefused.into());
+        }
+        let introduces = !chat.is.introduced && speech == Speech::Words;
+        is.outbox = Some(Outbox { attempt, introduces, speech, ..Outbox::queued() });
+        change.touch(Scope::Outbox);
+        let mut spoken = Chat { introduced: chat.is.introduced || introduces, ..chat.is.clone() };
+        if spoken.session().is_none() {
+            let slug = view.must::<Project>(project, Refusal::ProjectNotFound)?.is.slug;
+            spoken.session_key = Some(spoken.own_session(&slug));
+        }
+        if spoken != chat.is {
+            change.put(chat.rev, spoken).touch(Scope::Project(project));
+        }
     }
     change.put(old.rev, is);
-    let log = line(ctx, Some(chat.is.project), None, "message_retried", &[]);
+    let log = line(ctx, Some(project), None, "message_retried", &[]);
     change.activity.push(log);
     Ok(change)
 }

@@ -1,6 +1,7 @@
 //! Rules: one public function per command. A rule sees only what the view holds
 //! and stops where it needs more ([`crate::view::Stop::Need`]).
 
+pub mod answer;
 pub mod chat;
 pub mod dependency;
 pub mod placing;

@@ -2,10 +2,11 @@
 
 use crate::{
     change::Change,
+    chat::{Chat, chat_of_session},
     command::{Completion, NewComment, NewSignal, Place},
     ctx::Ctx,
     doc::{Kind, Scope, session_name},
-    id::{CommentId, SignalId},
+    id::{CommentId, ProjectId, SignalId},
     range::Range,
     refusal::Refusal,
     rule::{Decided, line},
@@ -45,6 +46,9 @@ pub fn raise(view: &View, new: &NewSignal, ctx: &mut Ctx<'_>) -> Decided {
     let task = view.must::<Task>(new.task, Refusal::TaskNotFound)?;
     let run = reporting_run(view, &task.is, new.run_id.as_ref(), Some(&new.session_key))?;
     let project = task.is.project;
+    if !speaks_here(view, project, new.session_key.as_str())? {
+        return Err(Refusal::SessionElsewhere.into());
+    }
     let signal = Signal {
         id: SignalId(ctx.ids.fresh()),
         task: new.task,
@@ -208,6 +212,21 @@ fn taken_away(task: &Task) -> bool {
     touched && matches!(task.status, Status::Backlog | Status::Ready | Status::Blocked)
 }
 
+/// The key of a run's session as it is stored; plugins shorten it.
+fn full_key(session: &str) -> String {
+    if session.starts_with("agent:") { session.to_owned() } else { format!("agent:main:{session}") }
+}
+
+/// Whether an answer about a task of this project may go into a session: not into one that belongs to another
+/// project. A session that is none of this board's is an agent's that somebody runs by hand.
+fn speaks_here(view: &View, project: ProjectId, session: &str) -> Result<bool, Stop> {
+    if let Some(chat) = chat_of_session(session) {
+        return Ok(view.find::<Chat>(chat)?.is_some_and(|chat| chat.is.project == project));
+    }
+    let run = view.one::<Run>(Range::unique(session_name(&full_key(session))))?;
+    Ok(run.is_none_or(|run| run.is.project == project))
+}
+
 /// Which run a report belongs to: named by session or run id, else the one that is open now.
 fn reporting_run(
     view: &View,
@@ -216,8 +235,7 @@ fn reporting_run(
     session: Option<&SessionKey>,
 ) -> Result<Option<Seen<Run>>, Stop> {
     if let Some(session) = session.map(SessionKey::as_str) {
-        let full = if session.starts_with("agent:") { session.to_owned() } else { format!("agent:main:{session}") };
-        if let Some(run) = view.one::<Run>(Range::unique(session_name(&full)))?
+        if let Some(run) = view.one::<Run>(Range::unique(session_name(&full_key(session))))?
             && run.is.task == task.id
         {
             return Ok(Some(run));

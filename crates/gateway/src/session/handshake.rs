@@ -13,10 +13,9 @@ pub const CLIENT_ID: &str = "gateway-client";
 pub const CLIENT_MODE: &str = "backend";
 /// `role`.
 pub const ROLE: &str = "operator";
-/// Everything that a board needs: reset, delete and configuration want admin,
-/// answering an agent's questions and approvals their own scopes.
-pub const SCOPES: [&str; 5] =
-    ["operator.admin", "operator.read", "operator.write", "operator.approvals", "operator.questions"];
+/// What the work needs and no more: resetting, shortening and deleting sessions, and words that are never
+/// read as commands, want admin. Nothing here answers approvals or an agent's dialogs, which have scopes of their own.
+pub const SCOPES: [&str; 3] = ["operator.admin", "operator.read", "operator.write"];
 /// Without `tool-events` the gateway sends no live tool calls.
 pub const CAPS: [&str; 1] = ["tool-events"];
 

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use clutch_domain::speech::Speech;
 use clutch_gateway::{Config, GatewayTask, OpenClaw, Secret};
 use clutch_orchestrator::runtime::{AgentRuntime, DownReason, RunEndKind, RunSign, RuntimeError, RuntimeState};
 use futures_util::{SinkExt, StreamExt};
@@ -182,6 +183,77 @@ async fn a_new_connection_renews_subscriptions_and_asks_only_about_the_same_gate
     task.shutdown().await;
     assert!(matches!(peer.next().await, Message::Close(_)), "nothing else is asked, and it says goodbye");
     assert!(matches!(claw.models().await, Err(RuntimeError::Away(_))));
+}
+
+/// A run's end is told once, however often it is heard; by another process it is another run's.
+#[tokio::test]
+async fn a_run_that_another_process_takes_again_is_told_anew() {
+    let (gate, url) = Gate::open().await;
+    let (claw, task, _folder) = claw(&url);
+    for (n, (boot, told)) in [("a", true), ("a", false), ("b", true)].into_iter().enumerate() {
+        let mut peer = gate.greet(boot).await;
+        until(&claw, up).await;
+        let mut events = claw.events();
+        let (again, new) = ("run-1".to_owned(), format!("new-{n}"));
+        for (seq, run) in [(1, &again), (2, &new)] {
+            let message = json!({"role": "assistant", "content": "done"});
+            let end = json!({"runId": run, "sessionKey": "agent:main:s", "state": "final", "message": message});
+            peer.event("chat", end, Some(seq)).await;
+        }
+        let heard = events.recv().await.unwrap();
+        assert_eq!((&heard.run_id, n), (if told { &again } else { &new }, n), "{boot}");
+        assert!(matches!(heard.what, RunSign::Ended(_)), "{heard:?}");
+        drop(peer);
+        until(&claw, |state| !up(state)).await;
+    }
+    task.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_gateway_that_cannot_be_told_gets_words_in_which_it_finds_no_command() {
+    let (gate, url) = Gate::open().await;
+    let (claw, task, _folder) = claw(&url);
+    let say = |speech, words: &'static str| {
+        let claw = Arc::clone(&claw);
+        tokio::spawn(async move { claw.steer("s", speech, words, &[], "k").await })
+    };
+    for boot in ["a", "b"] {
+        let mut peer = gate.greet(boot).await;
+        until(&claw, up).await;
+        // It is asked on each connection: the gateway may be another one.
+        let first = say(Speech::Words, "a /model b");
+        let (id, params) = peer.asked("chat.send").await;
+        assert_eq!(
+            (&params["message"], &params["suppressCommandInterpretation"]),
+            (&json!("a /model b"), &json!(true))
+        );
+        let error = "invalid chat.send params: at root: unexpected property 'suppressCommandInterpretation'";
+        let refusal = json!({"code": "INVALID_REQUEST", "message": error});
+        peer.send(json!({"type": "res", "id": id, "ok": false, "error": refusal})).await;
+        for (said, sent) in [
+            (None, "\\a \\/model b"),
+            (Some((Speech::Words, "stop")), "\\stop"),
+            (Some((Speech::Command, "/stop")), "/stop"),
+        ] {
+            let saying = said.map(|(speech, words)| say(speech, words));
+            let (id, params) = peer.asked("chat.send").await;
+            assert_eq!(params, json!({"sessionKey": "s", "message": sent, "idempotencyKey": "k"}));
+            peer.answer(&id, json!({"runId": "k", "status": "started"})).await;
+            if let Some(saying) = saying {
+                saying.await.unwrap().unwrap();
+            }
+        }
+        assert_eq!(first.await.unwrap().unwrap().run_id, "k");
+        // Another refusal is the caller's to hear.
+        let refused = say(Speech::Command, "/x");
+        let (id, _) = peer.asked("chat.send").await;
+        peer.send(json!({"type": "res", "id": id, "ok": false, "error": {"code": "INVALID_REQUEST", "message": "no"}}))
+            .await;
+        assert!(matches!(refused.await.unwrap(), Err(RuntimeError::Refused { .. })));
+        drop(peer);
+        until(&claw, |state| !up(state)).await;
+    }
+    task.shutdown().await;
 }
 
 #[tokio::test]

@@ -98,8 +98,13 @@ impl Gateway {
         log.iter().filter(first).count()
     }
 
+    /// What was said to agents in chats, oldest first, as far as the log keeps it.
+    pub fn asked(&self) -> Vec<String> {
+        self.model_log().iter().filter_map(|line| line["asked"].as_str().map(str::to_owned)).collect()
+    }
+
     fn model_log(&self) -> Vec<Value> {
-        let text = std::fs::read_to_string(self.place.state().join("logs/model.jsonl")).unwrap();
+        let text = std::fs::read_to_string(self.place.state().join("logs/model.jsonl")).unwrap_or_default();
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 }

@@ -2,11 +2,13 @@
 //! Needs both gateways installed: `./run.sh test` does that and turns the feature on.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod commands;
 mod gateway;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use clutch_domain::speech::Speech;
 use clutch_gateway::{Config, GatewayTask, OpenClaw, Secret};
 use clutch_orchestrator::runtime::{
     AgentRuntime, DownReason, RunEnd, RunEndKind, RunEvent, RunSign, RuntimeError, RuntimeState, StartRun,
@@ -177,6 +179,7 @@ async fn the_new_gateway_runs_agents_and_survives_its_own_death() {
 
     a_run_and_its_repetition(&mut client, &gateway).await;
     an_abort(&mut client, &gateway).await;
+    commands::only_commands_are_read(&mut client, &gateway).await;
     a_restart(&mut client, gateway).await;
     client.close().await;
 }
@@ -242,7 +245,8 @@ async fn an_abort(client: &mut Client, gateway: &Gateway) {
     client.claw.start(run.clone()).await.unwrap();
     client.until(&run.key, "watching", |sign| matches!(sign, RunSign::Line(line) if line.contains("watching"))).await;
     assert_eq!(client.claw.sight(&ticket.session, &run.key).await.unwrap().active, Some(true));
-    let steered = client.claw.steer(&ticket.session, "Look at the nuthatch too.", &[], "words-1").await.unwrap();
+    let steered =
+        client.claw.steer(&ticket.session, Speech::Words, "Look at the nuthatch too.", &[], "words-1").await.unwrap();
     assert_eq!(steered.run_id, "words-1");
     client.claw.abort(&ticket.session, true).await.unwrap();
     assert_eq!(client.end(&run.key).await.0.how, RunEndKind::Aborted);
@@ -357,6 +361,8 @@ async fn the_old_gateway_shakes_hands_and_runs_an_agent() {
     client.until(&run.key, "watching", |sign| matches!(sign, RunSign::Line(line) if line.contains("watching"))).await;
     client.claw.abort(&slow.session, false).await.unwrap();
     assert_eq!(client.end(&run.key).await.0.how, RunEndKind::Aborted);
+
+    commands::only_commands_are_read(&mut client, &gateway).await;
 
     let stranger = self::client(port, Some("wrong"));
     assert_eq!(stranger.down().await.0, DownReason::TokenRefused);

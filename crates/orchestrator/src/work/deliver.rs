@@ -6,6 +6,7 @@ use clutch_domain::{
     command::Command,
     id::SignalId,
     run::Run,
+    speech::Speech,
     talk::{Delivery, Signal},
 };
 
@@ -49,7 +50,8 @@ async fn carry(desk: &Desk, id: SignalId) -> Result<(), Deposed> {
             None if over => Err(OVER.into()),
             None => {
                 desk.lawful()?;
-                match desk.runtime.steer(session, &signal.answer_text(answer.as_str()), &[], &key).await {
+                let words = signal.answer_text(answer.as_str());
+                match desk.runtime.steer(session, Speech::Words, &words, &[], &key).await {
                     Ok(accepted) => Ok(accepted.run_id),
                     Err(RuntimeError::Refused { sentence, .. }) => Err(sentence.into()),
                     Err(RuntimeError::Unknown(why) | RuntimeError::Away(why)) => {

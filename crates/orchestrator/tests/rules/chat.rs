@@ -1,17 +1,19 @@
 //! A person's message on its way to the agent: which steps follow which, and what each says.
 
 use clutch_domain::{
+    actor::Actor,
     chat::{Chat, DeliveryStatus, Message, Step},
     command::{Carry, Command, DeliveryPatch, NewMessage},
     doc::Kind,
     id::{ChatId, MessageId},
     range::{Fetch, Range},
     refusal::Refusal,
+    speech::Speech,
     text::{Body, Handle},
 };
 use clutch_orchestrator::office::Error;
 
-use crate::house::House;
+use crate::house::{House, me};
 
 async fn general(house: &House) -> ChatId {
     let range = Range::children(Kind::Chat, house.project, 1);
@@ -128,6 +130,91 @@ async fn a_program_cannot_talk_over_what_the_gateway_confirmed() {
     assert_eq!(kept(&house, stored).await.delivery_status, Some(DeliveryStatus::Failed));
     house.run(Command::RetryMessage(stored)).await.unwrap();
     assert!(kept(&house, stored).await.open(), "sent again, and this time by the server");
+}
+
+async fn say(house: &House, actor: &Actor, words: &str) -> Result<Message, Error> {
+    let content = Body::parse(words).unwrap().unwrap();
+    let message = NewMessage { send: true, ..NewMessage::new(general(house).await, Handle::owner(), content) };
+    let done = house.office.run(actor, &Command::PostMessage(message)).await?;
+    Ok(done.made::<Message>().unwrap().clone())
+}
+
+fn program() -> Actor {
+    Actor::program(Some("dan"))
+}
+
+/// A command goes alone: it is no introduction, and the next words still are.
+#[tokio::test]
+async fn only_a_person_at_the_page_gives_commands() {
+    let house = House::new().await;
+    for actor in [program(), Actor::agent("ada")] {
+        let refused = say(&house, &actor, "/restart").await;
+        assert!(matches!(refused, Err(Error::Refused(Refusal::CommandRefused))), "{refused:?} to {actor:?}");
+    }
+    let outbox = async |actor: &Actor, words| say(&house, actor, words).await.unwrap().outbox.unwrap();
+    let command = outbox(&me(), "/think high").await;
+    assert_eq!((command.speech, command.introduces), (Speech::Command, false));
+    let words = outbox(&program(), "please /exec security=full").await;
+    assert_eq!((words.speech, words.introduces), (Speech::Words, true));
+    for words in ["see /exec", "/home/dan is full", "/issue a bell"] {
+        assert_eq!(outbox(&me(), words).await.speech, Speech::Words, "{words}");
+    }
+}
+
+async fn fail(house: &House, id: MessageId) {
+    for _ in 0..3 {
+        house.run(Command::CarryMessage(id, Carry::Send)).await.unwrap();
+        house.run(Command::CarryMessage(id, Carry::Failed("no".into()))).await.unwrap();
+    }
+}
+
+/// What a retry does, by who asks and what it is asked of.
+#[tokio::test]
+async fn a_retry_sends_only_what_was_to_be_sent() {
+    let house = House::new().await;
+    let retry = async |actor: &Actor, id| house.office.run(actor, &Command::RetryMessage(id)).await;
+    let failed = DeliveryPatch {
+        status: DeliveryStatus::Failed,
+        retry_count: None,
+        cooldown_until: Some(5),
+        failure_reason: Some("no".into()),
+    };
+
+    // Nobody queued it: a program only resets what it says of itself.
+    let stored = post(&house, false).await;
+    retry(&program(), stored).await.unwrap();
+    house.run(Command::SetDelivery(stored, failed)).await.unwrap();
+    retry(&program(), stored).await.unwrap();
+    let now = kept(&house, stored).await;
+    assert_eq!((now.outbox, now.delivery_status), (None, Some(DeliveryStatus::Sent)));
+    assert_eq!((now.retry_count, now.failure_reason, now.cooldown_until), (Some(2), None, None));
+    retry(&me(), stored).await.unwrap();
+    assert_eq!(kept(&house, stored).await.outbox, None, "it has not failed, so a person sends nothing again either");
+    assert_eq!(chat(&house, general(&house).await).await.session_key, None, "nobody spoke to the agent");
+
+    // Queued and failed: whoever asks, it is what a person wanted sent.
+    let words = post(&house, true).await;
+    fail(&house, words).await;
+    retry(&program(), words).await.unwrap();
+    assert!(kept(&house, words).await.open());
+
+    // A person's command is a person's to repeat.
+    let command = say(&house, &me(), "/think high").await.unwrap().id;
+    fail(&house, command).await;
+    assert!(matches!(retry(&program(), command).await, Err(Error::Refused(Refusal::CommandRefused))));
+    retry(&me(), command).await.unwrap();
+    assert_eq!(kept(&house, command).await.outbox.unwrap().speech, Speech::Command);
+
+    // What was answered stays answered.
+    let answered = post(&house, true).await;
+    for step in [Carry::Send, Carry::Taken("run".into()), Carry::Answered] {
+        house.run(Command::CarryMessage(answered, step)).await.unwrap();
+    }
+    let before = kept(&house, answered).await;
+    for actor in [program(), me()] {
+        retry(&actor, answered).await.unwrap();
+        assert_eq!(kept(&house, answered).await, before);
+    }
 }
 
 async fn chat(house: &House, id: ChatId) -> Chat {
