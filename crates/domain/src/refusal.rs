@@ -173,7 +173,7 @@ refusals! {
     /// Eight ids in a row clashed.
     IdsExhausted => Conflict, "ids_exhausted", "No free id was found for the task; try again.";
     /// Only a person may do this.
-    HumansOnly => Forbidden, "humans_only", "Only a person in the browser may do this.";
+    HumansOnly => Forbidden, "humans_only", "Only a person in the browser may do this; if you are one, reload the page.";
     /// A step of the server itself.
     ServerOnly => Forbidden, "server_only", "Only OpenClutch itself does this.";
     /// The caller lacks the right.

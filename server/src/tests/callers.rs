@@ -166,7 +166,7 @@ async fn what_a_person_must_look_at_waits_for_one() {
     let body = json!({ "project_id": project, "title": "t", "status": "in_review", "requires_human_review": true });
     let task = id(&house.post("/api/tasks", body.clone()).await.ok(201)["task"]);
     let path = format!("/api/tasks/{task}");
-    let only = ("humans_only", "Only a person in the browser may do this.");
+    let only = ("humans_only", "Only a person in the browser may do this; if you are one, reload the page.");
     for body in [
         json!({ "status": "done" }),
         json!({ "requires_human_review": false }),
