@@ -24,9 +24,8 @@ use crate::literal::{clean, literal, prompt};
 use crate::session::{Jitter, Session, Settings};
 use crate::sight::{Traces, assemble};
 use crate::signs::end_of_wait;
-use crate::transport::is_nearby;
 use crate::wire::{Event, content_text, text};
-use crate::words::shown_address;
+use crate::words::{is_nearby, shown_address};
 
 /// Time-out of a question that the gateway answers from memory, in milliseconds.
 const QUICK_MS: u64 = 15_000;

@@ -16,27 +16,37 @@ pub(crate) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 /// Largest frame that is taken from the gateway, in bytes. Its own buffer for a client is 50 MiB.
 const FRAME_MAX: usize = 64 * 1024 * 1024;
 
-/// Whether the address names this machine.
-pub(crate) fn is_nearby(url: &str) -> bool {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let host = host.rsplit('@').next().unwrap_or_default();
-    host.starts_with("127.") || host.starts_with("[::1]") || host.split(':').next() == Some("localhost")
-}
-
 /// Opens a connection. Sends no `Origin`: gateways refuse foreign ones.
 pub(crate) async fn dial(url: String) -> Result<Socket, Ending> {
     let request = url.as_str().into_client_request().map_err(|error| ending(&error))?;
     let config = WebSocketConfig::default().max_message_size(Some(FRAME_MAX)).max_frame_size(Some(FRAME_MAX));
-    let connector = if url.starts_with("wss://") { Some(Connector::Rustls(tls()?)) } else { None };
+    let connector = if url.starts_with("wss://") { Some(Connector::Rustls(tls().await?)) } else { None };
     let (socket, _) =
         connect_async_tls_with_config(request, Some(config), true, connector).await.map_err(|error| ending(&error))?;
     Ok(socket)
 }
 
-fn tls() -> Result<Arc<rustls::ClientConfig>, Ending> {
+/// Whom a gateway's certificate may come from: the authorities that this machine trusts, or those of
+/// `SSL_CERT_FILE` and `SSL_CERT_DIR`. A machine that has none (a bare container) trusts the public ones.
+fn roots() -> rustls::RootCertStore {
     let mut roots = rustls::RootCertStore::empty();
-    roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    let found = rustls_native_certs::load_native_certs();
+    for error in &found.errors {
+        tracing::warn!(%error, "certificates of this machine could not be read");
+    }
+    let (_, unusable) = roots.add_parsable_certificates(found.certs);
+    if unusable > 0 {
+        tracing::debug!(unusable, "certificates of this machine were left out");
+    }
+    if roots.is_empty() {
+        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    }
+    roots
+}
+
+async fn tls() -> Result<Arc<rustls::ClientConfig>, Ending> {
+    // Anew for each connection: a certificate that was renewed or added counts without a restart.
+    let roots = tokio::task::spawn_blocking(roots).await.map_err(|error| Ending::Tls(error.to_string()))?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -56,20 +66,5 @@ fn ending(error: &Error) -> Ending {
         Error::Http(response) => Ending::NotAGateway(format!("HTTP {}", response.status().as_u16())),
         Error::Protocol(_) | Error::Utf8(_) => Ending::NotAGateway("it does not speak WebSocket".to_owned()),
         other => Ending::Closed(other.to_string()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn this_machine_is_known_by_its_names() {
-        for near in ["ws://127.0.0.1:1", "ws://localhost:1/x", "ws://[::1]:5", "ws://localhost", "ws://u@127.0.0.1"] {
-            assert!(is_nearby(near), "{near}");
-        }
-        for far in ["ws://10.0.0.1:1", "wss://localhost.example", "ws://example/127.0.0.1"] {
-            assert!(!is_nearby(far), "{far}");
-        }
     }
 }

@@ -26,14 +26,33 @@ impl Trouble {
     }
 }
 
-/// An address as it may be shown and logged: without user, password, query and fragment.
+/// An address as it may be shown and logged: without user, password, query and fragment. One in which it
+/// cannot be told where a password ends is not shown at all.
 #[must_use]
 pub fn shown_address(url: &str) -> String {
-    let bare = url.split(['?', '#']).next().unwrap_or_default();
-    let Some((scheme, rest)) = bare.split_once("://") else { return bare.to_owned() };
-    let (host, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
-    let host = host.rsplit('@').next().unwrap_or_default();
-    format!("{scheme}://{host}{}", path.trim_end_matches('/'))
+    let (scheme, rest) = url.split_once("://").map_or(("", url), |(scheme, rest)| (&url[..scheme.len() + 3], rest));
+    let end = rest.find(['/', '\\', '?', '#']).unwrap_or(rest.len());
+    let (authority, tail) = rest.split_at(end);
+    if tail.contains('@') {
+        return format!("{scheme}***");
+    }
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    let path = tail.split(['?', '#']).next().unwrap_or_default();
+    format!("{scheme}{host}{}", path.trim_end_matches('/'))
+}
+
+/// Whether an address names this machine.
+#[must_use]
+pub fn is_nearby(url: &str) -> bool {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    let name = match host.strip_prefix('[') {
+        Some(ip) => ip.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    name.eq_ignore_ascii_case("localhost")
+        || name.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
 }
 
 /// Nobody listens, or the name is not known.
@@ -223,6 +242,37 @@ mod tests {
         assert_eq!(shown_address("ws://127.0.0.1:18789/"), "ws://127.0.0.1:18789");
         assert_eq!(shown_address("wss://me:pw@host/gw/?token=abc#x"), "wss://host/gw");
         assert_eq!(shown_address("nonsense?token=abc"), "nonsense");
+        assert_eq!(shown_address("me:pw@host:1"), "host:1");
+        assert_eq!(shown_address("ws://me:p/w@host"), "ws://***");
+        assert_eq!(shown_address("ws://me:p?w@host"), "ws://***");
+        assert_eq!(shown_address("ws://me:p@w@host"), "ws://host");
+    }
+
+    #[test]
+    fn this_machine_is_known_by_its_names() {
+        for near in [
+            "ws://127.0.0.1:1",
+            "ws://localhost:1/x",
+            "ws://[::1]:5",
+            "ws://localhost",
+            "ws://u@127.0.0.1",
+            "ws://LOCALHOST:1",
+            "ws://127.9.9.9",
+            "ws://[::ffff:127.0.0.1]:1",
+        ] {
+            assert!(is_nearby(near), "{near}");
+        }
+        for far in [
+            "ws://10.0.0.1:1",
+            "wss://localhost.example",
+            "ws://example/127.0.0.1",
+            "ws://127.example",
+            "ws://127.0.0.1.example:1",
+            "ws://127.0.0.1@far",
+            "ws://[::2]",
+        ] {
+            assert!(!is_nearby(far), "{far}");
+        }
     }
 
     #[test]

@@ -6,4 +6,5 @@ mod cuts;
 mod session;
 mod socket;
 mod support;
+mod tls;
 mod transcripts;
