@@ -80,6 +80,7 @@ pub(super) struct Http {
     client: Client,
     url: String,
     key: HeaderValue,
+    secret: String,
     places: Semaphore,
     /// Longest wait for one of them.
     patience: Duration,
@@ -105,6 +106,7 @@ impl Http {
             client,
             url: url.to_owned(),
             key: header,
+            secret: key.to_owned(),
             places: Semaphore::new(CALLS_AT_ONCE),
             patience: waits.answer,
         })
@@ -135,7 +137,13 @@ impl Http {
         };
         let status = response.status();
         let text = response.text().await.map_err(|error| Trouble::Lost(causes(&error)))?;
-        result(status, &text)
+        result(status, &self.without_key(&text))
+    }
+
+    /// Words of the deployment, or of whatever stands before it, without the key: some say back what they
+    /// were sent, and sentences are printed and logged.
+    pub(super) fn without_key(&self, words: &str) -> String {
+        if self.secret.is_empty() { words.to_owned() } else { words.replace(&self.secret, "***") }
     }
 }
 
@@ -201,6 +209,43 @@ fn causes(error: &reqwest::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A proxy that says back what it was sent, in each of the ways in which somebody says no.
+    #[tokio::test]
+    async fn no_sentence_names_the_key() {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        const CANARY: &str = "prod|canary0123456789";
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        for status in ["200 OK", "400 No", "401 No", "404 No", "418 No", "429 No", "500 No", "503 No", "560 No"] {
+            for name in ["message", "errorMessage", "code"] {
+                let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+                let url = format!("http://{}", listener.local_addr().unwrap());
+                let echo = tokio::spawn(async move {
+                    let (mut stream, _) = listener.accept().await.unwrap();
+                    let mut head = vec![0; 16 * 1024];
+                    let mut read = 0;
+                    while !String::from_utf8_lossy(&head[..read]).contains("}]}") {
+                        read += stream.read(&mut head[read..]).await.unwrap();
+                    }
+                    let heard = String::from_utf8_lossy(&head[..read]).into_owned();
+                    assert!(heard.contains(CANARY), "it was told");
+                    // The key stands where a long sentence is cut.
+                    let words = format!("{} Convex {CANARY}", "x".repeat(WORDS - 12));
+                    let body = json!({ "status": "error", name: words }).to_string();
+                    let answer = format!(
+                        "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+                        body.len()
+                    );
+                    stream.write_all(answer.as_bytes()).await.unwrap();
+                });
+                let http = Http::new(&url, CANARY, Waits::default()).unwrap();
+                let trouble = http.call(Kind::Query, "docs:fetch", &json!({})).await.unwrap_err();
+                echo.await.unwrap();
+                let said = format!("{trouble:?} {}", trouble.fault(&url).what);
+                assert!(!said.contains("canary") && !said.contains("prod|"), "{status} {name}: {said}");
+            }
+        }
+    }
 
     #[test]
     fn answers_are_told_apart() {

@@ -169,7 +169,7 @@ impl Live {
     /// The query itself failed; it is answered again when something changes.
     fn failed(&mut self, words: &str) -> Option<Result<Arc<Versioned<Docs>>, Fault>> {
         self.raw = None;
-        Some(Err(http::failed(words).fault(&self.shared.url)))
+        Some(Err(http::failed(&self.shared.http.without_key(words)).fault(&self.shared.url)))
     }
 
     /// Asks by HTTP, which tells at least why.
