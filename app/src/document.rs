@@ -1,14 +1,9 @@
 //! The document around the app: head, sprite of icons, and the content security policy.
 
-use leptos::{
-    config::LeptosOptions,
-    hydration::{AutoReload, HydrationScripts},
-    nonce::use_nonce,
-    prelude::*,
-};
-use leptos_meta::{HashedStylesheet, MetaTags};
+use leptos::{config::LeptosOptions, hydration::AutoReload, nonce::use_nonce, prelude::*};
+use leptos_meta::MetaTags;
 
-use crate::App;
+use crate::{App, site::Site};
 
 /// Runs before the first paint: the look that was chosen, and that there is JavaScript.
 const EARLY: &str = "(function(d){d.classList.add('js');try{var l=localStorage.getItem('look');if(l)d.dataset.theme=l}catch(e){}})(document.documentElement)";
@@ -21,6 +16,14 @@ const SPRITE: &str = include_str!("sprite.svg");
 #[must_use]
 pub fn shell(options: LeptosOptions) -> impl IntoView {
     secure(&options);
+    let files = use_context::<Site>().map(|site| site.files).unwrap_or_default();
+    if let Some(chunks) = &files.chunks {
+        provide_context(chunks.clone());
+    }
+    let hydrate = format!(
+        "import('/{0}').then(m=>m.default({{module_or_path:'/{1}'}}).then(()=>m.hydrate()))",
+        files.script, files.wasm
+    );
     view! {
         <!DOCTYPE html>
         <html lang="en" data-views=crate::views::VIEWS>
@@ -31,11 +34,13 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
                 <meta name="theme-color" media="(prefers-color-scheme: light)" content="#f6f7f9" />
                 <meta name="theme-color" media="(prefers-color-scheme: dark)" content="#0c0f14" />
                 <script nonce=use_nonce() inner_html=EARLY></script>
-                <HashedStylesheet options=options.clone() id="leptos" />
+                <link rel="stylesheet" href=format!("/{}", files.style) id="leptos" />
                 <link rel="icon" href="/favicon.svg" type="image/svg+xml" />
                 <link rel="manifest" href="/manifest.webmanifest" />
-                <AutoReload options=options.clone() />
-                <HydrationScripts options />
+                <AutoReload options />
+                <link rel="modulepreload" href=format!("/{}", files.script) crossorigin="anonymous" />
+                <link rel="preload" href=format!("/{}", files.wasm) r#as="fetch" r#type="application/wasm" crossorigin="anonymous" />
+                <script type="module" nonce=use_nonce()>{hydrate}</script>
                 <MetaTags />
             </head>
             <body>

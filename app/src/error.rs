@@ -86,6 +86,11 @@ impl FromServerFnError for AppError {
             ServerFnErrorErr::Args(what) | ServerFnErrorErr::MissingArg(what) => {
                 Self::new(Class::Invalid, "bad_request", format!("The form was not understood: {what}."))
             }
+            // On the server it is the request that was no text, or too much of it.
+            #[cfg(feature = "ssr")]
+            ServerFnErrorErr::Deserialization(what) => {
+                Self::new(Class::Invalid, "bad_request", format!("The form was not understood: {what}."))
+            }
             _ => Self::not_understood(),
         }
     }

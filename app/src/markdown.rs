@@ -25,8 +25,10 @@ use comrak::{
 use crate::safe::SafeHtml;
 
 mod code;
+mod plain;
 
 use code::Colours;
+use plain::{escape, plain};
 
 /// Deepest nesting of quotes, lists and marks; beyond it text is shown as it was written.
 const DEPTH_MAX: usize = 64;
@@ -66,13 +68,36 @@ pub fn render_growing(text: &str) -> SafeHtml {
     made(text, None)
 }
 
+/// Renders the beginning of a text that is too long for its page, and a link to all of it, of `bytes` bytes.
+/// `all` is an address of this site.
+#[must_use]
+pub fn render_beginning(beginning: &str, all: &str, bytes: usize) -> SafeHtml {
+    let mut html = render(beginning).into_string();
+    let size = if bytes >= 1_000_000 {
+        format!("{}.{} MB", bytes / 1_000_000, bytes / 100_000 % 10)
+    } else {
+        format!("{} kB", bytes.div_ceil(1_000))
+    };
+    html.push_str("<p class=\"more\"><a href=\"");
+    escape(all, &mut html);
+    html.push_str("\" target=\"_blank\" rel=\"external noopener\">Show all of it as text (");
+    html.push_str(&size);
+    html.push_str(")</a></p>");
+    safe(html)
+}
+
 fn made(text: &str, colours: Option<&Colours>) -> SafeHtml {
     // A panic in a parser must not make a ticket unreadable for ever.
     let rich = catch_unwind(AssertUnwindSafe(|| rich(text, colours))).unwrap_or_else(|_| {
         tracing::error!(bytes = text.len(), "markdown could not be rendered; it is shown as it was written");
         None
     });
-    SafeHtml::sanitised(rich.unwrap_or_else(|| plain(text)))
+    safe(rich.unwrap_or_else(|| plain(text)))
+}
+
+/// Of a parser's tree that was put right and cleaned, of escaped text, or of both.
+const fn safe(html: String) -> SafeHtml {
+    SafeHtml::sanitised(html)
 }
 
 fn rich(text: &str, colours: Option<&Colours>) -> Option<String> {
@@ -139,24 +164,6 @@ fn escaping_costs(html: &str) -> u64 {
         }
     }
     costs + marks * (bytes.len() - begun) as u64 / 2
-}
-
-fn plain(text: &str) -> String {
-    let mut html = String::with_capacity(text.len() + text.len() / 16);
-    html.push_str("<p class=\"plain\">");
-    for c in text.chars() {
-        match c {
-            '<' => html.push_str("&lt;"),
-            '>' => html.push_str("&gt;"),
-            '&' => html.push_str("&amp;"),
-            '"' => html.push_str("&quot;"),
-            '\'' => html.push_str("&#39;"),
-            '\0' => html.push('\u{fffd}'),
-            c => html.push(c),
-        }
-    }
-    html.push_str("</p>");
-    html
 }
 
 static OPTIONS: LazyLock<Options<'static>> = LazyLock::new(|| {

@@ -1,6 +1,6 @@
 //! What the server gives to pages and server functions, through Leptos' context.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use clutch_domain::{
     actor::Actor,
@@ -11,7 +11,7 @@ use clutch_orchestrator::{
     office::Office,
     runtime::{AgentRuntime, RuntimeState},
 };
-use leptos::prelude::*;
+use leptos::{config::LeptosOptions, prelude::*};
 use tokio::sync::watch;
 
 use crate::error::AppError;
@@ -27,6 +27,8 @@ pub struct Site {
     pub agents: Arc<dyn AgentRuntime>,
     /// What pages say about this installation.
     pub settings: Arc<SiteSettings>,
+    /// The files that pages name.
+    pub files: Arc<SiteFiles>,
 }
 
 impl Site {
@@ -58,6 +60,8 @@ pub struct SiteSettings {
     pub store: String,
     /// The gateway's address, for example `ws://127.0.0.1:18789`.
     pub gateway_url: String,
+    /// The gateway's token goes to another machine without encryption.
+    pub token_in_the_clear: bool,
     /// `WORK_LOOP_ENABLED`: whether the loop may take anything at all.
     pub loop_enabled: bool,
     /// The address at which this server is reached from its own machine.
@@ -68,6 +72,60 @@ pub struct SiteSettings {
     pub data_dir: String,
     /// This program's version.
     pub version: String,
+}
+
+/// Names of the site's files, relative to its root, as every page names them. Read once: they belong to
+/// this build, and a page shall open no file for them.
+#[derive(Clone, Debug, Default)]
+pub struct SiteFiles {
+    /// The code that loads the WASM.
+    pub script: String,
+    /// The WASM.
+    pub wasm: String,
+    /// The stylesheet.
+    pub style: String,
+    /// Which chunks of code a page names ahead, where the build has any.
+    pub chunks: Option<leptos::WasmSplitManifest>,
+}
+
+impl SiteFiles {
+    /// Reads what the build has written: `hash_file` (lines `js: <hash>`, of `js`, `wasm`, `css`, `manifest`
+    /// and `split`) where it names files by their content, and the list of chunks.
+    #[must_use]
+    pub fn read(options: &LeptosOptions, hash_file: Option<&Path>) -> Self {
+        let hashes = hash_file.and_then(|file| std::fs::read_to_string(file).ok()).unwrap_or_default();
+        let hash = |kind: &str| {
+            let of =
+                |line: &'_ str| line.split_once(':').map(|(k, hash)| (k.trim().to_owned(), hash.trim().to_owned()));
+            hashes.lines().filter_map(of).find(|(k, _)| k == kind).map(|(_, hash)| hash)
+        };
+        let (pkg, name) = (&options.site_pkg_dir, &options.output_name);
+        let root = Path::new(&*options.site_root);
+        let file = |kind: &str, extension: &str| match hash(kind) {
+            Some(hash) => format!("{pkg}/{name}.{hash}.{extension}"),
+            None => format!("{pkg}/{name}.{extension}"),
+        };
+        let mut wasm = file("wasm", "wasm");
+        let as_bindgen_names_it = format!("{pkg}/{name}_bg.wasm");
+        if !root.join(&wasm).is_file() && root.join(&as_bindgen_names_it).is_file() {
+            wasm = as_bindgen_names_it;
+        }
+        let list = hash("manifest").map_or_else(
+            || "__wasm_split_manifest.json".to_owned(),
+            |hash| format!("__wasm_split_manifest.{hash}.json"),
+        );
+        let loader = hash("split").map_or_else(
+            || "__wasm_split.______________________.js".to_owned(),
+            |hash| format!("__wasm_split.{hash}.js"),
+        );
+        let chunks = std::fs::read(root.join(&**pkg).join(list)).ok().and_then(|bytes| {
+            let list = serde_json::from_slice(&bytes)
+                .inspect_err(|error| tracing::error!(%error, "the list of the page's chunks is damaged"))
+                .ok()?;
+            Some(leptos::WasmSplitManifest(ArcStoredValue::new((format!("/{pkg}"), list, loader))))
+        });
+        Self { script: file("js", "js"), wasm, style: file("css", "css"), chunks }
+    }
 }
 
 /// The site of this request.

@@ -1,6 +1,6 @@
 //! The composition root: the only place that picks adapters and puts them together.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::SystemTime};
+use std::{net::SocketAddr, sync::Arc, time::SystemTime};
 
 use axum::{
     Router,
@@ -31,11 +31,12 @@ use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
 use uuid::Uuid;
 
 use crate::{
-    assets, bin,
+    assets, bin, bounds,
     bridge::Bridge,
     courier::Courier,
     door::{self, Door},
     ephemeral::Ephemeral,
+    forms::{self, Seals},
     lines::Lines,
     live, missed,
     pages::{AppPages, WithNeighbours},
@@ -46,7 +47,7 @@ use crate::{
     state::AppState,
     streams::Streams,
     uploads::{self, Uploads},
-    webhooks, worker,
+    webhooks, words, worker,
 };
 
 /// Everything that serves.
@@ -93,8 +94,13 @@ async fn open(settings: &Settings) -> Result<Arc<dyn Store>, String> {
     Ok(Arc::new(store))
 }
 
-/// Puts the house together. Must run within tokio. The error is a sentence.
-pub async fn house(settings: &Settings, address: SocketAddr, stop: watch::Receiver<bool>) -> Result<House, String> {
+/// Puts the house together, for so many tabs. Must run within tokio. The error is a sentence.
+pub async fn house(
+    settings: &Settings,
+    address: SocketAddr,
+    tabs: usize,
+    stop: watch::Receiver<bool>,
+) -> Result<House, String> {
     let store = open(settings).await?;
     let sessions = Sessions::open(&settings.data_dir).map_err(|e| format!("The session key cannot be kept: {e}."))?;
     let office = Arc::new(Office::new(store.clone(), Arc::new(SystemClock), Arc::new(RandomIds)));
@@ -120,7 +126,7 @@ pub async fn house(settings: &Settings, address: SocketAddr, stop: watch::Receiv
         board: public_url.clone(),
     });
     tokio::spawn(bin::empty(office.clone(), leading.clone()));
-    let uploads = Arc::new(Uploads::open(&settings.data_dir, settings.upload_quota_mb));
+    let uploads = Arc::new(Uploads::open(settings.upload_dir.clone(), settings.upload_quota_mb));
     let ephemeral = Arc::new(Ephemeral::default());
     let bridge = Arc::new(Bridge {
         office: office.clone(),
@@ -145,12 +151,15 @@ pub async fn house(settings: &Settings, address: SocketAddr, stop: watch::Receiv
         settings: SiteSettings {
             store: store.describe(),
             gateway_url: shown_address(&settings.gateway_url),
+            token_in_the_clear: settings.token_in_the_clear,
             loop_enabled: settings.policy.enabled,
             public_url,
-            plugin_dir: plugin_dir().display().to_string(),
+            plugin_dir: assets::plugin_dir().display().to_string(),
             data_dir: settings.data_dir.display().to_string(),
             version: env!("CARGO_PKG_VERSION").into(),
         },
+        seals: Seals::new().ok_or("The system gives no random numbers.")?,
+        tabs,
         leptos: assets::leptos_options(address),
     });
     let tabs = state.tabs.clone();
@@ -168,12 +177,15 @@ pub(crate) struct Picked {
     pub uploads: Arc<Uploads>,
     pub stop: watch::Receiver<bool>,
     pub settings: SiteSettings,
+    pub seals: Seals,
+    pub tabs: usize,
     pub leptos: LeptosOptions,
 }
 
 /// What handlers share. Must run within tokio: live queries are its tasks.
 pub(crate) fn share(picked: Picked) -> AppState {
-    let Picked { office, gateway, lines, streams, ephemeral, sessions, uploads, stop, settings, leptos } = picked;
+    let Picked { office, gateway, lines, streams, ephemeral, sessions, uploads, stop, settings, seals, tabs, leptos } =
+        picked;
     tokio::spawn(ephemeral.clone().keep_swept());
     let store = office.store().clone();
     let watched = Arc::new(WithNeighbours(store.clone()));
@@ -188,6 +200,7 @@ pub(crate) fn share(picked: Picked) -> AppState {
         runtime: gateway.state(),
         agents: gateway.clone(),
         settings: Arc::new(settings),
+        files: Arc::new(assets::site_files(&leptos)),
     };
     AppState {
         office,
@@ -199,16 +212,11 @@ pub(crate) fn share(picked: Picked) -> AppState {
         sessions: Arc::new(sessions),
         uploads,
         site,
-        tabs: Arc::default(),
+        tabs: Arc::new(live::Tabs::new(tabs)),
+        seals,
         stop,
         leptos,
     }
-}
-
-/// The folder of our plugin: beside the program's repository or the current folder.
-fn plugin_dir() -> PathBuf {
-    let relative = PathBuf::from("plugins/openclutch");
-    std::path::absolute(&relative).unwrap_or(relative)
 }
 
 /// All routes with their layers.
@@ -225,17 +233,25 @@ pub(crate) fn router(state: AppState, door: Door) -> Router {
         .route("/live", get(live::upgrade))
         .route("/health", get(health))
         .route("/t/{number}", get(short::ticket))
+        .route("/words/{kind}/{id}", get(words::serve))
         .method_not_allowed_fallback(rest::wrong_method)
         .fallback(assets::serve);
-    // Outermost last: the door is passed first.
-    app.layer(CompressionLayer::new())
+    layers(app, &state, door).with_state(state)
+}
+
+/// What every request goes through, outermost last.
+fn layers(app: Router<AppState>, state: &AppState, door: Door) -> Router<AppState> {
+    let seals = state.seals.clone();
+    app.layer(middleware::from_fn_with_state(seals, forms::answers))
+        .layer(CompressionLayer::new())
         .layer(DefaultBodyLimit::max(rest::body::BODY_BYTES_MAX))
+        .layer(middleware::from_fn_with_state(bounds::Bodies::default(), bounds::bodies))
         .layer(middleware::from_fn_with_state(state.sessions.clone(), session::sessions))
+        .layer(middleware::from_fn(bounds::targets))
         .layer(middleware::from_fn_with_state(door, door::closed))
         .layer(CatchPanicLayer::custom(panicked))
         // Also what the door, or a panic, answers.
         .layer(middleware::from_fn(headers))
-        .with_state(state)
 }
 
 /// 200 while the store answers.
@@ -263,7 +279,22 @@ async fn headers(request: Request, next: Next) -> Response {
     response
 }
 
+/// What it was and where, the log knows already.
 fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
-    tracing::error!("a request ended in a panic");
-    rest::error::Failure::from(clutch_orchestrator::store::Fault::new("panic")).into_response()
+    rest::error::Failure::from(clutch_orchestrator::store::Fault::new("a panic")).into_response()
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// All layers around a handler that panics.
+    pub(crate) fn panicking(state: AppState, door: Door) -> Router {
+        let app = Router::<AppState>::new().route("/panics", get(|| async { panicking_handler() }));
+        layers(app, &state, door).with_state(state)
+    }
+
+    fn panicking_handler() {
+        panic!("on purpose");
+    }
 }

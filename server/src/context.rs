@@ -1,6 +1,9 @@
 //! What an agent is told of a project before the first words of a chat (facts §2.5).
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+};
 
 use clutch_domain::{project::Project, task::Task};
 
@@ -57,8 +60,9 @@ fn files(folder: &Path) -> Vec<(&'static str, String)> {
     let mut found = Vec::new();
     let mut left = ALL_MAX;
     for name in FILES {
-        let inside = home.join(name).canonicalize().ok().filter(|path| path.starts_with(&home) && path.is_file());
-        let Some(bytes) = inside.and_then(|path| read_at_most(&path, FILE_MAX.min(left) + 1)) else { continue };
+        let Some(bytes) = open_inside(&home, name).and_then(|file| read_at_most(file, FILE_MAX.min(left) + 1)) else {
+            continue;
+        };
         let most = FILE_MAX.min(left);
         let mut content = readable(&bytes);
         if bytes.len() > most || content.len() > most {
@@ -88,10 +92,28 @@ fn readable(bytes: &[u8]) -> String {
     clutch_domain::text::lines(&text)
 }
 
-fn read_at_most(path: &Path, most: usize) -> Option<Vec<u8>> {
+/// A file of the folder, opened from folder to folder on the way that it has now. Links that stay inside
+/// are followed, those that lead out are not, nor one that is put there between the look and the opening;
+/// and nothing but a file is read: a pipe would never end.
+fn open_inside(home: &Path, name: &str) -> Option<File> {
+    use rustix::fs::{FileType, Mode, OFlags, fstat, open, openat};
+    let real = home.join(name).canonicalize().ok()?;
+    let way: Vec<_> = real.strip_prefix(home).ok()?.components().collect();
+    let (last, folders) = way.split_last()?;
+    let through = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mut folder = open(home, through | OFlags::DIRECTORY, Mode::empty()).ok()?;
+    for step in folders {
+        folder = openat(&folder, step.as_os_str(), through | OFlags::DIRECTORY, Mode::empty()).ok()?;
+    }
+    let file = openat(&folder, last.as_os_str(), through | OFlags::NONBLOCK, Mode::empty()).ok()?;
+    let is_file = FileType::from_raw_mode(fstat(&file).ok()?.st_mode) == FileType::RegularFile;
+    is_file.then(|| File::from(file))
+}
+
+fn read_at_most(file: File, most: usize) -> Option<Vec<u8>> {
     use std::io::Read;
     let mut bytes = Vec::new();
-    std::fs::File::open(path).ok()?.take(most as u64).read_to_end(&mut bytes).ok()?;
+    file.take(most as u64).read_to_end(&mut bytes).ok()?;
     Some(bytes)
 }
 
@@ -122,5 +144,52 @@ mod tests {
         assert!(found[0].1.ends_with("... [truncated]") && found[0].1.len() < FILE_MAX + 20);
         assert_eq!(found[1].1, "be kind");
         assert!(files(&dir.path().join("not there")).is_empty());
+    }
+
+    #[test]
+    fn links_inside_are_followed_and_pipes_are_not_read() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("docs")).unwrap();
+        std::fs::write(dir.path().join("docs/guide.md"), "the guide").unwrap();
+        std::os::unix::fs::symlink("docs/guide.md", dir.path().join("AGENTS.md")).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", dir.path().join("CONTRIBUTING.md")).unwrap();
+        std::fs::create_dir(dir.path().join("ARCHITECTURE.md")).unwrap();
+        let pipe = dir.path().join("README.md");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        assert_eq!(files(dir.path()), [("AGENTS.md", "the guide".to_owned())]);
+    }
+
+    /// Whoever works in the repository may put a link there at any moment.
+    #[test]
+    fn a_link_that_comes_after_the_look_is_not_followed() {
+        use std::sync::atomic::{AtomicBool, Ordering};
+        let dir = tempfile::tempdir().unwrap();
+        let (project, secret) = (dir.path().join("project"), dir.path().join("secret"));
+        std::fs::create_dir_all(project.join("docs")).unwrap();
+        std::fs::create_dir(&secret).unwrap();
+        std::fs::write(secret.join("OVERVIEW.md"), "the secret").unwrap();
+        let (aside, over) = (dir.path().join("aside"), AtomicBool::new(false));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !over.load(Ordering::Relaxed) {
+                    // A file and a folder that become links, and back.
+                    std::fs::write(project.join("README.md"), "read me").unwrap();
+                    std::os::unix::fs::symlink(secret.join("OVERVIEW.md"), &aside).unwrap();
+                    std::fs::rename(&aside, project.join("README.md")).unwrap();
+                    std::fs::remove_file(project.join("README.md")).unwrap();
+                    std::fs::create_dir(project.join("docs")).ok();
+                    std::fs::write(project.join("docs/OVERVIEW.md"), "overview").unwrap();
+                    std::fs::remove_dir_all(project.join("docs")).unwrap();
+                    std::os::unix::fs::symlink(&secret, project.join("docs")).unwrap();
+                    std::fs::remove_file(project.join("docs")).unwrap();
+                }
+            });
+            for _ in 0..3_000 {
+                for (name, text) in files(&project) {
+                    assert!(!text.contains("secret"), "{name}");
+                }
+            }
+            over.store(true, Ordering::Relaxed);
+        });
     }
 }

@@ -43,7 +43,8 @@ const OTHERS: [&str; 4] =
 /// Deploys, and looks whether it worked. The error is a sentence.
 pub fn deploy(data_dir: Option<PathBuf>) -> Result<(), String> {
     let flags = Flags { data_dir, ..Flags::default() };
-    let settings = Settings::resolve(&flags, &Source::from_process()).map_err(|e| e.to_string())?;
+    let settings =
+        Settings::resolve(&flags, &Source::from_process().map_err(|e| e.to_string())?).map_err(|e| e.to_string())?;
     let Engine::Convex { url, key } = &settings.engine else {
         return Err("There is no deployment to put the functions on. Set CONVEX_URL and its key.".into());
     };

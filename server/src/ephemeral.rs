@@ -72,7 +72,7 @@ impl Ephemeral {
 
     /// A place for a tab that is connected; it ends with the seat.
     pub fn seat(self: &Arc<Self>) -> Seat {
-        Seat { room: self.clone(), tab: self.last_tab.fetch_add(1, Ordering::Relaxed) }
+        Seat { room: self.clone(), tab: self.last_tab.fetch_add(1, Ordering::Relaxed), open: BTreeSet::new() }
     }
 
     /// Sets or clears the sign of somebody whom a program names.
@@ -152,28 +152,32 @@ impl Ephemeral {
 pub struct Seat {
     room: Arc<Ephemeral>,
     tab: u64,
+    open: BTreeSet<ChatId>,
 }
 
 impl Seat {
     /// The tab has these chats open, and no others.
-    pub fn opens(&self, chats: &BTreeSet<ChatId>) {
-        let changed = {
-            let mut now = self.room.lock();
-            let mut changed = false;
-            now.open.retain(|chat, tabs| {
-                changed |= !chats.contains(chat) && tabs.remove(&self.tab);
-                !tabs.is_empty()
-            });
-            for chat in chats {
-                changed |= now.open.entry(*chat).or_default().insert(self.tab);
-            }
-            let before = now.typing.len();
-            now.typing.retain(|(chat, who), _| *who != Who::Tab(self.tab) || chats.contains(chat));
-            changed || before != now.typing.len()
-        };
-        if changed {
-            self.room.tell();
+    pub fn opens(&mut self, chats: &BTreeSet<ChatId>) {
+        if *chats == self.open {
+            return;
         }
+        {
+            let mut now = self.room.lock();
+            for left in self.open.difference(chats) {
+                now.typing.remove(&(*left, Who::Tab(self.tab)));
+                if let Some(tabs) = now.open.get_mut(left) {
+                    tabs.remove(&self.tab);
+                    if tabs.is_empty() {
+                        now.open.remove(left);
+                    }
+                }
+            }
+            for come in chats.difference(&self.open) {
+                now.open.entry(*come).or_default().insert(self.tab);
+            }
+        }
+        self.open.clone_from(chats);
+        self.room.tell();
     }
 
     /// The person at the tab types, or has ended; only in a chat that the tab has open.
@@ -195,10 +199,9 @@ impl Seat {
 
     fn sees_at(&self, chat: ChatId, time: Instant) -> People {
         let now = self.room.lock();
-        let signs = now
-            .typing
-            .iter()
-            .filter(|((c, who), (_, until))| *c == chat && *until > time && *who != Who::Tab(self.tab));
+        // Names come before tabs, and the first name is the empty one.
+        let here = now.typing.range((chat, Who::Named(String::new()))..).take_while(|((c, _), _)| *c == chat);
+        let signs = here.filter(|((_, who), (_, until))| *until > time && *who != Who::Tab(self.tab));
         let typing = signs.map(|((_, who), (state, _))| Typer {
             name: match who {
                 Who::Named(name) => Some(sign_of(name)),
@@ -251,7 +254,7 @@ mod tests {
     #[test]
     fn a_repeated_sign_holds_on_and_is_no_news() {
         let (chat, signs) = (chat(), Arc::new(Ephemeral::default()));
-        let (mine, other) = (signs.seat(), signs.seat());
+        let (mut mine, mut other) = (signs.seat(), signs.seat());
         mine.opens(&BTreeSet::from([chat]));
         other.opens(&BTreeSet::from([chat]));
         let mut news = signs.subscribe();
@@ -270,7 +273,7 @@ mod tests {
     #[test]
     fn a_tab_is_where_it_has_a_chat_open_and_nowhere_after() {
         let (a, b, signs) = (chat(), chat(), Arc::new(Ephemeral::default()));
-        let (first, second) = (signs.seat(), signs.seat());
+        let (mut first, mut second) = (signs.seat(), signs.seat());
         first.opens(&BTreeSet::from([a, b]));
         second.opens(&BTreeSet::from([a]));
         first.types(a, true);

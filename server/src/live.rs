@@ -5,6 +5,7 @@
 //! skips states by itself and never holds anybody up.
 
 mod chats;
+mod limits;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -17,7 +18,8 @@ use axum::{
         State, WebSocketUpgrade,
         ws::{CloseFrame, Message, WebSocket},
     },
-    response::Response,
+    http::StatusCode,
+    response::{IntoResponse, Response},
 };
 use clutch_app::model::{
     gateway_model,
@@ -35,13 +37,16 @@ use tokio::{
 };
 use tokio_stream::{StreamMap, wrappers::WatchStream};
 
-use self::chats::ChatFeed;
-use crate::state::AppState;
+#[cfg(test)]
+pub use self::limits::SUBSCRIPTIONS_MAX;
+pub use self::limits::{TABS_MAX, Tabs};
+use self::{chats::ChatFeed, limits::Seated};
+use crate::{caller::Caller, rest::error::Failure, state::AppState};
 
-/// Most subscriptions of one tab.
-pub const SUBSCRIPTIONS_MAX: usize = 32;
 /// Largest frame that a tab may send, in bytes.
 pub const FRAME_MAX: usize = 16 * 1024;
+/// Largest part of an answer that waits to be written, in bytes.
+const WRITE_BUFFER_MAX: usize = 64 * 1024 * 1024;
 /// How often a tab is asked for a sign of life.
 const PING_EVERY: Duration = Duration::from_secs(20);
 /// A tab that has shown none for this long is gone.
@@ -57,42 +62,14 @@ const PEOPLE_EVERY: Duration = Duration::from_millis(150);
 /// Lines of agents are sent at most this often.
 const LINES_EVERY: Duration = Duration::from_millis(200);
 
-/// The upgrade. The door has checked Host and Origin already.
-pub async fn upgrade(State(state): State<AppState>, socket: WebSocketUpgrade) -> Response {
-    socket.max_message_size(FRAME_MAX).max_frame_size(FRAME_MAX).on_upgrade(move |socket| serve(socket, state))
-}
-
-/// How many tabs are connected, so that a server that goes can wait until each was told.
-pub struct Tabs(watch::Sender<usize>);
-
-impl Default for Tabs {
-    fn default() -> Self {
-        Self(watch::Sender::new(0))
-    }
-}
-
-impl Tabs {
-    /// Ready when no tab is connected.
-    pub async fn empty(&self) {
-        // The sender is here: it cannot be gone.
-        let _ = self.0.subscribe().wait_for(|open| *open == 0).await;
-    }
-}
-
-/// One tab that is counted as long as this lives.
-struct Counted(Arc<Tabs>);
-
-impl Counted {
-    fn new(tabs: &Arc<Tabs>) -> Self {
-        tabs.0.send_modify(|open| *open += 1);
-        Self(tabs.clone())
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.0.send_modify(|open| *open -= 1);
-    }
+/// The upgrade. The door has checked Host and Origin already. 503 `too_many_tabs`.
+pub async fn upgrade(State(state): State<AppState>, caller: Caller, socket: WebSocketUpgrade) -> Response {
+    let Some(seated) = state.tabs.take(matches!(caller, Caller::Person(_))) else {
+        let sentence = "Too many pages are open at once. Close some of them.";
+        return Failure::new(StatusCode::SERVICE_UNAVAILABLE, "too_many_tabs", sentence).into_response();
+    };
+    let socket = socket.max_message_size(FRAME_MAX).max_frame_size(FRAME_MAX).max_write_buffer_size(WRITE_BUFFER_MAX);
+    socket.on_upgrade(move |socket| serve(socket, state, seated))
 }
 
 struct Sub {
@@ -111,8 +88,13 @@ async fn gone(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
-async fn serve(socket: WebSocket, state: AppState) {
-    let _counted = Counted::new(&state.tabs);
+async fn until(moment: Option<tokio::time::Instant>) {
+    if let Some(moment) = moment {
+        tokio::time::sleep_until(moment).await;
+    }
+}
+
+async fn serve(socket: WebSocket, state: AppState, mut seated: Seated) {
     let (mut out, mut input) = socket.split();
     let mut subs: HashMap<u32, Sub> = HashMap::new();
     let mut wakes: StreamMap<u32, WatchStream<u64>> = StreamMap::new();
@@ -135,6 +117,8 @@ async fn serve(socket: WebSocket, state: AppState) {
     let mut chats = ChatFeed::new(state.ephemeral.seat());
     let mut heard = tokio::time::Instant::now();
     let mut stop = state.stop.clone();
+    // A tab that asks too fast is heard again at this moment.
+    let mut again = None;
     let ended = loop {
         let sent = tokio::select! {
             biased;
@@ -142,12 +126,14 @@ async fn serve(socket: WebSocket, state: AppState) {
                 let _ = send(&mut out, &Down::Bye).await;
                 break Some(CloseFrame { code: axum::extract::ws::close_code::RESTART, reason: "".into() });
             }
-            frame = input.next() => {
+            () = until(again), if again.is_some() => { again = None; Ok(()) }
+            frame = input.next(), if again.is_none() => {
                 heard = tokio::time::Instant::now();
+                again = seated.heard().map(|pause| heard + pause);
                 match frame {
                     Some(Ok(Message::Text(text))) => match serde_json::from_str::<Up>(&text) {
                         Ok(Up::Open { sub, query, version }) => {
-                            if subs.len() >= SUBSCRIPTIONS_MAX && !subs.contains_key(&sub) {
+                            if !seated.holds(subs.len() + usize::from(!subs.contains_key(&sub))) {
                                 break Some(CloseFrame { code: 4400, reason: "too many subscriptions".into() });
                             }
                             let topic = state.hub.open(query);
@@ -161,6 +147,8 @@ async fn serve(socket: WebSocket, state: AppState) {
                         Ok(Up::Close { sub }) => {
                             wakes.remove(&sub);
                             subs.remove(&sub);
+                            // Fewer are never too many.
+                            let _ = seated.holds(subs.len());
                             chats.opens(chats_of(&subs));
                             Ok(())
                         }
@@ -199,7 +187,8 @@ async fn serve(socket: WebSocket, state: AppState) {
                 chats.send_people(&mut out).await
             }
             _ = ping.tick() => {
-                if heard.elapsed() > SILENCE_MAX { break None; }
+                // While it is not listened to, it cannot be heard.
+                if again.is_none() && heard.elapsed() > SILENCE_MAX { break None; }
                 put(&mut out, Message::Ping(Default::default())).await
             }
         };

@@ -2,14 +2,17 @@
 
 mod assets;
 mod bin;
+mod bounds;
 mod bridge;
 mod caller;
 mod compose;
+mod connections;
 mod context;
 mod convex;
 mod courier;
 mod door;
 mod ephemeral;
+mod forms;
 mod letter;
 mod lines;
 mod live;
@@ -28,6 +31,7 @@ mod streams;
 mod tests;
 mod uploads;
 mod webhooks;
+mod words;
 mod worker;
 
 use std::{net::IpAddr, path::PathBuf, process::ExitCode};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use clutch_app::model::{Extra, other_tasks, parts};
+use clutch_app::model::{Extra, other_tasks, painted};
 use clutch_domain::{
     change::Change,
     doc::{Dependency, Kind},
@@ -38,7 +38,7 @@ impl Pages for AppPages {
         }
         let find = |range: &Range| docs.first::<Task>(range).or_else(|| read.first::<Task>(range)).cloned();
         let extra = Extra { others: ranges.iter().filter_map(find).collect() };
-        Ok(parts(query, &snapshot, &extra))
+        painted(*query, snapshot, extra).await
     }
 }
 

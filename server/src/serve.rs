@@ -1,20 +1,19 @@
 //! `clutch serve`: listens, serves, goes when it is asked to.
 
 use std::{
-    future::{Future, IntoFuture},
-    net::SocketAddr,
-    path::Path,
+    io,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
 use tokio::{
     net::TcpListener,
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     sync::watch,
 };
 
 use crate::{
-    compose, logs, private,
+    compose, connections, logs, private,
     settings::{Flags, Settings, Source},
 };
 
@@ -23,7 +22,8 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// Runs until SIGTERM or SIGINT. The error is a sentence for whoever started the program.
 pub fn run(flags: &Flags, ready_file: Option<&Path>) -> Result<(), String> {
-    let settings = Settings::resolve(flags, &Source::from_process()).map_err(|e| e.to_string())?;
+    let settings =
+        Settings::resolve(flags, &Source::from_process().map_err(|e| e.to_string())?).map_err(|e| e.to_string())?;
     std::fs::create_dir_all(&settings.data_dir).map_err(|e| {
         format!(
             "The data folder {} cannot be made: {e}. Set CLUTCH_DATA_DIR to one that can.",
@@ -31,14 +31,14 @@ pub fn run(flags: &Flags, ready_file: Option<&Path>) -> Result<(), String> {
         )
     })?;
     let closed = private::close(&settings.data_dir, &settings.log_dir);
-    logs::start(&settings.log_dir).map_err(|e| {
+    let misread = logs::start(&settings.log_dir, settings.log.as_deref()).map_err(|e| {
         format!(
             "Logs cannot be written to {}: {e}. Set CLUTCH_LOG_DIR to a folder that can.",
             settings.log_dir.display()
         )
     })?;
     closed.tell();
-    for warning in &settings.warnings {
+    for warning in settings.warnings.iter().chain(&misread) {
         tracing::warn!("{warning}");
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -51,8 +51,11 @@ pub fn run(flags: &Flags, ready_file: Option<&Path>) -> Result<(), String> {
 }
 
 async fn serve(settings: Settings, ready_file: Option<&Path>) -> Result<(), String> {
+    // Caught from here on: whoever starts us may ask us to go at any moment.
+    let mut asked = Asked::listen().map_err(|e| format!("Signals cannot be listened to: {e}."))?;
+    let places = connections::places();
     let listener = TcpListener::bind(settings.address).await.map_err(|error| match error.kind() {
-        std::io::ErrorKind::AddrInUse => format!(
+        io::ErrorKind::AddrInUse => format!(
             "Port {} is taken by another program. Stop it, or choose another port with --port.",
             settings.address.port()
         ),
@@ -60,44 +63,78 @@ async fn serve(settings: Settings, ready_file: Option<&Path>) -> Result<(), Stri
     })?;
     let address = listener.local_addr().map_err(|e| e.to_string())?;
     let (stop, stopping) = watch::channel(false);
-    let house = compose::house(&settings, address, stopping.clone()).await?;
-    // Whoever reads that we are ready may ask us to go at once.
-    let asked = asked_to_go();
-    if let Some(file) = ready_file {
-        std::fs::write(file, format!("http://{address}\n"))
-            .map_err(|e| format!("{} cannot be written: {e}.", file.display()))?;
-    }
+    let house = tokio::select! {
+        house = compose::house(&settings, address, places.tabs, stopping.clone()) => house?,
+        () = asked.again() => return Ok(()),
+    };
+    let ready = ready_file.map(|file| Ready::say(file, &format!("http://{address}\n"))).transpose()?;
     tracing::info!(%address, data = %settings.data_dir.display(), "OpenClutch serves");
-    let service = house.router.into_make_service_with_connect_info::<SocketAddr>();
-    let served = axum::serve(listener, service).with_graceful_shutdown(wait_for(stopping.clone()));
-    let server = tokio::spawn(served.into_future());
-    asked.await;
+    let mut server = tokio::spawn(connections::serve(listener, house.router, places.connections, stopping));
+    let ended = tokio::select! {
+        () = asked.again() => Ok(()),
+        ended = &mut server => Err(match ended {
+            Ok(()) => "The program stopped serving by itself; its log says why.".to_owned(),
+            Err(error) => format!("The program stopped serving: {error}. Its log says where."),
+        }),
+    };
     tracing::info!("going");
+    drop(ready);
     let _ = stop.send(true);
     // Whoever is still talking after the grace is cut off: nothing unconfirmed is lost by that.
     let gone = async {
-        let _ = server.await;
+        if ended.is_ok() {
+            let _ = server.await;
+        }
         house.tabs.empty().await;
     };
-    let _ = tokio::time::timeout(GRACE, gone).await;
+    tokio::select! {
+        _ = tokio::time::timeout(GRACE, gone) => {}
+        () = asked.again() => tracing::info!("asked again: going at once"),
+    }
     house.gateway_task.shutdown().await;
     tracing::info!("gone");
-    Ok(())
+    ended
 }
 
-async fn wait_for(mut stopping: watch::Receiver<bool>) {
-    let _ = stopping.wait_for(|stop| *stop).await;
+/// SIGTERM and SIGINT.
+struct Asked {
+    term: Signal,
+    int: Signal,
 }
 
-fn asked_to_go() -> impl Future<Output = ()> {
-    let term = signal(SignalKind::terminate());
-    async move {
-        match term {
-            Ok(mut term) => tokio::select! {
-                _ = term.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
-            },
-            Err(_) => drop(tokio::signal::ctrl_c().await),
+impl Asked {
+    fn listen() -> io::Result<Self> {
+        Ok(Self { term: signal(SignalKind::terminate())?, int: signal(SignalKind::interrupt())? })
+    }
+
+    /// Ready when somebody asks us to go once more, also when that was before this is waited for.
+    async fn again(&mut self) {
+        tokio::select! {
+            _ = self.term.recv() => {}
+            _ = self.int.recv() => {}
         }
+    }
+}
+
+/// The file that says where we answer. It goes when we do, so that nobody is sent to a server that is gone.
+struct Ready(PathBuf);
+
+impl Ready {
+    /// Whoever looks sees nothing, or all of it.
+    fn say(file: &Path, address: &str) -> Result<Self, String> {
+        let mut draft = file.as_os_str().to_owned();
+        draft.push(".new");
+        let draft = PathBuf::from(draft);
+        std::fs::write(&draft, address)
+            .and_then(|()| std::fs::rename(&draft, file))
+            .map_err(|e| format!("{} cannot be written: {e}.", file.display()))?;
+        Ok(Self(file.to_owned()))
+    }
+}
+
+impl Drop for Ready {
+    fn drop(&mut self) {
+        // It may have been taken away already.
+        let _ = std::fs::remove_file(&self.0);
     }
 }

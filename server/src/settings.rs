@@ -3,16 +3,18 @@
 //! Precedence: flag, environment, `.env.local`, default. An empty value counts as absent.
 
 use std::{
-    collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
 };
 
 use clutch_domain::plan::Policy;
+use clutch_gateway::words::{is_nearby, shown_address};
 
 mod engine;
+mod source;
 
 pub use engine::{ConvexKey, Engine};
+pub use source::Source;
 
 /// A secret: never shown, never logged.
 #[derive(Clone, PartialEq, Eq)]
@@ -52,6 +54,8 @@ pub const SETTINGS: &[Setting] = &[
     row("HOST", "Place", "The same, if it is an IP address"),
     row("CLUTCH_DATA_DIR", "Place", "Data folder; $XDG_DATA_HOME/openclutch"),
     row("CLUTCH_LOG_DIR", "Place", "Log folder; logs in the data folder"),
+    row("CLUTCH_LOG", "Place", "What is logged, as tracing filters say it (warn,clutch=trace); info,clutch=debug"),
+    row("CLUTCH_UPLOAD_DIR", "Place", "Folder of uploaded pictures; uploads/images in the data folder"),
     row("CLUTCH_UPLOAD_QUOTA_MB", "Place", "Most megabytes of uploaded pictures; 2048"),
     row("CONVEX_URL", "Store", "Convex deployment that keeps the data; without it SQLite in the data folder"),
     row("CONVEX_SELF_HOSTED_URL", "Store", "The same, self-hosted"),
@@ -67,7 +71,7 @@ pub const SETTINGS: &[Setting] = &[
     row("NEXT_PUBLIC_OPENCLAW_HTTP_URL", "Gateway", "Ignored: the server speaks to the gateway itself"),
     row("NEXT_PUBLIC_OPENCLAW_API_URL", "Gateway", "Ignored: the server speaks to the gateway itself"),
     row("WORK_LOOP_ENABLED", "Loop", "Whether this server runs the work loop; on"),
-    row("WORK_LOOP_CYCLE_MS", "Loop", "Longest pause between two looks, in ms; 30000"),
+    row("WORK_LOOP_CYCLE_MS", "Loop", "Longest pause between two looks, in ms, from 1000 to 3600000; 30000"),
     row("WORK_LOOP_MAX_AGENTS", "Loop", "Most agents at once; 10"),
     row("WORK_LOOP_MAX_AGENTS_PER_PROJECT", "Loop", "Most agents in one project; 3"),
     row("WORK_LOOP_MAX_DEV_AGENTS", "Loop", "Most dev agents in one project; 2"),
@@ -114,6 +118,10 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// Log folder.
     pub log_dir: PathBuf,
+    /// What is logged, if it was set: a filter of `tracing`.
+    pub log: Option<String>,
+    /// Folder of uploaded pictures.
+    pub upload_dir: PathBuf,
     /// Most megabytes of uploaded pictures.
     pub upload_quota_mb: u64,
     /// Where data is kept.
@@ -122,6 +130,8 @@ pub struct Settings {
     pub gateway_url: String,
     /// Its token.
     pub gateway_token: Option<Secret>,
+    /// The token goes to another machine, and whoever is on the way can read it.
+    pub token_in_the_clear: bool,
     /// Where programs reach us, if it was set.
     pub public_url: Option<String>,
     /// Folder of role prompts, if it was set.
@@ -137,54 +147,10 @@ pub struct Settings {
 #[error("{0}")]
 pub struct SettingsError(pub String);
 
-/// Where values come from: the environment over `.env.local`.
-#[derive(Clone, Debug, Default)]
-pub struct Source {
-    values: BTreeMap<String, String>,
-}
-
-impl Source {
-    /// Reads the process's environment and `.env.local` in the current folder.
-    pub fn from_process() -> Self {
-        let file = std::fs::read_to_string(".env.local").unwrap_or_default();
-        Self::new(&file, std::env::vars())
-    }
-
-    /// Lays an environment over the text of an env file.
-    pub fn new(file: &str, environment: impl IntoIterator<Item = (String, String)>) -> Self {
-        let mut values: BTreeMap<String, String> = file.lines().filter_map(env_line).collect();
-        values.extend(environment.into_iter().filter(|(_, v)| !v.trim().is_empty()));
-        Self { values }
-    }
-
-    fn get(&self, name: &str) -> Option<&str> {
-        debug_assert!(
-            name.starts_with("XDG_")
-                || name.starts_with("LEPTOS_")
-                || name == "HOME"
-                || SETTINGS.iter().any(|s| s.name == name)
-        );
-        self.values.get(name).map(|v| v.trim()).filter(|v| !v.is_empty())
-    }
-}
-
-fn env_line(line: &str) -> Option<(String, String)> {
-    let line = line.trim();
-    let line = line.strip_prefix("export ").unwrap_or(line);
-    if line.starts_with('#') {
-        return None;
-    }
-    let (name, value) = line.split_once('=')?;
-    let value = value.trim();
-    let quoted = |q: char| value.len() >= 2 && value.starts_with(q) && value.ends_with(q);
-    let value = if quoted('"') || quoted('\'') { &value[1..value.len() - 1] } else { value };
-    Some((name.trim().to_owned(), value.to_owned())).filter(|(_, v)| !v.is_empty())
-}
-
 impl Settings {
     /// Works out what holds. Fails where guessing would be wrong or unsafe.
     pub fn resolve(flags: &Flags, source: &Source) -> Result<Self, SettingsError> {
-        let mut warnings = Vec::new();
+        let mut warnings = source.warnings.clone();
         let leptos: Option<SocketAddr> = source.get("LEPTOS_SITE_ADDR").and_then(|a| a.parse().ok());
         let host = match (flags.host, source.get("CLUTCH_HOST")) {
             (Some(host), _) => host,
@@ -237,15 +203,30 @@ impl Settings {
             warnings.push("NEXT_PUBLIC_OPENCLAW_TOKEN is never used. It was public to every browser: make a new token and set OPENCLAW_TOKEN.".into());
         }
         let upload_quota_mb = upload_quota_mb(source, &mut warnings);
+        let upload_dir =
+            source.get("CLUTCH_UPLOAD_DIR").map_or_else(|| data_dir.join("uploads").join("images"), PathBuf::from);
+        let gateway_url = gateway(source)?;
+        let gateway_token = source.get("OPENCLAW_TOKEN").map(|t| Secret(t.to_owned()));
+        let token_in_the_clear =
+            gateway_token.is_some() && gateway_url.starts_with("ws://") && !is_nearby(&gateway_url);
+        if token_in_the_clear {
+            warnings.push(format!(
+                "OPENCLAW_TOKEN goes to {} unencrypted: whoever is on the way can read it. Use wss://, or an SSH tunnel to 127.0.0.1.",
+                shown_address(&gateway_url)
+            ));
+        }
         Ok(Self {
             address: SocketAddr::new(host, port),
             log_dir,
             data_dir,
+            log: source.get("CLUTCH_LOG").map(str::to_owned),
+            upload_dir,
             upload_quota_mb,
             engine: engine::engine(source)?,
-            gateway_url: gateway(source)?,
-            gateway_token: source.get("OPENCLAW_TOKEN").map(|t| Secret(t.to_owned())),
-            public_url: source.get("CLUTCH_URL").map(|u| u.trim_end_matches('/').to_owned()),
+            gateway_url,
+            gateway_token,
+            token_in_the_clear,
+            public_url: public_url(source, &mut warnings)?,
             roles_dir: source.get("CLUTCH_ROLES_DIR").map(PathBuf::from),
             policy: policy(source, &mut warnings),
             warnings,
@@ -255,6 +236,26 @@ impl Settings {
 
 fn wrong(name: &str, text: &str, wanted: &str) -> SettingsError {
     SettingsError(format!("{name} is {text:?}, but it must be {wanted}."))
+}
+
+/// The same for an address, whose user, password and query are nobody's business.
+fn wrong_address(name: &str, text: &str, wanted: &str) -> SettingsError {
+    wrong(name, &shown_address(text), wanted)
+}
+
+/// Agents and pages are told this address, so it holds no password.
+fn public_url(source: &Source, warnings: &mut Vec<String>) -> Result<Option<String>, SettingsError> {
+    let Some(url) = source.get("CLUTCH_URL").map(|u| u.trim_end_matches('/')) else { return Ok(None) };
+    if !(url.starts_with("http://") || url.starts_with("https://")) {
+        return Err(wrong_address("CLUTCH_URL", url, "an address that begins with http:// or https://"));
+    }
+    let shown = shown_address(url);
+    if shown != url {
+        warnings.push(format!(
+            "CLUTCH_URL is used as {shown}: agents and pages are told it, so it has no user, password or query."
+        ));
+    }
+    Ok(Some(shown))
 }
 
 fn gateway(source: &Source) -> Result<String, SettingsError> {
@@ -276,7 +277,7 @@ fn gateway(source: &Source) -> Result<String, SettingsError> {
     if url.starts_with("ws://") || url.starts_with("wss://") {
         Ok(url)
     } else {
-        Err(wrong("OPENCLAW_WS_URL", &url, "an address that begins with ws:// or wss://"))
+        Err(wrong_address("OPENCLAW_WS_URL", &url, "an address that begins with ws:// or wss://"))
     }
 }
 
@@ -289,10 +290,25 @@ fn upload_quota_mb(source: &Source, warnings: &mut Vec<String>) -> u64 {
     })
 }
 
+/// A shorter cycle of the loop would only look at the same again and again; a longer one would miss the hour.
+const CYCLE_MS: std::ops::RangeInclusive<i64> = 1_000..=3_600_000;
+
 fn policy(source: &Source, warnings: &mut Vec<String>) -> Policy {
     let mut policy = Policy::default();
     if let Some(text) = source.get("WORK_LOOP_ENABLED") {
         policy.enabled = !matches!(text.to_lowercase().as_str(), "false" | "0" | "off" | "no");
+    }
+    if let Some(text) = source.get("WORK_LOOP_CYCLE_MS") {
+        let wanted = text.parse::<i64>().ok();
+        let ms = wanted.map_or(policy.cycle_ms, |ms| ms.clamp(*CYCLE_MS.start(), *CYCLE_MS.end()));
+        if wanted != Some(ms) {
+            warnings.push(format!(
+                "WORK_LOOP_CYCLE_MS is {text:?}, which is not a number from {} to {}: {ms} is used.",
+                CYCLE_MS.start(),
+                CYCLE_MS.end()
+            ));
+        }
+        policy.cycle_ms = ms;
     }
     let mut number = |name: &str, slot: &mut u32| {
         if let Some(text) = source.get(name) {
@@ -313,127 +329,8 @@ fn policy(source: &Source, warnings: &mut Vec<String>) -> Policy {
     };
     long("WORK_LOOP_STALE_TASK_MINUTES", &mut policy.stale_ms, 60_000);
     long("WORK_LOOP_STALE_REVIEW_MINUTES", &mut policy.stale_review_ms, 60_000);
-    long("WORK_LOOP_CYCLE_MS", &mut policy.cycle_ms, 1);
     policy
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    pub(super) fn with(pairs: &[(&str, &str)]) -> Result<Settings, SettingsError> {
-        let env = [("HOME", "/home/you")].iter().chain(pairs).map(|(a, b)| ((*a).to_owned(), (*b).to_owned()));
-        Settings::resolve(&Flags::default(), &Source::new("", env.collect::<Vec<_>>()))
-    }
-
-    #[test]
-    fn defaults() {
-        let s = with(&[]).unwrap();
-        assert_eq!(s.address.to_string(), "127.0.0.1:3002");
-        assert_eq!(s.data_dir, Path::new("/home/you/.local/share/openclutch"));
-        assert_eq!(s.log_dir, Path::new("/home/you/.local/share/openclutch/logs"));
-        assert_eq!(s.gateway_url, "ws://127.0.0.1:18789");
-        assert!(s.gateway_token.is_none() && s.warnings.is_empty());
-    }
-
-    /// `run.sh` looks for ports and folders by the same file: `scripts/tests` holds both to one table.
-    #[test]
-    fn the_file_is_read_as_run_sh_reads_it() {
-        let source = Source::new(include_str!("../../scripts/tests/env.local"), []);
-        for line in include_str!("../../scripts/tests/env.expected").lines() {
-            let (name, value) = line.split_once('=').unwrap();
-            assert_eq!(source.get(name).unwrap_or_default(), value, "{name}");
-        }
-    }
-
-    type Effect = fn(&Settings) -> bool;
-
-    /// Each name alone, with its effective value or the warning.
-    #[test]
-    fn each_name_alone() {
-        let cases: &[(&str, &str, Effect)] = &[
-            ("PORT", "4000", |s| s.address.port() == 4000),
-            ("CLUTCH_HOST", "127.0.0.2", |s| s.address.ip().to_string() == "127.0.0.2"),
-            ("HOST", "127.0.0.3", |s| s.address.ip().to_string() == "127.0.0.3"),
-            ("HOST", "mybox", |s| s.address.ip().to_string() == "127.0.0.1"),
-            ("CLUTCH_DATA_DIR", "/d", |s| s.data_dir == Path::new("/d")),
-            ("CLUTCH_LOG_DIR", "/l", |s| s.log_dir == Path::new("/l")),
-            ("CLUTCH_UPLOAD_QUOTA_MB", "7", |s| s.upload_quota_mb == 7),
-            ("CLUTCH_UPLOAD_QUOTA_MB", "0", |s| s.upload_quota_mb == 0),
-            ("CLUTCH_UPLOAD_QUOTA_MB", "lots", |s| s.upload_quota_mb == 2048 && s.warnings.len() == 1),
-            ("OPENCLAW_WS_URL", "wss://g", |s| s.gateway_url == "wss://g"),
-            ("OPENCLAW_HOST", "g", |s| s.gateway_url == "ws://g:18789"),
-            ("OPENCLAW_PORT", "1", |s| s.gateway_url == "ws://127.0.0.1:1"),
-            ("OPENCLAW_TOKEN", "t", |s| s.gateway_token.as_ref().is_some_and(|t| t.reveal() == "t")),
-            ("NEXT_PUBLIC_OPENCLAW_TOKEN", "t", |s| s.gateway_token.is_none() && s.warnings[0].contains("public")),
-            ("NEXT_PUBLIC_OPENCLAW_HTTP_URL", "x", |s| s.warnings[0].contains("ignored")),
-            ("NEXT_PUBLIC_OPENCLAW_API_URL", "x", |s| s.warnings[0].contains("ignored")),
-            ("WORK_LOOP_ENABLED", "false", |s| !s.policy.enabled),
-            ("WORK_LOOP_ENABLED", "1", |s| s.policy.enabled),
-            ("WORK_LOOP_CYCLE_MS", "5", |s| s.policy.cycle_ms == 5),
-            ("WORK_LOOP_MAX_AGENTS", "7", |s| s.policy.max_agents == 7),
-            ("WORK_LOOP_MAX_AGENTS", "-1", |s| s.policy.max_agents == 10 && s.warnings.len() == 1),
-            ("WORK_LOOP_MAX_AGENTS_PER_PROJECT", "7", |s| s.policy.max_agents_per_project == 7),
-            ("WORK_LOOP_MAX_DEV_AGENTS", "7", |s| s.policy.max_dev_agents == 7),
-            ("WORK_LOOP_MAX_REVIEWER_AGENTS", "7", |s| s.policy.max_reviewer_agents == 7),
-            ("WORK_LOOP_STALE_TASK_MINUTES", "7", |s| s.policy.stale_ms == 420_000),
-            ("WORK_LOOP_STALE_REVIEW_MINUTES", "7", |s| s.policy.stale_review_ms == 420_000),
-            ("CLUTCH_PASSWORD", "p", |s| s.warnings[0].contains("log-in")),
-            ("CLUTCH_URL", "http://u/", |s| s.public_url.as_deref() == Some("http://u")),
-            ("CLUTCH_ROLES_DIR", "/r", |s| s.roles_dir.as_deref() == Some(Path::new("/r"))),
-        ];
-        for (name, value, holds) in cases {
-            let settings = with(&[(name, value)]).unwrap();
-            assert!(holds(&settings), "{name}={value} gave {settings:?}");
-        }
-        let tried: std::collections::BTreeSet<&str> =
-            cases.iter().map(|(n, _, _)| *n).chain(["CLUTCH_ALLOWED_HOSTS"]).chain(CONVEX).collect();
-        for setting in SETTINGS {
-            assert!(tried.contains(setting.name), "{} has no case", setting.name);
-        }
-    }
-
-    /// Names that mean something together only.
-    pub(super) const CONVEX: [&str; 6] = [
-        "CONVEX_URL",
-        "CONVEX_SELF_HOSTED_URL",
-        "NEXT_PUBLIC_CONVEX_URL",
-        "NEXT_PUBLIC_CONVEX_SELF_HOSTED_URL",
-        "CONVEX_SELF_HOSTED_ADMIN_KEY",
-        "CONVEX_DEPLOY_KEY",
-    ];
-
-    #[test]
-    fn refusals_say_what_to_do() {
-        let cases = [
-            (vec![("CLUTCH_HOST", "0.0.0.0")], "SSH tunnel"),
-            (vec![("CLUTCH_ALLOWED_HOSTS", "board.example")], "Unset it"),
-            (vec![("CONVEX_URL", "http://a"), ("NEXT_PUBLIC_CONVEX_URL", "http://b")], "NEXT_PUBLIC_CONVEX_URL"),
-            (vec![("OPENCLAW_WS_URL", "http://g")], "ws://"),
-            (vec![("OPENCLAW_HOST", "ws://g")], "OPENCLAW_WS_URL"),
-            (vec![("PORT", "many")], "number"),
-        ];
-        for (pairs, says) in cases {
-            let error = with(&pairs).unwrap_err();
-            assert!(error.0.contains(says), "{error}");
-        }
-    }
-
-    #[test]
-    fn the_environment_wins_over_the_file() {
-        let source = Source::new(
-            "PORT=1\nexport OPENCLAW_TOKEN='a b'\n# PORT=2\n",
-            [("PORT".into(), "3".into()), ("HOME".into(), "/h".into())],
-        );
-        let s = Settings::resolve(&Flags::default(), &source).unwrap();
-        assert_eq!((s.address.port(), s.gateway_token.unwrap().reveal().to_owned()), (3, "a b".to_owned()));
-    }
-
-    #[test]
-    fn the_readme_lists_every_setting() {
-        let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).unwrap();
-        for setting in SETTINGS {
-            assert!(readme.contains(&format!("`{}`", setting.name)), "README.md does not name {}", setting.name);
-        }
-    }
-}
+mod tests;

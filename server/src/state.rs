@@ -9,7 +9,9 @@ use clutch_orchestrator::{live::Hub, office::Office};
 use leptos::config::LeptosOptions;
 use tokio::sync::watch;
 
-use crate::{ephemeral::Ephemeral, lines::Lines, live::Tabs, session::Sessions, streams::Streams, uploads::Uploads};
+use crate::{
+    ephemeral::Ephemeral, forms::Seals, lines::Lines, live::Tabs, session::Sessions, streams::Streams, uploads::Uploads,
+};
 
 /// Shared state of the web server.
 #[derive(Clone, FromRef)]
@@ -34,6 +36,8 @@ pub struct AppState {
     pub site: Site,
     /// Tabs that are connected.
     pub tabs: Arc<Tabs>,
+    /// Marks links that we made.
+    pub seals: Seals,
     /// True once the server is going.
     #[from_ref(skip)]
     pub stop: watch::Receiver<bool>,

@@ -55,7 +55,7 @@ pub async fn create_task(
         text::{Body, Slug, Tags, Title},
     };
 
-    use super::edge::{filled, save_once, told};
+    use super::edge::{filled, lead_to, save_once, told};
 
     let (new, slug) = told((|| {
         let new = NewTask {
@@ -73,7 +73,7 @@ pub async fn create_task(
         Ok::<_, AppError>((new, Slug::parse(&slug)?))
     })())?;
     let saved = save_once("create_task", key, Command::CreateTask(new)).await?;
-    leptos_axum::redirect(&format!("/projects/{slug}/board"));
+    lead_to(&format!("/projects/{slug}/board"));
     Ok(saved)
 }
 

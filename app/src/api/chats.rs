@@ -44,14 +44,14 @@ pub async fn load_chat(chat: ChatId) -> Result<Loaded, AppError> {
 
     use super::edge;
     use crate::{
-        model::{Extra, parts},
+        model::{Extra, painted},
         site::site,
     };
 
     let load = async {
         let query = Query::Chat { chat };
         let read = site()?.office.read(&query.fetch()).await?;
-        let parts = parts(&query, &answer(&query, &read.value), &Extra::default());
+        let parts = painted(query, answer(&query, &read.value), Extra::default()).await?;
         if parts.is_empty() { Err(Refusal::ChatNotFound.into()) } else { Ok(Loaded { version: read.version, parts }) }
     };
     edge::told(load.await)
@@ -69,7 +69,7 @@ pub async fn load_older(chat: ChatId, before: i64) -> Result<Vec<MessageItem>, A
     };
 
     use super::edge;
-    use crate::{model::message, site::site};
+    use crate::{model::messages, site::site};
 
     let load = async {
         let range = Range::NewestChildren {
@@ -78,10 +78,9 @@ pub async fn load_older(chat: ChatId, before: i64) -> Result<Vec<MessageItem>, A
             before: Some(Before::moment(Millis(before))),
             limit: MESSAGES_SHOWN,
         };
-        let said: Vec<Message> = site()?.office.all(range).await?;
-        let mut found: Vec<MessageItem> = said.iter().map(message).collect();
-        found.reverse();
-        Ok::<_, AppError>(found)
+        let mut said: Vec<Message> = site()?.office.all(range).await?;
+        said.reverse();
+        Ok::<_, AppError>(messages(said).await?)
     };
     edge::told(load.await)
 }
@@ -96,16 +95,17 @@ pub async fn create_chat(
     use clutch_domain::{
         chat::Chat,
         command::{Command, NewChat},
-        text::{ChatTitle, Participants},
+        text::{ChatTitle, Participants, Slug},
     };
 
     use super::edge;
 
+    let slug = edge::told(Slug::parse(&slug).map_err(AppError::from))?;
     let title = ChatTitle::made_of("", 0, NEW_CHAT);
     let new = NewChat { project, title, participants: Participants::coordinator(), about: None };
     let done = edge::run_once("create_chat", key, Command::CreateChat(new)).await?;
     if let Some(chat) = done.made::<Chat>() {
-        leptos_axum::redirect(&format!("/projects/{slug}/chat?chat={}", chat.id));
+        edge::lead_to(&format!("/projects/{slug}/chat?chat={}", chat.id));
     }
     Ok(Saved::default())
 }
@@ -150,7 +150,7 @@ pub async fn talk_about(task: TaskId) -> Result<Saved, AppError> {
                 done.made::<Chat>().ok_or(Refusal::ChatNotFound)?.id
             }
         };
-        leptos_axum::redirect(&format!("/projects/{}/chat?chat={chat}", project.slug));
+        edge::lead_to(&format!("/projects/{}/chat?chat={chat}", project.slug));
         Ok::<_, AppError>(Saved::default())
     };
     edge::told(lead.await)
@@ -173,8 +173,13 @@ pub async fn rename_chat(chat: ChatId, title: String) -> Result<Saved, AppError>
 /// Takes a chat away; for a week it can be brought back.
 #[server(prefix = "/fn", endpoint = "delete_chat", output = crate::codec::Reply)]
 pub async fn delete_chat(chat: ChatId, slug: String) -> Result<Saved, AppError> {
-    let saved = super::edge::save(clutch_domain::command::Command::DeleteChat(chat)).await?;
-    leptos_axum::redirect(&format!("/projects/{slug}/chat"));
+    use clutch_domain::{command::Command, text::Slug};
+
+    use super::edge;
+
+    let slug = edge::told(Slug::parse(&slug).map_err(AppError::from))?;
+    let saved = edge::save(Command::DeleteChat(chat)).await?;
+    edge::lead_to(&format!("/projects/{slug}/chat"));
     Ok(saved)
 }
 

@@ -146,6 +146,16 @@ pub(crate) mod edge {
         Err(AppError::new(Class::Invalid, "path_not_there", lack))
     }
 
+    /// Leads the browser to a page of ours.
+    pub fn lead_to(path: &str) {
+        // A path that no header can hold was made of something that nobody has checked.
+        match http::HeaderValue::from_str(path) {
+            #[expect(clippy::disallowed_methods, reason = "the one place that has looked")]
+            Ok(_) => leptos_axum::redirect(path),
+            Err(_) => tracing::error!(path, "an address cannot be led to"),
+        }
+    }
+
     /// A text field: trimmed, and nothing when empty.
     pub fn filled(text: Option<String>) -> Option<String> {
         text.map(|t| t.trim().to_owned()).filter(|t| !t.is_empty())

@@ -24,7 +24,7 @@ pub async fn create_project(
         text::{Color, Description, GithubRepo, LocalPath, Name, Slug},
     };
 
-    use super::edge::{filled, parsed, run_once, there, told};
+    use super::edge::{filled, lead_to, parsed, run_once, there, told};
     use crate::site::site;
 
     let new = told((|| {
@@ -47,7 +47,7 @@ pub async fn create_project(
         // Asked for again, it lies where it was put the first time.
         let kept: Option<Project> = told(async { Ok(site()?.office.get(made.id).await?) }.await)?;
         let project = kept.as_ref().unwrap_or(made);
-        leptos_axum::redirect(&format!("/projects/{}/board", project.slug));
+        lead_to(&format!("/projects/{}/board", project.slug));
     }
     Ok(Saved::default())
 }
@@ -177,7 +177,7 @@ pub async fn delete_project(project: ProjectId) -> Result<Saved, AppError> {
     use clutch_domain::command::{Command, Force};
 
     let saved = super::edge::save(Command::DeleteProject(project, Force::Yes)).await?;
-    leptos_axum::redirect("/");
+    super::edge::lead_to("/");
     Ok(saved)
 }
 

@@ -35,7 +35,7 @@ pub async fn load_back(chat: ChatId, message: MessageId, before: i64) -> Result<
     };
 
     use super::edge;
-    use crate::{model::message as shown, site::site};
+    use crate::{model::messages, site::site};
 
     /// Messages of one page.
     const PAGE: u32 = 200;
@@ -55,7 +55,7 @@ pub async fn load_back(chat: ChatId, message: MessageId, before: i64) -> Result<
         read.truncate(PAGE as usize);
         let reached = read.last().is_none_or(|oldest| oldest.created_at <= to.created_at);
         read.reverse();
-        Ok::<_, AppError>(Back { there: true, items: read.iter().map(shown).collect(), reached, more })
+        Ok::<_, AppError>(Back { there: true, items: messages(read).await?, reached, more })
     };
     edge::told(load.await)
 }

@@ -208,7 +208,7 @@ mod work {
         let new = NewChat { project: found.project, title, participants: Participants::coordinator(), about: None };
         let made = edge::run_once("new_chat", key, Command::CreateChat(new)).await?;
         if let Some(chat) = made.made::<Chat>() {
-            leptos_axum::redirect(&format!("/projects/{}/chat?chat={}", project.slug, chat.id));
+            edge::lead_to(&format!("/projects/{}/chat?chat={}", project.slug, chat.id));
         }
         Ok(())
     }

@@ -19,7 +19,7 @@ pub async fn load_task(slug: String, task: String) -> Result<Loaded, AppError> {
 
     use super::edge;
     use crate::{
-        model::{Extra, other_tasks, parts},
+        model::{Extra, other_tasks, painted},
         site::site,
     };
 
@@ -34,7 +34,7 @@ pub async fn load_task(slug: String, task: String) -> Result<Loaded, AppError> {
             other_tasks(&snapshot).iter().map(|id| Range::doc(clutch_domain::doc::Kind::Task, id)).collect();
         let others = site.office.read(&Fetch { scopes: Vec::new(), ranges: ranges.clone() }).await?.value;
         let extra = Extra { others: ranges.iter().filter_map(|r| others.first::<Task>(r).cloned()).collect() };
-        let parts = parts(&query, &snapshot, &extra);
+        let parts = painted(query, snapshot, extra).await?;
         if parts.is_empty() { Err(Refusal::TaskNotFound.into()) } else { Ok(Loaded { version: read.version, parts }) }
     };
     edge::told(load.await)

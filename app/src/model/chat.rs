@@ -137,6 +137,9 @@ pub struct MessageItem {
     pub html: SafeHtml,
     /// The words as they were written, where they may be sent or copied again.
     pub text: String,
+    /// Both are only the beginning of a message that is too long for this page.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cut: bool,
     /// What the agent did before it said this.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub calls: Vec<Call>,

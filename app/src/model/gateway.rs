@@ -11,13 +11,30 @@ use crate::site::SiteSettings;
 #[must_use]
 pub fn gateway_model(state: &RuntimeState, settings: &SiteSettings) -> Gateway {
     // Some of the words are the gateway's own.
-    let Gateway { state, word, sentence, checks } = told(state, settings);
+    let Gateway { state, word, sentence, mut checks } = told(state, settings);
+    if settings.token_in_the_clear {
+        // After the connection itself, which pages look at first.
+        checks.insert(checks.len().min(1), in_the_clear(settings));
+    }
     let clean = |check: Check| Check {
         sentence: line(&check.sentence),
         command: check.command.map(|command| lines(&command)),
         ..check
     };
     Gateway { state, word, sentence: line(&sentence), checks: checks.into_iter().map(clean).collect() }
+}
+
+fn in_the_clear(settings: &SiteSettings) -> Check {
+    Check {
+        id: "gateway-open".into(),
+        state: CheckState::Bad,
+        title: "The way to the gateway".into(),
+        sentence: format!(
+            "OPENCLAW_TOKEN goes to {} unencrypted: whoever is on the way can read it. Use a wss:// address, or an SSH tunnel to 127.0.0.1.",
+            settings.gateway_url
+        ),
+        command: None,
+    }
 }
 
 fn told(state: &RuntimeState, settings: &SiteSettings) -> Gateway {
@@ -200,6 +217,16 @@ mod tests {
         assert_eq!(model.word, "Pairing needed");
         assert_eq!(model.checks[0].command.as_deref(), Some("openclaw devices approve 904c-1"));
         assert_eq!(model.checks[1].state, CheckState::Later);
+    }
+
+    #[test]
+    fn a_token_that_can_be_read_on_the_way_is_a_line_of_the_list() {
+        let state = RuntimeState::Connecting { address: "ws://box:18789".into(), attempt: 1 };
+        let open = SiteSettings { token_in_the_clear: true, gateway_url: "ws://box:18789".into(), ..settings() };
+        let checks = gateway_model(&state, &open).checks;
+        assert_eq!(checks[0].id, "gateway");
+        assert!(checks[1].state == CheckState::Bad && checks[1].sentence.contains("ws://box:18789 unencrypted"));
+        assert!(gateway_model(&state, &settings()).checks.iter().all(|c| c.id != "gateway-open"));
     }
 
     #[test]

@@ -24,13 +24,87 @@ use super::{
     task::{ActivityItem, CommentItem, EdgeItem, RunItem, SignalItem, TaskHead},
     wire::Parts,
 };
-use crate::markdown::render;
+use crate::{
+    markdown::{render, render_beginning},
+    safe::SafeHtml,
+};
 
 /// Longest question on a card, in characters; the panel shows all of it.
 const ASK_ON_CARD: usize = 220;
 
 /// Longest last words in the list of chats, in characters.
 const CHAT_WORDS: usize = 90;
+
+/// Most bytes of words that one page renders whole. Fifty long answers fit; eight logs of a megabyte do not.
+const WORDS_MAX: usize = 512 * 1024;
+/// How much is shown of a text that does not fit any more, in bytes.
+const BEGINNING: usize = 8 * 1024;
+/// The same where nothing fits any more.
+const FEW_WORDS: usize = 1024;
+
+/// Words that can be read whole at `/words/<kind>/<id>`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Words {
+    /// Of a message, by its id.
+    Message,
+    /// Of a comment.
+    Comment,
+    /// Of a task: its description, by the task's id.
+    Description,
+    /// Of a signal.
+    Signal,
+    /// Of the answer to a signal, by the signal's id.
+    Answer,
+}
+
+impl Words {
+    /// All kinds.
+    pub const ALL: [Self; 5] = [Self::Message, Self::Comment, Self::Description, Self::Signal, Self::Answer];
+
+    /// The kind in an address.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Message => "message",
+            Self::Comment => "comment",
+            Self::Description => "description",
+            Self::Signal => "signal",
+            Self::Answer => "answer",
+        }
+    }
+
+    /// The kind that an address names.
+    #[must_use]
+    pub fn by_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.word() == word)
+    }
+}
+
+/// What is left of a page for words.
+#[derive(Debug)]
+pub struct Budget(usize);
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self(WORDS_MAX)
+    }
+}
+
+impl Budget {
+    /// Renders a text, or its beginning with a link to all of it. Says how many bytes it has shown.
+    fn render(&mut self, text: &str, kind: Words, id: impl std::fmt::Display) -> (SafeHtml, usize) {
+        if text.len() <= self.0 || text.len() <= FEW_WORDS {
+            self.0 = self.0.saturating_sub(text.len());
+            return (render(text), text.len());
+        }
+        let most = if self.0 >= BEGINNING { BEGINNING } else { FEW_WORDS };
+        let cut = text.floor_char_boundary(most);
+        // Better a line less than half a word.
+        let cut = text[..cut].rfind('\n').filter(|line| *line > most / 2).unwrap_or(cut);
+        self.0 = self.0.saturating_sub(cut);
+        (render_beginning(&text[..cut], &format!("/words/{}/{id}", kind.word()), text.len()), cut)
+    }
+}
 
 /// What a page shows that its query does not hold.
 #[derive(Clone, Debug, Default)]
@@ -133,12 +207,16 @@ fn chat_parts(parts: &mut Parts, view: &ChatView) {
         deleted: chat.deleted_at.is_some(),
     };
     put(parts, "chat", &head);
-    view.messages.iter().for_each(|m| put(parts, format!("m:{}", m.id), &message(m)));
+    // What is newest is read first.
+    let mut budget = Budget::default();
+    view.messages.iter().rev().for_each(|m| put(parts, format!("m:{}", m.id), &message(m, &mut budget)));
 }
 
 /// A message as pages show it.
 #[must_use]
-pub fn message(message: &Message) -> MessageItem {
+pub fn message(message: &Message, budget: &mut Budget) -> MessageItem {
+    let text = message.content.as_str();
+    let (html, shown) = budget.render(text, Words::Message, message.id);
     let step = message.outbox.as_ref().map(|o| o.step);
     let Byline { name, mine } = byline(message.by.as_ref(), &message.author);
     MessageItem {
@@ -147,8 +225,9 @@ pub fn message(message: &Message) -> MessageItem {
         mine,
         notice: message.author == "system" && !message.by.as_ref().is_some_and(Who::is_program),
         automated: message.is_automated,
-        html: crate::markdown::render(message.content.as_str()),
-        text: message.content.as_str().to_owned(),
+        html,
+        text: text[..shown].to_owned(),
+        cut: shown < text.len(),
         calls: message.calls.clone(),
         run: message.run_id.clone(),
         status: message.delivery_status,
@@ -240,6 +319,7 @@ fn why(task: &Task, note: Option<&String>, notice: Option<&String>) -> Option<St
 
 fn task_parts(parts: &mut Parts, view: &TaskView, extra: &Extra) {
     let task = &view.task;
+    let mut budget = Budget::default();
     let head = TaskHead {
         id: task.id,
         project: task.project,
@@ -247,7 +327,7 @@ fn task_parts(parts: &mut Parts, view: &TaskView, extra: &Extra) {
         number: task.number,
         title: task.title.to_string(),
         description: task.description.as_ref().map(|d| d.as_str().to_owned()),
-        description_html: task.description.as_ref().map(|d| render(d.as_str())),
+        description_html: task.description.as_ref().map(|d| budget.render(d.as_str(), Words::Description, task.id).0),
         status: task.status,
         priority: task.priority,
         role: task.role,
@@ -265,19 +345,19 @@ fn task_parts(parts: &mut Parts, view: &TaskView, extra: &Extra) {
         completed_at: task.completed_at,
     };
     put(parts, "task", &head);
-    for c in &view.comments {
+    view.signals.iter().for_each(|s| put(parts, format!("s:{}", s.id), &signal(s, &mut budget)));
+    for c in view.comments.iter().rev() {
         let Byline { name, mine } = commenter(c);
         let item = CommentItem {
             id: c.id,
             author: name,
             mine,
             kind: c.kind,
-            content: render(c.content.as_str()),
+            content: budget.render(c.content.as_str(), Words::Comment, c.id).0,
             at: c.created_at,
         };
         put(parts, format!("c:{}", c.id), &item);
     }
-    view.signals.iter().for_each(|s| put(parts, format!("s:{}", s.id), &signal(s)));
     view.runs.iter().for_each(|r| put(parts, format!("r:{}", r.id), &run(r)));
     view.activity.iter().for_each(|a| put(parts, format!("a:{}", a.id), &activity(a)));
     let mut edge = |id: DependencyId, other: TaskId, waits| {
@@ -296,15 +376,15 @@ fn task_parts(parts: &mut Parts, view: &TaskView, extra: &Extra) {
     view.blocks.iter().for_each(|e| edge(e.id, e.task, false));
 }
 
-fn signal(signal: &Signal) -> SignalItem {
+fn signal(signal: &Signal, budget: &mut Budget) -> SignalItem {
     SignalItem {
         id: signal.id,
         agent: signal.agent_id.clone(),
         kind: signal.kind,
         severity: signal.severity,
-        message: render(signal.message.as_str()),
+        message: budget.render(signal.message.as_str(), Words::Signal, signal.id).0,
         waits: signal.waits(),
-        response: signal.response.as_ref().map(|r| render(r.as_str())),
+        response: signal.response.as_ref().map(|r| budget.render(r.as_str(), Words::Answer, signal.id).0),
         by_program: signal.answered_by_program(),
         delivery: signal.delivery,
         delivery_error: signal.delivery_error.clone(),

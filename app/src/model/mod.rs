@@ -14,6 +14,8 @@ mod gateway;
 pub mod home;
 #[cfg(feature = "ssr")]
 mod make;
+#[cfg(feature = "ssr")]
+mod paint;
 pub mod settings;
 pub mod slash;
 pub mod task;
@@ -24,4 +26,6 @@ pub use byline::{byline, sign_of};
 #[cfg(feature = "ssr")]
 pub use gateway::gateway_model;
 #[cfg(feature = "ssr")]
-pub use make::{Extra, message, other_tasks, parts, put};
+pub use make::{Extra, Words, other_tasks, parts, put};
+#[cfg(feature = "ssr")]
+pub use paint::{messages, painted};

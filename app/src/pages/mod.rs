@@ -32,6 +32,8 @@ pub fn App() -> impl IntoView {
     provide_context(Outboxes::new());
     provide_context(Clock::new());
     provide_context(Frame::new());
+    #[cfg(feature = "hydrate")]
+    provide_context(LoadedWith::now());
 
     // Pages are rendered whole before the first byte leaves: they read well without
     // JavaScript, and their status code is true.
@@ -85,7 +87,11 @@ pub async fn preload() -> Result<(), crate::error::AppError> {
 #[component]
 fn ToBoard() -> impl IntoView {
     let slug = use_params_map().with_untracked(|p| p.get("slug").unwrap_or_default());
-    view! { <Redirect path=format!("/projects/{slug}/board") /> }
+    // Whatever else stands there may not even fit into a header.
+    match clutch_domain::text::Slug::parse(&slug) {
+        Ok(slug) => view! { <Redirect path=format!("/projects/{slug}/board") /> }.erase(),
+        Err(_) => view! { <Missing /> }.erase(),
+    }
 }
 
 /// The slug in the address.
@@ -167,7 +173,9 @@ fn Trouble(
     .erase()
 }
 
-/// The error of a form that was posted without our code, as the server put it into the address.
+/// The error of a form that was posted without our code, as the server put it into the address. Only of the
+/// address that the page was loaded from: the server has looked whether it made that one, and nobody looks
+/// at a link that our code follows.
 #[component]
 fn FormError(
     /// Path of the server function behind the form.
@@ -177,10 +185,38 @@ fn FormError(
     let sentence = move || {
         query.with(|q| {
             let error = q.get("__err").filter(|_| q.get("__path").is_some_and(|p| p == path))?;
-            Some(leptos::server_fn::error::ServerFnUrlError::<crate::error::AppError>::decode_err(&error).sentence)
+            let checked = use_context::<LoadedWith>().is_none_or(|loaded| loaded.has(&error));
+            checked.then(|| {
+                leptos::server_fn::error::ServerFnUrlError::<crate::error::AppError>::decode_err(&error).sentence
+            })
         })
     };
     view! { {dynamic(move || sentence().map(|s| view! { <p class="form-error" role="alert">{s}</p> }))} }
+}
+
+/// In the browser: the form's error in the address that the page was loaded from, `__err=…` as it stands there.
+#[derive(Clone)]
+struct LoadedWith(String);
+
+impl LoadedWith {
+    #[cfg(feature = "hydrate")]
+    fn now() -> Self {
+        let query = window().location().search().unwrap_or_default();
+        Self(
+            query
+                .trim_start_matches('?')
+                .split('&')
+                .find(|part| part.starts_with("__err="))
+                .unwrap_or_default()
+                .to_owned(),
+        )
+    }
+
+    fn has(&self, error: &str) -> bool {
+        // The padding of base64 is the only part that an address writes in another way.
+        let said = self.0.strip_prefix("__err=").unwrap_or_default().trim_end_matches("%3D").trim_end_matches('=');
+        said == error.trim_end_matches('=')
+    }
 }
 
 /// The fields of a form as they stand in the page, whoever typed them and when: text that was

@@ -1,6 +1,9 @@
 //! Tasks and their comments (facts §2.6).
 
-use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use axum::{
     Json,
@@ -9,9 +12,9 @@ use axum::{
 };
 use clutch_domain::{
     command::{Command, Direction, MoveTask, NewComment, NewTask, Place, TaskPatch},
-    doc::Kind,
+    doc::{Kind, Scope},
     id::{ProjectId, TaskId},
-    range::{After, Range},
+    range::{After, Fetch, Range},
     refusal::Refusal,
     talk::{AuthorType, Comment, CommentType},
     task::{Priority, Role, Status, Task},
@@ -68,6 +71,41 @@ pub async fn all<T: clutch_domain::doc::Inside + Clone>(
     }
 }
 
+/// How often a list that changed while it was read is read anew.
+const TRIES: usize = 4;
+
+/// All tasks of a project, each once. They lie in the order of their columns, so one that is moved between
+/// two pages may be met twice or not at all: such a list is read again, and if people never rest, what one
+/// reading met and another did not is looked up by itself.
+async fn all_tasks(office: &Office, project: ProjectId) -> Result<Vec<Task>, Failure> {
+    let mut met: BTreeMap<TaskId, Task> = BTreeMap::new();
+    for _ in 0..TRIES {
+        let (mut found, mut versions): (Vec<Task>, BTreeSet<u64>) = (Vec::new(), BTreeSet::new());
+        loop {
+            let after = found.last().map(|t| After { order: t.position, id: t.id.to_string() });
+            let range = Range::Children { kind: Kind::Task, parent: project.to_string(), after, limit: PAGE };
+            let fetch = Fetch { scopes: vec![Scope::Project(project)], ranges: vec![range.clone()] };
+            let read = office.read(&fetch).await?;
+            versions.insert(read.version);
+            let before = found.len();
+            found.extend(read.value.all::<Task>(&range).cloned());
+            if found.len() - before < PAGE as usize {
+                break;
+            }
+        }
+        if versions.len() == 1 {
+            return Ok(found);
+        }
+        let now: BTreeMap<TaskId, Task> = found.into_iter().map(|t| (t.id, t)).collect();
+        let missed: Vec<TaskId> = met.keys().filter(|id| !now.contains_key(id)).copied().collect();
+        met = now;
+        for id in missed {
+            met.extend(office.get::<Task>(id).await?.filter(|t| t.project == project).map(|t| (id, t)));
+        }
+    }
+    Ok(met.into_values().collect())
+}
+
 /// Query of the list.
 #[derive(Deserialize)]
 pub struct ListQuery {
@@ -89,8 +127,7 @@ pub async fn list(State(office): State<Arc<Office>>, Query(query): Query<ListQue
         .map(|l| l.parse::<usize>().map_err(|_| Failure::invalid("invalid_field", "limit must be a whole number")));
     let limit = limit.transpose()?.unwrap_or(usize::MAX);
     let project = projects::find(&office, &project).await?.id;
-    let after = |t: &Task| After { order: t.position, id: t.id.to_string() };
-    let mut tasks: Vec<Task> = all(&office, Kind::Task, project, after).await?;
+    let mut tasks = all_tasks(&office, project).await?;
     tasks.retain(|t| status.is_none_or(|s| t.status == s));
     tasks.sort_by(|a, b| {
         let done = |t: &Task| std::cmp::Reverse(t.completed_at.unwrap_or(t.updated_at));

@@ -1,6 +1,6 @@
 //! Which engine keeps the data: SQLite, or the Convex deployment that is named.
 
-use super::{Secret, SettingsError, Source, wrong};
+use super::{Secret, SettingsError, Source, wrong_address};
 
 /// Where data is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +47,12 @@ pub(super) fn engine(source: &Source) -> Result<Engine, SettingsError> {
         )));
     }
     if !(url.starts_with("http://") || url.starts_with("https://")) {
-        return Err(wrong(first, url, "an address that begins with http:// or https://"));
+        return Err(wrong_address(first, url, "an address that begins with http:// or https://"));
+    }
+    if clutch_gateway::words::shown_address(url) != *url {
+        return Err(SettingsError(format!(
+            "{first} holds more than an address (a user, a password or a query), and Convex uses none of that. Remove it; the key has a name of its own."
+        )));
     }
     let key = |name: &str| source.get(name).map(|key| Secret(key.to_owned()));
     let key = match (key("CONVEX_SELF_HOSTED_ADMIN_KEY"), key("CONVEX_DEPLOY_KEY")) {

@@ -405,3 +405,49 @@ async fn what_programs_say_of_agents_is_shown_and_taken_back() {
     house.post(&path, json!({ "typing": false, "author": "kimi" })).await.ok(200);
     assert_eq!(people(&mut a).await, People { here: 1, typing: vec![] }, "nobody types in a chat that is not open");
 }
+
+/// Pages that cannot be made, so many times.
+struct Failing(std::sync::atomic::AtomicUsize);
+
+#[async_trait::async_trait]
+impl clutch_orchestrator::live::Pages for Failing {
+    async fn parts(
+        &self,
+        _: &Query,
+        _: &clutch_domain::range::Docs,
+    ) -> Result<clutch_orchestrator::live::Parts, clutch_orchestrator::store::Fault> {
+        use std::sync::atomic::Ordering::Relaxed;
+        if self.0.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_ok() {
+            return Err(clutch_orchestrator::store::Fault::new("a secret of the store"));
+        }
+        Ok(Default::default())
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_could_not_be_made_comes_by_itself_and_says_nothing_of_the_store() {
+    use clutch_orchestrator::live::{Hub, Update};
+    let pages = std::sync::Arc::new(Failing(2.into()));
+    let store = std::sync::Arc::new(clutch_store::MemoryStore::new());
+    let hub = Hub::new(
+        store,
+        pages,
+        std::sync::Arc::new(|task| drop(tokio::spawn(task))),
+        std::sync::Arc::new(|time| Box::pin(tokio::time::sleep(time))),
+    );
+    let topic = hub.open(Query::Home);
+    let mut news = topic.subscribe();
+    let mut away = 0;
+    loop {
+        match topic.since(None) {
+            Update::Snapshot(..) => break,
+            Update::Away(why) => {
+                assert!(!why.contains("secret"), "{why}");
+                away += 1;
+            }
+            _ => {}
+        }
+        tokio::time::timeout(super::tab::PATIENCE, news.changed()).await.expect("it is tried again").unwrap();
+    }
+    assert!(away >= 1, "nothing is written meanwhile, and it heals");
+}

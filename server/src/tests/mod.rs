@@ -7,6 +7,7 @@ mod complete;
 mod deliveries;
 mod dependencies;
 mod door;
+mod lists;
 mod live;
 mod live_random;
 mod nasty;
@@ -14,12 +15,14 @@ mod once;
 mod openclaw;
 mod pages;
 mod projects;
+mod requests;
 mod search;
 mod signals;
 mod tab;
 mod tasks;
 mod text;
 mod uploads;
+mod words;
 
 use std::{
     net::SocketAddr,
@@ -64,6 +67,7 @@ use uuid::Uuid;
 use crate::{
     compose::{self, Picked},
     door::Door,
+    forms::Seals,
     lines::Lines,
     session::Sessions,
     state::AppState,
@@ -183,9 +187,11 @@ impl House {
             streams: Arc::default(),
             ephemeral: Arc::default(),
             sessions: Sessions::open(dir.path()).unwrap(),
-            uploads: Arc::new(Uploads::open(dir.path(), 64)),
+            uploads: Arc::new(Uploads::open(dir.path().join("uploads/images"), 64)),
             stop: stopping,
             settings: SiteSettings { gateway_url: "ws://127.0.0.1:1".into(), ..SiteSettings::default() },
+            seals: Seals::new().unwrap(),
+            tabs: 64,
             leptos: LeptosOptions::builder()
                 .output_name("clutch")
                 .site_root(dir.path().join("no-site").display().to_string())

@@ -19,6 +19,7 @@ fn paths() -> BTreeSet<&'static str> {
 fn fields() -> BTreeSet<&'static str> {
     let sources = [
         include_str!("../rest/chats.rs"),
+        include_str!("../rest/deliveries.rs"),
         include_str!("../rest/dependencies.rs"),
         include_str!("../rest/projects.rs"),
         include_str!("../rest/signals.rs"),
@@ -39,6 +40,8 @@ fn fields() -> BTreeSet<&'static str> {
         "typing",
         "response",
         "pr_number",
+        "failure_reason",
+        "age_threshold_minutes",
     ] {
         assert!(fields.contains(must), "{must} is not among {fields:?}");
     }
@@ -111,8 +114,12 @@ async fn furnished(house: &House) -> Vec<String> {
             clutch_domain::text::Body::parse("a").unwrap().unwrap(),
         ))
         .await;
-    vec![project, task, chat, signal]
+    let said = house.post(&format!("/api/chats/{chat}/messages"), json!({ "content": "m" })).await.ok(201);
+    vec![project, task, chat, signal, id(&said["message"])]
 }
+
+/// Where the message is among those ids.
+const MESSAGE: usize = 4;
 
 const NOT_IDS: &[&str] = &[
     NOBODY,
@@ -129,8 +136,8 @@ const NOT_IDS: &[&str] = &[
     "undefined",
 ];
 
-fn fill(path: &str, first: &str) -> String {
-    path.replace("{id}", first).replace("{edge}", NOBODY)
+fn fill(path: &str, first: &str, ids: &[String]) -> String {
+    path.replace("{id}", first).replace("{edge}", NOBODY).replace("{message}", &ids[MESSAGE])
 }
 
 #[tokio::test]
@@ -140,7 +147,7 @@ async fn nonsense_in_bodies() {
     let mut count = 0;
     for path in paths() {
         for id in ids.iter().map(String::as_str).chain(["T-1", "site", NOBODY]) {
-            let path = fill(path, id);
+            let path = fill(path, id, &ids);
             for method in ["POST", "PATCH", "PUT"] {
                 for body in bodies() {
                     let what = format!("{method} {path} {:?}", String::from_utf8_lossy(&body[..body.len().min(60)]));
@@ -169,7 +176,7 @@ async fn nonsense_in_fields() {
     let mut count = 0;
     for path in paths() {
         for id in &ids {
-            let path = fill(path, id);
+            let path = fill(path, id, &ids);
             for method in ["POST", "PATCH"] {
                 for field in fields() {
                     for value in values() {
@@ -226,7 +233,7 @@ async fn nonsense_on_disk() {
             }
             for method in ["POST", "PATCH"] {
                 judge(
-                    &house.raw(method, &fill(path, id), &[], body.to_string()).await,
+                    &house.raw(method, &fill(path, id, &ids), &[], body.to_string()).await,
                     &format!("{method} {path} {value}"),
                 );
             }
@@ -263,14 +270,14 @@ async fn nonsense_in_addresses() {
         for id in NOT_IDS {
             for query in queries {
                 for method in ["GET", "DELETE", "POST", "PATCH", "PUT", "OPTIONS", "TRACE", "BREW"] {
-                    let path = format!("{}{query}", fill(path, id));
+                    let path = format!("{}{query}", fill(path, id, &ids));
                     judge(&house.raw(method, &path, &[], "{}").await, &format!("{method} {path}"));
                 }
             }
         }
         for id in &ids {
             for query in queries {
-                let path = format!("{}{query}", fill(path, id));
+                let path = format!("{}{query}", fill(path, id, &ids));
                 judge(&house.raw("GET", &path, &[], "").await, &format!("GET {path}"));
             }
         }
@@ -298,7 +305,7 @@ async fn bodies_that_are_too_large() {
     let mut refused = 0;
     for path in paths() {
         for method in ["POST", "PATCH"] {
-            let path = fill(path, &ids[1]);
+            let path = fill(path, &ids[1], &ids);
             let reply = house.raw(method, &path, &[], large(4 * 1024 * 1024 + 1)).await;
             judge(&reply, &path);
             if reply.status == 413 {

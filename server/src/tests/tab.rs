@@ -18,7 +18,7 @@ use tokio_tungstenite::{
 };
 
 use super::House;
-use crate::{compose, door::Door, pages::AppPages};
+use crate::{compose, connections, door::Door, pages::AppPages};
 
 /// Nothing here takes that long; a test that waits longer has failed.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -28,8 +28,12 @@ pub async fn listen(house: &House) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let router = compose::router(house.state.clone(), Door::new(address));
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    tokio::spawn(std::future::IntoFuture::into_future(axum::serve(listener, service)));
+    // The house's stop is told to its tabs only: some tests look at what they are told.
+    let (never, stop) = tokio::sync::watch::channel(false);
+    tokio::spawn(async move {
+        connections::serve(listener, router, 512, stop).await;
+        drop(never);
+    });
     address
 }
 

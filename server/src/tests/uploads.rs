@@ -343,7 +343,7 @@ async fn only_files_of_the_folder_are_served() {
 fn again(house: &House, quota_mb: u64) -> House {
     let fresh = House::new();
     let mut state = fresh.state.clone();
-    state.uploads = Arc::new(Uploads::open(house._dir.path(), quota_mb));
+    state.uploads = Arc::new(Uploads::open(house._dir.path().join("uploads/images"), quota_mb));
     House { router: compose::router(state.clone(), Door::new(ADDRESS.parse().unwrap())), state, ..fresh }
 }
 
@@ -353,11 +353,14 @@ async fn a_full_folder_says_so_and_what_was_begun_is_swept() {
     let png = written(ImageFormat::Png);
     let answer = upload(&house, "image/png", &png).await.ok(200);
     let dir = folder(&house);
-    std::fs::write(dir.join("ab.part"), b"half").unwrap();
+    std::fs::write(dir.join(format!("{}.part", "0a".repeat(16))), b"half").unwrap();
     std::fs::write(dir.join("large.png"), vec![0; 1024 * 1024]).unwrap();
+    // CLUTCH_UPLOAD_DIR may be a folder in which others work too.
+    std::fs::write(dir.join("film.mkv.part"), b"not ours").unwrap();
 
     let full = again(&house, 1);
-    assert_eq!(files(&dir).len(), 2, "what a killed program had begun is gone");
+    assert_eq!(files(&dir).len(), 3, "what a killed program had begun is gone, and nothing else");
+    std::fs::remove_file(dir.join("film.mkv.part")).unwrap();
     let reply = upload(&full, "image/png", &png).await;
     assert_eq!((reply.status.as_u16(), reply.json()["code"].as_str()), (507, Some("uploads_full")), "{}", reply.text);
     let sentence = reply.json()["error"].as_str().unwrap().to_owned();

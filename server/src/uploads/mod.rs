@@ -1,6 +1,6 @@
 //! Pictures that people and agents send: `POST /api/upload/image`, `GET /uploads/images/*` (facts §9).
 //!
-//! They lie in `<data folder>/uploads/images`, outside of the site's folder, under random names with the
+//! They lie in `<data folder>/uploads/images` (or `CLUTCH_UPLOAD_DIR`), outside of the site's folder, under random names with the
 //! extension of what they are. A name never gets another content, so browsers keep it for ever.
 
 mod left;
@@ -28,6 +28,8 @@ use crate::{rest::error::Failure, state::AppState};
 use picture::Trouble;
 use store::Unkept;
 
+/// Where pictures are sent.
+pub const PATH: &str = "/api/upload/image";
 /// Largest picture, in bytes.
 pub const FILE_BYTES_MAX: usize = 10 * 1024 * 1024;
 /// Largest body that is read to its end, in bytes: whoever sends too much is still answered in words.
@@ -40,7 +42,7 @@ const TYPES: [&str; 5] = ["image/jpeg", "image/jpg", "image/png", "image/gif", "
 /// Both routes.
 pub fn routes() -> Router<AppState> {
     Router::new()
-        .route("/api/upload/image", post(upload).layer(DefaultBodyLimit::max(BODY_BYTES_MAX)))
+        .route(PATH, post(upload).layer(DefaultBodyLimit::max(BODY_BYTES_MAX)))
         .route("/uploads/images/{*name}", get(serve::serve))
 }
 

@@ -69,12 +69,11 @@ impl From<Trouble> for Unkept {
 }
 
 impl Uploads {
-    /// The pictures of this data folder, of at most `quota_mb` megabytes (of 1024 · 1024 bytes) together.
+    /// The pictures of this folder, of at most `quota_mb` megabytes (of 1024 · 1024 bytes) together.
     /// Sweeps what a program that was killed had begun. The folder is made by the first picture.
-    pub fn open(data_dir: &Path, quota_mb: u64) -> Self {
-        let dir = data_dir.join("uploads").join("images");
+    pub fn open(dir: PathBuf, quota_mb: u64) -> Self {
         for entry in fs::read_dir(&dir).into_iter().flatten().flatten() {
-            if entry.file_name().to_string_lossy().ends_with(UNFINISHED)
+            if is_unfinished(&entry.file_name().to_string_lossy())
                 && let Err(error) = fs::remove_file(entry.path())
             {
                 tracing::warn!(path = %entry.path().display(), %error, "an unfinished upload could not be removed");
@@ -149,6 +148,12 @@ impl Uploads {
     fn full(&self) -> Unkept {
         Unkept::Full { place: self.dir.clone(), limit_mb: self.quota_mb }
     }
+}
+
+/// One of ours: the folder may hold other files too.
+fn is_unfinished(name: &str) -> bool {
+    name.strip_suffix(UNFINISHED)
+        .is_some_and(|name| name.len() == 2 * NAME_BYTES && name.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
 /// A file that is being written; gone if it is not renamed.

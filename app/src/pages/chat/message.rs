@@ -115,6 +115,10 @@ fn tools(m: &MessageItem) -> AnyView {
         to_clipboard(&text);
         toasts.done("Copied.");
     };
+    // A beginning is not what was said; its link leads to all of it.
+    let copy = (!m.cut).then(|| {
+        view! { <button type="button" class="icon-btn" aria-label="Copy" title="Copy" on:click=copy><Icon name="copy" /></button> }
+    });
     let busy = RwSignal::new(false);
     let once = Once::new();
     let make = move |_| {
@@ -133,7 +137,7 @@ fn tools(m: &MessageItem) -> AnyView {
     };
     view! {
         <span class="tools js-only">
-            <button type="button" class="icon-btn" aria-label="Copy" title="Copy" on:click=copy><Icon name="copy" /></button>
+            {copy}
             <button type="button" class="icon-btn" aria-label="Make a ticket" title="Make a ticket" disabled=move || busy.get() on:click=make><Icon name="plus" /></button>
         </span>
     }

@@ -166,11 +166,13 @@ impl ChatState {
         self.arrange();
     }
 
-    /// The newest message of the person at the page that has not left: its id and words.
+    /// The newest message of the person at the page that has not left: its id and words. None of which
+    /// only the beginning is here: the rest would be lost.
     pub fn last_queued(self) -> Option<(MessageId, String)> {
         self.items.with_value(|items| {
             let mut newest = items.values().rev();
-            newest.find_map(|item| item.with_untracked(|m| (m.mine && m.queued).then(|| (m.id, m.text.clone()))))
+            let found = newest.find(|item| item.with_untracked(|m| m.mine && m.queued))?;
+            found.with_untracked(|m| (!m.cut).then(|| (m.id, m.text.clone())))
         })
     }
 
