@@ -66,6 +66,18 @@ pub struct FoundBy {
 
 impl FoundBy {
     const NOTHING: Self = Self { parent: false, link: false, status: false };
+
+    const fn parent(self) -> Self {
+        Self { parent: true, ..self }
+    }
+
+    const fn link(self) -> Self {
+        Self { link: true, ..self }
+    }
+
+    const fn status(self) -> Self {
+        Self { status: true, ..self }
+    }
 }
 
 macro_rules! kinds {
@@ -95,11 +107,10 @@ macro_rules! kinds {
             /// What its documents can be found by.
             #[must_use]
             pub const fn found_by(self) -> FoundBy {
-                match self { $(Self::$kind => FoundBy { $($by: true,)* ..FoundBy::NOTHING },)+ }
+                match self { $(Self::$kind => FoundBy::NOTHING$(.$by())*,)+ }
             }
         }
 
-        #[expect(clippy::large_enum_variant, reason = "a document lives on the heap already, in its `Arc<Doc>`")]
         /// What is inside a document. Stored as `{"<kind>": {"v": <version>, ...}}`.
         #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
         pub enum Body {

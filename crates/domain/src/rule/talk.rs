@@ -234,12 +234,11 @@ fn reporting_run(
     run_id: Option<&RunKey>,
     session: Option<&SessionKey>,
 ) -> Result<Option<Seen<Run>>, Stop> {
-    if let Some(session) = session.map(SessionKey::as_str) {
-        if let Some(run) = view.one::<Run>(Range::unique(session_name(&full_key(session))))?
-            && run.is.task == task.id
-        {
-            return Ok(Some(run));
-        }
+    if let Some(session) = session.map(SessionKey::as_str)
+        && let Some(run) = view.one::<Run>(Range::unique(session_name(&full_key(session))))?
+        && run.is.task == task.id
+    {
+        return Ok(Some(run));
     }
     if let Some(run_id) = run_id.map(RunKey::as_str) {
         let runs = view.list::<Run>(Range::NewestChildren {
