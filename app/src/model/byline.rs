@@ -76,12 +76,7 @@ pub fn commenter(comment: &Comment) -> Byline {
 
 #[cfg(test)]
 mod tests {
-    use clutch_domain::{
-        id::{CommentId, ProjectId, TaskId},
-        talk::CommentType,
-        text::Body,
-        time::Millis,
-    };
+    use clutch_domain::{talk::CommentType, text::Body, time::Millis};
 
     use super::*;
 
@@ -121,9 +116,9 @@ mod tests {
     fn comments() {
         let by = |by: Option<Who>, author: &str, author_type| {
             let comment = Comment {
-                id: CommentId(uuid()),
-                task: TaskId(uuid()),
-                project: ProjectId(uuid()),
+                id: some_id(),
+                task: some_id(),
+                project: some_id(),
                 author: author.into(),
                 author_type,
                 by,
@@ -153,7 +148,8 @@ mod tests {
         }
     }
 
-    fn uuid() -> uuid::Uuid {
-        uuid::Uuid::nil()
+    /// An id of any kind; which does not matter here.
+    fn some_id<T: std::str::FromStr<Err: std::fmt::Debug>>() -> T {
+        "00000000-0000-4000-8000-000000000000".parse().unwrap()
     }
 }
