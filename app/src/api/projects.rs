@@ -171,7 +171,27 @@ fn change(patch: &mut clutch_domain::command::ProjectPatch, field: &str, says: S
     Ok(())
 }
 
-/// Removes a project with everything in it and goes home.
+/// Brings a deleted project back, under its old address or the next free one, and leads there.
+#[server(prefix = "/fn", endpoint = "restore_project", output = crate::codec::Reply)]
+pub async fn restore_project(project: ProjectId) -> Result<Saved, AppError> {
+    use clutch_domain::{command::Command, project::Project};
+
+    let mut back = None;
+    // Its questions come back in parts; the last step has nothing to do.
+    loop {
+        let done = super::edge::run(Command::RestoreProject(project)).await?;
+        if done.change.is_empty() {
+            break;
+        }
+        back = done.now::<Project>(project).map(|project| project.slug.clone()).or(back);
+    }
+    if let Some(slug) = back {
+        leptos_axum::redirect(&format!("/projects/{slug}/board"));
+    }
+    Ok(Saved::default())
+}
+
+/// Takes a project away with everything in it and goes home; for a week it can be brought back.
 #[server(prefix = "/fn", endpoint = "delete_project", output = crate::codec::Reply)]
 pub async fn delete_project(project: ProjectId) -> Result<Saved, AppError> {
     use clutch_domain::command::{Command, Force};

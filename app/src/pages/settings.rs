@@ -9,7 +9,7 @@ use super::{
     use_slug,
 };
 use crate::{
-    api::{DeleteProject, UpdateProject, delete_project, load_home, update_project},
+    api::{DeleteProject, UpdateProject, delete_project, load_home, restore_project, update_project},
     error::Class,
     lazy::lazily,
     live::part,
@@ -17,7 +17,7 @@ use crate::{
         home::ProjectRow,
         settings::{Settings, in_words, same},
     },
-    ui::{Erase, Toasts, dynamic, use_act},
+    ui::{Erase, Toasts, Undo, dynamic, use_act},
 };
 
 /// The page.
@@ -135,9 +135,23 @@ fn Settings(row: ProjectRow) -> impl IntoView {
         Signal::derive(move || now.with(|now| now.as_ref().map_or_else(String::new, |(_, color, _)| color.clone())));
     let painted = was.with_untracked(|was| serde_json::to_string(was).unwrap_or_default());
     let sure = RwSignal::new(false);
+    // Outlives the page, which leads home at once.
+    let restore: Undo = std::sync::Arc::new(move || {
+        leptos::task::spawn_local(async move {
+            if let Err(error) = restore_project(id).await {
+                toasts.error(error.sentence);
+            }
+        });
+    });
+    let deleted = row.name.clone();
     let remove = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
-        act.run(delete_project(id), |_| {});
+        let (deleted, restore) = (deleted.clone(), restore.clone());
+        act.run(delete_project(id), move |answer| {
+            if answer.is_ok() {
+                toasts.undo(format!("\u{201c}{deleted}\u{201d} was deleted."), restore);
+            }
+        });
     };
     let total: u32 = row.counts.iter().sum();
     view! {
@@ -191,8 +205,8 @@ fn Settings(row: ProjectRow) -> impl IntoView {
                 <h2 id="danger">"Delete this project"</h2>
                 <p class="mut">
                     {match total {
-                        0 => "It has no tickets. Its chats and its history go too.".to_owned(),
-                        n => format!("Its {n} tickets go with it, and so do their comments and history. This cannot be undone."),
+                        0 => "It has no tickets. Its chats and its history go too. For a week it can be brought back.".to_owned(),
+                        n => format!("Its {n} tickets go with it, and so do their comments and history. For a week it can be brought back."),
                     }}
                 </p>
                 <form method="post" action=DeleteProject::url() on:submit=remove>

@@ -22,8 +22,17 @@ pub enum Command {
     CreateProject(NewProject),
     /// Changes fields of a project.
     UpdateProject(ProjectId, ProjectPatch),
-    /// Removes a project; with `force` its tasks too.
+    /// Takes a project away with everything in it; it can be brought back for a while
+    /// ([`crate::project::KEPT_DELETED_MS`]).
     DeleteProject(ProjectId, Force),
+    /// Brings a deleted project back: under its old address, or the next free one.
+    RestoreProject(ProjectId),
+    /// Gives a deleted project up: it goes for good as soon as possible.
+    DiscardProject(ProjectId),
+    /// Takes the next of what a deleted project has in the installation's lists out of them.
+    ShelveProject(ProjectId),
+    /// Removes the next part of a deleted project for good.
+    PurgeProject(ProjectId),
     /// Makes a task.
     CreateTask(NewTask),
     /// Changes fields of a task, and its column when asked.

@@ -383,8 +383,13 @@ impl Body {
         };
         let installed = Scope::Installation;
         match self {
-            Self::Project(p) => plain(installed, "installation".into(), p.created_at),
-            Self::Counts(_) => plain(installed, "installation".into(), Millis(0)),
+            Self::Project(p) => match p.deleted_at {
+                None => plain(installed, "installation".into(), p.created_at),
+                Some(at) => plain(installed, PROJECT_BIN.into(), at),
+            },
+            Self::Counts(c) => {
+                plain(installed, if c.hidden { String::new() } else { "installation".into() }, Millis(0))
+            }
             Self::Task(t) => Index {
                 scope: Scope::Project(t.project),
                 parent: t.project.to_string(),
@@ -399,7 +404,9 @@ impl Body {
             },
             Self::Comment(c) => plain(Scope::Project(c.project), c.task.to_string(), c.created_at),
             Self::Signal(s) => Index {
-                status: if s.waits() {
+                status: if s.shelved && (s.waits() || s.delivery == Some(crate::talk::Delivery::Pending)) {
+                    "shelved"
+                } else if s.waits() {
                     "waits"
                 } else if matches!(s.delivery, Some(crate::talk::Delivery::Pending)) {
                     "delivering"
@@ -472,6 +479,9 @@ fn start_link(task: &Task) -> String {
         startable_link(task.project, task.acting_role(), task.priority)
     }
 }
+
+/// The parent of deleted projects, in place of the installation.
+pub const PROJECT_BIN: &str = "deleted-projects";
 
 /// The parent of deleted chats, in place of their project.
 pub const CHAT_BIN: &str = "deleted-chats";

@@ -4,24 +4,33 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    doc::{Body, Dependency, action_name, id8_name, number_name, session_name, slug_name},
-    id::{RunId, SignalId, TaskId},
+    chat::{Chat, Message},
+    doc::{
+        Body, Dependency, DocKey, Unique, action_name, edge_name, id8_name, message_run_name, number_name,
+        session_name, slug_name, task_chat_name,
+    },
+    id::{ChatId, ProjectId, RunId, SignalId, TaskId},
     project::{Counts, Project},
-    run::{Run, RunState},
-    talk::Signal,
+    run::{LoopState, Run, RunState},
+    talk::{Comment, Signal},
     task::{Role, Status, Task},
 };
 
 /// Documents by kind, ready to be looked at.
 #[derive(Debug, Default)]
 pub struct Everything<'a> {
-    projects: Vec<&'a Project>,
+    projects: BTreeMap<ProjectId, &'a Project>,
     counts: Vec<&'a Counts>,
     tasks: BTreeMap<TaskId, &'a Task>,
     edges: Vec<&'a Dependency>,
     runs: BTreeMap<RunId, &'a Run>,
     signals: BTreeMap<SignalId, &'a Signal>,
-    names: BTreeSet<&'a str>,
+    names: BTreeMap<&'a str, &'a Unique>,
+    comments: Vec<&'a Comment>,
+    chats: BTreeMap<ChatId, &'a Chat>,
+    messages: Vec<&'a Message>,
+    loops: Vec<&'a LoopState>,
+    keys: BTreeSet<DocKey>,
 }
 
 impl<'a> Everything<'a> {
@@ -29,14 +38,19 @@ impl<'a> Everything<'a> {
     pub fn of(bodies: impl IntoIterator<Item = &'a Body>) -> Self {
         let mut all = Self::default();
         for body in bodies {
+            all.keys.insert(body.key());
             match body {
-                Body::Project(p) => all.projects.push(p),
+                Body::Project(p) => drop(all.projects.insert(p.id, p)),
                 Body::Counts(c) => all.counts.push(c),
                 Body::Task(t) => drop(all.tasks.insert(t.id, t)),
                 Body::Dependency(d) => all.edges.push(d),
                 Body::Run(r) => drop(all.runs.insert(r.id, r)),
                 Body::Signal(s) => drop(all.signals.insert(s.id, s)),
-                Body::Unique(u) => drop(all.names.insert(&u.key)),
+                Body::Unique(u) => drop(all.names.insert(&u.key, u)),
+                Body::Comment(c) => all.comments.push(c),
+                Body::Chat(c) => drop(all.chats.insert(c.id, c)),
+                Body::Message(m) => all.messages.push(m),
+                Body::LoopState(l) => all.loops.push(l),
                 _ => {}
             }
         }
@@ -51,12 +65,60 @@ impl<'a> Everything<'a> {
         self.check_edges(&mut wrong);
         self.check_runs(&mut wrong);
         self.check_names(&mut wrong);
+        self.check_parents(&mut wrong);
         wrong
     }
 
+    /// A project that is being removed for good: what is in it goes part by part.
+    fn purging(&self, project: ProjectId) -> bool {
+        self.projects.get(&project).is_some_and(|p| p.purging)
+    }
+
+    /// Nothing is without what it hangs on, except in a project that is being removed.
+    fn check_parents(&self, wrong: &mut Vec<String>) {
+        let mut orphan = |what: String, project: ProjectId, there: bool| {
+            if !self.projects.contains_key(&project) {
+                wrong.push(format!("{what} has no project"));
+            } else if !there && !self.purging(project) {
+                wrong.push(format!("{what} hangs on nothing"));
+            }
+        };
+        for counts in &self.counts {
+            orphan(format!("counts of {}", counts.project), counts.project, true);
+        }
+        for state in &self.loops {
+            orphan(format!("loop state of {}", state.project), state.project, true);
+        }
+        for task in self.tasks.values() {
+            orphan(task.short(), task.project, true);
+        }
+        for edge in &self.edges {
+            let ends = self.tasks.contains_key(&edge.task) && self.tasks.contains_key(&edge.depends_on);
+            orphan(format!("dependency {}", edge.id), edge.project, ends);
+        }
+        for comment in &self.comments {
+            orphan(format!("comment {}", comment.id), comment.project, self.tasks.contains_key(&comment.task));
+        }
+        for signal in self.signals.values() {
+            orphan(format!("signal {}", signal.id), signal.project, self.tasks.contains_key(&signal.task));
+        }
+        for run in self.runs.values() {
+            // The agent of a removed task is stopped first.
+            orphan(format!("run {}", run.id), run.project, run.open() || self.tasks.contains_key(&run.task));
+        }
+        for chat in self.chats.values() {
+            orphan(format!("chat {}", chat.id), chat.project, true);
+        }
+        for message in &self.messages {
+            if !self.chats.contains_key(&message.chat) {
+                wrong.push(format!("message {} has no chat", message.id));
+            }
+        }
+    }
+
     fn check_counts(&self, wrong: &mut Vec<String>) {
-        for project in &self.projects {
-            let mut real = Counts::none(project.id);
+        for project in self.projects.values().filter(|p| !p.purging) {
+            let mut real = Counts { hidden: project.deleted_at.is_some(), ..Counts::none(project.id) };
             for task in self.tasks.values().filter(|t| t.project == project.id) {
                 real.shift(None, Some(task.status));
             }
@@ -76,7 +138,7 @@ impl<'a> Everything<'a> {
     }
 
     fn check_edges(&self, wrong: &mut Vec<String>) {
-        for task in self.tasks.values() {
+        for task in self.tasks.values().filter(|t| !self.purging(t.project)) {
             let waits = self.edges.iter().filter(|e| e.task == task.id);
             let open = waits
                 .clone()
@@ -122,9 +184,10 @@ impl<'a> Everything<'a> {
                     open.get(&task.id)
                 ));
             }
-            for (role, kept) in &task.ended_runs {
+            for role in Role::ALL {
+                let kept = task.ended_runs.get(role).copied().unwrap_or(0);
                 let real = ended.get(&(task.id, *role)).copied().unwrap_or(0);
-                if *kept != real {
+                if kept != real && !self.purging(task.project) {
                     wrong.push(format!(
                         "{} counts {kept} ended runs of {}, there are {real}",
                         task.short(),
@@ -135,22 +198,30 @@ impl<'a> Everything<'a> {
         }
     }
 
+    /// Every name that something has is taken by it, and no name is taken for nothing.
     fn check_names(&self, wrong: &mut Vec<String>) {
-        let mut must = |name: String| {
-            if !self.names.contains(name.as_str()) {
-                wrong.push(format!("the unique name {name} is free though it is used"));
-            }
-        };
-        for project in &self.projects {
-            must(slug_name(project.slug.as_str()));
-        }
+        let mut used: BTreeSet<String> = BTreeSet::new();
+        used.extend(self.projects.values().filter(|p| p.deleted_at.is_none()).map(|p| slug_name(p.slug.as_str())));
         for task in self.tasks.values() {
-            must(number_name(task.number));
-            must(id8_name(task.project, task.id));
+            used.extend([number_name(task.number), id8_name(task.project, task.id)]);
         }
         for run in self.runs.values() {
-            must(action_name(&run.action_id));
-            must(session_name(&run.session_key));
+            used.extend([action_name(&run.action_id), session_name(&run.session_key)]);
+        }
+        used.extend(self.edges.iter().map(|edge| edge_name(edge.task, edge.depends_on)));
+        used.extend(self.messages.iter().filter_map(|m| m.run_id.as_deref()).map(message_run_name));
+        used.extend(self.chats.values().filter_map(|c| c.about.as_ref()).map(|about| task_chat_name(about.task)));
+        for name in &used {
+            if !self.names.contains_key(name.as_str()) {
+                wrong.push(format!("the unique name {name} is free though it is used"));
+            }
+        }
+        for (name, unique) in &self.names {
+            if !used.contains(*name) {
+                wrong.push(format!("the unique name {name} is taken though nothing has it"));
+            } else if !self.keys.contains(&unique.target) {
+                wrong.push(format!("the unique name {name} leads to nothing"));
+            }
         }
     }
 

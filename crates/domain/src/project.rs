@@ -60,7 +60,16 @@ pub struct Project {
     pub created_at: Millis,
     /// Last changed at.
     pub updated_at: Millis,
+    /// When it was deleted; it lies in the bin since then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deleted_at: Option<Millis>,
+    /// It is being removed for good, and cannot be brought back any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub purging: bool,
 }
+
+/// How long a deleted project can be brought back: seven days, in milliseconds.
+pub const KEPT_DELETED_MS: i64 = 7 * 24 * 3_600 * 1_000;
 
 /// How chats look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,6 +93,9 @@ pub struct Counts {
     /// Tasks per status, by its word; one that is missing has none.
     #[serde(deserialize_with = "by_word")]
     pub by_status: BTreeMap<String, u32>,
+    /// The project lies in the bin: lists leave its counts out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hidden: bool,
 }
 
 /// The order in which counts were stored as a list.
@@ -127,7 +139,7 @@ impl Counts {
     /// No tasks yet.
     #[must_use]
     pub const fn none(project: ProjectId) -> Self {
-        Self { project, by_status: BTreeMap::new() }
+        Self { project, by_status: BTreeMap::new(), hidden: false }
     }
 
     /// Tasks in `status`.

@@ -1,6 +1,8 @@
 //! Screens and feeds that can be asked for, and the only meaning of each:
 //! a query names bounded ranges, [`answer`] turns the documents into a snapshot.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -291,6 +293,11 @@ impl Query {
     }
 }
 
+/// A project that is not deleted.
+fn there<'a>(docs: &'a Docs, range: &Range) -> Option<&'a Project> {
+    docs.first::<Project>(range).filter(|project| project.deleted_at.is_none())
+}
+
 /// The meaning of a query.
 #[must_use]
 pub fn answer(query: &Query, docs: &Docs) -> Snapshot {
@@ -313,6 +320,10 @@ pub fn answer(query: &Query, docs: &Docs) -> Snapshot {
             });
             let mut waiting: Vec<Signal> = docs.all(&ranges[2]).cloned().collect();
             waiting.reverse();
+            // What lies in the bin has left these lists, or does so in a moment.
+            let all = docs.get(&ranges[0]).is_some_and(|found| found.len() < PROJECTS_MAX as usize);
+            let here: BTreeSet<ProjectId> = projects.iter().map(|p| p.id).collect();
+            waiting.retain(|signal| !all || here.contains(&signal.project));
             Snapshot::Home(Home {
                 projects,
                 counts: docs.all(&ranges[1]).cloned().collect(),
@@ -321,7 +332,7 @@ pub fn answer(query: &Query, docs: &Docs) -> Snapshot {
             })
         }
         Query::Board { project } => {
-            let Some(is) = docs.first::<Project>(&ranges[0]) else { return Snapshot::Gone };
+            let Some(is) = there(docs, &ranges[0]) else { return Snapshot::Gone };
             Snapshot::Board(Box::new(Board {
                 project: is.clone(),
                 counts: docs.first::<Counts>(&ranges[1]).cloned().unwrap_or_else(|| Counts::none(project)),
@@ -333,7 +344,7 @@ pub fn answer(query: &Query, docs: &Docs) -> Snapshot {
             }))
         }
         Query::Chats { .. } => {
-            let Some(project) = docs.first::<Project>(&ranges[0]) else { return Snapshot::Gone };
+            let Some(project) = there(docs, &ranges[0]) else { return Snapshot::Gone };
             Snapshot::Chats(Box::new(Chats {
                 project: project.clone(),
                 chats: docs.all::<Chat>(&ranges[1]).cloned().collect(),
@@ -348,7 +359,7 @@ pub fn answer(query: &Query, docs: &Docs) -> Snapshot {
             Snapshot::Chat(Box::new(ChatView { chat: chat.clone(), messages, more }))
         }
         Query::Task { project, task } => {
-            let (Some(p), Some(t)) = (docs.first::<Project>(&ranges[0]), docs.first::<Task>(&ranges[1])) else {
+            let (Some(p), Some(t)) = (there(docs, &ranges[0]), docs.first::<Task>(&ranges[1])) else {
                 return Snapshot::Gone;
             };
             if t.project != project {

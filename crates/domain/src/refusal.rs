@@ -154,8 +154,6 @@ refusals! {
     NothingToChange => Invalid, "nothing_to_change", "No fields to update";
     /// The project's tasks would go too.
     ProjectHasTasks => Conflict, "project_has_tasks", "This project still has tasks; delete it with force to remove them too.";
-    /// The project is too large to delete in one step.
-    TooMuchAtOnce => Conflict, "too_much_at_once", "There is too much to remove in one step; try again to remove the rest.";
     /// The neighbour of a move is not in that column.
     NeighbourNotFound => Invalid, "neighbour_not_found", "The card to place this one beside is no longer in that column.";
     /// An agent is already at work.

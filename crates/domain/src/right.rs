@@ -71,6 +71,8 @@ pub const fn needed(command: &Command) -> Right {
         Command::CreateProject(_)
         | Command::UpdateProject(..)
         | Command::DeleteProject(..)
+        | Command::RestoreProject(_)
+        | Command::DiscardProject(_)
         | Command::CreateTask(_)
         | Command::UpdateTask(..)
         | Command::MoveTask(_)
@@ -97,6 +99,6 @@ pub const fn needed(command: &Command) -> Right {
         | Command::NoteProject(..)
         | Command::HoldLease(_) => Right::Lead,
         Command::CarryMessage(..) => Right::Carry,
-        Command::PurgeChat(_) => Right::Sweep,
+        Command::PurgeChat(_) | Command::ShelveProject(_) | Command::PurgeProject(_) => Right::Sweep,
     }
 }

@@ -144,6 +144,9 @@ pub struct Signal {
     /// Why it failed.
     #[serde(default, deserialize_with = "crate::text::stored::some_lines")]
     pub delivery_error: Option<String>,
+    /// Its project lies in the bin: lists of the installation leave it out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shelved: bool,
     /// Raised at.
     pub created_at: Millis,
 }

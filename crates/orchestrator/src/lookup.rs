@@ -8,9 +8,14 @@ use crate::office::{Error, Office};
 impl Office {
     /// The task that is called `T-12`, `12`, or by its id.
     pub async fn task(&self, name: &str) -> Result<Option<Task>, Error> {
-        match named::task(name) {
-            Some(range) => self.first(range).await,
-            None => Ok(None),
+        let Some(range) = named::task(name) else { return Ok(None) };
+        let task: Option<Task> = self.first(range).await?;
+        match task {
+            // What is in a deleted project is not there.
+            Some(task) if self.get::<Project>(task.project).await?.is_some_and(|p| p.deleted_at.is_none()) => {
+                Ok(Some(task))
+            }
+            _ => Ok(None),
         }
     }
 
@@ -21,7 +26,8 @@ impl Office {
         let found = ranges.iter().find_map(|range| read.first::<Project>(range)).cloned();
         match ranges.iter().find_map(|range| read.unread(range).next()) {
             Some(unread) if found.is_none() => Err(unread.refusal().into()),
-            _ => Ok(found),
+            // What lies in the bin is not there.
+            _ => Ok(found.filter(|project| project.deleted_at.is_none())),
         }
     }
 }

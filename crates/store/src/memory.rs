@@ -76,6 +76,12 @@ impl MemoryStore {
         self.faults.clone()
     }
 
+    /// Everything that is kept, for tests that look at all of it at once.
+    #[must_use]
+    pub fn everything(&self) -> Vec<Arc<Doc>> {
+        self.lock().docs.values().flat_map(|docs| docs.values()).map(|entry| entry.doc.clone()).collect()
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
     }

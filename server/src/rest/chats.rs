@@ -8,6 +8,7 @@ use clutch_domain::{
     command::{ChatPatch, Command, NewChat},
     doc::Kind,
     id::{ChatId, MessageId, ProjectId},
+    project::Project,
     range::{Before, Range},
     refusal::Refusal,
     text::{CHAT_TITLE_MAX, ChatTitle, Participants, SessionKey},
@@ -35,7 +36,10 @@ const MESSAGES_MAX: u32 = 100;
 pub async fn find(office: &Office, id: &str) -> Result<Chat, Failure> {
     let id: ChatId = path_id(id, Refusal::ChatNotFound)?;
     let chat: Option<Chat> = office.get(id).await?;
-    chat.filter(|chat| chat.deleted_at.is_none()).ok_or_else(|| Refusal::ChatNotFound.into())
+    let chat = chat.filter(|chat| chat.deleted_at.is_none()).ok_or(Refusal::ChatNotFound)?;
+    let project: Option<Project> = office.get(chat.project).await?;
+    project.filter(|project| project.deleted_at.is_none()).ok_or(Refusal::ChatNotFound)?;
+    Ok(chat)
 }
 
 /// Query of the list.

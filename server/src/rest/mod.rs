@@ -26,6 +26,7 @@ pub fn routes() -> Router<AppState> {
     Router::new()
         .route("/api/projects", get(projects::list).post(projects::create))
         .route("/api/projects/{id}", get(projects::show).patch(projects::update).delete(projects::remove))
+        .route("/api/projects/{id}/restore", post(projects::restore))
         .route("/api/tasks", get(tasks::list).post(tasks::create))
         .route("/api/tasks/reorder", post(tasks::reorder))
         .route("/api/tasks/{id}", get(tasks::show).patch(tasks::update).delete(tasks::remove))

@@ -15,12 +15,13 @@ use clutch_domain::{
     text::{self, Color, Description, GithubRepo, LocalPath, Location, Models, Name, Slug},
 };
 use clutch_orchestrator::office::Office;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::caller::Caller;
 
 use super::{
-    body::{Body, Path, whole},
+    body::{Body, Path, Query, path_id, whole},
     error::Failure,
     shapes,
 };
@@ -127,11 +128,47 @@ fn with_warning(mut answer: Value, warning: Option<String>) -> Value {
     answer
 }
 
-/// `DELETE /api/projects/:id`, always with its tasks.
-pub async fn remove(State(office): State<Arc<Office>>, caller: Caller, Path(id): Path<String>) -> Answer {
-    let project = find(&office, &id).await?;
-    office.run(&caller.actor(), &Command::DeleteProject(project.id, Force::Yes)).await?;
+/// Query of a removal.
+#[derive(Deserialize)]
+pub struct RemoveQuery {
+    /// `true`: for good, without a week in the bin.
+    now: Option<String>,
+}
+
+/// `DELETE /api/projects/:id`, always with its tasks. For a week it can be restored, unless `?now=true`.
+pub async fn remove(
+    State(office): State<Arc<Office>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Query(query): Query<RemoveQuery>,
+) -> Answer {
+    let now = match query.now.as_deref() {
+        None | Some("" | "false") => false,
+        Some("true") => true,
+        Some(_) => return Err(Failure::invalid("invalid_field", "now must be true or false")),
+    };
+    // One that lies in the bin can still be given up, by its id.
+    let id = match find(&office, &id).await {
+        Ok(project) => {
+            office.run(&caller.actor(), &Command::DeleteProject(project.id, Force::Yes)).await?;
+            project.id
+        }
+        Err(missing) => id.parse::<ProjectId>().ok().filter(|_| now).ok_or(missing)?,
+    };
+    if now {
+        office.run(&caller.actor(), &Command::DiscardProject(id)).await?;
+    }
     Ok(Json(json!({ "success": true })))
+}
+
+/// `POST /api/projects/:id/restore`, by id: a deleted project's address is free. It comes back under its old
+/// address, or under the next free one.
+pub async fn restore(State(office): State<Arc<Office>>, caller: Caller, Path(id): Path<String>) -> Answer {
+    let id: ProjectId = path_id(&id, Refusal::ProjectNotFound)?;
+    // Its questions come back in parts; the last step has nothing to do.
+    while !office.run(&caller.actor(), &Command::RestoreProject(id)).await?.change.is_empty() {}
+    let project = find(&office, &id.to_string()).await?;
+    Ok(Json(json!({ "project": shapes::project(&project) })))
 }
 
 fn layout(body: &Body) -> Result<Option<ChatLayout>, Failure> {

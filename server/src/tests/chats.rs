@@ -302,13 +302,16 @@ async fn a_deleted_chat_is_gone_for_programs_and_leaves_the_bin_with_its_project
         }
         chats.push(chat);
     }
-    house.delete(&format!("/api/projects/{doomed}")).await.ok(200);
-    crate::bin::sweep(&house.office).await.unwrap();
     let there = async |chat: &str| {
         let id: clutch_domain::id::ChatId = chat.parse().unwrap();
         house.office.get::<clutch_domain::chat::Chat>(id).await.unwrap().is_some()
     };
-    assert_eq!((there(&chats[0]).await, there(&chats[1]).await), (true, false), "a week is not over");
+    house.delete(&format!("/api/projects/{doomed}")).await.ok(200);
+    crate::bin::sweep(&house.office).await.unwrap();
+    assert_eq!((there(&chats[0]).await, there(&chats[1]).await), (true, true), "a week is not over");
+    house.delete(&format!("/api/projects/{doomed}?now=true")).await.ok(200);
+    crate::bin::sweep(&house.office).await.unwrap();
+    assert_eq!((there(&chats[0]).await, there(&chats[1]).await), (true, false), "its project is gone for good");
 }
 
 fn bridge(house: &House) -> Bridge {

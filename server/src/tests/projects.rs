@@ -1,6 +1,12 @@
 //! `/api/projects` (facts §2.5).
 
-use clutch_domain::actor::Who;
+use clutch_domain::{
+    actor::Who,
+    doc::Kind,
+    project::Project,
+    range::Range,
+    task::{Status, Task},
+};
 use serde_json::{Value, json};
 
 use super::{House, NOBODY, known};
@@ -240,4 +246,40 @@ async fn a_program_is_never_the_person() {
     let log = house.project_log(&id).await;
     assert_eq!(log.len(), 2);
     assert!(log.iter().all(|line| line.actor == Who::program(None)), "{log:?}");
+}
+
+#[tokio::test]
+async fn a_large_project_goes_and_comes_back_or_is_removed_for_good() {
+    let house = House::new();
+    let id = house.project("site").await;
+    for n in 0..230 {
+        house.task(&id, &format!("t{n}"), Status::ALL[n % 6].word()).await;
+    }
+    let list = house.get(&format!("/api/tasks?projectId={id}")).await.ok(200)["tasks"].clone();
+    let (one, other) = (list[0]["id"].as_str().unwrap(), list[100]["id"].as_str().unwrap());
+    house.post(&format!("/api/tasks/{one}/dependencies"), json!({ "depends_on_id": other })).await.ok(201);
+    house.post(&format!("/api/tasks/{one}/comments"), json!({ "content": "words" })).await.ok(201);
+    assert_eq!(house.delete("/api/projects/site").await.ok(200), json!({ "success": true }));
+    for path in [format!("/api/projects/{id}"), "/api/projects/site".into()] {
+        house.get(&path).await.fails(404, "project_not_found", "Project not found");
+    }
+    house.get(&format!("/api/tasks?projectId={id}")).await.fails(404, "project_not_found", "Project not found");
+    house.get(&format!("/api/tasks/{one}")).await.fails(404, "task_not_found", "Task not found");
+    house.get(&format!("/api/tasks/{one}/comments")).await.fails(404, "task_not_found", "Task not found");
+    assert_eq!(house.get("/api/projects").await.ok(200)["projects"], json!([]));
+
+    // Its slug is free at once; back it comes under the next one, with everything.
+    house.project("site").await;
+    let back = house.post(&format!("/api/projects/{id}/restore"), json!({})).await.ok(200);
+    assert_eq!(back["project"]["slug"], "site-1");
+    assert_eq!(house.get(&format!("/api/tasks?projectId={id}")).await.ok(200)["tasks"].as_array().unwrap().len(), 230);
+
+    house.delete("/api/projects/site-1?now=maybe").await.fails_with(400, "invalid_field");
+    house.delete("/api/projects/site-1?now=true").await.ok(200);
+    house.post(&format!("/api/projects/{id}/restore"), json!({})).await.fails_with(404, "project_not_found");
+    while crate::bin::sweep(&house.office).await.unwrap() {}
+    let gone: Option<Project> = house.office.get(&id).await.unwrap();
+    assert_eq!(gone, None);
+    let left: Vec<Task> = house.office.all(Range::children(Kind::Task, &id, 500)).await.unwrap();
+    assert!(left.is_empty());
 }

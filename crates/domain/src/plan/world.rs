@@ -45,7 +45,7 @@ pub struct OwnWorld {
 pub struct OpenRun {
     /// The run.
     pub run: Run,
-    /// Its task; `None` when it was deleted.
+    /// Its task; `None` when it was deleted, or its project.
     pub task: Option<Task>,
     /// The question that it waits for.
     pub question: Option<Signal>,
@@ -156,8 +156,9 @@ impl Shape {
                 fetch.ranges.extend(startable(*project));
             }
         }
-        for (_, _, task, question) in &self.runs {
+        for (_, project, task, question) in &self.runs {
             fetch.ranges.push(Range::doc(Kind::Task, task));
+            fetch.ranges.push(Range::doc(Kind::Project, project));
             if let Some(question) = question {
                 fetch.ranges.push(Range::doc(Kind::Signal, question));
             }
@@ -176,7 +177,10 @@ impl World {
             project: project.clone(),
         };
         let open = |run: &Run| OpenRun {
-            task: docs.first::<Task>(&Range::doc(Kind::Task, run.task)).cloned(),
+            task: docs
+                .first::<Project>(&Range::doc(Kind::Project, run.project))
+                .filter(|project| project.deleted_at.is_none())
+                .and_then(|_| docs.first::<Task>(&Range::doc(Kind::Task, run.task)).cloned()),
             question: run.waits_for.and_then(|q| docs.first::<Signal>(&Range::doc(Kind::Signal, q)).cloned()),
             run: run.clone(),
         };

@@ -13,7 +13,7 @@ use crate::{
     refusal::Refusal,
     right::Right,
     rule::{
-        Decided,
+        Decided, alive,
         answer::{same_answer, shows_more},
         line,
     },
@@ -21,11 +21,9 @@ use crate::{
     task::Task,
     text::preview,
     time::Millis,
-    view::{Seen, Stop, View},
+    view::{Seen, View},
 };
 
-/// Most messages that go with a project's chat in one step.
-const DELETE_MAX: u32 = 5_000;
 /// Messages of a deleted chat that are removed for good in one step.
 const PURGE_STEP: u32 = 500;
 /// Most messages of a chat that are on their way when it is deleted.
@@ -33,7 +31,7 @@ const OPEN_MAX: u32 = 500;
 
 /// Makes a chat.
 pub fn create(view: &View, new: &NewChat, ctx: &mut Ctx<'_>) -> Decided {
-    view.must::<Project>(new.project, Refusal::ProjectNotFound)?;
+    alive::project(view, new.project)?;
     let id = ChatId(ctx.ids.fresh());
     let mut change = Change::default();
     let about = match new.about {
@@ -74,7 +72,7 @@ pub fn update(view: &View, id: ChatId, patch: &ChatPatch, ctx: &mut Ctx<'_>) -> 
     if patch.title.is_none() && patch.session_key.is_none() {
         return Err(Refusal::NothingToChange.into());
     }
-    let old = living(view, id)?;
+    let old = alive::chat(view, id)?;
     let mut is = old.is;
     if let Some(title) = &patch.title {
         is.title = title.to_string();
@@ -95,15 +93,9 @@ pub fn update(view: &View, id: ChatId, patch: &ChatPatch, ctx: &mut Ctx<'_>) -> 
     Ok(change)
 }
 
-/// A chat that is not deleted.
-fn living(view: &View, id: ChatId) -> Result<Seen<Chat>, Stop> {
-    let chat = view.must::<Chat>(id, Refusal::ChatNotFound)?;
-    if chat.is.deleted_at.is_some() { Err(Refusal::ChatNotFound.into()) } else { Ok(chat) }
-}
-
 /// Takes a chat away. What is on its way in it ends here.
 pub fn delete(view: &View, id: ChatId, ctx: &mut Ctx<'_>) -> Decided {
-    let old = living(view, id)?;
+    let old = alive::chat(view, id)?;
     let mut change = Change::default();
     let open = Range::ByStatus {
         kind: Kind::Message,
@@ -113,13 +105,7 @@ pub fn delete(view: &View, id: ChatId, ctx: &mut Ctx<'_>) -> Decided {
         limit: OPEN_MAX,
     };
     for message in view.list::<Message>(open)? {
-        let mut is = message.is;
-        if let Some(outbox) = &mut is.outbox {
-            outbox.step = Step::Settled;
-        }
-        is.delivery_status = Some(DeliveryStatus::Failed);
-        is.failure_reason = Some("The chat was deleted.".into());
-        change.put(message.rev, is).touch(Scope::Outbox);
+        give_up(&mut change, message, "The chat was deleted.");
     }
     let (project, title) = (old.is.project, old.is.title.clone());
     change.put(old.rev, Chat { deleted_at: Some(ctx.now), ..old.is });
@@ -127,6 +113,18 @@ pub fn delete(view: &View, id: ChatId, ctx: &mut Ctx<'_>) -> Decided {
     let log = line(ctx, Some(project), None, "chat_deleted", &[("title", title)]);
     change.activity.push(log);
     Ok(change)
+}
+
+/// Ends the way of a message whose chat is not there any more.
+pub(crate) fn give_up(change: &mut Change, message: Seen<Message>, why: &str) {
+    let mut is = message.is;
+    if let Some(outbox) = &mut is.outbox {
+        outbox.step = Step::Settled;
+    }
+    is.delivery_status = Some(DeliveryStatus::Failed);
+    is.failure_reason = Some(why.into());
+    change.touch(Scope::Chat(is.chat)).touch(Scope::Outbox);
+    change.put(message.rev, is);
 }
 
 /// Brings a deleted chat back. One that is not deleted stays as it is.
@@ -137,7 +135,7 @@ pub fn restore(view: &View, id: ChatId, ctx: &mut Ctx<'_>) -> Decided {
         return Ok(change);
     }
     let (project, title) = (old.is.project, old.is.title.clone());
-    view.must::<Project>(project, Refusal::ProjectNotFound)?;
+    alive::project(view, project)?;
     change.put(old.rev, Chat { deleted_at: None, ..old.is });
     change.touch(Scope::Project(project)).touch(Scope::Chat(id));
     let log = line(ctx, Some(project), None, "chat_restored", &[("title", title)]);
@@ -170,7 +168,8 @@ pub(crate) fn remove_chat(change: &mut Change, chat: Seen<Chat>) {
     change.delete(&chat.doc);
 }
 
-fn remove(change: &mut Change, message: Seen<Message>) {
+/// Removes a message with its name.
+pub(crate) fn remove(change: &mut Change, message: Seen<Message>) {
     if let Some(run) = &message.is.run_id {
         change.release(message_run_name(run));
     }
@@ -180,22 +179,13 @@ fn remove(change: &mut Change, message: Seen<Message>) {
     change.delete(&message.doc);
 }
 
-pub(crate) fn remove_messages(view: &View, change: &mut Change, chat: ChatId) -> Result<(), Stop> {
-    let messages = view.list::<Message>(Range::children(Kind::Message, chat, DELETE_MAX))?;
-    if messages.len() as u32 == DELETE_MAX {
-        return Err(Refusal::TooMuchAtOnce.into());
-    }
-    messages.into_iter().for_each(|message| remove(change, message));
-    Ok(())
-}
-
 /// Longest last words of a chat that are kept for lists, in characters.
 const LAST_WORDS: usize = 200;
 
 /// Writes a message. One that answers a run exists once, whoever brings it: the bridge with the
 /// run's id, or an older plugin that does not know the id.
 pub fn post(view: &View, new: &NewMessage, ctx: &mut Ctx<'_>) -> Decided {
-    let chat = living(view, new.chat)?;
+    let chat = alive::chat(view, new.chat)?;
     let id = MessageId(ctx.ids.fresh());
     let mut change = Change::default();
     if let Some(run) = &new.run_id
@@ -386,7 +376,7 @@ pub fn retry(view: &View, id: MessageId, ctx: &mut Ctx<'_>) -> Decided {
     if retries >= RETRIES {
         return Err(Refusal::RetriesUsedUp.into());
     }
-    let chat = living(view, is.chat)?;
+    let chat = alive::chat(view, is.chat)?;
     let failed = is.delivery_status == Some(DeliveryStatus::Failed);
     let before = is.outbox.take();
     if before.is_some() && !failed {

@@ -10,7 +10,7 @@ use crate::{
     id::{DependencyId, ProjectId, TaskId},
     range::{Before, Range},
     refusal::Refusal,
-    rule::{Decided, line},
+    rule::{Decided, alive, line},
     task::{Status, Task},
     view::{Seen, Stop, View},
 };
@@ -31,7 +31,7 @@ pub fn add(view: &View, task: TaskId, on: TaskId, ctx: &mut Ctx<'_>) -> Decided 
     }
     let name = edge_name(task, on);
     view.gather([Range::doc(Kind::Task, task), Range::doc(Kind::Task, on), Range::doc(Kind::Unique, &name)])?;
-    let waiting = view.must::<Task>(task, Refusal::TaskNotFound)?;
+    let waiting = alive::task(view, task)?;
     let other = view.must::<Task>(on, Refusal::TaskNotFound)?;
     if waiting.is.project != other.is.project {
         return Err(Refusal::DependencyAcross.into());
@@ -74,6 +74,7 @@ pub fn remove(view: &View, edge: EdgeRef, ctx: &mut Ctx<'_>) -> Decided {
         EdgeRef::Ends(task, on) => view.one::<Dependency>(Range::unique(edge_name(task, on)))?,
     };
     let found = found.ok_or(Refusal::DependencyNotFound)?;
+    alive::within(view, found.is.project, Refusal::DependencyNotFound)?;
     let mut change = Change::default();
     unlink(view, &mut change, [&found], &BTreeSet::new())?;
     change.touch(Scope::Project(found.is.project));

@@ -1,11 +1,13 @@
 //! Rules: one public function per command. A rule sees only what the view holds
 //! and stops where it needs more ([`crate::view::Stop::Need`]).
 
+mod alive;
 pub mod answer;
 pub mod chat;
 pub mod dependency;
 pub mod placing;
 pub mod project;
+pub mod purge;
 pub mod talk;
 pub mod task;
 pub mod work;
@@ -33,6 +35,10 @@ pub fn handle(view: &View, command: &Command, ctx: &mut Ctx<'_>) -> Decided {
         Command::CreateProject(new) => project::create(view, new, ctx),
         Command::UpdateProject(id, patch) => project::update(view, *id, patch, ctx),
         Command::DeleteProject(id, force) => project::delete(view, *id, *force, ctx),
+        Command::RestoreProject(id) => project::restore(view, *id, ctx),
+        Command::DiscardProject(id) => purge::discard(view, *id, ctx),
+        Command::ShelveProject(id) => purge::shelve(view, *id, ctx),
+        Command::PurgeProject(id) => purge::purge(view, *id, ctx),
         Command::CreateTask(new) => task::create(view, new, ctx),
         Command::UpdateTask(id, patch) => task::update(view, *id, patch, ctx),
         Command::MoveTask(to) => task::relocate(view, to, ctx),

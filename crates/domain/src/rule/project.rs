@@ -7,9 +7,10 @@ use crate::{
     doc::{Counter, DocKey, Kind, Scope, slug_name},
     id::{ChatId, ProjectId},
     project::{Counts, DEFAULT_COLOR, Project},
-    range::Range,
+    range::{After, Range},
     refusal::Refusal,
-    rule::{Decided, line},
+    right::Right,
+    rule::{Decided, alive, line},
     task::Task,
     text::{Models, Slug},
     view::{Stop, View},
@@ -19,8 +20,8 @@ use crate::{
 const SLUG_TRIES: u32 = 1_000;
 /// How many of them are looked at together.
 const SLUG_BATCH: usize = 50;
-/// Most tasks that go with a project in one step.
-const DELETE_MAX: u32 = 500;
+/// Tasks that are looked at together.
+const PAGE: u32 = 500;
 
 /// Makes a project, its counts and its chat "General".
 pub fn create(view: &View, new: &NewProject, ctx: &mut Ctx<'_>) -> Decided {
@@ -47,6 +48,8 @@ pub fn create(view: &View, new: &NewProject, ctx: &mut Ctx<'_>) -> Decided {
         role_model_overrides: Default::default(),
         created_at: ctx.now,
         updated_at: ctx.now,
+        deleted_at: None,
+        purging: false,
     };
     let general = Chat {
         id: ChatId(ctx.ids.fresh()),
@@ -76,7 +79,7 @@ pub fn update(view: &View, id: ProjectId, patch: &ProjectPatch, ctx: &mut Ctx<'_
         return Err(Refusal::NothingToChange.into());
     }
     check(patch.work_loop_max_agents.flatten())?;
-    let old = view.must::<Project>(id, Refusal::ProjectNotFound)?;
+    let old = alive::project(view, id)?;
     let mut is = old.is.clone();
     let mut change = crate::change::Change::default();
     if let Some(slug) = &patch.slug
@@ -112,43 +115,76 @@ pub fn update(view: &View, id: ProjectId, patch: &ProjectPatch, ctx: &mut Ctx<'_
     Ok(change)
 }
 
-/// Removes a project. With force its tasks, edges and chats go too, at most [`DELETE_MAX`] tasks at once.
+/// Takes a project away, with force also when there are tasks: one small change, after which neither it nor
+/// anything in it is there, its address is free and its agents are stopped. What is in it stays as it is.
 pub fn delete(view: &View, id: ProjectId, force: Force, ctx: &mut Ctx<'_>) -> Decided {
-    let old = view.must::<Project>(id, Refusal::ProjectNotFound)?;
-    let counts = view.find::<Counts>(id)?;
-    let tasks = view.list::<Task>(Range::children(Kind::Task, id, DELETE_MAX))?;
-    if force == Force::No && !tasks.is_empty() {
+    let first = Range::children(Kind::Task, id, 1);
+    view.gather([Range::doc(Kind::Project, id), Range::doc(Kind::Counts, id), first.clone()])?;
+    let old = alive::project(view, id)?;
+    if force == Force::No && !view.list::<Task>(first)?.is_empty() {
         return Err(Refusal::ProjectHasTasks.into());
     }
-    if tasks.len() as u32 == DELETE_MAX {
-        return Err(Refusal::TooMuchAtOnce.into());
+    if !ctx.actor.may(Right::Decide) {
+        nothing_reserved(view, id, ctx)?;
     }
     let mut change = crate::change::Change::default();
-    super::task::remove_what_hangs_on(view, &mut change, &tasks.iter().map(|t| t.is.id).collect())?;
-    for task in &tasks {
-        super::task::not_reserved(&task.is, ctx)?;
-        change.delete(&task.doc);
-        change.release(crate::doc::id8_name(id, task.is.id)).release(crate::doc::number_name(task.is.number));
+    let mut tasks = 0;
+    if let Some(counts) = view.find::<Counts>(id)? {
+        tasks = counts.is.total();
+        change.put(counts.rev, Counts { hidden: true, ..counts.is });
     }
-    for chat in view.list::<Chat>(Range::children(Kind::Chat, id, DELETE_MAX))? {
-        super::chat::remove_messages(view, &mut change, chat.is.id)?;
-        super::chat::remove_chat(&mut change, chat);
-    }
-    if let Some(counts) = &counts {
-        change.delete(&counts.doc);
-    }
-    change.remove(DocKey::new(Kind::LoopState, id));
     change.release(slug_name(old.is.slug.as_str()));
-    change.delete(&old.doc);
+    let name = old.is.name.to_string();
+    change.put(old.rev, Project { deleted_at: Some(ctx.now), ..old.is });
     change.touch(Scope::Installation).touch(Scope::Project(id));
-    let log = line(
-        ctx,
-        None,
-        None,
-        "project_deleted",
-        &[("name", old.is.name.to_string()), ("tasks", tasks.len().to_string())],
-    );
+    let said = [("name", name), ("tasks", tasks.to_string())];
+    let log = line(ctx, None, None, "project_deleted", &said);
     change.activity.push(log);
+    Ok(change)
+}
+
+/// Refuses where a task of the project is kept for people.
+fn nothing_reserved(view: &View, id: ProjectId, ctx: &Ctx<'_>) -> Result<(), Stop> {
+    let mut after = None;
+    loop {
+        let page =
+            view.list::<Task>(Range::Children { kind: Kind::Task, parent: id.to_string(), after, limit: PAGE })?;
+        for task in &page {
+            super::task::not_reserved(&task.is, ctx)?;
+        }
+        match page.last() {
+            Some(last) if page.len() == PAGE as usize => {
+                after = Some(After { order: last.is.position, id: last.is.id.to_string() });
+            }
+            _ => return Ok(()),
+        }
+    }
+}
+
+/// Brings a deleted project back: under its address, or the next free one where somebody has taken it. Said of
+/// one that is not deleted it brings the next of its questions back into the lists, until none is missing.
+pub fn restore(view: &View, id: ProjectId, ctx: &mut Ctx<'_>) -> Decided {
+    let old = view.must::<Project>(id, Refusal::ProjectNotFound)?;
+    let mut change = crate::change::Change::default();
+    if old.is.purging {
+        return Err(Refusal::ProjectNotFound.into());
+    }
+    super::purge::unshelve(view, &mut change, id)?;
+    if old.is.deleted_at.is_some() {
+        let slug = free_slug(view, &old.is.slug)?;
+        change.claim(slug_name(slug.as_str()), DocKey::new(Kind::Project, id));
+        if let Some(counts) = view.find::<Counts>(id)? {
+            change.put(counts.rev, Counts { hidden: false, ..counts.is });
+        }
+        let name = old.is.name.to_string();
+        change.put(old.rev, Project { slug, deleted_at: None, updated_at: ctx.now, ..old.is });
+        let log = line(ctx, Some(id), None, "project_restored", &[("name", name)]);
+        change.activity.push(log);
+    }
+    if !change.is_empty() {
+        change.made = Some(DocKey::new(Kind::Project, id));
+        change.touch(Scope::Installation).touch(Scope::Project(id));
+    }
     Ok(change)
 }
 

@@ -9,7 +9,7 @@ use crate::{
     id::{CommentId, ProjectId, SignalId},
     range::Range,
     refusal::Refusal,
-    rule::{Decided, line},
+    rule::{Decided, alive, line},
     run::{Run, RunState},
     talk::{AuthorType, Comment, CommentType, Delivery, Signal},
     task::{Status, Task},
@@ -19,7 +19,7 @@ use crate::{
 
 /// Writes a comment.
 pub fn comment(view: &View, new: &NewComment, ctx: &mut Ctx<'_>) -> Decided {
-    let task = view.must::<Task>(new.task, Refusal::TaskNotFound)?;
+    let task = alive::task(view, new.task)?;
     let project = task.is.project;
     let mut change = Change::default();
     change.create(Comment {
@@ -43,7 +43,7 @@ pub fn comment(view: &View, new: &NewComment, ctx: &mut Ctx<'_>) -> Decided {
 
 /// An agent signals. A blocking one waits for a person.
 pub fn raise(view: &View, new: &NewSignal, ctx: &mut Ctx<'_>) -> Decided {
-    let task = view.must::<Task>(new.task, Refusal::TaskNotFound)?;
+    let task = alive::task(view, new.task)?;
     let run = reporting_run(view, &task.is, new.run_id.as_ref(), Some(&new.session_key))?;
     let project = task.is.project;
     if !speaks_here(view, project, new.session_key.as_str())? {
@@ -65,6 +65,7 @@ pub fn raise(view: &View, new: &NewSignal, ctx: &mut Ctx<'_>) -> Decided {
         delivered_at: None,
         delivery: None,
         delivery_error: None,
+        shelved: false,
         created_at: ctx.now,
     };
     let mut change = Change::default();
@@ -86,6 +87,7 @@ pub fn answer(view: &View, id: SignalId, answer: &Body, ctx: &mut Ctx<'_>) -> De
     if old.is.responded_at.is_some() {
         return Err(Refusal::SignalAnswered.into());
     }
+    alive::within(view, old.is.project, Refusal::SignalNotFound)?;
     let mut is = old.is;
     is.responded_at = Some(ctx.now);
     is.response = Some(answer.clone());
@@ -145,7 +147,7 @@ pub fn settle(view: &View, id: SignalId, settled: &Result<String, Excerpt>, ctx:
 /// The report of an older attempt is recorded, not obeyed; so is one for a task that is done, and one
 /// for a task that was taken from the agent in the meantime.
 pub fn complete(view: &View, report: &Completion, ctx: &mut Ctx<'_>) -> Decided {
-    let old = view.must::<Task>(report.task, Refusal::TaskNotFound)?;
+    let old = alive::task(view, report.task)?;
     let mut is = old.is.clone();
     let project = is.project;
     let from = is.status;

@@ -8,12 +8,12 @@ use crate::{
     ctx::Ctx,
     doc::{Dependency, DocKey, Kind, Scope, id8_name, number_name},
     id::{ProjectId, TaskId},
-    project::{Counts, Project},
+    project::Counts,
     range::{After, Range},
     refusal::Refusal,
     right::Right,
     rule::{
-        Decided,
+        Decided, alive,
         dependency::{self, EDGES_MAX},
         line,
         placing::{self, Card},
@@ -48,7 +48,7 @@ pub fn create(view: &View, new: &NewTask, ctx: &mut Ctx<'_>) -> Decided {
         .chain(ends_of(new.project, new.status, true, 1))
         .chain(new.dependencies.iter().map(|(other, _)| Range::doc(Kind::Task, other))),
     )?;
-    view.must::<Project>(new.project, Refusal::ProjectNotFound)?;
+    alive::project(view, new.project)?;
     let counts = counts(view, new.project)?;
     let mut change = Change::default();
     let id = free_id(view, new.project, ctx)?;
@@ -122,7 +122,7 @@ pub fn create(view: &View, new: &NewTask, ctx: &mut Ctx<'_>) -> Decided {
 
 /// Changes fields of a task, and its column when the patch says so.
 pub fn update(view: &View, id: TaskId, patch: &TaskPatch, ctx: &mut Ctx<'_>) -> Decided {
-    let old = view.must::<Task>(id, Refusal::TaskNotFound)?;
+    let old = alive::task(view, id)?;
     let mut is = old.is.clone();
     if patch.requires_human_review == Some(false) {
         not_reserved(&is, ctx)?;
@@ -169,7 +169,12 @@ pub fn update(view: &View, id: TaskId, patch: &TaskPatch, ctx: &mut Ctx<'_>) -> 
 
 /// Moves a task across or within columns.
 pub fn relocate(view: &View, to: &MoveTask, ctx: &mut Ctx<'_>) -> Decided {
-    let old = view.must::<Task>(to.task, Refusal::TaskNotFound)?;
+    let beside = match to.place {
+        Place::Before(id) | Place::After(id) => Some(Range::doc(Kind::Task, id)),
+        Place::End | Place::Top | Place::Index(_) => None,
+    };
+    view.gather([Range::doc(Kind::Task, to.task)].into_iter().chain(beside))?;
+    let old = alive::task(view, to.task)?;
     let mut is = old.is.clone();
     let mut change = Change::default();
     if is.status == to.to {
@@ -205,7 +210,7 @@ pub fn relocate(view: &View, to: &MoveTask, ctx: &mut Ctx<'_>) -> Decided {
 
 /// Removes a task with its edges, comments and signals. Its log stays.
 pub fn delete(view: &View, id: TaskId, ctx: &mut Ctx<'_>) -> Decided {
-    let old = view.must::<Task>(id, Refusal::TaskNotFound)?;
+    let old = alive::task(view, id)?;
     not_reserved(&old.is, ctx)?;
     let project = old.is.project;
     view.gather(hanging_on(id).into_iter().chain([Range::doc(Kind::Counts, project)]))?;
@@ -325,7 +330,7 @@ fn hanging_on(task: TaskId) -> [Range; 5] {
 
 /// Removes the edges of tasks that go (telling the tasks at their other ends that stay), their comments,
 /// signals and ended runs.
-pub(crate) fn remove_what_hangs_on(view: &View, change: &mut Change, gone: &BTreeSet<TaskId>) -> Result<(), Stop> {
+fn remove_what_hangs_on(view: &View, change: &mut Change, gone: &BTreeSet<TaskId>) -> Result<(), Stop> {
     view.gather(gone.iter().flat_map(|task| hanging_on(*task)))?;
     let mut edges = BTreeMap::new();
     for task in gone {
@@ -407,20 +412,20 @@ fn place_in(
     }
     // `most` cards above and below the place, nearest first; the moved card itself is none of them.
     let around = |beside: &Beside, most: u32| -> Result<(Vec<Card>, Vec<Card>), Stop> {
-        let (mut above, mut below) = match beside {
-            Beside::End => (cards(view, ends_of(project, status, true, most + 1))?, Vec::new()),
-            Beside::Top => (Vec::new(), cards(view, ends_of(project, status, false, most + 1))?),
-            Beside::Above(below) => {
-                let above = cards(view, page(project, status, Some(below), true, most + 1))?;
-                let more = cards(view, page(project, status, Some(below), false, most))?;
-                (above, std::iter::once(*below).chain(more).collect())
-            }
-            Beside::Below(above) => {
-                let below = cards(view, page(project, status, Some(above), false, most + 1))?;
-                let more = cards(view, page(project, status, Some(above), true, most))?;
-                (std::iter::once(*above).chain(more).collect(), below)
+        let (up, down) = match beside {
+            Beside::End => (ends_of(project, status, true, most + 1), None),
+            Beside::Top => (None, ends_of(project, status, false, most + 1)),
+            Beside::Above(card) | Beside::Below(card) => {
+                (page(project, status, Some(card), true, most + 1), page(project, status, Some(card), false, most + 1))
             }
         };
+        view.gather(up.clone().into_iter().chain(down.clone()))?;
+        let (mut above, mut below) = (cards(view, up)?, cards(view, down)?);
+        match beside {
+            Beside::Above(card) => below.insert(0, *card),
+            Beside::Below(card) => above.insert(0, *card),
+            Beside::Top | Beside::End => {}
+        }
         for side in [&mut above, &mut below] {
             side.retain(|(id, _)| *id != moved);
             side.truncate(most as usize);

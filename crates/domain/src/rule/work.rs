@@ -13,7 +13,6 @@ use crate::{
     ctx::Ctx,
     doc::{Counter, DocKey, Kind, Rev, Scope, action_name, asks_link, session_name},
     id::{ProjectId, RunId, TaskId},
-    project::Project,
     query::SIGNALS_MAX,
     range::Range,
     refusal::Refusal,
@@ -24,7 +23,7 @@ use crate::{
     view::{Seen, Stop, View},
 };
 
-use super::{Decided, line};
+use super::{Decided, alive, line};
 
 /// Longest preview of last words in a line of the log, in characters.
 pub const PREVIEW_MAX: usize = 500;
@@ -68,7 +67,7 @@ pub fn claim(view: &View, claim: &ClaimRun, ctx: &mut Ctx<'_>) -> Decided {
         return Err(Refusal::DependenciesOpen(task.is.open_dependencies).into());
     }
     view.gather([Range::doc(Kind::Project, task.is.project), Range::doc(Kind::LoopState, task.is.project)])?;
-    let project = view.must::<Project>(task.is.project, Refusal::ProjectNotFound)?;
+    let project = alive::project(view, task.is.project)?;
     let state = view.find::<LoopState>(task.is.project)?;
     let paused = state.as_ref().is_some_and(|s| s.is.paused);
     if !project.is.work_loop_enabled || paused || project.is.local_path.is_none() {
@@ -331,7 +330,7 @@ fn open_run(view: &View, run: RunId) -> Result<Seen<Run>, Stop> {
 }
 
 fn loop_state(view: &View, project: ProjectId, ctx: &Ctx<'_>) -> Result<(Rev, LoopState), Stop> {
-    view.must::<Project>(project, Refusal::ProjectNotFound)?;
+    alive::project(view, project)?;
     Ok(view.find::<LoopState>(project)?.map_or_else(
         || (0, LoopState { project, paused: false, notes: BTreeMap::new(), notice: None, updated_at: ctx.now }),
         |seen| (seen.rev, seen.is),

@@ -34,6 +34,8 @@ fn project() -> Project {
         role_model_overrides: BTreeMap::new(),
         created_at: Millis(0),
         updated_at: Millis(0),
+        deleted_at: None,
+        purging: false,
     }
 }
 
@@ -205,6 +207,7 @@ fn a_later_attempt_hears_what_was_said_and_why_the_last_one_failed() {
         delivered_at: None,
         delivery: None,
         delivery_error: None,
+        shelved: false,
         created_at: Millis(1),
     };
     let text = rendered(2, vec![&comment], vec![&signal]);

@@ -16,6 +16,7 @@ use clutch_domain::{
     command::{Command, Direction, MoveTask, NewProject, NewTask, Place},
     doc::{Dependency, Inside, Kind, Scope},
     id::{ProjectId, TaskId},
+    invariant::Everything,
     project::{ChatLayout, Counts, Project},
     range::{Docs, Fetch, Range, Versioned},
     refusal::Refusal,
@@ -179,8 +180,21 @@ impl House {
         .await
     }
 
+    /// What must be true of all documents.
+    pub fn check_everything(&self) {
+        let all = self.counted.inner.everything();
+        let broken = Everything::of(all.iter().map(|doc| &doc.body)).broken();
+        assert!(broken.is_empty(), "{broken:#?}");
+    }
+
+    /// All documents of a kind.
+    pub fn all<T: Inside + Clone>(&self) -> Vec<T> {
+        self.counted.inner.everything().iter().filter_map(|doc| T::of(&doc.body)).cloned().collect()
+    }
+
     /// What must be true after every command, whatever it was.
     pub async fn check(&self) {
+        self.check_everything();
         let tasks = self.tasks().await;
         let by_id: BTreeMap<TaskId, &Task> = tasks.iter().map(|t| (t.id, t)).collect();
         let counts: Counts = self.list(Range::doc(Kind::Counts, self.project)).await.remove(0);

@@ -2,13 +2,12 @@
 
 use clutch_domain::{
     chat::{Chat, Message},
-    command::{Command, Force, NewChat, NewMessage, ProjectPatch},
+    command::{Command, NewChat, NewMessage, ProjectPatch},
     doc::Kind,
     id::ChatId,
     project::Project,
     range::Range,
     refusal::Refusal,
-    task::Status,
     text::{Body, ChatTitle, Handle, Participants, RunKey, Slug},
 };
 
@@ -41,35 +40,6 @@ async fn a_limit_of_no_agents_is_refused() {
     house.refuses(Command::CreateProject(new), Refusal::MaxAgentsInvalid).await;
     let patch = ProjectPatch { work_loop_max_agents: Some(Some(0)), ..ProjectPatch::default() };
     house.refuses(Command::UpdateProject(house.project, patch), Refusal::MaxAgentsInvalid).await;
-}
-
-#[tokio::test]
-async fn deleting_takes_everything_along_or_is_refused() {
-    let house = House::new().await;
-    house.task("One", Status::Ready).await;
-    house.refuses(Command::DeleteProject(house.project, Force::No), Refusal::ProjectHasTasks).await;
-    house.run(Command::DeleteProject(house.project, Force::Yes)).await.unwrap();
-    assert!(house.tasks().await.is_empty());
-    assert!(house.list::<Chat>(Range::children(Kind::Chat, house.project, 10)).await.is_empty());
-    house.refuses(Command::DeleteProject(house.project, Force::Yes), Refusal::ProjectNotFound).await;
-}
-
-/// The other end of an edge goes too; it must not be brought back by the count that it loses.
-#[tokio::test]
-async fn deleting_takes_tasks_that_wait_for_each_other_along() {
-    let house = House::new().await;
-    let [a, b, c] = [
-        house.task("a", Status::Ready).await,
-        house.task("b", Status::Ready).await,
-        house.task("c", Status::Done).await,
-    ];
-    house.run(Command::AddDependency(a, b)).await.unwrap();
-    house.run(Command::AddDependency(b, c)).await.unwrap();
-    house.run(Command::DeleteProject(house.project, Force::Yes)).await.unwrap();
-    assert_eq!(house.tasks().await.len(), 0);
-    for task in [a, b, c] {
-        house.refuses(Command::DeleteTask(task), Refusal::TaskNotFound).await;
-    }
 }
 
 fn answer(chat: ChatId, words: &str, run: Option<&str>) -> Command {
