@@ -1,8 +1,9 @@
 import { v } from "convex/values";
-import { internalMutation, internalQuery } from "./_generated/server";
+import { internalMutation, internalQuery, type QueryCtx } from "./_generated/server";
 import { INDEX_VERSION, key, kind, KINDS } from "./kinds";
 import { answer, range } from "./model/ranges";
-import { Before, bodyOf, put, remove, write } from "./model/rows";
+import { request } from "./schema";
+import { Before, bodyOf, put, remove, takeGone, write } from "./model/rows";
 
 // Everything here is internal: only the server, with the deployment's admin key, can call it. Nobody
 // who merely knows the address can. No rule of OpenClutch is here; the server decides, and these
@@ -57,15 +58,47 @@ export const fetch = internalQuery({
 
 const expectation = v.union(v.object({ doc: key, rev: v.number() }), v.object({ scope: v.string(), rev: v.number() }));
 
+/** A range that was read, and what it found: it must still find exactly that, the empty answer too. */
+const guard = v.object({ range, seen: v.array(v.object({ doc: key, rev: v.number() })) });
+
+const committed = v.object({
+  scopes: v.array(v.object({ scope: v.string(), rev: v.number() })),
+  /** The document that was made. */
+  made: v.optional(key),
+  /** The call that was answered. */
+  request: v.optional(request),
+});
+
+/** What was committed under a key, or null. */
+export const known = internalQuery({
+  args: { key: v.string() },
+  returns: v.union(committed, v.null()),
+  handler: async (ctx, args) => await remembered(ctx, args.key),
+});
+
+async function remembered(ctx: QueryCtx, name: string) {
+  const row = await ctx.db
+    .query("ledger")
+    .withIndex("by_key", (q) => q.eq("key", name))
+    .unique();
+  if (row === null) return null;
+  const { scopes, made, request } = row;
+  return { scopes, ...(made === undefined ? {} : { made }), ...(request === undefined ? {} : { request }) };
+}
+
 /**
  * Applies a change whole or not at all, only if all that it expects holds, once per key. A known key
  * answers the stored result and looks at no revision. `conflict` names the first expectation that does
- * not hold, by its place in `expects`, and the revision that was found; nothing was written then.
+ * not hold, by its place in `expects`, and the revision that was found; guards come behind the
+ * expectations. Nothing was written then.
  */
 export const apply = internalMutation({
   args: {
     key: v.string(),
     expects: v.array(expectation),
+    guards: v.optional(v.array(guard)),
+    made: v.optional(key),
+    request: v.optional(request),
     deletes: v.array(key),
     puts: v.array(put),
     touches: v.array(v.string()),
@@ -73,15 +106,12 @@ export const apply = internalMutation({
     words: v.optional(v.number()),
   },
   returns: v.union(
-    v.object({ scopes: v.array(v.object({ scope: v.string(), rev: v.number() })) }),
+    committed,
     v.object({ conflict: v.object({ expect: v.number(), found: v.number() }) }),
   ),
   handler: async (ctx, args) => {
-    const known = await ctx.db
-      .query("ledger")
-      .withIndex("by_key", (q) => q.eq("key", args.key))
-      .unique();
-    if (known !== null) return { scopes: known.scopes };
+    const known = await remembered(ctx, args.key);
+    if (known !== null) return known;
     // An older program would write documents that newer ones do not find, and drop what it does not know.
     if ((args.words ?? 0) < INDEX_VERSION) throw new Error("These functions are newer than the program that calls them. Update OpenClutch there.");
 
@@ -90,11 +120,19 @@ export const apply = internalMutation({
       const found = "doc" in wanted ? ((await before.row(wanted.doc.kind, wanted.doc.id))?.rev ?? 0) : (await before.scope(wanted.scope)).rev;
       if (found !== wanted.rev) return { conflict: { expect, found } };
     }
+    for (const [place, { range, seen }] of (args.guards ?? []).entries()) {
+      const { kind, rows } = await answer(ctx, range);
+      const same = rows.length === seen.length && rows.every((row, n) => row.id === seen[n]?.doc.id && row.rev === seen[n].rev && kind === seen[n].doc.kind);
+      if (!same) return { conflict: { expect: args.expects.length + place, found: 0 } };
+    }
     for (const { kind, id } of args.deletes) {
       const row = await before.row(kind, id);
       if (row !== null) await remove(ctx, kind, row);
     }
-    for (const put of args.puts) await write(ctx, put, await before.row(put.kind, put.id));
+    for (const put of args.puts) {
+      const old = await before.row(put.kind, put.id);
+      await write(ctx, put, old, old === null ? await takeGone(ctx, put.kind, put.id) : old.rev);
+    }
     const scopes = [];
     for (const scope of args.touches) {
       const old = await before.scope(scope);
@@ -102,7 +140,9 @@ export const apply = internalMutation({
       await old.write(rev);
       scopes.push({ scope, rev });
     }
-    await ctx.db.insert("ledger", { key: args.key, scopes });
-    return { scopes };
+    const { made, request } = args;
+    const done = { scopes, ...(made === undefined ? {} : { made }), ...(request === undefined ? {} : { request }) };
+    await ctx.db.insert("ledger", { key: args.key, ...done });
+    return done;
   },
 });

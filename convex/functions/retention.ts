@@ -10,7 +10,7 @@ export const LEDGER_KEPT_MS = 24 * 60 * 60 * 1_000;
 /** Rows removed in one transaction. */
 export const FORGET_BATCH = 1_000;
 
-/** Forgets keys of commits that nobody can repeat any more; goes on by itself until none is left. */
+/** Forgets keys of commits that nobody can repeat any more, and revisions of documents that went as long ago; goes on by itself until none is left. */
 export const forget = internalMutation({
   args: {},
   returns: v.number(),
@@ -20,7 +20,12 @@ export const forget = internalMutation({
       .withIndex("by_creation_time", (q) => q.lt("_creationTime", Date.now() - LEDGER_KEPT_MS))
       .take(FORGET_BATCH);
     for (const row of old) await ctx.db.delete("ledger", row._id);
-    if (old.length === FORGET_BATCH) await ctx.scheduler.runAfter(0, internal.retention.forget, {});
+    const gone = await ctx.db
+      .query("gone")
+      .withIndex("by_creation_time", (q) => q.lt("_creationTime", Date.now() - LEDGER_KEPT_MS))
+      .take(FORGET_BATCH);
+    for (const row of gone) await ctx.db.delete("gone", row._id);
+    if (old.length === FORGET_BATCH || gone.length === FORGET_BATCH) await ctx.scheduler.runAfter(0, internal.retention.forget, {});
     return old.length;
   },
 });

@@ -2,6 +2,9 @@ import { defineSchema, defineTable } from "convex/server";
 import { v } from "convex/values";
 import { key, kind } from "./kinds";
 
+/** The call that a commit answers: a hash of what was asked, and the name of the decision that was applied. */
+export const request = v.object({ hash: v.string(), decision: v.string() });
+
 /** What every document has: its id and revision, what ranges look at, and its inside. */
 const fields = {
   id: v.string(),
@@ -66,7 +69,17 @@ export default defineSchema({
   /** Revisions of scopes. A row is made at the first touch and never removed. */
   scope: defineTable({ name: v.string(), rev: v.number() }).index("by_name", ["name"]),
   /** Commits by their key, with the answer that a repetition gets. Found by age through `_creationTime`. */
-  ledger: defineTable({ key: v.string(), scopes: v.array(v.object({ scope: v.string(), rev: v.number() })) }).index("by_key", ["key"]),
+  ledger: defineTable({
+    key: v.string(),
+    scopes: v.array(v.object({ scope: v.string(), rev: v.number() })),
+    made: v.optional(key),
+    request: v.optional(request),
+  }).index("by_key", ["key"]),
+  /**
+   * The last revisions of documents that are gone, so that none is given again: whoever still holds one must
+   * not take a new document under the same key for the old. Found by age through `_creationTime`.
+   */
+  gone: defineTable({ kind, id: v.string(), rev: v.number() }).index("by_doc", ["kind", "id"]),
   /** The parts of insides that are larger than one document of Convex may be, from 0. */
   rest: defineTable({ kind, id: v.string(), part: v.number(), text: v.string() }).index("by_doc", ["kind", "id", "part"]),
 });

@@ -42,6 +42,7 @@ const put = (id: string, fields: Fields = {}) => ({
 const change = (fields: Partial<Parameters<typeof apply>[1]> = {}) => ({
   key: `key-${++commits}`,
   expects: [],
+  guards: [],
   deletes: [],
   puts: [],
   touches: ["installation"],
@@ -128,6 +129,48 @@ describe("apply", () => {
       }
     }
     await expect(apply(house, change({ puts: [put("x", { body: [] })] }))).rejects.toThrow();
+  });
+});
+
+describe("a change that rests on what was read", () => {
+  const children = { range: "children" as const, kind: "task" as const, parent: "p", limit: 5 };
+  const task = (id: string) => put(id, { kind: "task", parent: "p" });
+  const saw = (...revs: [string, number][]) => [{ range: children, seen: revs.map(([id, rev]) => ({ doc: { kind: "task" as const, id }, rev })) }];
+
+  test("is applied while the range finds the same, the empty answer too", async () => {
+    const house = open();
+    const other = { kind: "counter" as const, id: "x" };
+    expect(await apply(house, change({ guards: saw(), puts: [task("a")] }))).toHaveProperty("scopes");
+    expect(await apply(house, change({ guards: saw(["a", 1]), puts: [put("x")] }))).toHaveProperty("scopes");
+    const expects = [{ doc: other, rev: 1 }];
+    const conflict = { conflict: { expect: 1, found: 0 } };
+    expect(await apply(house, change({ expects, guards: saw(), puts: [put("y")] }))).toEqual(conflict);
+    expect(await apply(house, change({ expects, guards: saw(["a", 2]), puts: [put("y")] }))).toEqual(conflict);
+    expect(await apply(house, change({ expects, guards: saw(["a", 1], ["b", 1]), puts: [put("y")] }))).toEqual(conflict);
+    expect(await finds(house, { range: "doc", key: { kind: "counter", id: "y" } })).toEqual([]);
+  });
+
+  test("a revision goes on when a document comes again", async () => {
+    const house = open();
+    const a = { kind: "counter" as const, id: "a" };
+    const rev = async () => (await house.query(internal.docs.fetch, { scopes: [], ranges: [{ range: "doc", key: a }] })).ranges[0]![0]?.rev;
+    await apply(house, change({ puts: [put("a")] }));
+    await apply(house, change({ puts: [put("a")] }));
+    await apply(house, change({ deletes: [a] }));
+    expect(await rev()).toBeUndefined();
+    await apply(house, change({ expects: [{ doc: a, rev: 0 }], puts: [put("a")] }));
+    expect(await rev()).toBe(3);
+  });
+
+  test("a key knows what was made and asked", async () => {
+    const house = open();
+    const request = { hash: "h", decision: "d" };
+    const made = { kind: "counter" as const, id: "a" };
+    expect(await house.query(internal.docs.known, { key: "k" })).toBeNull();
+    const done = await apply(house, change({ key: "k", puts: [put("a")], made, request }));
+    expect(done).toEqual({ scopes: [{ scope: "installation", rev: 1 }], made, request });
+    expect(await house.query(internal.docs.known, { key: "k" })).toEqual(done);
+    expect(await apply(house, change({ key: "k", puts: [put("b")], request: { hash: "i", decision: "e" } }))).toEqual(done);
   });
 });
 
@@ -248,5 +291,5 @@ test("nothing is public", async () => {
       expect("isInternal" in thing && thing.isInternal === true && !("isPublic" in thing), `${path}: ${name}`).toBe(true);
     }
   }
-  expect(seen.sort()).toEqual(["about", "apply", "fetch", "forget", "retire"]);
+  expect(seen.sort()).toEqual(["about", "apply", "fetch", "forget", "known", "retire"]);
 });

@@ -135,7 +135,8 @@ impl Bridge {
                 tracing::info!(%chat, run, "brought an answer");
                 Ok(())
             }
-            Err(Error::Refused(Refusal::MessageExists)) => Ok(()),
+            // Somebody has brought it already, perhaps with other words.
+            Err(Error::Refused(Refusal::MessageExists) | Error::KeyReused) => Ok(()),
             Err(Error::Refused(refusal)) => {
                 tracing::info!(%chat, run, %refusal, "an answer was not kept");
                 Ok(())

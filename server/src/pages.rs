@@ -53,6 +53,10 @@ impl Store for WithNeighbours {
         self.0.read(fetch).await
     }
 
+    async fn known(&self, key: &IdempotencyKey) -> Result<Option<Committed>, Fault> {
+        self.0.known(key).await
+    }
+
     async fn commit(&self, change: Change, key: IdempotencyKey) -> Result<Committed, CommitError> {
         self.0.commit(change, key).await
     }

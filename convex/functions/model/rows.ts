@@ -76,9 +76,10 @@ export class Before {
   }
 }
 
-/** Removes a document. */
+/** Removes a document, and remembers its revision. */
 export async function remove(ctx: MutationCtx, kind: Kind, row: Row): Promise<void> {
   await removeRest(ctx, kind, row);
+  await ctx.db.insert("gone", { kind, id: row.id, rev: row.rev });
   await ctx.db.delete(kind as "task", row._id);
 }
 
@@ -87,8 +88,18 @@ async function removeRest(ctx: MutationCtx, kind: Kind, row: Row): Promise<void>
   for (const part of await restOf(ctx, kind, row)) await ctx.db.delete("rest", part._id);
 }
 
-/** Writes a document with the revision behind that of `old`. */
-export async function write(ctx: MutationCtx, put: Put, old: Row | null): Promise<void> {
+/** The last revision of a document that is gone, or 0; whoever writes it anew takes it on from there. */
+export async function takeGone(ctx: MutationCtx, kind: Kind, id: string): Promise<number> {
+  const rows = await ctx.db
+    .query("gone")
+    .withIndex("by_doc", (q) => q.eq("kind", kind).eq("id", id))
+    .take(2);
+  for (const row of rows) await ctx.db.delete("gone", row._id);
+  return Math.max(0, ...rows.map((row) => row.rev));
+}
+
+/** Writes a document in place of `old`, with the revision behind `last`. */
+export async function write(ctx: MutationCtx, put: Put, old: Row | null, last: number): Promise<void> {
   const { kind, id, scope, parent, link, status, ord, at, target } = put;
   const [body, ...rest] = put.body;
   const by = FOUND_BY[kind];
@@ -97,7 +108,7 @@ export async function write(ctx: MutationCtx, put: Put, old: Row | null): Promis
   }
   const row = {
     id,
-    rev: (old?.rev ?? 0) + 1,
+    rev: last + 1,
     scope,
     parent,
     link,

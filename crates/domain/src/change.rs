@@ -1,11 +1,17 @@
 //! What a rule gives: documents to write, and what must still be true when they are written.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::{
     activity::Activity,
     doc::{Body, Doc, DocKey, Inside, Kind, Rev, Scope, Unique},
-    range::Docs,
+    range::{Docs, Range},
     view::{Seen, Stop, View},
 };
 
@@ -26,6 +32,26 @@ enum Write {
     Delete,
 }
 
+/// A range that was read, and what was found: it must find exactly that when the change is applied, the empty
+/// answer too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Guard {
+    /// The range.
+    pub range: Range,
+    /// The documents that were found, in order, each with its revision.
+    pub seen: Vec<(DocKey, Rev)>,
+}
+
+/// The call that a change answers, for the ledger of calls: who repeats it is told what came of it, and
+/// another call under the same key is told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// Hash of what was asked.
+    pub hash: Uuid,
+    /// Names the decision: of two that were made for one key only one is applied.
+    pub decision: Uuid,
+}
+
 /// A change: applied whole or not at all, only if all that it expects holds, once per key.
 ///
 /// It says of each document one thing: what it is afterwards. A second put replaces the words of the
@@ -43,6 +69,10 @@ pub struct Change {
     pub made: Option<DocKey>,
     /// Of documents that are put and have members which this program does not know: their text as it was read.
     pub kept: BTreeMap<DocKey, Arc<str>>,
+    /// Ranges that must still find what they found.
+    pub guards: Vec<Guard>,
+    /// The call that it answers, where its key may come again.
+    pub request: Option<Request>,
 }
 
 /// A change taken apart, for those who apply it.
@@ -62,6 +92,10 @@ pub struct Parts {
     pub made: Option<DocKey>,
     /// Of documents that are put and have members which this program does not know: their text as it was read.
     pub kept: BTreeMap<DocKey, Arc<str>>,
+    /// Ranges that must still find what they found.
+    pub guards: Vec<Guard>,
+    /// The call that it answers.
+    pub request: Option<Request>,
 }
 
 impl Change {
@@ -127,6 +161,33 @@ impl Change {
             self.touches.push(scope);
         }
         self
+    }
+
+    /// Makes the change rest on all that was read: whatever was found, and what was not, must still be so when it
+    /// is applied. The edges of a project are left to the scope of its graph, where the change expects that.
+    pub fn rest_on(&mut self, docs: &Docs) {
+        let mut expected: BTreeSet<DocKey> = BTreeSet::new();
+        let mut graph = false;
+        for expect in &self.expects {
+            match expect {
+                Expect::Doc(key, _) => _ = expected.insert(key.clone()),
+                Expect::Scope(scope, _) => graph |= matches!(scope, Scope::Graph(_)),
+            }
+        }
+        for (range, found) in docs.iter() {
+            match range {
+                Range::Doc { key } if expected.contains(key) => {}
+                Range::Doc { key } => {
+                    self.expects.push(Expect::Doc(key.clone(), found.first().map_or(0, |doc| doc.rev)));
+                }
+                Range::Children { kind: Kind::Dependency, .. } | Range::Newest { kind: Kind::Dependency, .. }
+                    if graph => {}
+                _ => self.guards.push(Guard {
+                    range: range.clone(),
+                    seen: found.iter().map(|doc| (doc.body.key(), doc.rev)).collect(),
+                }),
+            }
+        }
     }
 
     /// The document as it will be: as written so far, else as it was read. `None` where it is not there or goes.
@@ -210,8 +271,8 @@ impl Change {
     /// Taken apart.
     #[must_use]
     pub fn into_parts(self) -> Parts {
-        let Self { writes, expects, touches, activity, made, kept } = self;
-        let mut parts = Parts { expects, touches, activity, made, kept, ..Parts::default() };
+        let Self { writes, expects, touches, activity, made, kept, guards, request } = self;
+        let mut parts = Parts { expects, touches, activity, made, kept, guards, request, ..Parts::default() };
         for (key, write) in writes {
             match write {
                 Write::Put(body) => parts.puts.push(body),
@@ -224,8 +285,8 @@ impl Change {
 
 /// Whatever the documents' revisions are, unless `expects` says.
 impl From<Parts> for Change {
-    fn from(Parts { puts, deletes, expects, touches, activity, made, kept }: Parts) -> Self {
-        let mut change = Self { expects, touches, activity, made, kept, writes: BTreeMap::new() };
+    fn from(Parts { puts, deletes, expects, touches, activity, made, kept, guards, request }: Parts) -> Self {
+        let mut change = Self { expects, touches, activity, made, kept, guards, request, writes: BTreeMap::new() };
         puts.into_iter().for_each(|body| _ = change.overwrite(body));
         deletes.into_iter().for_each(|key| _ = change.remove(key));
         change

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use clutch_domain::{
     actor::Actor,
+    change::Request,
     command::Command,
     ctx::{Ctx, Ids},
-    doc::Inside,
+    doc::{Doc, Inside},
     range::{Docs, Fetch, Range, Versioned},
     refusal::Refusal,
     rule,
@@ -49,25 +50,37 @@ pub enum Error {
     /// can be asked for again.
     #[error("nobody knows whether it was done: {0}")]
     Unknown(Fault),
+    /// Another call was made under this key of the caller's.
+    #[error("This idempotency-key belongs to another call. Give each call a key of its own.")]
+    KeyReused,
     /// Ours.
     #[error(transparent)]
     Fault(#[from] Fault),
 }
 
+/// Whose keys are one namespace: a person, an agent, or the programs, whatever names they claim.
+fn caller(actor: &Actor) -> String {
+    let who = &actor.who;
+    let name = if who.is_program() { None } else { who.id.as_deref().or(who.name.as_deref()) };
+    format!("{}:{}", who.kind.word(), name.unwrap_or(""))
+}
+
 /// What an accepted command did.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Done {
-    /// What was written.
+    /// What was written; nothing where an earlier call under the same key had done it.
     pub change: clutch_domain::change::Change,
     /// The scopes' new revisions.
     pub committed: Committed,
+    /// What an earlier call under the same key has made, as it is now.
+    earlier: Option<Arc<Doc>>,
 }
 
 impl Done {
-    /// The document that the command made.
+    /// The document that the command made: now, or earlier under the same key (then `None` when it is gone by now).
     #[must_use]
     pub fn made<T: Inside>(&self) -> Option<&T> {
-        self.change.made()
+        self.earlier.as_ref().map_or_else(|| self.change.made(), |doc| T::of(&doc.body))
     }
 
     /// A document as the command wrote it; `None` where it did not write it.
@@ -88,8 +101,7 @@ pub struct Office {
     turn: Mutex<()>,
 }
 
-/// Ids made from the caller's key: whoever decides the same call again names the same documents,
-/// so the answer to a repeated call tells the truth about what the first one wrote.
+/// The row of ids of one decision: a rule that is run again is given the same.
 struct Derived<'a> {
     key: &'a str,
     given: u32,
@@ -154,26 +166,72 @@ impl Office {
     }
 
     /// Decides a command and commits it under a fresh key.
+    ///
+    /// # Errors
+    /// See [`Error`].
     pub async fn run(&self, actor: &Actor, command: &Command) -> Result<Done, Error> {
         let key = IdempotencyKey(self.ids.fresh().to_string());
-        self.run_as(actor, command, &key).await
+        self.settle(actor, command, &key, None).await
     }
 
-    /// Decides a command and commits it under a key of the caller's: the same key does it once.
+    /// Decides a command and commits it under a key of the caller's: the same call under the same key does it
+    /// once, and is answered with what the first one made.
     ///
-    /// On a conflict everything is read and decided anew, at most [`DECIDE_AT_MOST`] times.
+    /// A key belongs to its caller; it is forgotten after 24 hours.
+    ///
+    /// # Errors
+    /// [`Error::KeyReused`] for another command under a known key; otherwise see [`Error`].
     pub async fn run_as(&self, actor: &Actor, command: &Command, key: &IdempotencyKey) -> Result<Done, Error> {
+        self.run_for(actor, command, key, &format!("{command:?}")).await
+    }
+
+    /// As [`run_as`](Self::run_as), where the same call is told by `request`, the words that came in: a command that
+    /// was made of them may differ, for example by the time in a title.
+    ///
+    /// # Errors
+    /// As [`run_as`](Self::run_as).
+    pub async fn run_for(
+        &self,
+        actor: &Actor,
+        command: &Command,
+        key: &IdempotencyKey,
+        request: &str,
+    ) -> Result<Done, Error> {
+        let hash = Uuid::new_v5(&Uuid::NAMESPACE_OID, request.as_bytes());
+        let request = Request { hash, decision: self.ids.fresh() };
+        let key = IdempotencyKey(format!("{}/{}", caller(actor), key.0));
+        self.settle(actor, command, &key, Some(request)).await
+    }
+
+    /// On a conflict everything is read and decided anew, at most [`DECIDE_AT_MOST`] times.
+    async fn settle(
+        &self,
+        actor: &Actor,
+        command: &Command,
+        key: &IdempotencyKey,
+        request: Option<Request>,
+    ) -> Result<Done, Error> {
         let mut turn = None;
         if self.store.sole_writer() {
             turn = Some(self.turn.lock().await);
         }
+        if let Some(done) = self.earlier(key, request).await? {
+            return Ok(done);
+        }
+        let seed = request.map_or_else(|| key.0.clone(), |request| request.decision.to_string());
         for _ in 0..DECIDE_AT_MOST {
-            let change = self.decide(actor, command, key).await?;
+            let mut change = match self.decide(actor, command, &seed).await {
+                Ok(change) => change,
+                // Refused perhaps because the same call has done it in the meantime.
+                Err(refused) => return self.earlier(key, request).await?.ok_or(refused),
+            };
             if change.is_empty() {
-                return Ok(Done { change, committed: Committed::default() });
+                return Ok(Done { change, committed: Committed::default(), earlier: None });
             }
+            change.request = request;
             match self.store.commit(change.clone(), key.clone()).await {
-                Ok(committed) => return Ok(Done { change, committed }),
+                Ok(committed) if committed.request == request => return Ok(Done { change, committed, earlier: None }),
+                Ok(committed) => return self.answered(committed, request).await,
                 Err(CommitError::Conflict(what)) => {
                     tracing::debug!(%what, "decided again");
                     if turn.is_none() {
@@ -187,20 +245,46 @@ impl Office {
         Err(Error::Busy)
     }
 
+    /// What an earlier call under this key has done.
+    async fn earlier(&self, key: &IdempotencyKey, request: Option<Request>) -> Result<Option<Done>, Error> {
+        if request.is_none() {
+            return Ok(None); // the key is fresh
+        }
+        match self.store.known(key).await? {
+            Some(known) => self.answered(known, request).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The answer to a call whose key is known: what the first one made.
+    async fn answered(&self, known: Committed, request: Option<Request>) -> Result<Done, Error> {
+        if known.request.zip(request).is_some_and(|(first, now)| first.hash != now.hash) {
+            return Err(Error::KeyReused);
+        }
+        let mut earlier = None;
+        if let Some(key) = &known.made {
+            let range = Range::Doc { key: key.clone() };
+            let read = self.read(&Fetch { scopes: Vec::new(), ranges: vec![range.clone()] }).await?;
+            earlier = read.value.get(&range).and_then(|docs| docs.first().cloned());
+        }
+        Ok(Done { change: clutch_domain::change::Change::default(), committed: known, earlier })
+    }
+
     async fn decide(
         &self,
         actor: &Actor,
         command: &Command,
-        key: &IdempotencyKey,
+        seed: &str,
     ) -> Result<clutch_domain::change::Change, Error> {
         let mut view = View::default();
         for _ in 0..LOOKS_AT_MOST {
             let stop = {
-                let mut ids = Derived { key: &key.0, given: 0 };
+                let mut ids = Derived { key: seed, given: 0 };
                 let mut ctx = Ctx { actor: actor.clone(), now: self.clock.now(), ids: &mut ids };
                 match rule::handle(&view, command, &mut ctx) {
                     Ok(mut change) => {
                         change.keep(&view.docs);
+                        change.rest_on(&view.docs);
                         return Ok(change);
                     }
                     Err(stop) => stop,

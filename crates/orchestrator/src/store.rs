@@ -10,8 +10,8 @@ use std::{pin::Pin, sync::Arc};
 
 use async_trait::async_trait;
 use clutch_domain::{
-    change::Change,
-    doc::Scope,
+    change::{Change, Request},
+    doc::{DocKey, Scope},
     range::{Docs, Fetch, Versioned},
     time::Millis,
 };
@@ -38,11 +38,17 @@ impl Fault {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct IdempotencyKey(pub String);
 
-/// A commit was applied, now or earlier under the same key.
+/// A commit was applied, now or earlier under the same key: what the ledger keeps under the key.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Committed {
     /// New revision of each scope that the change touched.
     pub scopes: Vec<(Scope, u64)>,
+    /// The document that was made.
+    #[serde(default)]
+    pub made: Option<DocKey>,
+    /// The call that was answered; of two under one key the one that was applied.
+    #[serde(default)]
+    pub request: Option<Request>,
 }
 
 /// Why a change was not applied.
@@ -76,6 +82,8 @@ pub type LiveDocs = Pin<Box<dyn Stream<Item = Result<Arc<Versioned<Docs>>, Away>
 pub trait Store: Send + Sync + 'static {
     /// Answers all ranges of the fetch in one transaction.
     async fn read(&self, fetch: &Fetch) -> Result<Versioned<Docs>, Fault>;
+    /// What was committed under a key, if that is still known. A key is forgotten after 24 hours.
+    async fn known(&self, key: &IdempotencyKey) -> Result<Option<Committed>, Fault>;
     /// Applies a change. A known key answers the stored result and looks at no revision.
     async fn commit(&self, change: Change, key: IdempotencyKey) -> Result<Committed, CommitError>;
     /// Reads now and again after each commit that touches one of the fetch's scopes.

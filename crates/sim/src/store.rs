@@ -100,8 +100,11 @@ impl SimStore {
     }
 
     async fn apply(&self, change: Change, key: IdempotencyKey) -> Result<Committed, CommitError> {
+        let known = self.inner.known(&key).await?.is_some();
         let done = self.inner.commit(change.clone(), key).await?;
-        self.mirror(&change);
+        if !known {
+            self.mirror(&change);
+        }
         Ok(done)
     }
 }
@@ -116,6 +119,14 @@ impl Store for SimStore {
         let read = self.inner.read(fetch).await;
         self.pause().await;
         read
+    }
+
+    async fn known(&self, key: &IdempotencyKey) -> Result<Option<Committed>, Fault> {
+        self.pause().await;
+        if self.goes_wrong("read failed") {
+            return Err(Fault::new("the disk did not answer"));
+        }
+        self.inner.known(key).await
     }
 
     async fn commit(&self, change: Change, key: IdempotencyKey) -> Result<Committed, CommitError> {

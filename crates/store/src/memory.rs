@@ -18,7 +18,7 @@ use std::{
 use async_trait::async_trait;
 use clutch_domain::{
     change::{Change, Expect},
-    doc::{Body, Doc, DocKey, Index, Kind, Scope},
+    doc::{Body, Doc, DocKey, Index, Kind, Rev, Scope},
     range::{Before, Docs, Fetch, Order, Range, Versioned},
     time::Millis,
 };
@@ -27,7 +27,7 @@ use futures_util::stream;
 
 use crate::{
     faults::{CommitFault, Faults},
-    prepare::{Prepared, conflict, prepare},
+    prepare::{Prepared, changed, conflict, prepare},
     wakes::{Wake, Wakes},
 };
 
@@ -49,6 +49,9 @@ struct State {
     scopes: BTreeMap<Scope, u64>,
     ledger: HashMap<IdempotencyKey, Committed>,
     ledger_order: VecDeque<IdempotencyKey>,
+    // Last revisions of documents that are gone.
+    gone: HashMap<DocKey, Rev>,
+    gone_order: VecDeque<DocKey>,
 }
 
 struct Entry {
@@ -109,6 +112,13 @@ impl Store for MemoryStore {
         match self.faults.take_read() {
             Some(what) => Err(Fault::new(what)),
             None => Ok(self.lock().read(fetch)),
+        }
+    }
+
+    async fn known(&self, key: &IdempotencyKey) -> Result<Option<Committed>, Fault> {
+        match self.faults.take_read() {
+            Some(what) => Err(Fault::new(what)),
+            None => Ok(self.lock().ledger.get(key).cloned()),
         }
     }
 
@@ -191,14 +201,21 @@ impl State {
                 return Err(CommitError::Conflict(conflict(expect, found)));
             }
         }
+        for guard in &prepared.guards {
+            let found = self.range(&guard.range);
+            if !found.iter().map(|doc| (doc.body.key(), doc.rev)).eq(guard.seen.iter().cloned()) {
+                return Err(CommitError::Conflict(changed(guard)));
+            }
+        }
         for key in &prepared.deletes {
-            if let Some(docs) = self.docs.get_mut(&key.kind) {
-                docs.remove(&key.id);
+            if let Some(old) = self.docs.get_mut(&key.kind).and_then(|docs| docs.remove(&key.id)) {
+                self.bury(key.clone(), old.doc.rev);
             }
         }
         for put in prepared.puts {
+            let gone = self.gone.get(&put.key).copied().unwrap_or(0);
             let docs = self.docs.entry(put.key.kind).or_default();
-            let rev = docs.get(&put.key.id).map_or(0, |old| old.doc.rev) + 1;
+            let rev = docs.get(&put.key.id).map_or(gone, |old| old.doc.rev) + 1;
             docs.insert(
                 put.key.id,
                 Entry { index: put.index, doc: Arc::new(Doc { rev, body: put.body, kept: put.kept }) },
@@ -209,7 +226,19 @@ impl State {
             *rev += 1;
             (scope, *rev)
         });
-        Ok(Committed { scopes: scopes.collect() })
+        Ok(Committed { scopes: scopes.collect(), made: prepared.made, request: prepared.request })
+    }
+
+    /// Remembers the last revision of a document that goes, so that it is never given again.
+    fn bury(&mut self, key: DocKey, rev: Rev) {
+        if self.gone.insert(key.clone(), rev).is_none() {
+            self.gone_order.push_back(key);
+        }
+        if self.gone_order.len() > LEDGER_KEPT
+            && let Some(oldest) = self.gone_order.pop_front()
+        {
+            self.gone.remove(&oldest);
+        }
     }
 
     fn remember(&mut self, key: IdempotencyKey, committed: Committed) {

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use clutch_domain::{
-    change::{Change, Expect, Parts},
+    change::{Change, Expect, Guard, Parts, Request},
     doc::{Body, DocKey, Index, Scope},
 };
 use clutch_orchestrator::store::Fault;
@@ -25,6 +25,9 @@ pub(crate) struct Prepared {
     pub(crate) deletes: Vec<DocKey>,
     pub(crate) puts: Vec<Put>,
     pub(crate) touches: Vec<Scope>,
+    pub(crate) guards: Vec<Guard>,
+    pub(crate) made: Option<DocKey>,
+    pub(crate) request: Option<Request>,
 }
 
 /// Brings a change into its one meaning: a scope touched twice is raised once; a line of the log must be
@@ -33,7 +36,8 @@ pub(crate) struct Prepared {
 /// # Errors
 /// A document whose order is no finite number: no engine could sort or return it.
 pub(crate) fn prepare(change: Change) -> Result<Prepared, Fault> {
-    let Parts { puts: bodies, deletes, mut expects, touches, activity, mut kept, made: _ } = change.into_parts();
+    let Parts { puts: bodies, deletes, mut expects, touches, activity, mut kept, made, guards, request } =
+        change.into_parts();
     let lines: Vec<Body> = activity.into_iter().map(Body::from).collect();
     expects.extend(lines.iter().map(|line| Expect::Doc(line.key(), 0)));
     let absent: BTreeSet<&DocKey> =
@@ -61,7 +65,12 @@ pub(crate) fn prepare(change: Change) -> Result<Prepared, Fault> {
     }
     let mut seen = BTreeSet::new();
     let touches = touches.into_iter().filter(|scope| seen.insert(*scope)).collect();
-    Ok(Prepared { expects, deletes, puts, touches })
+    Ok(Prepared { expects, deletes, puts, touches, guards, made, request })
+}
+
+/// The words of a conflict in what was only read, the same in every adapter.
+pub(crate) fn changed(guard: &Guard) -> String {
+    format!("{:?} finds something else than was seen", guard.range)
 }
 
 /// The words of a conflict, the same in every adapter.

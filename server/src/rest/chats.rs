@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use axum::{Json, extract::State, http::StatusCode};
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+};
 use clutch_domain::{
     chat::{Chat, Message},
     command::{ChatPatch, Command, NewChat},
@@ -23,6 +27,7 @@ use crate::caller::Caller;
 use super::{
     body::{Body, Path, Query, path_id},
     error::Failure,
+    once::Call,
     projects, shapes,
 };
 
@@ -77,6 +82,7 @@ fn not_names() -> Failure {
 pub async fn create(
     State(office): State<Arc<Office>>,
     caller: Caller,
+    headers: HeaderMap,
     body: Body,
 ) -> Result<(StatusCode, Json<Value>), Failure> {
     let project: ProjectId = body.id("project_id", "project_id is required", Refusal::ProjectNotFound)?;
@@ -92,7 +98,8 @@ pub async fn create(
         None => default_title(office.now()),
     };
     let new = NewChat { project, title, participants, about: None };
-    let done = office.run(&caller.actor(), &Command::CreateChat(new)).await?;
+    let call = Call::of(&caller, &headers, "chat", "", &body)?;
+    let done = call.run(&office, &caller.actor(), &Command::CreateChat(new)).await?;
     let chat = done.made::<Chat>().ok_or(Refusal::ChatNotFound)?;
     Ok((StatusCode::CREATED, Json(json!({ "chat": shapes::chat(chat) }))))
 }

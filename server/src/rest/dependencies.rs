@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use axum::{Json, extract::State, http::StatusCode};
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+};
 use clutch_domain::{
     command::{Command, EdgeRef},
     doc::{Dependency, Kind},
@@ -20,6 +24,7 @@ use crate::caller::Caller;
 use super::{
     body::{Body, Path, Query, path_id},
     error::Failure,
+    once::Call,
     shapes,
     tasks::find,
 };
@@ -61,11 +66,13 @@ pub async fn add(
     State(office): State<Arc<Office>>,
     caller: Caller,
     Path(id): Path<String>,
+    headers: HeaderMap,
     body: Body,
 ) -> Result<(StatusCode, Json<Value>), Failure> {
     let task = find(&office, &id).await?.id;
     let other = find(&office, body.needed("depends_on_id", "field_missing", "depends_on_id is required")?).await?.id;
-    let done = office.run(&caller.actor(), &Command::AddDependency(task, other)).await?;
+    let call = Call::of(&caller, &headers, "dependency", &id, &body)?;
+    let done = call.run(&office, &caller.actor(), &Command::AddDependency(task, other)).await?;
     let edge = done.made::<Dependency>().ok_or(Refusal::DependencyNotFound)?;
     // Newer callers read `dependency`, older ones the bare object.
     let mut shape = shapes::dependency(edge);

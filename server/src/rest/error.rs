@@ -62,6 +62,11 @@ impl From<office::Error> for Failure {
         match error {
             office::Error::Refused(refusal) => refusal.into(),
             office::Error::Busy => Self::new(StatusCode::CONFLICT, "busy", office::Error::Busy.to_string()),
+            office::Error::KeyReused => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "idempotency_key_reused",
+                office::Error::KeyReused.to_string(),
+            ),
             office::Error::Fault(fault) | office::Error::Unknown(fault) => fault.into(),
         }
     }

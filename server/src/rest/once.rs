@@ -1,12 +1,17 @@
-//! A call that may be repeated: the header `idempotency-key` names it, and the same call is done once.
+//! A call that may be repeated: the header `idempotency-key` names it, and the same call is done once. A repeated
+//! one is answered with what the first made; another call under the same key is refused with 422.
 
-use clutch_domain::doc::Inside;
-use clutch_orchestrator::{office::Office, store::IdempotencyKey};
-use http::{HeaderMap, StatusCode};
+use clutch_domain::{actor::Actor, command::Command};
+use clutch_orchestrator::{
+    office::{Done, Office},
+    store::IdempotencyKey,
+};
+use http::HeaderMap;
+use serde_json::Value;
 
 use crate::caller::Caller;
 
-use super::error::Failure;
+use super::{body::Body, error::Failure};
 
 /// Longest key that is taken, in bytes.
 const KEY_MAX: usize = 200;
@@ -14,18 +19,18 @@ const KEY_MAX: usize = 200;
 /// One call of a program.
 #[derive(Debug)]
 pub struct Call {
-    /// Under which its change is committed.
-    pub key: IdempotencyKey,
-    named: bool,
+    /// The key that the caller gave, for this route, and what was asked.
+    named: Option<(IdempotencyKey, String)>,
 }
 
 impl Call {
-    /// By the key that the caller gave, which counts for this caller and route; else by a fresh one.
-    pub fn of(office: &Office, caller: &Caller, headers: &HeaderMap, route: &str) -> Result<Self, Failure> {
+    /// By the key that the caller gave, which counts for this caller and route; `of` is what the path names.
+    pub fn of(caller: &Caller, headers: &HeaderMap, route: &str, of: &str, body: &Body) -> Result<Self, Failure> {
         match headers.get("idempotency-key").map(|v| v.to_str().unwrap_or("")) {
-            None => Ok(Self { key: IdempotencyKey(office.fresh_id().to_string()), named: false }),
+            None => Ok(Self { named: None }),
             Some(key) if !key.is_empty() && key.len() <= KEY_MAX => {
-                Ok(Self { key: IdempotencyKey(format!("{route}:{}:{key}", caller.keys())), named: true })
+                let asked = format!("{of} {}", Value::Object(body.0.clone()));
+                Ok(Self { named: Some((IdempotencyKey(format!("{route}:{}:{key}", caller.keys())), asked)) })
             }
             Some(_) => Err(Failure::invalid(
                 "invalid_idempotency_key",
@@ -36,30 +41,14 @@ impl Call {
 
     /// Whether the caller may have made this call before.
     pub fn may_repeat(&self) -> bool {
-        self.named
+        self.named.is_some()
     }
 
-    /// What is kept under the id of `made`. A repeated call decides the same ids and writes nothing,
-    /// so the store knows better than the decision. Another call under the same key would be told of
-    /// a document that it never wrote: it is refused, which `same` finds out.
-    pub async fn kept<T: Inside + Clone>(
-        &self,
-        office: &Office,
-        id: impl ToString,
-        made: &T,
-        same: impl Fn(&T, &T) -> bool,
-    ) -> Result<T, Failure> {
-        if !self.named {
-            return Ok(made.clone());
-        }
-        match office.get::<T>(id).await? {
-            Some(kept) if !same(&kept, made) => Err(Failure::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "idempotency_key_reused",
-                "This idempotency-key belongs to another call. Give each call a key of its own.",
-            )),
-            Some(kept) => Ok(kept.clone()),
-            None => Ok(made.clone()),
-        }
+    /// Runs the call's command, once for its key.
+    pub async fn run(&self, office: &Office, actor: &Actor, command: &Command) -> Result<Done, Failure> {
+        Ok(match &self.named {
+            None => office.run(actor, command).await?,
+            Some((key, asked)) => office.run_for(actor, command, key, asked).await?,
+        })
     }
 }

@@ -2,7 +2,11 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use axum::{Json, extract::State, http::StatusCode};
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+};
 use clutch_app::site::Site;
 use clutch_domain::{
     command::{Command, Force, NewProject, ProjectPatch},
@@ -23,6 +27,7 @@ use crate::caller::Caller;
 use super::{
     body::{Body, Path, Query, path_id, whole},
     error::Failure,
+    once::Call,
     shapes,
 };
 
@@ -59,6 +64,7 @@ pub async fn create(
     State(office): State<Arc<Office>>,
     State(site): State<Site>,
     caller: Caller,
+    headers: HeaderMap,
     body: Body,
 ) -> Result<(StatusCode, Json<Value>), Failure> {
     let needed = "Name and slug are required";
@@ -75,7 +81,8 @@ pub async fn create(
         work_loop_max_agents: max_agents(&body)?.flatten(),
     };
     let lack = lack(&site, new.local_path.as_ref()).await;
-    let done = office.run(&caller.actor(), &Command::CreateProject(new)).await?;
+    let call = Call::of(&caller, &headers, "project", "", &body)?;
+    let done = call.run(&office, &caller.actor(), &Command::CreateProject(new)).await?;
     let project = done.made::<Project>().ok_or(Refusal::ProjectNotFound)?;
     Ok((StatusCode::CREATED, Json(with_warning(json!({ "project": shapes::project(project) }), lack))))
 }

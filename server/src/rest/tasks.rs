@@ -143,7 +143,12 @@ pub async fn list(State(office): State<Arc<Office>>, Query(query): Query<ListQue
 }
 
 /// `POST /api/tasks`.
-pub async fn create(State(office): State<Arc<Office>>, caller: Caller, body: Body) -> Created {
+pub async fn create(
+    State(office): State<Arc<Office>>,
+    caller: Caller,
+    headers: HeaderMap,
+    body: Body,
+) -> Created {
     let needed = "project_id and title are required";
     let new = NewTask {
         project: body.id("project_id", needed, Refusal::ProjectNotFound)?,
@@ -157,7 +162,8 @@ pub async fn create(State(office): State<Arc<Office>>, caller: Caller, body: Bod
         tags: tags(&body)?.unwrap_or_default(),
         dependencies: dependencies(&office, &body).await?,
     };
-    let done = office.run(&caller.actor(), &Command::CreateTask(new)).await?;
+    let call = Call::of(&caller, &headers, "task", "", &body)?;
+    let done = call.run(&office, &caller.actor(), &Command::CreateTask(new)).await?;
     let task = done.made::<Task>().ok_or(Refusal::TaskNotFound)?;
     Ok((StatusCode::CREATED, Json(json!({ "task": shapes::task(task) }))))
 }
@@ -261,12 +267,10 @@ pub async fn comment(
             .unwrap_or(CommentType::Message),
         author: author.clone(),
     };
-    let call = Call::of(&office, &caller, &headers, "comment")?;
-    let done = office.run_as(&caller.claiming(author.as_str()), &Command::AddComment(new), &call.key).await?;
+    let call = Call::of(&caller, &headers, "comment", &id, &body)?;
+    let done = call.run(&office, &caller.claiming(author.as_str()), &Command::AddComment(new)).await?;
     let comment = done.made::<Comment>().ok_or(Refusal::CommentNotFound)?;
-    let said = |c: &Comment| (c.task, c.author.clone(), c.author_type, c.kind, c.content.clone());
-    let comment = call.kept(&office, comment.id, comment, |a, b| said(a) == said(b)).await?;
-    Ok((StatusCode::CREATED, Json(json!({ "comment": shapes::comment(&comment) }))))
+    Ok((StatusCode::CREATED, Json(json!({ "comment": shapes::comment(comment) }))))
 }
 
 /// A status, with the aliases that programs use.

@@ -58,6 +58,10 @@ impl Store for Restless {
         self.inner.read(fetch).await
     }
 
+    async fn known(&self, key: &IdempotencyKey) -> Result<Option<Committed>, Fault> {
+        self.inner.known(key).await
+    }
+
     async fn commit(&self, change: Change, key: IdempotencyKey) -> Result<Committed, CommitError> {
         self.inner.commit(change, key).await
     }

@@ -94,14 +94,12 @@ async fn signal(
         severity,
         message,
     };
-    let call = Call::of(&office, &caller, &headers, "signal")?;
-    let done = office.run_as(&caller.agent(agent_id.as_str()), &Command::RaiseSignal(new), &call.key).await?;
+    let call = Call::of(&caller, &headers, "signal", "", &body)?;
+    let done = call.run(&office, &caller.agent(agent_id.as_str()), &Command::RaiseSignal(new)).await?;
     let signal = done.made::<Signal>().ok_or(Refusal::SignalNotFound)?;
-    let said = |s: &Signal| (s.task, s.kind, s.severity, s.session_key.clone(), s.agent_id.clone(), s.message.clone());
-    let signal = call.kept(&office, signal.id, signal, |a, b| said(a) == said(b)).await?;
     Ok((
         StatusCode::CREATED,
-        Json(json!({ "signalId": signal.id, "blocking": signal.blocking(), "signal": shapes::signal(&signal) })),
+        Json(json!({ "signalId": signal.id, "blocking": signal.blocking(), "signal": shapes::signal(signal) })),
     ))
 }
 
@@ -123,15 +121,13 @@ async fn complete(
         session_key: body.parsed("sessionKey", SessionKey::parse)?,
         run_id: run_id(&body)?,
     };
-    let call = Call::of(&office, &caller, &headers, "complete")?;
+    let call = Call::of(&caller, &headers, "complete", &id, &body)?;
     let who = caller.agent(report.agent.as_ref().map_or("agent", Handle::as_str));
-    let done = office.run_as(&who, &Command::CompleteTask(report), &call.key).await?;
+    let done = call.run(&office, &who, &Command::CompleteTask(report)).await?;
     let comment = done.made::<Comment>().ok_or(Refusal::CommentNotFound)?;
     let after = done.now::<Task>(before.id);
     let mut task = after.unwrap_or(&before).clone();
     if call.may_repeat() {
-        // The author may be the task's assignee, who may have changed in between.
-        call.kept(&office, comment.id, comment, |a, b| (a.task, &a.content) == (b.task, &b.content)).await?;
         task = find(&office, &before.id.to_string()).await?;
     }
     Ok(Json(json!({
@@ -185,16 +181,12 @@ async fn message(
         heard: false,
     };
     let who = if author.as_str() == COORDINATOR { caller.agent(COORDINATOR) } else { caller.claiming(author.as_str()) };
-    let call = Call::of(&office, &caller, &headers, "message")?;
-    let done = office.run_as(&who, &Command::PostMessage(new), &call.key).await?;
+    let call = Call::of(&caller, &headers, "message", &id, &body)?;
+    let done = call.run(&office, &who, &Command::PostMessage(new)).await?;
     // Whoever has spoken does not think or type any more.
     ephemeral.set(chat, author.as_str(), None);
     let message = done.made::<Message>().ok_or(Refusal::MessageNotFound)?;
-    let same = |a: &Message, b: &Message| {
-        (a.chat, &a.author) == (b.chat, &b.author) && same_words(a.content.as_str(), b.content.as_str())
-    };
-    let message = call.kept(&office, message.id, message, same).await?;
-    Ok((StatusCode::CREATED, Json(json!({ "message": shapes::message(&message) }))))
+    Ok((StatusCode::CREATED, Json(json!({ "message": shapes::message(message) }))))
 }
 
 /// `POST /api/chats/:id/typing` (facts §2.3). Kept in memory for a few seconds, never stored.

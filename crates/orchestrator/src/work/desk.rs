@@ -120,7 +120,7 @@ impl Desk {
             match self.office.run(&Actor::work_loop(), command).await {
                 Ok(_) => return Ok(Ok(())),
                 Err(Error::Refused(refusal)) => return Ok(Err(refusal)),
-                Err(Error::Busy) => {}
+                Err(Error::Busy | Error::KeyReused) => {}
                 Err(Error::Fault(fault) | Error::Unknown(fault)) => {
                     tracing::warn!(%fault, "the work loop could not write; it tries again");
                 }

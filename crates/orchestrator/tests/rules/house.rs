@@ -90,6 +90,10 @@ impl Store for Counted {
         Ok(read)
     }
 
+    async fn known(&self, key: &IdempotencyKey) -> Result<Option<Committed>, Fault> {
+        self.inner.known(key).await
+    }
+
     async fn commit(&self, change: Change, key: IdempotencyKey) -> Result<Committed, CommitError> {
         self.inner.commit(change, key).await
     }

@@ -7,6 +7,7 @@ mod bin;
 mod chat;
 mod graph;
 mod house;
+mod keys;
 mod moves;
 mod order;
 mod projects;

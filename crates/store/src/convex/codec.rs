@@ -130,14 +130,22 @@ pub(super) fn apply(change: &Prepared, name: &IdempotencyKey) -> Result<Value, F
             "This change has {bytes} bytes and Convex takes {CHANGE_MOST} at once. Do it in smaller parts."
         )));
     }
-    Ok(json!({
+    let guards = change.guards.iter().map(|guard| {
+        let seen = guard.seen.iter().map(|(wanted, rev)| json!({ "doc": key(wanted), "rev": rev }));
+        json!({ "range": range(&guard.range), "seen": seen.collect::<Vec<_>>() })
+    });
+    let mut args = json!({
         "key": name.0,
+        "guards": guards.collect::<Vec<_>>(),
         "expects": expects.collect::<Vec<_>>(),
         "deletes": change.deletes.iter().map(key).collect::<Vec<_>>(),
         "puts": puts,
         "touches": change.touches.iter().map(|scope| scope.word()).collect::<Vec<_>>(),
         "words": INDEX_VERSION,
-    }))
+    });
+    field(&mut args, "made", change.made.as_ref().map(key));
+    field(&mut args, "request", change.request.map(|call| json!({ "hash": call.hash, "decision": call.decision })));
+    Ok(args)
 }
 
 fn put(put: &Put, bytes: &mut usize) -> Result<Value, Fault> {
@@ -246,11 +254,23 @@ pub(super) fn applied(answer: &Value) -> Result<Applied, Fault> {
         let expect = usize::try_from(whole(conflict.get("expect"))?).map_err(|_| strange("a number too large"))?;
         return Ok(Applied::Conflict { expect, found: whole(conflict.get("found"))? });
     }
+    Ok(Applied::Done(committed(answer)?))
+}
+
+/// The answer of `docs:known`.
+pub(super) fn known(answer: &Value) -> Result<Option<Committed>, Fault> {
+    if answer.is_null() { Ok(None) } else { committed(answer).map(Some) }
+}
+
+fn committed(answer: &Value) -> Result<Committed, Fault> {
     let scopes = list(answer, "scopes")?
         .iter()
         .map(|one| Ok((scope(word(one, "scope")?)?, whole(one.get("rev"))?)))
         .collect::<Result<_, Fault>>()?;
-    Ok(Applied::Done(Committed { scopes }))
+    let read = |name: &str| answer.get(name).cloned();
+    let made = read("made").map(serde_json::from_value).transpose().map_err(|_| strange("an unknown document"))?;
+    let request = read("request").map(serde_json::from_value).transpose().map_err(|_| strange("an unknown call"))?;
+    Ok(Committed { scopes, made, request })
 }
 
 /// The scope with this word.

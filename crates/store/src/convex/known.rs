@@ -82,7 +82,7 @@ mod tests {
     #[test]
     fn what_nobody_watches_is_forgotten() {
         let known = Known::default();
-        let learn = |rev| known.learn(&Committed { scopes: vec![(Scope::Loop, rev)] });
+        let learn = |rev| known.learn(&Committed { scopes: vec![(Scope::Loop, rev)], ..Committed::default() });
         learn(9);
         let one = known.watch(&[Scope::Installation, Scope::Loop]);
         assert!(!one.ahead_of(&[0, 0]));

@@ -21,7 +21,7 @@ use clutch_domain::{
     time::Millis,
 };
 use clutch_orchestrator::store::{CommitError, Committed, Fault, IdempotencyKey, LiveDocs, Store};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::{
     sync::OnceCell,
     time::{Instant, sleep},
@@ -34,12 +34,13 @@ use self::{
     link::Link,
 };
 use crate::{
-    prepare::{conflict, prepare},
+    prepare::{changed, conflict, prepare},
     wakes::Wakes,
 };
 
 const FETCH: &str = "docs:fetch";
 const APPLY: &str = "docs:apply";
+const KNOWN: &str = "docs:known";
 const ABOUT: &str = "docs:about";
 /// A query that every deployment of the original system has; ours has nothing of the name.
 const ORIGINAL_PROBE: &str = "projects:getAll";
@@ -274,6 +275,12 @@ impl Store for ConvexStore {
         self.shared.read(fetch, self.shared.waits.reach).await
     }
 
+    async fn known(&self, key: &IdempotencyKey) -> Result<Option<Committed>, Fault> {
+        let args = json!({ "key": key.0 });
+        let answer = self.shared.call(Kind::Query, KNOWN, &args).await;
+        codec::known(&answer.map_err(|trouble| trouble.fault(&self.shared.url))?)
+    }
+
     async fn commit(&self, change: Change, key: IdempotencyKey) -> Result<Committed, CommitError> {
         self.usable().await?;
         let prepared = prepare(change)?;
@@ -285,11 +292,13 @@ impl Store for ConvexStore {
                 Ok(committed)
             }
             Applied::Conflict { expect, found } => {
-                let expect = prepared
-                    .expects
-                    .get(expect)
-                    .ok_or_else(|| Fault::new("Convex names a conflict that nobody expected."))?;
-                Err(CommitError::Conflict(conflict(expect, found)))
+                // Behind the expectations come the guards.
+                let guard = expect.checked_sub(prepared.expects.len()).and_then(|n| prepared.guards.get(n));
+                Err(match (prepared.expects.get(expect), guard) {
+                    (Some(expect), _) => CommitError::Conflict(conflict(expect, found)),
+                    (None, Some(guard)) => CommitError::Conflict(changed(guard)),
+                    (None, None) => Fault::new("Convex names a conflict that nobody expected.").into(),
+                })
             }
         }
     }

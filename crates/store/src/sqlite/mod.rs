@@ -146,6 +146,11 @@ impl Store for SqliteStore {
         reader::ask(readers, fetch.clone()).await
     }
 
+    async fn known(&self, key: &IdempotencyKey) -> Result<Option<Committed>, Fault> {
+        let readers = self.readers.as_ref().ok_or_else(closed)?;
+        reader::known(readers, key.clone()).await
+    }
+
     async fn commit(&self, change: Change, key: IdempotencyKey) -> Result<Committed, CommitError> {
         let writer = self.writer.as_ref().ok_or_else(closed)?;
         writer::ask(writer, change, key).await

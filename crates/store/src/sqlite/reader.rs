@@ -8,7 +8,7 @@ use std::{
 };
 
 use clutch_domain::range::{Docs, Fetch, Versioned};
-use clutch_orchestrator::store::Fault;
+use clutch_orchestrator::store::{Committed, Fault, IdempotencyKey};
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{mpsc, oneshot};
 
@@ -18,10 +18,14 @@ use super::{STATEMENTS_CACHED, rows, sql};
 const READ_QUEUE: usize = 256;
 
 /// One read that waits for a reader.
-pub(super) struct ReadJob {
-    fetch: Fetch,
-    reply: oneshot::Sender<Result<Versioned<Docs>, Fault>>,
+pub(super) enum ReadJob {
+    /// Documents.
+    Docs(Fetch, Reply<Versioned<Docs>>),
+    /// A row of the ledger.
+    Known(IdempotencyKey, Reply<Option<Committed>>),
 }
+
+type Reply<T> = oneshot::Sender<Result<T, Fault>>;
 
 /// Starts `count` readers on an existing database. They end when all senders are gone.
 pub(super) fn start(path: &Path, count: usize) -> Result<(mpsc::Sender<ReadJob>, Vec<JoinHandle<()>>), Fault> {
@@ -46,20 +50,26 @@ fn run(db: &Connection, path: &Path, receive: &Mutex<mpsc::Receiver<ReadJob>>) {
     loop {
         // The lock is held while waiting: idle readers queue up at it, one of them at the channel.
         let job = receive.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv();
-        let Some(ReadJob { fetch, reply }) = job else { return };
-        if reply.is_closed() {
-            continue;
+        // Where nobody waits any more there is nothing to do.
+        match job {
+            None => return,
+            Some(ReadJob::Docs(fetch, reply)) if !reply.is_closed() => {
+                let _ = reply.send(unbroken(db, path, || in_transaction(db, &fetch)));
+            }
+            Some(ReadJob::Known(key, reply)) => {
+                let _ = reply.send(unbroken(db, path, || rows::known(db, &key)));
+            }
+            Some(ReadJob::Docs(..)) => {}
         }
-        // A panic costs one read, never the thread: three of them would end all reading.
-        let answer = catch_unwind(AssertUnwindSafe(|| in_transaction(db, &fetch)))
-            .map(|answer| answer.map_err(|e| rows::fault(path, &e)))
-            .unwrap_or_else(|_| {
-                roll_back(db);
-                Err(Fault::new("Reading the database broke off; the log says where."))
-            });
-        // Nobody waits any more: nothing to do.
-        let _ = reply.send(answer);
     }
+}
+
+/// A panic costs one read, never the thread: three of them would end all reading.
+fn unbroken<T>(db: &Connection, path: &Path, read: impl FnOnce() -> rusqlite::Result<T>) -> Result<T, Fault> {
+    catch_unwind(AssertUnwindSafe(read)).map(|answer| answer.map_err(|e| rows::fault(path, &e))).unwrap_or_else(|_| {
+        roll_back(db);
+        Err(Fault::new("Reading the database broke off; the log says where."))
+    })
 }
 
 /// Leaves no transaction behind, which would keep the next read in the past.
@@ -84,8 +94,23 @@ fn in_transaction(db: &Connection, fetch: &Fetch) -> rusqlite::Result<Versioned<
 
 /// Asks a reader and waits for its answer.
 pub(super) async fn ask(readers: &mpsc::Sender<ReadJob>, fetch: Fetch) -> Result<Versioned<Docs>, Fault> {
+    answered(readers, |reply| ReadJob::Docs(fetch, reply)).await
+}
+
+/// Asks a reader what the ledger knows of a key.
+pub(super) async fn known(
+    readers: &mpsc::Sender<ReadJob>,
+    key: IdempotencyKey,
+) -> Result<Option<Committed>, Fault> {
+    answered(readers, |reply| ReadJob::Known(key, reply)).await
+}
+
+async fn answered<T>(
+    readers: &mpsc::Sender<ReadJob>,
+    job: impl FnOnce(Reply<T>) -> ReadJob,
+) -> Result<T, Fault> {
     let (reply, answer) = oneshot::channel();
-    let sent = readers.send(ReadJob { fetch, reply }).await.is_ok();
+    let sent = readers.send(job(reply)).await.is_ok();
     match answer.await {
         Ok(answer) if sent => answer,
         _ => Err(Fault::new("The database is closed.")),

@@ -6,7 +6,7 @@ use clutch_domain::{
     doc::{Body, Doc, DocKey, Kind, Scope},
     range::{Docs, Fetch, Order, Range, Versioned},
 };
-use clutch_orchestrator::store::Fault;
+use clutch_orchestrator::store::{Committed, Fault, IdempotencyKey};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Params, params};
 
 use super::sql;
@@ -42,6 +42,22 @@ impl Row {
         if !self.put.fresh && db.prepare_cached(sql::REWRITE)?.execute(values)? > 0 {
             return Ok(());
         }
+        // The first of its key, or the first after it was gone: its revisions go on.
+        let gone: Option<i64> =
+            db.prepare_cached(sql::GONE)?.query_row([key.kind.word(), &key.id], |row| row.get(0)).optional()?;
+        let first = gone.unwrap_or(0) + 1;
+        let values = params![
+            key.kind.word(),
+            key.id,
+            scope,
+            index.parent,
+            index.link,
+            index.status,
+            index.order,
+            index.at.0,
+            self.json,
+            first
+        ];
         db.prepare_cached(sql::PUT)?.execute(values).map(drop)
     }
 }
@@ -77,7 +93,19 @@ pub(super) fn read(db: &Connection, fetch: &Fetch) -> rusqlite::Result<Versioned
     Ok(Versioned { version: scopes.iter().map(|(_, rev)| rev).sum(), scopes, value })
 }
 
-fn range(db: &Connection, range: &Range) -> rusqlite::Result<Vec<Arc<Doc>>> {
+/// What the ledger knows of a key.
+pub(super) fn known(db: &Connection, key: &IdempotencyKey) -> rusqlite::Result<Option<Committed>> {
+    let known: Option<String> =
+        db.prepare_cached(sql::KNOWN)?.query_row([&key.0], |row| row.get(0)).optional()?;
+    known
+        .map(|known| {
+            serde_json::from_str(&known)
+                .map_err(|e| rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, e.into()))
+        })
+        .transpose()
+}
+
+pub(super) fn range(db: &Connection, range: &Range) -> rusqlite::Result<Vec<Arc<Doc>>> {
     match range {
         Range::Doc { key } => doc(db, key),
         Range::ByUnique { name } => match doc(db, &DocKey::unique(name))?.first().map(|doc| &doc.body) {

@@ -9,11 +9,11 @@ use std::{
 };
 
 use clutch_domain::{
-    change::{Change, Expect},
+    change::{Change, Expect, Guard, Request},
     doc::{DocKey, Scope},
 };
 use clutch_orchestrator::store::{CommitError, Committed, Fault, IdempotencyKey};
-use rusqlite::{Connection, OptionalExtension, ffi, params};
+use rusqlite::{Connection, ffi, params};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
@@ -22,7 +22,7 @@ use super::{
     watch::now,
 };
 use crate::{
-    prepare::{Prepared, conflict, prepare},
+    prepare::{Prepared, changed, conflict, prepare},
     wakes::Wakes,
 };
 
@@ -43,6 +43,9 @@ pub(super) struct WriteJob {
     deletes: Vec<DocKey>,
     puts: Vec<Row>,
     touches: Vec<Scope>,
+    guards: Vec<Guard>,
+    made: Option<DocKey>,
+    request: Option<Request>,
     key: IdempotencyKey,
     reply: oneshot::Sender<Result<Committed, CommitError>>,
 }
@@ -77,10 +80,10 @@ pub(super) async fn ask(
     change: Change,
     key: IdempotencyKey,
 ) -> Result<Committed, CommitError> {
-    let Prepared { expects, deletes, puts, touches } = prepare(change)?;
+    let Prepared { expects, deletes, puts, touches, guards, made, request } = prepare(change)?;
     let puts = puts.into_iter().map(Row::new).collect::<Result<_, _>>()?;
     let (reply, answer) = oneshot::channel();
-    if writer.send(WriteJob { expects, deletes, puts, touches, key, reply }).await.is_err() {
+    if writer.send(WriteJob { expects, deletes, puts, touches, guards, made, request, key, reply }).await.is_err() {
         return Err(Fault::new("The database is closed.").into());
     }
     // No answer means that the writer broke off in the middle: nobody can say on which side of COMMIT.
@@ -195,11 +198,7 @@ impl Writer {
 
     /// One change: its key first, then what it expects, and only then does it write.
     fn apply(&self, job: &WriteJob) -> rusqlite::Result<Answer> {
-        let known: Option<String> =
-            self.db.prepare_cached(sql::KNOWN)?.query_row([&job.key.0], |row| row.get(0)).optional()?;
-        if let Some(known) = known {
-            let committed = serde_json::from_str(&known)
-                .map_err(|e| rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, e.into()))?;
+        if let Some(committed) = rows::known(&self.db, &job.key)? {
             return Ok(Ok(Done { committed, now: false }));
         }
         for expect in &job.expects {
@@ -211,20 +210,32 @@ impl Writer {
                 return Ok(Err(CommitError::Conflict(conflict(expect, found))));
             }
         }
+        for guard in &job.guards {
+            let found = rows::range(&self.db, &guard.range)?;
+            if !found.iter().map(|doc| (doc.body.key(), doc.rev)).eq(guard.seen.iter().cloned()) {
+                return Ok(Err(CommitError::Conflict(changed(guard))));
+            }
+        }
+        let at = now().0;
         for key in &job.deletes {
+            self.db.prepare_cached(sql::BURY)?.execute(params![key.kind.word(), key.id, at])?;
             self.db.prepare_cached(sql::DELETE)?.execute([key.kind.word(), &key.id])?;
         }
         for row in &job.puts {
             row.write(&self.db)?;
         }
-        let mut committed = Committed { scopes: Vec::with_capacity(job.touches.len()) };
+        let mut committed = Committed {
+            scopes: Vec::with_capacity(job.touches.len()),
+            made: job.made.clone(),
+            request: job.request,
+        };
         for scope in &job.touches {
             let raised = self.db.prepare_cached(sql::TOUCH)?.query_row([scope.word()], |row| row.get(0))?;
             committed.scopes.push((*scope, rev(raised)));
         }
         let result =
             serde_json::to_string(&committed).map_err(|e| rusqlite::Error::ToSqlConversionFailure(e.into()))?;
-        self.db.prepare_cached(sql::REMEMBER)?.execute(params![job.key.0, now().0, result])?;
+        self.db.prepare_cached(sql::REMEMBER)?.execute(params![job.key.0, at, result])?;
         Ok(Ok(Done { committed, now: true }))
     }
 
@@ -234,7 +245,11 @@ impl Writer {
         let removed = self
             .db
             .prepare_cached(sql::FORGET)
-            .and_then(|mut forget| forget.execute(params![now().0.saturating_sub(kept), CLEAN_MOST]));
+            .and_then(|mut forget| forget.execute(params![now().0.saturating_sub(kept), CLEAN_MOST]))
+            .and_then(|forgotten| {
+                let mut clear = self.db.prepare_cached(sql::CLEAR)?;
+                Ok(forgotten + clear.execute(params![now().0.saturating_sub(kept), CLEAN_MOST])?)
+            });
         match removed {
             Ok(0) => {}
             Ok(removed) => tracing::debug!(removed, "old idempotency keys removed"),

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use clutch_domain::{
-    change::{Change, Expect, Parts},
+    change::{Change, Expect, Guard, Parts, Request},
     doc::{Counter, DocKey, Inside, Kind, Scope},
     range::Range,
     task::Task,
@@ -13,7 +13,7 @@ use futures_util::future::join_all;
 
 use super::{
     Place, commit, count, doc,
-    docs::{chat, counter, id, line, project, task, titled, unique},
+    docs::{chat, comment, counter, id, line, project, task, titled, unique},
     fetch, ids, key, must, must_conflict, put, puts, scope,
 };
 
@@ -70,7 +70,7 @@ pub async fn a_change_is_applied_whole_or_not_at_all(place: &impl Place) {
     let last = change.expects.len() - 1;
     change.expects[last] = Expect::Doc(key_of("c"), 1);
     let done = must(store, change).await;
-    assert_eq!(done, Committed { scopes: vec![(Scope::Installation, 2), (project(1), 1)] });
+    assert_eq!(done, Committed { scopes: vec![(Scope::Installation, 2), (project(1), 1)], ..Committed::default() });
     assert_eq!(state(store, "a").await, Some((2, 2)));
     assert_eq!(state(store, "b").await, None);
     assert_eq!(state(store, "c").await, Some((2, 2)));
@@ -94,7 +94,7 @@ pub async fn a_known_key_answers_the_stored_result(place: &impl Place) {
     // The very same change no longer holds, and another one under the key is not looked at.
     assert_eq!(store.commit(put(0, counter("a", 1)), key.clone()).await.unwrap(), first);
     assert_eq!(store.commit(put(77, counter("b", 1)), key).await.unwrap(), first);
-    assert_eq!(first, Committed { scopes: vec![(Scope::Installation, 1)] });
+    assert_eq!(first, Committed { scopes: vec![(Scope::Installation, 1)], ..Committed::default() });
     assert_eq!(state(store, "a").await, Some((2, 2)));
     assert_eq!(state(store, "b").await, None);
     assert_eq!(scope(store, Scope::Installation).await, 2);
@@ -169,7 +169,78 @@ pub async fn deletes_remove_and_absent_ones_are_no_error(place: &impl Place) {
     assert_eq!(state(store, "a").await, Some((1, 1)));
     must_conflict(store, change).await;
     must(store, put(0, task(1, 1, "ready", 1.0, 1))).await;
-    assert_eq!(doc(store, &DocKey::new(Kind::Task, id(1))).await.unwrap().rev, 1);
+    let again = doc(store, &DocKey::new(Kind::Task, id(1))).await.unwrap().rev;
+    assert_eq!(again, 2, "a revision is never given twice");
+}
+
+/// Whoever still holds what was there must not take what came after it for the same.
+pub async fn a_revision_is_never_used_again(place: &impl Place) {
+    let store = &*place.open().await;
+    let name = || DocKey::unique("slug:a");
+    must(store, put(0, unique("slug:a", key_of("x")))).await;
+    let mut release = Change::default();
+    release.release("slug:a".into());
+    must(store, release.clone()).await;
+    must(store, put(0, unique("slug:a", key_of("y")))).await;
+    let found = doc(store, &name()).await.unwrap();
+    assert_eq!((found.rev, &found.body), (2, &unique("slug:a", key_of("y"))));
+    must_conflict(store, put(1, unique("slug:a", key_of("z")))).await;
+    must(store, put(2, unique("slug:a", key_of("z")))).await;
+    must(store, release).await;
+    must(store, puts([unique("slug:a", key_of("w"))])).await;
+    assert_eq!(doc(store, &name()).await.unwrap().rev, 4);
+}
+
+/// A change that rests on a range holds only while the range finds exactly what it found.
+pub async fn what_was_read_must_still_be_so(place: &impl Place) {
+    let store = &*place.open().await;
+    must(store, puts([comment(1, 7, 1), comment(2, 7, 2), unique("n", DocKey::new(Kind::Comment, id(1)))])).await;
+    let seen = |n: u64, rev| (DocKey::new(Kind::Comment, id(n)), rev);
+    let table = [
+        (Range::children(Kind::Comment, id(7), 10), vec![seen(1, 1), seen(2, 1)]),
+        (Range::children(Kind::Comment, id(7), 1), vec![seen(1, 1)]),
+        (Range::children(Kind::Comment, id(8), 10), vec![]),
+        (Range::unique("n"), vec![seen(1, 1)]),
+        (Range::unique("m"), vec![]),
+    ];
+    let resting = |range: &Range, seen: &[(DocKey, u64)]| {
+        let guard = Guard { range: range.clone(), seen: seen.to_vec() };
+        Change::from(Parts { guards: vec![guard], ..puts([counter("a", 1)]).into_parts() })
+    };
+    for (range, seen) in &table {
+        must(store, resting(range, seen)).await;
+        let mut more = seen.clone();
+        more.push((DocKey::new(Kind::Comment, id(3)), 1));
+        must_conflict(store, resting(range, &more)).await;
+        if let Some((key, rev)) = seen.first() {
+            must_conflict(store, resting(range, &[(key.clone(), rev + 1)])).await;
+            must_conflict(store, resting(range, &seen[1..])).await;
+        }
+    }
+    let rev = state(store, "a").await.map(|(rev, _)| rev);
+    assert_eq!(rev, Some(table.len() as u64), "a conflict writes nothing");
+    // The change itself may touch what it rests on: the guard is about the state before it.
+    let mut change = resting(&table[0].0, &table[0].1);
+    change.overwrite(comment(3, 7, 3)).remove(DocKey::new(Kind::Comment, id(1)));
+    must(store, change.clone()).await;
+    must_conflict(store, change).await;
+}
+
+/// The ledger knows what was made and asked, whoever repeats the call with whatever.
+pub async fn a_key_knows_what_was_made_and_asked(place: &impl Place) {
+    let store = &*place.open().await;
+    let key = key();
+    assert_eq!(store.known(&key).await.unwrap(), None);
+    let request = |n: u64| Some(Request { hash: id(n), decision: id(n + 1) });
+    let mut change = Change::default();
+    change.create(counter("a", 1)).touch(Scope::Installation);
+    change.request = request(5);
+    let first = store.commit(change, key.clone()).await.unwrap();
+    assert_eq!((&first.made, first.request), (&Some(key_of("a")), request(5)));
+    assert_eq!(store.known(&key).await.unwrap().as_ref(), Some(&first));
+    let mut other = put(0, counter("b", 1));
+    other.request = request(8);
+    assert_eq!(store.commit(other, key).await.unwrap(), first);
 }
 
 pub async fn a_document_put_and_deleted_is_deleted(place: &impl Place) {

@@ -46,6 +46,8 @@ macro_rules! contract {
                 a_scope_that_moved_on_is_refused, of_two_changes_from_one_view_one_wins,
                 a_put_without_expectation_raises_the_revision, a_document_put_twice_is_written_once,
                 deletes_remove_and_absent_ones_are_no_error, a_document_put_and_deleted_is_deleted,
+                a_revision_is_never_used_again, what_was_read_must_still_be_so,
+                a_key_knows_what_was_made_and_asked,
                 a_scope_is_raised_once_per_change, a_line_of_the_log_is_written_once,
                 no_update_is_lost, an_order_that_is_no_number_is_refused, large_and_strange_text_survives,
                 a_change_with_many_documents_is_one_change, members_that_are_not_known_survive,

@@ -151,6 +151,17 @@ pub async fn random_changes_read_as_in_the_plainest_store(place: &impl Place) {
     let (mut applied, mut refused, mut found) = (0, 0, 0);
     for (step, (change, ranges)) in steps.into_iter().enumerate() {
         let key = key();
+        let mut change = change;
+        if step % 3 == 0 {
+            // Rests on what was read a moment ago, sometimes on more than that.
+            let asked = Fetch { scopes: Vec::new(), ranges: ranges.clone() };
+            change.rest_on(&model.read(&asked).await.unwrap().value);
+            if step % 2 == 0
+                && let Some(guard) = change.guards.first_mut()
+            {
+                guard.seen.push((DocKey::new(Kind::Comment, id(1)), 1));
+            }
+        }
         let expected = model.commit(change.clone(), key.clone()).await;
         let answer = store.commit(change.clone(), key).await;
         assert_eq!(answer, expected, "step {step}: {change:#?}");
