@@ -6,7 +6,7 @@ use crate::{
     change::Change,
     command::{Direction, MoveTask, NewTask, Place, TaskPatch},
     ctx::Ctx,
-    doc::{Dependency, DocKey, Kind, Scope, id8_name, number_name},
+    doc::{Dependency, DocKey, Inside, Kind, Scope, id8_name, number_name},
     id::{ProjectId, TaskId},
     project::Counts,
     range::{After, Range},
@@ -29,7 +29,7 @@ use crate::{
 
 /// Cards that are read at once on the way to the n-th of a column.
 const PAGE: u32 = 1_000;
-/// Most comments, edges and signals that go with a task.
+/// Comments, signals and runs of a task that are read at once when it goes.
 const HANGING: u32 = 2_000;
 /// The counter that gives tasks their numbers.
 const TASK_NUMBER: &str = "task-number";
@@ -328,6 +328,21 @@ fn hanging_on(task: TaskId) -> [Range; 5] {
     ]
 }
 
+/// Everything of one kind that hangs on a task, in pages: nothing may be left without its task.
+fn all_of<T: Inside + Clone>(view: &View, task: TaskId) -> Result<Vec<Seen<T>>, Stop> {
+    let (mut all, mut after) = (Vec::new(), None);
+    loop {
+        let page =
+            view.list::<T>(Range::Children { kind: T::KIND, parent: task.to_string(), after, limit: HANGING })?;
+        let last = page.last().filter(|_| page.len() == HANGING as usize);
+        after = last.map(|seen| After { order: seen.doc.body.index().order, id: seen.doc.body.key().id });
+        all.extend(page);
+        if after.is_none() {
+            return Ok(all);
+        }
+    }
+}
+
 /// Removes the edges of tasks that go (telling the tasks at their other ends that stay), their comments,
 /// signals and ended runs.
 fn remove_what_hangs_on(view: &View, change: &mut Change, gone: &BTreeSet<TaskId>) -> Result<(), Stop> {
@@ -341,14 +356,13 @@ fn remove_what_hangs_on(view: &View, change: &mut Change, gone: &BTreeSet<TaskId
     }
     dependency::unlink(view, change, edges.values(), gone)?;
     for task in gone {
-        let [_, _, comments, signals, runs] = hanging_on(*task);
-        for comment in view.list::<Comment>(comments)? {
+        for comment in all_of::<Comment>(view, *task)? {
             change.delete(&comment.doc);
         }
-        for signal in view.list::<Signal>(signals)? {
+        for signal in all_of::<Signal>(view, *task)? {
             change.delete(&signal.doc);
         }
-        for run in view.list::<Run>(runs)? {
+        for run in all_of::<Run>(view, *task)? {
             // An open run stays: the loop stops its agent and then closes it.
             if !run.is.open() {
                 super::work::forget(change, &run);

@@ -1,13 +1,17 @@
 //! Tasks: the status machine, order, dependencies, fields.
 
 use clutch_domain::{
-    command::{Command, Direction, EdgeRef, Place, TaskPatch},
+    change::Change,
+    command::{Command, Direction, EdgeRef, NewComment, Place, TaskPatch},
+    id::CommentId,
     refusal::Refusal,
     rule::placing,
+    talk::{AuthorType, Comment, CommentType},
     task::{Priority, Status, Status::*},
     text::{Body, Branch, Handle, Notes},
     time::Millis,
 };
+use uuid::Uuid;
 
 use crate::house::{House, at, new_task, reopen, to, waiting_for};
 
@@ -158,6 +162,11 @@ async fn fields_change_and_can_be_cleared() {
 async fn sending_a_task_back_to_ready_forgets_what_went_wrong() {
     let house = House::new().await;
     let task = house.task("One", Blocked).await;
+    let mut is = house.get(task).await;
+    (is.failures, is.retry_at, is.trouble, is.escalated) = (3, Some(Millis(9)), Some("It fell.".into()), true);
+    let mut change = Change::default();
+    change.overwrite(is);
+    house.store.commit(change, house.key()).await.unwrap();
     house.run(to(task, Ready)).await.unwrap();
     let is = house.get(task).await;
     assert_eq!((is.failures, is.retry_at, is.trouble), (0, None::<Millis>, None));
@@ -180,6 +189,30 @@ async fn circles_are_refused_wherever_an_edge_is_made() {
     house.run(Command::RemoveDependency(EdgeRef::Ends(b, c))).await.unwrap();
     house.refuses(Command::RemoveDependency(EdgeRef::Ends(b, c)), Refusal::DependencyNotFound).await;
     house.run(Command::AddDependency(c, a)).await.unwrap();
+    house.check().await;
+}
+
+/// However many there are: nothing is left without its task.
+#[tokio::test]
+async fn a_removed_task_takes_all_its_words_with_it() {
+    let house = House::new().await;
+    let task = house.task("a", Backlog).await;
+    let comment = Command::AddComment(NewComment {
+        task,
+        author: Handle::owner(),
+        author_type: AuthorType::Human,
+        content: Body::parse("words").unwrap().unwrap(),
+        kind: CommentType::Message,
+    });
+    house.run(comment).await.unwrap();
+    let one = house.all::<Comment>().remove(0);
+    let mut change = Change::default();
+    for n in 0..4_100_u128 {
+        change.overwrite(Comment { id: CommentId(Uuid::from_u128(n + 1)), ..one.clone() });
+    }
+    house.store.commit(change, house.key()).await.unwrap();
+    house.run(Command::DeleteTask(task)).await.unwrap();
+    assert_eq!(house.all::<Comment>().len(), 0);
     house.check().await;
 }
 
