@@ -493,9 +493,7 @@ async fn every_route_that_makes_something_does_it_once_for_its_key() {
         (format!("/api/tasks/{two}/complete"), json!({ "summary": "words" }), "summary"),
     ];
     for (path, body, field) in table {
-        let call = async |body: &Value| {
-            house.raw("POST", &path, &[("idempotency-key", "k")], body.to_string()).await
-        };
+        let call = async |body: &Value| house.raw("POST", &path, &[("idempotency-key", "k")], body.to_string()).await;
         let first = call(&body).await;
         assert!([200, 201].contains(&first.status.as_u16()), "{path}: {}", first.json());
         let again = call(&body).await;

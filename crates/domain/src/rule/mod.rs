@@ -5,6 +5,7 @@ mod alive;
 pub mod answer;
 pub mod chat;
 pub mod dependency;
+mod order;
 pub mod placing;
 pub mod project;
 pub mod purge;

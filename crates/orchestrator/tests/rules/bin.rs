@@ -99,7 +99,10 @@ async fn a_deleted_project_is_gone_at_once_whatever_is_in_it() {
     let table = [
         (Command::DeleteProject(house.project, Force::Yes), Refusal::ProjectNotFound),
         (
-            Command::UpdateProject(house.project, ProjectPatch { color: Some(Color::parse("#ffffff").unwrap().unwrap()), ..Default::default() }),
+            Command::UpdateProject(
+                house.project,
+                ProjectPatch { color: Some(Color::parse("#ffffff").unwrap().unwrap()), ..Default::default() },
+            ),
             Refusal::ProjectNotFound,
         ),
         (Command::CreateTask(new_task(house.project, "x", Status::Ready)), Refusal::ProjectNotFound),

@@ -11,8 +11,8 @@ use clutch_domain::{
     change::Change,
     chat::Chat,
     command::{
-        ClaimRun, Command, Completion, Direction, EdgeRef, Force, HoldLease, NewChat, NewComment, NewMessage, NewSignal,
-        Place, ProjectPatch, TaskPatch,
+        ClaimRun, Command, Completion, Direction, EdgeRef, Force, HoldLease, NewChat, NewComment, NewMessage,
+        NewSignal, Place, ProjectPatch, TaskPatch,
     },
     doc::Kind,
     id::TaskId,
@@ -207,7 +207,12 @@ async fn scene() -> (House, Vec<(Actor, Command)>) {
         Command::PauseLoop(house.project, true),
         Command::PostMessage(send),
         Command::DeleteChat(chat),
-        Command::CreateChat(NewChat { project: house.project, title: ChatTitle::parse("About").unwrap().unwrap(), participants: Participants::default(), about: Some(a) }),
+        Command::CreateChat(NewChat {
+            project: house.project,
+            title: ChatTitle::parse("About").unwrap().unwrap(),
+            participants: Participants::default(),
+            about: Some(a),
+        }),
     ];
     let mut all: Vec<(Actor, Command)> = people.into_iter().map(|command| (me(), command)).collect();
     all.push((Actor::agent("main"), Command::RaiseSignal(signal)));

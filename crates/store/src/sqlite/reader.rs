@@ -98,17 +98,11 @@ pub(super) async fn ask(readers: &mpsc::Sender<ReadJob>, fetch: Fetch) -> Result
 }
 
 /// Asks a reader what the ledger knows of a key.
-pub(super) async fn known(
-    readers: &mpsc::Sender<ReadJob>,
-    key: IdempotencyKey,
-) -> Result<Option<Committed>, Fault> {
+pub(super) async fn known(readers: &mpsc::Sender<ReadJob>, key: IdempotencyKey) -> Result<Option<Committed>, Fault> {
     answered(readers, |reply| ReadJob::Known(key, reply)).await
 }
 
-async fn answered<T>(
-    readers: &mpsc::Sender<ReadJob>,
-    job: impl FnOnce(Reply<T>) -> ReadJob,
-) -> Result<T, Fault> {
+async fn answered<T>(readers: &mpsc::Sender<ReadJob>, job: impl FnOnce(Reply<T>) -> ReadJob) -> Result<T, Fault> {
     let (reply, answer) = oneshot::channel();
     let sent = readers.send(job(reply)).await.is_ok();
     match answer.await {

@@ -95,8 +95,7 @@ pub(super) fn read(db: &Connection, fetch: &Fetch) -> rusqlite::Result<Versioned
 
 /// What the ledger knows of a key.
 pub(super) fn known(db: &Connection, key: &IdempotencyKey) -> rusqlite::Result<Option<Committed>> {
-    let known: Option<String> =
-        db.prepare_cached(sql::KNOWN)?.query_row([&key.0], |row| row.get(0)).optional()?;
+    let known: Option<String> = db.prepare_cached(sql::KNOWN)?.query_row([&key.0], |row| row.get(0)).optional()?;
     known
         .map(|known| {
             serde_json::from_str(&known)

@@ -224,11 +224,8 @@ impl Writer {
         for row in &job.puts {
             row.write(&self.db)?;
         }
-        let mut committed = Committed {
-            scopes: Vec::with_capacity(job.touches.len()),
-            made: job.made.clone(),
-            request: job.request,
-        };
+        let mut committed =
+            Committed { scopes: Vec::with_capacity(job.touches.len()), made: job.made.clone(), request: job.request };
         for scope in &job.touches {
             let raised = self.db.prepare_cached(sql::TOUCH)?.query_row([scope.word()], |row| row.get(0))?;
             committed.scopes.push((*scope, rev(raised)));
