@@ -143,12 +143,7 @@ pub async fn list(State(office): State<Arc<Office>>, Query(query): Query<ListQue
 }
 
 /// `POST /api/tasks`.
-pub async fn create(
-    State(office): State<Arc<Office>>,
-    caller: Caller,
-    headers: HeaderMap,
-    body: Body,
-) -> Created {
+pub async fn create(State(office): State<Arc<Office>>, caller: Caller, headers: HeaderMap, body: Body) -> Created {
     let needed = "project_id and title are required";
     let new = NewTask {
         project: body.id("project_id", needed, Refusal::ProjectNotFound)?,

@@ -27,7 +27,6 @@ use clutch_domain::{
     command::{Command, Completion, NewMessage, NewSignal},
     id::ChatId,
     refusal::Refusal,
-    rule::answer::same_words,
     talk::{Comment, Signal, SignalSeverity},
     task::Task,
     text::{self, Excerpt, Handle, Location, Notes, RunKey, SessionKey},

@@ -163,7 +163,7 @@ async fn sending_a_task_back_to_ready_forgets_what_went_wrong() {
     let house = House::new().await;
     let task = house.task("One", Blocked).await;
     let mut is = house.get(task).await;
-    (is.failures, is.retry_at, is.trouble, is.escalated) = (3, Some(Millis(9)), Some("It fell.".into()), true);
+    (is.failures, is.retry_at, is.trouble) = (3, Some(Millis(9)), Some("It fell.".into()));
     let mut change = Change::default();
     change.overwrite(is);
     house.store.commit(change, house.key()).await.unwrap();
