@@ -6,7 +6,6 @@ use crate::{
     chat::{Call, DeliveryStatus},
     id::{ChatId, DependencyId, MessageId, ProjectId, RunId, SignalId, TaskId},
     project::ChatLayout,
-    run::Outcome,
     talk::{AuthorType, CommentType, SignalKind, SignalSeverity},
     task::{Priority, Resolution, Role, Status},
     text::{
@@ -489,15 +488,4 @@ pub struct HoldLease {
     pub take_over_beat: Option<u64>,
     /// No other process can write: take it at once.
     pub sole_writer: bool,
-}
-
-impl Outcome {
-    /// The stable word that activity lines use.
-    #[must_use]
-    pub const fn activity(self) -> &'static str {
-        match self {
-            Self::Completed | Self::Silent => "agent_completed",
-            Self::Failed | Self::Aborted => "agent_reaped",
-        }
-    }
 }

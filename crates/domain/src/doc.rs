@@ -1,6 +1,8 @@
 //! Documents: what a store keeps. A store knows keys, revisions and an index;
 //! only the domain knows what is inside.
 
+mod names;
+
 use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
@@ -13,8 +15,14 @@ use crate::{
     refusal::Refusal,
     run::{Lease, LoopState, Run, RunState},
     talk::{Comment, Signal},
-    task::{Priority, Role, Status, Task},
+    task::{Status, Task},
     time::Millis,
+};
+
+use self::names::start_link;
+pub use self::names::{
+    CHAT_BIN, PROJECT_BIN, RUN_WAITING, RUN_WORKING, action_name, asks_link, edge_name, id8_name, message_run_name,
+    number_name, retries_link, session_name, slug_name, startable_link, task_chat_name,
 };
 
 /// A document's revision: 0 means absent, the first write makes it 1.
@@ -444,92 +452,4 @@ impl Body {
             Self::Unique(_) | Self::Counter(_) | Self::Unread(_) => plain(installed, String::new(), Millis(0)),
         }
     }
-}
-
-/// The status of runs that take a place in the limits.
-pub const RUN_WORKING: &str = "working";
-/// The status of runs that wait for an answer.
-pub const RUN_WAITING: &str = "waiting";
-
-/// The link of ready tasks of one role and priority that could start now, in the order of their column.
-/// Whoever looks for work goes through the priorities and finds the right one first, however many wait.
-#[must_use]
-pub fn startable_link(project: ProjectId, role: Role, priority: Priority) -> String {
-    format!("start:{project}:{}:{}", role.word(), priority.word())
-}
-
-/// The link of ready tasks that failed and are tried again later.
-#[must_use]
-pub fn retries_link(project: ProjectId) -> String {
-    format!("again:{project}")
-}
-
-/// The link of a task's signals that are not settled: not answered, or their answer is on its way.
-#[must_use]
-pub fn asks_link(task: TaskId) -> String {
-    format!("asks:{task}")
-}
-
-fn start_link(task: &Task) -> String {
-    if task.open_dependencies > 0 || task.open_run.is_some() {
-        String::new()
-    } else if task.retry_at.is_some() {
-        retries_link(task.project)
-    } else {
-        startable_link(task.project, task.acting_role(), task.priority)
-    }
-}
-
-/// The parent of deleted projects, in place of the installation.
-pub const PROJECT_BIN: &str = "deleted-projects";
-
-/// The parent of deleted chats, in place of their project.
-pub const CHAT_BIN: &str = "deleted-chats";
-
-/// The unique name of a project's slug.
-#[must_use]
-pub fn slug_name(slug: &str) -> String {
-    format!("slug:{slug}")
-}
-
-/// The unique name of a task's number.
-#[must_use]
-pub fn number_name(number: u64) -> String {
-    format!("task-number:{number}")
-}
-
-/// The unique name of the first eight characters of a task's id in its project.
-#[must_use]
-pub fn id8_name(project: ProjectId, task: TaskId) -> String {
-    format!("id8:{project}:{}", task.id8())
-}
-
-/// The unique name of an edge between two tasks.
-#[must_use]
-pub fn edge_name(task: TaskId, depends_on: TaskId) -> String {
-    format!("edge:{task}:{depends_on}")
-}
-
-/// The unique name of the chat about a task.
-#[must_use]
-pub fn task_chat_name(task: TaskId) -> String {
-    format!("chat-of-task:{task}")
-}
-
-/// The unique name of a message's run id.
-#[must_use]
-pub fn message_run_name(run_id: &str) -> String {
-    format!("message-run:{run_id}")
-}
-
-/// The unique name of an action of the loop.
-#[must_use]
-pub fn action_name(action_id: &str) -> String {
-    format!("action:{action_id}")
-}
-
-/// The unique name of a run's session, lower-cased as gateways do.
-#[must_use]
-pub fn session_name(session_key: &str) -> String {
-    format!("session:{}", session_key.to_lowercase())
 }

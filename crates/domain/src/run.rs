@@ -38,6 +38,17 @@ words! {
     }
 }
 
+impl Outcome {
+    /// The stable word that activity lines use.
+    #[must_use]
+    pub const fn activity(self) -> &'static str {
+        match self {
+            Self::Completed | Self::Silent => "agent_completed",
+            Self::Failed | Self::Aborted => "agent_reaped",
+        }
+    }
+}
+
 /// One attempt of an agent at a task.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
