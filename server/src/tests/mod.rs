@@ -7,6 +7,7 @@ mod complete;
 mod deliveries;
 mod dependencies;
 mod door;
+mod keys;
 mod lists;
 mod live;
 mod live_random;
