@@ -186,7 +186,7 @@ pub async fn restore_project(project: ProjectId) -> Result<Saved, AppError> {
         back = done.now::<Project>(project).map(|project| project.slug.clone()).or(back);
     }
     if let Some(slug) = back {
-        leptos_axum::redirect(&format!("/projects/{slug}/board"));
+        super::edge::lead_to(&format!("/projects/{slug}/board"));
     }
     Ok(Saved::default())
 }
