@@ -40,7 +40,7 @@ impl Store for Restless {
         if let Some(project) = second_page.filter(|_| left > 0) {
             *self.moves.lock().unwrap() -= 1;
             // In turns: from the first page to the second, and from the second to the first.
-            let up = left % 2 == 0;
+            let up = left.is_multiple_of(2);
             let end = Range::StatusPage {
                 kind: Kind::Task,
                 scope: Scope::Project(project.parse().unwrap()),
