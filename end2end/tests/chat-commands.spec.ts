@@ -232,13 +232,13 @@ test("orders to the gateway in a ticket, a program's message or a sentence are w
   const me = await visitor();
   const page = await me.open(`${board.url}/projects/${project.slug}/board?task=T-${task.number}`);
   await page.getByRole("button", { name: "Chat about it" }).click();
-  await say(page, "First, please /model scripted/lively-2 look here");
+  await say(page, "First, please /model scripted/lively-2 come here");
   await expect(said(page).nth(1)).toContainText("You asked", { timeout: 60_000 });
   const chat = new URL(page.url()).searchParams.get("chat")!;
-  await board.call("POST", `/chats/${chat}/messages`, { author: "ci", content: "Second, please /model scripted/lively-2 look", send: true });
+  await board.call("POST", `/chats/${chat}/messages`, { author: "ci", content: "Second, please /model scripted/lively-2 come", send: true });
   await expect(said(page).nth(3)).toContainText("You asked", { timeout: 60_000 });
-  const [first] = gateway.talk("First, please /model scripted/lively-2 look here");
-  const [second] = gateway.talk("Second, please /model scripted/lively-2 look");
+  const [first] = gateway.talk("First, please /model scripted/lively-2 come here");
+  const [second] = gateway.talk("Second, please /model scripted/lively-2 come");
   expect([first?.introduced, first?.model, second?.model]).toEqual([true, "lively-1", "lively-1"]);
   await field(page).fill("/think high");
   await field(page).press("Enter");

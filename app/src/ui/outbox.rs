@@ -236,9 +236,7 @@ impl Inner {
     fn write(&self, words: &str, also: bool) -> Option<bool> {
         #[cfg(feature = "hydrate")]
         {
-            let field = self.form.try_get_untracked()??.query_selector("[data-draft]").ok()??;
-            // An input has the same `value`.
-            let field: web_sys::HtmlTextAreaElement = wasm_bindgen::JsCast::unchecked_into(field);
+            let field = self.field()?;
             let there = field.value();
             if there.is_empty() {
                 super::write(&field, words);
@@ -260,9 +258,26 @@ impl Inner {
         if self.list.with_untracked(Vec::is_empty)
             && let Some(kept) = super::draft::storage().and_then(|s| s.get_item(&self.place()).ok().flatten())
         {
-            self.list.set(read(&kept));
+            let mut list = read(&kept);
+            // A page that goes away while it hears that no answer comes may fail to put words back.
+            let lost = |one: &&mut Outgoing| one.stand == Stand::Back && !self.holds(&one.words);
+            list.iter_mut().filter(lost).for_each(|one| one.stand = Stand::Unsure);
+            self.list.set(list);
         }
         self.go_on();
+    }
+
+    #[cfg(feature = "hydrate")]
+    fn field(&self) -> Option<web_sys::HtmlTextAreaElement> {
+        let field = self.form.try_get_untracked()??.query_selector("[data-draft]").ok()??;
+        // An input has the same `value`.
+        Some(wasm_bindgen::JsCast::unchecked_into(field))
+    }
+
+    /// Whether these words stand in the field.
+    #[cfg(feature = "hydrate")]
+    fn holds(&self, words: &str) -> bool {
+        self.field().is_some_and(|field| super::draft::same_lines(&field.value(), words))
     }
 
     #[cfg(feature = "hydrate")]
