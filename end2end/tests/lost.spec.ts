@@ -24,7 +24,9 @@ async function holdAnswers(page: Page, what: RegExp): Promise<() => void> {
   await page.route(what, async (route) => {
     const response = await route.fetch();
     await held;
-    await route.fulfill({ response });
+    await route.fulfill({ response }).catch((error: Error) => {
+      if (!/closed|canceled|already handled|Invalid InterceptionId/i.test(error.message)) throw error; // the page was left
+    });
   });
   return release;
 }
@@ -152,9 +154,10 @@ test("a reload while a message is on its way: it is there once", async ({ alone,
   await message(page).fill("Before the reload");
   await message(page).press("Enter");
   await until("the server has it", async () => (await words(alone, chat)).length === 1);
-  await page.unrouteAll({ behavior: "ignoreErrors" });
   await page.reload();
   release();
+  // Not before: what is held when the routes go is sent on, and answered.
+  await page.unrouteAll({ behavior: "ignoreErrors" });
   await me.live();
   // A page that had time to notice put them back into the field.
   const again = onTheWay(page).filter({ hasText: /^Before the reload.*it may have been sent/ }).getByRole("button", { name: "Try again" });
@@ -246,7 +249,6 @@ test("an answer to a question: what is typed while it is on its way is not throw
   const first = questions.filter({ hasText: "Which oil?" });
   await first.getByLabel("Answer").fill("Linseed");
   await first.getByLabel("Answer").press("Control+Enter");
-  await expect(first.getByLabel("Answer")).toHaveValue("");
   await questions.filter({ hasText: "Which cloth?" }).getByLabel("Answer").fill("Half an ans");
   release();
   await expect(questions).toHaveCount(1);
