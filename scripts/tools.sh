@@ -54,7 +54,7 @@ need_rust() {
     rust_by_another_name "$wanted"
     if ! rustc --version >/dev/null 2>&1 || ! rust_is_whole; then
       stage "Bringing Rust $wanted with its target and components" into_log "$run_logs/rust.log" rust_install "$wanted" ||
-        die "rustup could not bring Rust $wanted; its words are above. Check the network (static.rust-lang.org), then run the same command again."
+        die "rustup could not bring Rust $wanted; its words are above. Check the network, then run the same command again."
     fi
   fi
   words=$(rustc --version) || die "rustc does not run; its words are above."
@@ -155,7 +155,7 @@ cargo_tool_now() {
   stage "Installing $name $version (once; all clones share it)" into_log "$run_logs/$name.log" \
     env -C "$cache" CARGO_PROFILE_DEV_DEBUG=0 CARGO_TARGET_DIR="$building/target" \
     cargo install "$package" --version "=$version" --root "$building/root" "$@" ||
-    die "cargo could not install $name $version; its words are above. Check the network (crates.io), then run the same command again."
+    die "cargo could not install $name $version; its words are above. Check the network, then run the same command again."
   rm -rf "$home"
   mv -T "$building/root" "$home"
   rm -rf "$building"
