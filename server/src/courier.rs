@@ -20,7 +20,7 @@ use clutch_domain::{
 };
 use clutch_orchestrator::{
     office::{Error, Office},
-    runtime::{AgentRuntime, RunEnd, RunEndKind, RunEvent, RunSign, RuntimeError, RuntimeState},
+    runtime::{AgentRuntime, Begun, RunEnd, RunEndKind, RunEvent, RunSign, RuntimeError, RuntimeState},
     store::Fault,
     work::Leading,
 };
@@ -178,7 +178,7 @@ impl Courier {
             Step::Taken => outbox.run_id.unwrap_or_else(|| message.key(outbox.attempt)),
             Step::Sending => {
                 let key = message.key(outbox.attempt);
-                if self.runtime.sight(&session, &key).await?.begun {
+                if self.runtime.sight(&session, &key).await?.begun == Begun::Yes {
                     self.step(message.id, Carry::Taken(key.clone())).await?;
                     key
                 } else {

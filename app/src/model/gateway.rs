@@ -235,6 +235,8 @@ mod tests {
             let state = RuntimeState::Connected {
                 address: "ws://127.0.0.1:18789".into(),
                 since: Millis(0),
+                connection: 1,
+                boot: Some("b".into()),
                 version: "2026.9.6".into(),
                 plugin: vec![PluginTrouble { code: code.into(), sentence: "It is not well".into() }],
             };

@@ -143,8 +143,8 @@ async fn plugins_changed(events: &mut tokio::sync::broadcast::Receiver<Arc<crate
 
 fn with_plugin(state: RuntimeState, plugin: Vec<PluginTrouble>) -> RuntimeState {
     match state {
-        RuntimeState::Connected { address, since, version, .. } => {
-            RuntimeState::Connected { address, since, version, plugin }
+        RuntimeState::Connected { address, since, connection, boot, version, .. } => {
+            RuntimeState::Connected { address, since, connection, boot, version, plugin }
         }
         other => other,
     }

@@ -432,6 +432,8 @@ impl Session {
         self.show(RuntimeState::Connected {
             address: self.settings.address.clone(),
             since: now.wall,
+            connection: self.generation,
+            boot: hello.server.boot_id.clone(),
             version: hello.server.version.clone(),
             plugin: Vec::new(),
         });

@@ -3,7 +3,7 @@
 //! stays `None`.
 
 use clutch_domain::time::Millis;
-use clutch_orchestrator::runtime::{RunEnd, RunEndKind, SeenRun, Sighting};
+use clutch_orchestrator::runtime::{Begun, RunEnd, RunEndKind, SeenRun, Sighting};
 use serde_json::Value;
 
 use crate::wire::{content_text, text};
@@ -95,9 +95,12 @@ pub fn assemble(key: &str, traces: Traces<'_>) -> Sighting {
     let queued = traces.history.map(|history| &history["pendingInputs"]["items"]);
     begun |= queued.is_some_and(|items| mentions(items, key));
     begun |= runs.iter().any(|run| run.id == key);
-    // Old gateways mark nothing. A ticket's session belongs to one attempt alone, so any message means that it
-    // began. Of a chat's session, which has many, this says nothing.
-    begun |= !marked && !rows.is_empty();
+    let begun = match begun {
+        true => Begun::Yes,
+        // Old gateways mark nothing.
+        false if !marked && !rows.is_empty() => Begun::CannotTell,
+        false => Begun::No,
+    };
 
     let was_cut = runs.iter().any(|run| run.cut_off);
     for id in &active_ids {

@@ -91,11 +91,24 @@ pub struct SeenRun {
     pub resumed: bool,
 }
 
+/// Whether words that were sent under a key reached their session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Begun {
+    /// They are there.
+    Yes,
+    /// They are not, and the runtime would show them.
+    #[default]
+    No,
+    /// There are words in the session, and the runtime does not tell under which keys they came. This is
+    /// never taken for an arrival, and never a reason to send again without being told to.
+    CannotTell,
+}
+
 /// What a session shows of an attempt (rules 2 to 4 of ARCHITECTURE.md, "Five rules").
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sighting {
-    /// The prompt (or the message with this key) reached the session.
-    pub begun: bool,
+    /// Whether the prompt (or the message with this key) reached the session.
+    pub begun: Begun,
     /// Whether something runs in the session now; `None` where the runtime cannot tell.
     pub active: Option<bool>,
     /// The session's runs, oldest first, as far as the runtime still knows them.
@@ -171,8 +184,13 @@ pub enum RuntimeState {
     Connected {
         /// Address.
         address: String,
-        /// Since when.
+        /// Since when, by the clock of this process; for people, never to be compared with another clock's moments.
         since: Millis,
+        /// Which connection of this process it is: another number after each loss.
+        connection: u64,
+        /// Names the runtime's process: another one after its restart. `None` where the runtime tells none
+        /// (OpenClaw 2026.2.17); then only the same `connection` means the same process.
+        boot: Option<String>,
         /// The runtime's version, for example `2026.9.6`.
         version: String,
         /// Troubles of the plugin, each a sentence; empty when it is loaded, may hear conversations and its tools can be seen.

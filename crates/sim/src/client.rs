@@ -109,6 +109,8 @@ impl Client {
                 self.state.send_replace(RuntimeState::Connected {
                     address: ADDRESS.into(),
                     since: self.exec.wall(),
+                    connection: self.epoch.load(Ordering::Relaxed),
+                    boot: self.gateway.boot(),
                     version: "2026.9.6".into(),
                     plugin: Vec::new(),
                 });

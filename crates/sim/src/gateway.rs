@@ -8,7 +8,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use clutch_orchestrator::runtime::{RunEnd, RunEndKind, RunEvent, RunSign, SeenRun, Sighting};
+use clutch_orchestrator::runtime::{Begun, RunEnd, RunEndKind, RunEvent, RunSign, SeenRun, Sighting};
 use futures_util::future::{AbortHandle, abortable};
 
 use crate::{
@@ -121,6 +121,11 @@ impl Gateway {
     /// Whether it runs.
     pub fn up(&self) -> bool {
         self.lock().up
+    }
+
+    /// What a new gateway calls its process; an old one names none.
+    pub fn boot(&self) -> Option<String> {
+        (self.generation == Generation::New).then(|| format!("boot-{}", self.lock().process))
     }
 
     /// Registers a client for events.
@@ -331,13 +336,13 @@ impl Gateway {
         };
         match self.generation {
             Generation::Old => Sighting {
-                begun: !kept.runs.is_empty(),
+                begun: if kept.runs.is_empty() { Begun::No } else { Begun::CannotTell },
                 active: None,
                 runs: Vec::new(),
                 last_words: kept.words.clone(),
             },
             Generation::New => Sighting {
-                begun: kept.keys.iter().any(|k| k == key),
+                begun: if kept.keys.iter().any(|k| k == key) { Begun::Yes } else { Begun::No },
                 active: Some(state.active.contains_key(session)),
                 runs: kept
                     .runs

@@ -3,7 +3,9 @@
 use crate::support::Replay;
 use clutch_gateway::sight::{Traces, assemble};
 use clutch_gateway::signs::end_of_wait;
-use clutch_orchestrator::runtime::{DownReason, RunEnd, RunEndKind, RunSign, RuntimeError, RuntimeState, Sighting};
+use clutch_orchestrator::runtime::{
+    Begun, DownReason, RunEnd, RunEndKind, RunSign, RuntimeError, RuntimeState, Sighting,
+};
 use serde_json::Value;
 
 fn signs<'a>(replay: &'a Replay, run_id: &str) -> Vec<&'a RunSign> {
@@ -179,13 +181,13 @@ fn a_finished_attempt_is_seen_with_its_end() {
     let replay = Replay::of("run-2026.9.6");
     let (tasks, history) = (replay.answers("tasks.list"), replay.answers("chat.history"));
     let seen = sighting("run-1", Some(tasks[1]), history[0], Some(replay.answers("sessions.describe")[1]));
-    assert!(seen.begun);
+    assert_eq!(seen.begun, Begun::Yes);
     assert_eq!(seen.active, Some(false));
     assert_eq!(seen.runs.len(), 1);
     assert_eq!(seen.runs[0].end, Some(end(RunEndKind::Finished, "all done", None)));
     assert_eq!(seen.last_words.as_deref(), Some("all done"));
     let other = sighting("another-key", Some(tasks[1]), history[0], None);
-    assert!(!other.begun, "a marked session tells whose message it holds");
+    assert_eq!(other.begun, Begun::No, "a marked session tells whose message it holds");
     let empty = sighting("run-1", Some(tasks[2]), history[1], None);
     assert_eq!(empty, Sighting { active: Some(false), ..Sighting::default() });
 }
@@ -197,7 +199,7 @@ fn a_steered_session_shows_the_run_that_answers() {
     let tasks = replay.answers("tasks.list");
     let tasks = tasks.iter().find(|tasks| tasks["tasks"][0]["runId"] == "run-st").unwrap();
     let seen = sighting("st-2", Some(tasks), history, None);
-    assert!(seen.begun);
+    assert_eq!(seen.begun, Begun::Yes);
     let ids: Vec<_> = seen.runs.iter().map(|run| (run.run_id.as_str(), run.resumed)).collect();
     assert_eq!(ids, [("run-st", false), ("st-2", false), ("c43f6989-adee-4360-bc51-85a5e1d14fdf", false)]);
     assert_eq!(seen.runs[2].end, Some(end(RunEndKind::Finished, "Echo: blue please", None)));
@@ -209,7 +211,7 @@ fn an_aborted_and_forgotten_attempt_is_still_known_to_the_ledger() {
     let replay = Replay::of("ends-2026.9.6");
     let (tasks, history) = (replay.answers("tasks.list"), replay.answers("chat.history"));
     let seen = sighting("run-ab", Some(tasks[2]), history[0], None);
-    assert!(seen.begun);
+    assert_eq!(seen.begun, Begun::Yes);
     assert_eq!((seen.active, seen.runs.len()), (Some(false), 1));
     assert_eq!(seen.runs[0].end, Some(end(RunEndKind::Aborted, "", None)));
 }
@@ -224,7 +226,7 @@ fn after_a_restart_the_new_run_is_this_attempt_continued() {
 
     // At the first look the ledger says "cancelled" and only the row knows the new run.
     let first = sighting("run-k", Some(tasks[0]), history[0], None);
-    assert!(first.begun);
+    assert_eq!(first.begun, Begun::Yes);
     assert_eq!(first.active, Some(true));
     let runs: Vec<_> = first.runs.iter().map(|run| (run.run_id.as_str(), run.end.is_some(), run.resumed)).collect();
     assert_eq!(runs, [("run-k", true, false), (NEW, false, true)]);
@@ -264,12 +266,12 @@ fn a_cut_off_run_is_not_called_ended_while_its_continuation_is_on_the_way() {
 }
 
 #[test]
-fn old_sessions_show_only_that_something_began() {
+fn old_sessions_do_not_tell_whose_words_they_hold() {
     let replay = Replay::of("all-2026.2.17");
     let history = replay.answers("chat.history");
     assert_eq!(sighting("run-1", None, history[0], None), Sighting::default(), "nothing yet");
     let seen = sighting("run-1", None, history[1], None);
-    assert!(seen.begun);
+    assert_eq!(seen.begun, Begun::CannotTell);
     assert_eq!((seen.active, seen.runs.len()), (None, 0));
     assert_eq!(seen.last_words.as_deref(), Some("all done"));
 }

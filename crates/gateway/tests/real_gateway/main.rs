@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use clutch_domain::speech::Speech;
 use clutch_gateway::{Config, GatewayTask, OpenClaw, Secret};
 use clutch_orchestrator::runtime::{
-    AgentRuntime, DownReason, RunEnd, RunEndKind, RunEvent, RunSign, RuntimeError, RuntimeState, StartRun,
+    AgentRuntime, Begun, DownReason, RunEnd, RunEndKind, RunEvent, RunSign, RuntimeError, RuntimeState, StartRun,
 };
 use gateway::{Gateway, NEW, OLD, TOKEN, free_port};
 use serde_json::json;
@@ -215,14 +215,14 @@ async fn a_run_and_its_repetition(client: &mut Client, gateway: &Gateway) {
     let asked = gateway.model_calls(&ticket.id);
     assert_eq!(client.claw.start(run.clone()).await.unwrap(), accepted, "the same key starts nothing");
     let sighting = client.claw.sight(&ticket.session, &run.key).await.unwrap();
-    assert!(sighting.begun);
+    assert_eq!(sighting.begun, Begun::Yes);
     assert_eq!(sighting.active, Some(false));
     assert_eq!(sighting.runs.len(), 1);
     assert_eq!(sighting.runs[0].end.as_ref().map(|end| end.how), Some(RunEndKind::Finished));
     assert_eq!(gateway.model_calls(&ticket.id), asked, "the model was not asked again");
     assert_eq!(gateway.dispatches(&ticket.id), 1);
     let other = client.claw.sight(&ticket.session, "another-key").await.unwrap();
-    assert!(!other.begun);
+    assert_eq!(other.begun, Begun::No);
 
     let unknown_model = self::ticket('b', "Forget the oats").run(gateway, Some("nobody/nothing"));
     client.claw.start(unknown_model.clone()).await.unwrap();
@@ -283,7 +283,7 @@ async fn a_restart(client: &mut Client, gateway: Gateway) {
     let successor = loop {
         assert!(begun.elapsed() < LONG, "the gateway did not resume the run");
         let sighting = client.claw.sight(&ticket.session, &run.key).await.unwrap();
-        assert!(sighting.begun);
+        assert_eq!(sighting.begun, Begun::Yes);
         let resumed: Vec<_> = sighting.runs.iter().filter(|seen| seen.resumed).collect();
         if let [one] = resumed[..] {
             assert_ne!(one.run_id, run.key);
@@ -351,7 +351,7 @@ async fn the_old_gateway_shakes_hands_and_runs_an_agent() {
     assert!(end.last_words.contains("robins agree"), "{end:?}");
     assert!(lines(&seen).iter().any(|line| line.starts_with("exec git log")), "{seen:?}");
     assert_eq!(client.claw.wait(&run.key, 10_000).await.unwrap().map(|end| end.how), Some(RunEndKind::Finished));
-    assert!(client.claw.sight(&ticket.session, &run.key).await.unwrap().begun);
+    assert_eq!(client.claw.sight(&ticket.session, &run.key).await.unwrap().begun, Begun::CannotTell);
     client.claw.start(run.clone()).await.unwrap();
     assert_eq!(gateway.dispatches(&ticket.id), 1);
 

@@ -11,7 +11,7 @@ use clutch_domain::{
 };
 
 use crate::{
-    runtime::{RuntimeError, Sighting},
+    runtime::{Begun, RuntimeError, Sighting},
     work::desk::{Deposed, Desk},
 };
 
@@ -78,7 +78,9 @@ fn arrived(sighting: &Sighting, key: &str) -> Option<String> {
     let named = sighting.runs.iter().find(|r| r.run_id == key);
     match named {
         Some(run) => Some(run.run_id.clone()),
-        None if sighting.begun && !sighting.runs.is_empty() => sighting.runs.last().map(|r| r.run_id.clone()),
+        None if sighting.begun == Begun::Yes && !sighting.runs.is_empty() => {
+            sighting.runs.last().map(|r| r.run_id.clone())
+        }
         None => None,
     }
 }

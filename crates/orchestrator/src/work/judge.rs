@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 use clutch_domain::run::{Run, RunState};
 
-use crate::runtime::{RunEnd, RunEndKind, Sighting};
+use crate::runtime::{Begun, RunEnd, RunEndKind, Sighting};
 
 /// After so long without any sign an end that is not known for certain is believed, in
 /// milliseconds. A runtime that was restarted needs some of it to go on with its sessions.
@@ -57,7 +57,8 @@ pub enum Verdict {
 #[must_use]
 pub fn judge(clues: &Clues<'_>) -> Verdict {
     let Clues { run, sighting, .. } = clues;
-    let something = sighting.begun || !sighting.runs.is_empty() || sighting.active == Some(true);
+    // The session is this attempt's alone: words in it are its own, also where the runtime marks nothing (rule 4).
+    let something = sighting.begun != Begun::No || !sighting.runs.is_empty() || sighting.active == Some(true);
     if run.state == RunState::Claimed {
         return if something { Verdict::Taken } else { Verdict::Send };
     }

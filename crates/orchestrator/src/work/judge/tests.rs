@@ -45,7 +45,7 @@ fn seen(id: &str, end: Option<RunEnd>) -> SeenRun {
     SeenRun { run_id: id.into(), end, said_at: None, resumed: false }
 }
 
-fn sighting(begun: bool, active: Option<bool>, runs: Vec<SeenRun>) -> Sighting {
+fn sighting(begun: Begun, active: Option<bool>, runs: Vec<SeenRun>) -> Sighting {
     Sighting { begun, active, runs, last_words: Some("said last".into()) }
 }
 
@@ -60,11 +60,12 @@ fn a_claim_is_sent_only_when_nothing_of_it_is_there() {
     let table = [
         (Sighting::default(), Verdict::Send),
         (Sighting { active: Some(false), ..Sighting::default() }, Verdict::Send),
-        (sighting(true, None, vec![]), Verdict::Taken),
-        (sighting(true, Some(false), vec![]), Verdict::Taken),
-        (sighting(false, Some(true), vec![]), Verdict::Taken),
-        (sighting(false, Some(false), vec![seen("other", None)]), Verdict::Taken),
-        (sighting(true, Some(false), vec![seen("key", Some(end(RunEndKind::Finished, "x")))]), Verdict::Taken),
+        (sighting(Begun::Yes, None, vec![]), Verdict::Taken),
+        (sighting(Begun::CannotTell, None, vec![]), Verdict::Taken),
+        (sighting(Begun::Yes, Some(false), vec![]), Verdict::Taken),
+        (sighting(Begun::No, Some(true), vec![]), Verdict::Taken),
+        (sighting(Begun::No, Some(false), vec![seen("other", None)]), Verdict::Taken),
+        (sighting(Begun::Yes, Some(false), vec![seen("key", Some(end(RunEndKind::Finished, "x")))]), Verdict::Taken),
     ];
     for (sighting, expected) in table {
         assert_eq!(verdict(&claimed, &sighting, &[], false, LATE), expected, "{sighting:?}");
@@ -76,7 +77,7 @@ fn another_id_in_the_session_is_the_attempt_continued() {
     let started = run(RunState::Started, &[]);
     let cut = seen("key", Some(end(RunEndKind::Failed, "")));
     let look = sighting(
-        true,
+        Begun::Yes,
         Some(true),
         vec![cut, SeenRun { run_id: "new".into(), end: None, said_at: None, resumed: true }],
     );
@@ -91,28 +92,28 @@ fn a_finish_is_believed_at_once_unless_something_still_runs() {
     let finish = end(RunEndKind::Finished, "done");
     let over = Verdict::Over(finish.clone());
     let by_look = vec![seen("key", Some(finish.clone()))];
-    assert_eq!(verdict(&started, &sighting(true, Some(false), by_look.clone()), &[], false, SOON), over);
-    assert_eq!(verdict(&started, &sighting(true, None, vec![]), &[("key", finish.clone())], true, SOON), over);
-    assert_eq!(verdict(&started, &sighting(true, Some(true), by_look), &[], true, LATE), Verdict::Unsure);
+    assert_eq!(verdict(&started, &sighting(Begun::Yes, Some(false), by_look.clone()), &[], false, SOON), over);
+    assert_eq!(verdict(&started, &sighting(Begun::Yes, None, vec![]), &[("key", finish.clone())], true, SOON), over);
+    assert_eq!(verdict(&started, &sighting(Begun::Yes, Some(true), by_look), &[], true, LATE), Verdict::Unsure);
 }
 
 #[test]
 fn words_in_the_middle_of_a_turn_end_at_once_and_the_turn_goes_on() {
     let steered = run(RunState::Started, &["signal-1"]);
     let empty = ("signal-1", end(RunEndKind::Finished, ""));
-    let busy = sighting(true, Some(true), vec![seen("key", None)]);
+    let busy = sighting(Begun::Yes, Some(true), vec![seen("key", None)]);
     assert_eq!(verdict(&steered, &busy, std::slice::from_ref(&empty), true, SOON), Verdict::Unsure);
     // The runtime was restarted in the middle of that turn and will go on with it.
-    let cut = sighting(true, Some(false), vec![seen("key", Some(end(RunEndKind::Failed, "")))]);
+    let cut = sighting(Begun::Yes, Some(false), vec![seen("key", Some(end(RunEndKind::Failed, "")))]);
     assert_eq!(verdict(&steered, &cut, std::slice::from_ref(&empty), false, SOON), Verdict::Unsure);
-    let rest = sighting(true, Some(false), vec![seen("key", Some(end(RunEndKind::Finished, "said last")))]);
+    let rest = sighting(Begun::Yes, Some(false), vec![seen("key", Some(end(RunEndKind::Finished, "said last")))]);
     let over = Verdict::Over(end(RunEndKind::Finished, "said last"));
     assert_eq!(verdict(&steered, &rest, std::slice::from_ref(&empty), true, SOON), over);
     // After a restart of ours nothing was heard: the finish of the turn stands for it, but not at once.
     assert_eq!(verdict(&steered, &rest, &[], true, SOON), Verdict::Unsure);
     assert_eq!(verdict(&steered, &rest, &[], true, LATE), over);
     // Where the runtime cannot tell, an empty finish waits.
-    let blind = sighting(true, None, vec![]);
+    let blind = sighting(Begun::Yes, None, vec![]);
     assert_eq!(verdict(&steered, &blind, std::slice::from_ref(&empty), true, SOON), Verdict::Unsure);
 }
 
@@ -120,7 +121,7 @@ fn words_in_the_middle_of_a_turn_end_at_once_and_the_turn_goes_on() {
 fn a_failure_is_believed_once_a_resumption_is_out_of_the_question() {
     let started = run(RunState::Started, &[]);
     for how in [RunEndKind::Failed, RunEndKind::Aborted] {
-        let look = sighting(true, Some(false), vec![seen("key", Some(end(how, "x")))]);
+        let look = sighting(Begun::Yes, Some(false), vec![seen("key", Some(end(how, "x")))]);
         assert_eq!(verdict(&started, &look, &[], true, SOON), Verdict::Over(end(how, "x")));
         assert_eq!(verdict(&started, &look, &[], false, SOON), Verdict::Unsure);
         assert_eq!(verdict(&started, &look, &[], false, LATE), Verdict::Over(end(how, "x")));
@@ -130,11 +131,11 @@ fn a_failure_is_believed_once_a_resumption_is_out_of_the_question() {
 #[test]
 fn silence_is_patience_first_and_loss_at_last() {
     let started = run(RunState::Started, &[]);
-    let at_rest = sighting(true, Some(false), vec![seen("key", None)]);
+    let at_rest = sighting(Begun::Yes, Some(false), vec![seen("key", None)]);
     assert_eq!(verdict(&started, &at_rest, &[], true, SOON), Verdict::Unsure);
     assert!(matches!(verdict(&started, &at_rest, &[], true, LATE), Verdict::Lost(_)));
     // A runtime that cannot tell is trusted to speak over the connection on which it took the run.
-    let blind = sighting(true, None, vec![]);
+    let blind = sighting(Begun::Yes, None, vec![]);
     assert_eq!(verdict(&started, &blind, &[], true, LATE), Verdict::Working);
     assert_eq!(verdict(&started, &blind, &[], false, SOON), Verdict::Unsure);
     assert!(matches!(verdict(&started, &blind, &[], false, LATE), Verdict::Lost(_)));
@@ -145,7 +146,7 @@ fn silence_is_patience_first_and_loss_at_last() {
 #[test]
 fn what_was_heard_is_better_than_what_is_seen() {
     let started = run(RunState::Started, &[]);
-    let look = sighting(true, Some(false), vec![seen("key", Some(end(RunEndKind::Finished, "")))]);
+    let look = sighting(Begun::Yes, Some(false), vec![seen("key", Some(end(RunEndKind::Finished, "")))]);
     let heard = ("key", end(RunEndKind::Finished, "heard"));
     assert_eq!(verdict(&started, &look, &[heard], true, SOON), Verdict::Over(end(RunEndKind::Finished, "heard")));
 }
