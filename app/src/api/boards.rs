@@ -51,8 +51,8 @@ pub async fn create_task(
 ) -> Result<Saved, AppError> {
     use clutch_domain::{
         command::{Command, NewTask},
-        task::Role,
-        text::{Body, Slug, Tags, Title},
+        task::{Role, TaskFields},
+        text::{Body, Slug, Title},
     };
 
     use super::edge::{filled, lead_to, save_once, told};
@@ -61,13 +61,13 @@ pub async fn create_task(
         let new = NewTask {
             project,
             title: Title::parse(&title)?,
-            description: Body::parse(&description.unwrap_or_default())?,
             status,
-            priority,
-            role: filled(role).and_then(|r| r.parse::<Role>().ok()),
-            assignee: None,
-            requires_human_review: false,
-            tags: Tags::default(),
+            fields: TaskFields {
+                description: Some(Body::parse(&description.unwrap_or_default())?),
+                priority: Some(priority),
+                role: Some(filled(role).and_then(|r| r.parse::<Role>().ok())),
+                ..TaskFields::default()
+            },
             dependencies: Vec::new(),
         };
         Ok::<_, AppError>((new, Slug::parse(&slug)?))

@@ -242,8 +242,8 @@ pub async fn ticket_of(
         command::{Command, NewTask},
         project::Project,
         refusal::Refusal,
-        task::{Priority, Status, Task},
-        text::{Body, Tags, Title, preview},
+        task::{Status, Task, TaskFields},
+        text::{Body, Title, preview},
     };
 
     use super::edge;
@@ -261,16 +261,12 @@ pub async fn ticket_of(
         let first =
             words.lines().map(|line| line.trim_start_matches(['#', '>', '-', '*', ' '])).find(|l| !l.is_empty());
         let back = format!("/projects/{}/chat?chat={}#m-{}", project.slug, chat.id, said.id);
+        let about = format!("{words}\n\n[From the chat \u{201c}{}\u{201d}]({back})", chat.title);
         let new = NewTask {
             project: project.id,
             title: Title::parse(&preview(first.unwrap_or("From a chat"), FIRST_LINE))?,
-            description: Body::parse(&format!("{words}\n\n[From the chat \u{201c}{}\u{201d}]({back})", chat.title))?,
             status: Status::Backlog,
-            priority: Priority::Medium,
-            role: None,
-            assignee: None,
-            requires_human_review: false,
-            tags: Tags::default(),
+            fields: TaskFields { description: Some(Body::parse(&about)?), ..TaskFields::default() },
             dependencies: Vec::new(),
         };
         let done = edge::run_once("ticket_of", key, Command::CreateTask(new)).await?;

@@ -1,8 +1,10 @@
 //! One ticket: its panel, its fields, and what is said about it.
 
-use clutch_domain::id::{DependencyId, SignalId, TaskId};
+use clutch_domain::{
+    id::{DependencyId, SignalId, TaskId},
+    task::TaskField,
+};
 use leptos::prelude::*;
-use serde::{Deserialize, Serialize};
 
 use super::Saved;
 use crate::{error::AppError, model::wire::Loaded};
@@ -40,58 +42,15 @@ pub async fn load_task(slug: String, task: String) -> Result<Loaded, AppError> {
     edge::told(load.await)
 }
 
-/// A field of a ticket that a person edits in place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Field {
-    /// One line.
-    Title,
-    /// Markdown; empty clears.
-    Description,
-    /// `low` to `urgent`.
-    Priority,
-    /// Kind of agent; empty clears.
-    Role,
-    /// Free text; empty clears.
-    Assignee,
-    /// Separated by commas.
-    Tags,
-    /// `true` or `false`.
-    NeedsReview,
-}
-
 /// Changes one field of a ticket.
 #[server(prefix = "/fn", endpoint = "edit_task", output = crate::codec::Reply)]
-pub async fn edit_task(task: TaskId, field: Field, #[server(default)] value: String) -> Result<Saved, AppError> {
-    use clutch_domain::{
-        command::{Command, TaskPatch},
-        task::{Priority, Role},
-        text::{Body, Handle, Tags, Title},
-    };
+pub async fn edit_task(task: TaskId, field: TaskField, #[server(default)] value: String) -> Result<Saved, AppError> {
+    use clutch_domain::{command::Command, task::TaskFields};
 
-    use super::edge::{filled, save, told};
-    use crate::error::Class;
+    use super::edge::{save, told};
 
-    let unknown = || {
-        AppError::new(Class::Invalid, "value_unknown", format!("\u{201c}{value}\u{201d} is not one of the choices."))
-    };
-    let patch = told((|| {
-        let mut patch = TaskPatch::default();
-        match field {
-            Field::Title => patch.title = Some(Title::parse(&value)?),
-            Field::Description => patch.description = Some(Body::parse(&value)?),
-            Field::Priority => patch.priority = Some(value.parse::<Priority>().map_err(|()| unknown())?),
-            Field::Role => {
-                patch.role =
-                    Some(filled(Some(value.clone())).map(|v| v.parse::<Role>().map_err(|()| unknown())).transpose()?);
-            }
-            Field::Assignee => patch.assignee = Some(Handle::parse(&value)?),
-            Field::Tags => patch.tags = Some(Tags::parse(value.split(','))?),
-            Field::NeedsReview => patch.requires_human_review = Some(value == "true"),
-        }
-        Ok::<_, AppError>(patch)
-    })())?;
-    save(Command::UpdateTask(task, patch)).await
+    let fields = told(TaskFields::parse(field, &value).map_err(AppError::from))?;
+    save(Command::UpdateTask(task, fields.into())).await
 }
 
 /// Writes a comment as whoever calls.

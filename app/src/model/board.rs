@@ -5,7 +5,7 @@
 
 use clutch_domain::{
     id::{ProjectId, SignalId, TaskId},
-    task::{Priority, Role, Status},
+    task::{Priority, Role, Status, Task},
     time::Millis,
 };
 use serde::{Deserialize, Serialize};
@@ -52,10 +52,8 @@ pub struct Card {
     pub status: Status,
     /// Order in the column.
     pub position: f64,
-    /// Priority.
-    pub priority: Priority,
-    /// Kind of agent.
-    pub role: Option<Role>,
+    /// What people set.
+    pub facts: Facts,
     /// In this column since.
     pub since: Millis,
     /// Tasks that it waits for and that are not done.
@@ -70,14 +68,37 @@ pub struct Card {
     pub ask: Option<Ask>,
     /// The agent at work.
     pub agent: Option<CardAgent>,
-    /// Pull request.
-    pub pr_number: Option<u64>,
-    /// Tags.
-    pub tags: Vec<String>,
+}
+
+/// What cards and panels show alike of a ticket's fields. Whoever shows them takes all of them apart, so the
+/// compiler names the places that a new one is missing at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Facts {
+    /// Priority.
+    pub priority: Priority,
+    /// Kind of agent.
+    pub role: Option<Role>,
     /// Assignee.
     pub assignee: Option<String>,
+    /// Tags.
+    pub tags: Vec<String>,
     /// A person must look.
     pub needs_review: bool,
+    /// Pull request.
+    pub pr_number: Option<u64>,
+}
+
+impl From<&Task> for Facts {
+    fn from(task: &Task) -> Self {
+        Self {
+            priority: task.priority,
+            role: task.role,
+            assignee: task.assignee.clone(),
+            tags: task.tags.clone(),
+            needs_review: task.requires_human_review,
+            pr_number: task.pr_number,
+        }
+    }
 }
 
 /// A question.

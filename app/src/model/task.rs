@@ -7,12 +7,12 @@ use clutch_domain::{
     id::{ActivityId, CommentId, DependencyId, ProjectId, RunId, SignalId, TaskId},
     run::{Outcome, RunState},
     talk::{CommentType, Delivery, SignalKind, SignalSeverity},
-    task::{Priority, Resolution, Role, Status},
+    task::{Resolution, Role, Status},
     time::Millis,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::safe::SafeHtml;
+use crate::{model::board::Facts, safe::SafeHtml};
 
 /// The task itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,20 +33,10 @@ pub struct TaskHead {
     pub description_html: Option<SafeHtml>,
     /// Column.
     pub status: Status,
-    /// Priority.
-    pub priority: Priority,
-    /// Kind of agent.
-    pub role: Option<Role>,
-    /// Assignee.
-    pub assignee: Option<String>,
-    /// Tags.
-    pub tags: Vec<String>,
-    /// A person must look.
-    pub needs_review: bool,
+    /// What people set.
+    pub facts: Facts,
     /// Branch.
     pub branch: Option<String>,
-    /// Pull request.
-    pub pr_number: Option<u64>,
     /// `owner/repo`, for links.
     pub github_repo: Option<String>,
     /// How it ended.

@@ -7,10 +7,10 @@ use crate::{
     id::{ChatId, DependencyId, MessageId, ProjectId, RunId, SignalId, TaskId},
     project::ChatLayout,
     talk::{AuthorType, CommentType, SignalKind, SignalSeverity},
-    task::{Priority, Resolution, Role, Status},
+    task::{Resolution, Role, Status, TaskFields},
     text::{
-        Body, Branch, ChatTitle, Color, Description, Excerpt, GithubRepo, Handle, LocalPath, Location, Models, Name,
-        Notes, Participants, PromptVersion, RunKey, SessionKey, Slug, Tags, Title,
+        Body, ChatTitle, Color, Description, Excerpt, GithubRepo, Handle, LocalPath, Location, Models, Name, Notes,
+        Participants, RunKey, SessionKey, Slug, Title,
     },
 };
 
@@ -169,57 +169,37 @@ pub struct NewTask {
     pub project: ProjectId,
     /// Title.
     pub title: Title,
-    /// Markdown.
-    pub description: Option<Body>,
     /// Column.
     pub status: Status,
-    /// Priority.
-    pub priority: Priority,
-    /// Kind of agent.
-    pub role: Option<Role>,
-    /// Assignee.
-    pub assignee: Option<Handle>,
-    /// A person must look.
-    pub requires_human_review: bool,
-    /// Tags.
-    pub tags: Tags,
+    /// What else is known of it; the rest is what is usual ([`Task::new`](crate::task::Task::new)).
+    pub fields: TaskFields,
     /// Edges to existing tasks.
     pub dependencies: Vec<(TaskId, Direction)>,
 }
 
-/// Fields to change; the outer `None` keeps, the inner `None` clears.
+impl NewTask {
+    /// A task of which nothing else is known.
+    #[must_use]
+    pub fn new(project: ProjectId, title: Title, status: Status) -> Self {
+        Self { project, title, status, fields: TaskFields::default(), dependencies: Vec::new() }
+    }
+}
+
+/// A change of a task.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TaskPatch {
-    /// Title.
-    pub title: Option<Title>,
-    /// Markdown.
-    pub description: Option<Option<Body>>,
-    /// Priority.
-    pub priority: Option<Priority>,
-    /// Kind of agent.
-    pub role: Option<Option<Role>>,
-    /// Assignee.
-    pub assignee: Option<Option<Handle>>,
-    /// A person must look.
-    pub requires_human_review: Option<bool>,
-    /// Tags.
-    pub tags: Option<Tags>,
-    /// Last session.
-    pub session_id: Option<Option<SessionKey>>,
-    /// Prompt version.
-    pub prompt_version_id: Option<Option<PromptVersion>>,
-    /// Branch.
-    pub branch: Option<Option<Branch>>,
-    /// Pull request.
-    pub pr_number: Option<Option<u64>>,
-    /// Session that works on it.
-    pub agent_session_key: Option<Option<SessionKey>>,
-    /// Commands after the merge.
-    pub post_merge_steps: Option<Option<Notes>>,
+    /// Fields.
+    pub fields: TaskFields,
     /// Column, with the reason that the log keeps.
     pub status: Option<(Status, Option<Excerpt>)>,
     /// Leaving `done` is meant.
     pub reopen: bool,
+}
+
+impl From<TaskFields> for TaskPatch {
+    fn from(fields: TaskFields) -> Self {
+        Self { fields, ..Self::default() }
+    }
 }
 
 /// Where a moved card goes within its column.

@@ -1,5 +1,7 @@
 //! Tasks and their status machine (facts §1.2).
 
+mod fields;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -9,6 +11,8 @@ use crate::{
     text::{Body, Title},
     time::Millis,
 };
+
+pub use fields::{TaskField, TaskFields};
 
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal, $label:literal;)+ }) => {
@@ -196,6 +200,45 @@ pub struct Task {
 }
 
 impl Task {
+    /// A new task of this status: nobody has worked on it, and all its fields are what is usual.
+    #[must_use]
+    pub fn new(id: TaskId, project: ProjectId, number: u64, title: Title, status: Status, now: Millis) -> Self {
+        Self {
+            id,
+            project,
+            number,
+            title,
+            description: None,
+            status,
+            priority: Priority::Medium,
+            role: None,
+            assignee: None,
+            requires_human_review: false,
+            tags: Vec::new(),
+            session_id: None,
+            prompt_version_id: None,
+            agent_session_key: None,
+            agent_spawned_at: None,
+            open_run: None,
+            ended_runs: BTreeMap::new(),
+            failures: 0,
+            retry_at: None,
+            trouble: None,
+            branch: None,
+            pr_number: None,
+            post_merge_steps: None,
+            resolution: None,
+            position: 0.0,
+            open_dependencies: 0,
+            dependencies: 0,
+            dependents: 0,
+            created_at: now,
+            updated_at: now,
+            status_changed_at: now,
+            completed_at: (status == Status::Done).then_some(now),
+        }
+    }
+
     /// `T-12`.
     #[must_use]
     pub fn short(&self) -> String {

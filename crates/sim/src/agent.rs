@@ -7,10 +7,11 @@ use std::{
 
 use clutch_domain::{
     actor::Actor,
-    command::{Command, Completion, NewSignal, TaskPatch},
+    command::{Command, Completion, NewSignal},
     id::TaskId,
     run::Run,
     talk::{SignalKind, SignalSeverity},
+    task::TaskFields,
     text::{Body, Handle, RunKey, SessionKey},
 };
 use clutch_orchestrator::{
@@ -163,8 +164,8 @@ impl Turn {
             }
             Script::Mute => self.report(run).await,
             Script::PullRequest => {
-                let patch = TaskPatch { pr_number: Some(Some(7)), ..TaskPatch::default() };
-                self.gateway.board.post(&self.gateway.exec, &Command::UpdateTask(run.task, patch)).await;
+                let patch = TaskFields { pr_number: Some(Some(7)), ..TaskFields::default() };
+                self.gateway.board.post(&self.gateway.exec, &Command::UpdateTask(run.task, patch.into())).await;
                 finished("I opened a pull request.")
             }
             Script::Ask | Script::AskAndGoOn => self.ask(script, run).await,

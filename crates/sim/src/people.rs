@@ -9,8 +9,8 @@ use clutch_domain::{
     project::{ChatLayout, Project},
     run::LoopState,
     talk::Signal,
-    task::{Priority, Status, Task},
-    text::{Body, LocalPath, Name, Tags, Title},
+    task::{Priority, Status, Task, TaskFields},
+    text::{Body, LocalPath, Name, Title},
 };
 use clutch_orchestrator::office::{Error, Office};
 
@@ -79,13 +79,8 @@ impl Person {
         let new = NewTask {
             project,
             title: Title::parse(&format!("{script:?}")).ok()?,
-            description: None,
             status,
-            priority,
-            role: None,
-            assignee: None,
-            requires_human_review: false,
-            tags: Tags::default(),
+            fields: TaskFields { priority: Some(priority), ..TaskFields::default() },
             dependencies: waits_for.map(|t| (t, Direction::DependsOn)).into_iter().collect(),
         };
         let done = self.insist(Command::CreateTask(new)).await?;

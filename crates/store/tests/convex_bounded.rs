@@ -20,7 +20,7 @@ use clutch_domain::{
     project::{ChatLayout, Project},
     query::Query,
     talk::{AuthorType, CommentType},
-    task::{Priority, Status},
+    task::Status,
     text::{Body as Text, Handle, Name, Title},
     time::Millis,
 };
@@ -161,18 +161,7 @@ async fn what_people_do_is_a_few_round_trips() {
         made.change.puts().find_map(<clutch_domain::chat::Chat as clutch_domain::doc::Inside>::of).unwrap().id;
     let mut tasks: Vec<TaskId> = Vec::new();
     for n in 0..40 {
-        let new = NewTask {
-            project,
-            title: title(n),
-            description: None,
-            status: Status::Backlog,
-            priority: Priority::Medium,
-            role: None,
-            assignee: None,
-            requires_human_review: false,
-            tags: Default::default(),
-            dependencies: vec![],
-        };
+        let new = NewTask::new(project, title(n), Status::Backlog);
         let made =
             house.run(&format!("creating a ticket below {n} others"), most(7, 60), Command::CreateTask(new)).await;
         tasks.push(made.change.activity[0].task.unwrap());

@@ -18,28 +18,63 @@ fn count(n: u32) -> Value {
     if n == 0 { Value::Null } else { json!(n) }
 }
 
-/// Tags as programs keep them: a JSON array in a string.
-fn tags(task: &Task) -> Value {
-    if task.tags.is_empty() { Value::Null } else { json!(json!(task.tags).to_string()) }
+/// A list of texts as programs keep them: a JSON array in a string.
+fn list(texts: &[String]) -> Value {
+    if texts.is_empty() { Value::Null } else { json!(json!(texts).to_string()) }
 }
 
-/// A task. `number` is ours, added.
-pub fn task(t: &Task) -> Value {
+/// A task. `number` is ours, added. It is taken apart whole, so the compiler asks about a new field.
+pub fn task(task: &Task) -> Value {
+    let Task {
+        id,
+        project,
+        number,
+        title,
+        description,
+        status,
+        priority,
+        role,
+        assignee,
+        requires_human_review,
+        tags,
+        session_id,
+        prompt_version_id,
+        agent_session_key,
+        agent_spawned_at,
+        failures,
+        branch,
+        pr_number,
+        post_merge_steps,
+        resolution,
+        position,
+        created_at,
+        updated_at,
+        completed_at,
+        // The rules' own, no part of the contract.
+        open_run: _,
+        ended_runs: _,
+        retry_at: _,
+        trouble: _,
+        open_dependencies: _,
+        dependencies: _,
+        dependents: _,
+        status_changed_at: _,
+    } = task;
     json!({
-        "id": t.id, "project_id": t.project, "number": t.number, "title": t.title, "description": t.description,
-        "status": t.status, "priority": t.priority, "role": t.role, "assignee": t.assignee,
-        "requires_human_review": u8::from(t.requires_human_review), "tags": tags(t),
-        "session_id": t.session_id, "prompt_version_id": t.prompt_version_id,
-        "agent_session_key": t.agent_session_key, "agent_spawned_at": at(t.agent_spawned_at),
-        "agent_retry_count": count(t.failures), "branch": t.branch, "pr_number": t.pr_number,
-        "post_merge_steps": t.post_merge_steps, "resolution": t.resolution,
+        "id": id, "project_id": project, "number": number, "title": title, "description": description,
+        "status": status, "priority": priority, "role": role, "assignee": assignee,
+        "requires_human_review": u8::from(*requires_human_review), "tags": list(tags),
+        "session_id": session_id, "prompt_version_id": prompt_version_id,
+        "agent_session_key": agent_session_key, "agent_spawned_at": at(*agent_spawned_at),
+        "agent_retry_count": count(*failures), "branch": branch, "pr_number": pr_number,
+        "post_merge_steps": post_merge_steps, "resolution": resolution,
         // Members of the contract that nothing here ever sets.
         "dispatch_status": null, "dispatch_requested_at": null, "dispatch_requested_by": null,
         "reviewer_rejection_count": null, "triage_sent_at": null, "triage_acked_at": null,
         "auto_triage_count": null, "escalated": 0, "escalated_at": null, "cost_total": null,
         "review_comments": null, "review_count": null, "verification_status": null, "verification_output": null,
-        "position": t.position, "created_at": t.created_at, "updated_at": t.updated_at,
-        "completed_at": at(t.completed_at),
+        "position": position, "created_at": created_at, "updated_at": updated_at,
+        "completed_at": at(*completed_at),
     })
 }
 

@@ -17,7 +17,7 @@ use clutch_domain::{
     range::{After, Fetch, Range},
     refusal::Refusal,
     talk::{AuthorType, Comment, CommentType},
-    task::{Priority, Role, Status, Task},
+    task::{Priority, Role, Status, Task, TaskFields},
     text::{Branch, Handle, Notes, PromptVersion, SessionKey, Tags, Title},
 };
 use clutch_orchestrator::office::Office;
@@ -148,13 +148,8 @@ pub async fn create(State(office): State<Arc<Office>>, caller: Caller, headers: 
     let new = NewTask {
         project: body.id("project_id", needed, Refusal::ProjectNotFound)?,
         title: Title::parse(body.needed("title", "field_missing", needed)?)?,
-        description: body.markdown("description")?,
         status: body.text("status")?.filter(|s| !s.is_empty()).map(status_word).transpose()?.unwrap_or(Status::Backlog),
-        priority: body.word::<Priority>("priority", PRIORITIES)?.unwrap_or(Priority::Medium),
-        role: body.word::<Role>("role", ROLES)?,
-        assignee: body.parsed("assignee", Handle::parse)?,
-        requires_human_review: body.truthy("requires_human_review").unwrap_or(false),
-        tags: tags(&body)?.unwrap_or_default(),
+        fields: fields(&body)?,
         dependencies: dependencies(&office, &body).await?,
     };
     let call = Call::of(&caller, &headers, "task", "", &body)?;
@@ -173,41 +168,46 @@ pub async fn show(State(office): State<Arc<Office>>, Path(id): Path<String>) -> 
 /// `PATCH /api/tasks/:id`. `null` and empty text clear; absent fields stay.
 pub async fn update(State(office): State<Arc<Office>>, caller: Caller, Path(id): Path<String>, body: Body) -> Answer {
     let task = find(&office, &id).await?;
-    let description = if body.has("description") { Some(body.markdown("description")?) } else { None };
-    let role = match body.has("role") {
-        true => Some(body.word::<Role>("role", ROLES)?),
-        false => None,
-    };
-    let pr_number = match body.0.get("pr_number") {
-        None => None,
-        Some(Value::Null) => Some(None),
-        Some(Value::String(text)) if text.trim().is_empty() => Some(None),
-        Some(value) => match whole(value) {
-            Some(0) => Some(None),
-            Some(n) => Some(Some(n)),
-            None => return Err(Failure::invalid("invalid_field", "pr_number must be a whole number")),
-        },
-    };
     let status = body.text("status")?.filter(|s| !s.is_empty()).map(status_word).transpose()?;
     let patch = TaskPatch {
-        title: body.text("title")?.map(Title::parse).transpose()?,
-        description,
-        priority: body.word("priority", PRIORITIES)?,
-        role,
-        assignee: body.patched("assignee", Handle::parse)?,
-        requires_human_review: body.truthy("requires_human_review"),
-        tags: tags(&body)?,
-        session_id: body.patched("session_id", SessionKey::parse)?,
-        prompt_version_id: body.patched("prompt_version_id", PromptVersion::parse)?,
-        branch: body.patched("branch", Branch::parse)?,
-        pr_number,
-        agent_session_key: body.patched("agent_session_key", SessionKey::parse)?,
-        post_merge_steps: body.patched("post_merge_steps", Notes::parse)?,
+        fields: fields(&body)?,
         status: status.map(|s| (s, Some(format!("Status changed via HTTP API to {}", s.word()).into()))),
         reopen: body.truthy("reopen").unwrap_or(false) || body.truthy("force").unwrap_or(false),
     };
     let done = office.run(&caller.actor(), &Command::UpdateTask(task.id, patch)).await?;
     Ok(Json(json!({ "task": shapes::task(done.now(task.id).unwrap_or(&task)) })))
+}
+
+/// The fields that a body sets: an absent one stays, `null` and empty text clear.
+fn fields(body: &Body) -> Result<TaskFields, Failure> {
+    Ok(TaskFields {
+        title: body.text("title")?.map(Title::parse).transpose()?,
+        description: body.has("description").then(|| body.markdown("description")).transpose()?,
+        priority: body.word::<Priority>("priority", PRIORITIES)?,
+        role: body.has("role").then(|| body.word::<Role>("role", ROLES)).transpose()?,
+        assignee: body.patched("assignee", Handle::parse)?,
+        requires_human_review: body.truthy("requires_human_review"),
+        tags: tags(body)?,
+        session_id: body.patched("session_id", SessionKey::parse)?,
+        prompt_version_id: body.patched("prompt_version_id", PromptVersion::parse)?,
+        branch: body.patched("branch", Branch::parse)?,
+        pr_number: pr_number(body)?,
+        agent_session_key: body.patched("agent_session_key", SessionKey::parse)?,
+        post_merge_steps: body.patched("post_merge_steps", Notes::parse)?,
+    })
+}
+
+/// A pull request's number; `null`, empty text and 0 clear it.
+fn pr_number(body: &Body) -> Result<Option<Option<u64>>, Failure> {
+    match body.0.get("pr_number") {
+        None => Ok(None),
+        Some(Value::Null) => Ok(Some(None)),
+        Some(Value::String(text)) if text.trim().is_empty() => Ok(Some(None)),
+        Some(value) => match whole(value) {
+            Some(n) => Ok(Some((n > 0).then_some(n))),
+            None => Err(Failure::invalid("invalid_field", "pr_number must be a whole number")),
+        },
+    }
 }
 
 /// `DELETE /api/tasks/:id`.

@@ -1,6 +1,9 @@
 //! `/api/tasks` (facts §2.6).
 
-use clutch_domain::actor::{OWNER, Who};
+use clutch_domain::{
+    actor::{OWNER, Who},
+    task::TaskFields,
+};
 use serde_json::{Value, json};
 
 use super::{House, NOBODY, id, keys, known};
@@ -256,6 +259,27 @@ async fn fields_are_changed_and_cleared() {
         house.patch(&path, json!({ "no_such_field": 1, "title": null, "priority": null })).await.ok(200)["task"],
         same
     );
+}
+
+/// Whoever adds a field to the domain's table adds it here, to the body that is read and to the shape.
+#[tokio::test]
+async fn each_field_of_the_table_is_taken_by_its_name_and_given_back() {
+    let house = House::new();
+    let project = house.project("site").await;
+    let values = json!({
+        "title": "Varnish", "description": "Twice.", "priority": "urgent", "role": "pm", "assignee": "ann",
+        "requires_human_review": 1, "tags": "[\"wood\"]", "session_id": "s", "prompt_version_id": "v",
+        "branch": "fix/1", "pr_number": 3, "agent_session_key": "k", "post_merge_steps": "make",
+    });
+    let mut new = values.clone();
+    new["project_id"] = json!(project);
+    let made = house.post("/api/tasks", new).await.ok(201)["task"].clone();
+    let other = house.task(&project, "Paint", "backlog").await;
+    for name in TaskFields::NAMES {
+        assert_eq!(made[name], values[name], "{name} of a new task");
+        let set = house.patch(&format!("/api/tasks/{other}"), json!({ *name: values[name] })).await.ok(200);
+        assert_eq!(set["task"][name], values[name], "{name}");
+    }
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use leptos::prelude::*;
 use super::state::{BoardState, needs_you};
 use crate::{
     live::use_live,
-    model::board::Card,
+    model::board::{Card, Facts},
     ui::{Ago, Avatar, Erase, Icon, PriorityMark, StatusMark, dynamic},
 };
 
@@ -75,7 +75,8 @@ fn inside(card: Card, line: Option<String>) -> AnyView {
         .as_ref()
         .filter(|a| a.attempt > 1)
         .map(|a| view! { <span>{format!("attempt {}", a.attempt)}</span> });
-    let role = card.role.map(|role| view! { <span class=role_class(role)>{role.label()}</span> });
+    let Facts { priority, role, assignee, tags, needs_review: _, pr_number } = card.facts;
+    let role = role.map(|role| view! { <span class=role_class(role)>{role.label()}</span> });
     let waits = (card.open_dependencies > 0).then(|| {
         let label = match card.open_dependencies {
             1 => "Waits for 1 ticket".to_owned(),
@@ -93,14 +94,9 @@ fn inside(card: Card, line: Option<String>) -> AnyView {
         };
         view! { <span class="mark" role="img" aria-label=label.clone() title=label><Icon name="branch" />{card.dependents}</span> }
     });
-    let pr = card.pr_number.map(|n| view! { <span class="mark"><Icon name="pr" />{format!("#{n}")}</span> });
-    let tags = card
-        .tags
-        .iter()
-        .take(3)
-        .map(|t| view! { <span class="tag">{t.clone()}</span> })
-        .map(Erase::erase)
-        .collect::<Vec<_>>();
+    let pr = pr_number.map(|n| view! { <span class="mark"><Icon name="pr" />{format!("#{n}")}</span> });
+    let tags =
+        tags.into_iter().take(3).map(|t| view! { <span class="tag">{t}</span> }).map(Erase::erase).collect::<Vec<_>>();
     view! {
         <div class="h">
             <StatusMark status=card.status />
@@ -113,8 +109,8 @@ fn inside(card: Card, line: Option<String>) -> AnyView {
         </div>
         <h3><a class="cover" href=format!("?task=T-{}", card.number) data-noscroll draggable="false">{card.title}</a></h3>
         {asks}{review}{agent}{why}
-        <div class="m"><PriorityMark priority=card.priority />{role}{tags}{waits}{linked}{blocks}{pr}{attempt}
-            {card.assignee.map(|name| view! { <span class="grow"></span><span class="who">{name}</span> })}
+        <div class="m"><PriorityMark priority />{role}{tags}{waits}{linked}{blocks}{pr}{attempt}
+            {assignee.map(|name| view! { <span class="grow"></span><span class="who">{name}</span> })}
         </div>
     }
     .erase()

@@ -43,8 +43,8 @@ impl Filter {
         (!self.need || needs_you(card))
             && (!self.running || card.agent.is_some())
             && (self.words.is_empty() || {
-                let role = card.role.map_or("", |r| r.word());
-                let text = lower(&format!("t-{} {} {} {role}", card.number, card.title, card.tags.join(" ")));
+                let role = card.facts.role.map_or("", |r| r.word());
+                let text = lower(&format!("t-{} {} {} {role}", card.number, card.title, card.facts.tags.join(" ")));
                 self.words.split_whitespace().all(|word| text.contains(word))
             })
     }
@@ -52,7 +52,7 @@ impl Filter {
 
 /// Whether a card waits for a person.
 pub fn needs_you(card: &Card) -> bool {
-    card.ask.is_some() || (card.needs_review && card.status == Status::InReview)
+    card.ask.is_some() || (card.facts.needs_review && card.status == Status::InReview)
 }
 
 struct Entry {

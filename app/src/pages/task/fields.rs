@@ -1,13 +1,13 @@
 //! The ticket's fields. A choice is saved at once.
 
-use clutch_domain::task::{Priority, Role, Status};
+use clutch_domain::task::{Priority, Role, Status, TaskField as Field};
 use leptos::{html, prelude::*, server_fn::ServerFn};
 
 use super::state::TaskState;
 use crate::{
-    api::{Field, MoveTask, edit_task},
+    api::{MoveTask, edit_task},
     live::use_live,
-    model::task::TaskHead,
+    model::{board::Facts, task::TaskHead},
     pages::{
         FormError,
         board::{BoardState, end_of},
@@ -29,6 +29,8 @@ pub fn Fields(board: BoardState, state: TaskState, status: Memo<Status>, act: Ac
         });
     };
     let first = task.get_untracked();
+    // The others follow what is, further down.
+    let Facts { priority, role, needs_review, assignee: _, tags: _, pr_number: _ } = first.facts;
 
     let moving = {
         let options = choices(Status::ALL.iter().map(|s| (s.word(), s.label())), first.status.word());
@@ -63,16 +65,16 @@ pub fn Fields(board: BoardState, state: TaskState, status: Memo<Status>, act: Ac
         view! { <select aria-label=label prop:value=move || now.get() on:change=chosen>{options}</select> }.erase()
     };
     let priority = {
-        let options = choices(Priority::ALL.iter().map(|p| (p.word(), p.label())), first.priority.word());
+        let options = choices(Priority::ALL.iter().map(|p| (p.word(), p.label())), priority.word());
         view! {
-            {dynamic(move || view! { <PriorityMark priority=task.with(|t| t.priority) /> })}
-            {choice(Field::Priority, "Priority", options, |t| t.priority.word())}
+            {dynamic(move || view! { <PriorityMark priority=task.with(|t| t.facts.priority) /> })}
+            {choice(Field::Priority, "Priority", options, |t| t.facts.priority.word())}
         }
     };
     let role = {
         let all = std::iter::once(("", "Auto")).chain(Role::ALL.iter().map(|r| (r.word(), r.label())));
-        let options = choices(all, first.role.map_or("", |r| r.word()));
-        choice(Field::Role, "Role", options, |t| t.role.map_or("", |r| r.word()))
+        let options = choices(all, role.map_or("", |r| r.word()));
+        choice(Field::Role, "Role", options, |t| t.facts.role.map_or("", |r| r.word()))
     };
     let text = move |field: Field, label: &'static str, hint: &'static str, of: fn(&TaskHead) -> String| {
         let node = NodeRef::<html::Input>::new();
@@ -106,7 +108,7 @@ pub fn Fields(board: BoardState, state: TaskState, status: Memo<Status>, act: Ac
         }
     };
     let review = {
-        let now = Memo::new(move |_| task.with(|t| t.needs_review));
+        let now = Memo::new(move |_| task.with(|t| t.facts.needs_review));
         let chosen = move |event: web_sys::Event| {
             let switch = event_target::<web_sys::HtmlInputElement>(&event);
             let back = switch.clone();
@@ -115,14 +117,14 @@ pub fn Fields(board: BoardState, state: TaskState, status: Memo<Status>, act: Ac
         };
         view! {
             <label class="switch">
-                <input type="checkbox" checked=first.needs_review prop:checked=move || now.get() on:change=chosen />
+                <input type="checkbox" checked=needs_review prop:checked=move || now.get() on:change=chosen />
                 <span class="knob" aria-hidden="true"></span>
                 <span class="mut">{dynamic(move || if now.get() { "A person looks before it is done" } else { "Not needed" })}</span>
             </label>
         }
     };
     let pull = move || {
-        task.with(|t| t.pr_number.zip(t.github_repo.clone())).map(|(n, repo)| {
+        task.with(|t| t.facts.pr_number.zip(t.github_repo.clone())).map(|(n, repo)| {
             view! {
                 <dt>"Pull request"</dt>
                 <dd><a class="link" rel="external noreferrer" target="_blank" href=format!("https://github.com/{repo}/pull/{n}")>{format!("#{n}")}</a></dd>
@@ -145,8 +147,8 @@ pub fn Fields(board: BoardState, state: TaskState, status: Memo<Status>, act: Ac
             <dt>"Priority"</dt><dd>{priority}</dd>
             <dt>"Role"</dt><dd>{role}</dd>
             <Agent state />
-            <dt>"Assignee"</dt><dd>{text(Field::Assignee, "Assignee", "Nobody", |t| t.assignee.clone().unwrap_or_default())}</dd>
-            <dt>"Tags"</dt><dd>{text(Field::Tags, "Tags", "None; separate with commas", |t| t.tags.join(", "))}</dd>
+            <dt>"Assignee"</dt><dd>{text(Field::Assignee, "Assignee", "Nobody", |t| t.facts.assignee.clone().unwrap_or_default())}</dd>
+            <dt>"Tags"</dt><dd>{text(Field::Tags, "Tags", "None; separate with commas", |t| t.facts.tags.join(", "))}</dd>
             <dt>"Review"</dt><dd>{review}</dd>
             {dynamic(branch)}{dynamic(pull)}{dynamic(ended)}
         </dl>

@@ -1,10 +1,11 @@
 //! Title and description: click to edit, saved as soon as one is done.
 
+use clutch_domain::task::TaskField as Field;
 use leptos::{html, prelude::*};
 
 use super::state::TaskState;
 use crate::{
-    api::{Field, edit_task},
+    api::edit_task,
     pages::FormText,
     ui::{Act, Drafts, Erase, Icon, Markdown, Once, dynamic, same_lines},
 };

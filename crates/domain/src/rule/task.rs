@@ -18,13 +18,12 @@ use crate::{
         line,
         order::{at_end, ends_of, place_in},
         placing,
-        project::{next_number, set, set_text},
+        project::next_number,
         require,
     },
     run::Run,
     talk::{Comment, Signal},
-    task::{Resolution, Status, Task},
-    text::Tags,
+    task::{Resolution, Status, Task, TaskFields},
     view::{Seen, Stop, View},
 };
 
@@ -52,40 +51,8 @@ pub fn create(view: &View, new: &NewTask, ctx: &mut Ctx<'_>) -> Decided {
     let mut change = Change::default();
     let id = free_id(view, new.project, ctx)?;
     let number = next_number(view, &mut change, TASK_NUMBER)?;
-    let mut task = Task {
-        id,
-        project: new.project,
-        number,
-        title: new.title.clone(),
-        description: new.description.clone(),
-        status: new.status,
-        priority: new.priority,
-        role: new.role,
-        assignee: new.assignee.clone().map(String::from),
-        requires_human_review: new.requires_human_review,
-        tags: new.tags.clone().into_vec(),
-        session_id: None,
-        prompt_version_id: None,
-        agent_session_key: None,
-        agent_spawned_at: None,
-        open_run: None,
-        ended_runs: Default::default(),
-        failures: 0,
-        retry_at: None,
-        trouble: None,
-        branch: None,
-        pr_number: None,
-        post_merge_steps: None,
-        resolution: None,
-        position: 0.0,
-        open_dependencies: 0,
-        dependencies: 0,
-        dependents: 0,
-        created_at: ctx.now,
-        updated_at: ctx.now,
-        status_changed_at: ctx.now,
-        completed_at: (new.status == Status::Done).then_some(ctx.now),
-    };
+    let mut task = Task::new(id, new.project, number, new.title.clone(), new.status, ctx.now);
+    new.fields.apply(&mut task);
     task.position = at_end(view, new.project, new.status)?;
     for (other, direction) in &new.dependencies {
         // A new task cannot close a circle: nothing waits for it yet but what is named here.
@@ -105,15 +72,12 @@ pub fn create(view: &View, new: &NewTask, ctx: &mut Ctx<'_>) -> Decided {
     let mut shifted = counts.is;
     shifted.shift(None, Some(new.status));
     change.put(counts.rev, shifted);
+    let (title, priority) = (task.title.to_string(), task.priority);
     change.create(task);
     change.claim(id8_name(new.project, id), DocKey::new(Kind::Task, id));
     change.claim(number_name(number), DocKey::new(Kind::Task, id));
     change.touch(Scope::Project(new.project)).touch(Scope::Installation);
-    let said = [
-        ("title", new.title.to_string()),
-        ("status", new.status.word().into()),
-        ("priority", new.priority.word().into()),
-    ];
+    let said = [("title", title), ("status", new.status.word().into()), ("priority", priority.word().into())];
     let log = line(ctx, Some(new.project), Some(id), "task_created", &said);
     change.activity.push(log);
     Ok(change)
@@ -123,28 +87,16 @@ pub fn create(view: &View, new: &NewTask, ctx: &mut Ctx<'_>) -> Decided {
 pub fn update(view: &View, id: TaskId, patch: &TaskPatch, ctx: &mut Ctx<'_>) -> Decided {
     let old = alive::task(view, id)?;
     let mut is = old.is.clone();
-    if patch.requires_human_review == Some(false) {
+    if patch.fields.requires_human_review == Some(false) {
         not_reserved(&is, ctx)?;
     }
-    set(&mut is.title, patch.title.clone());
-    set(&mut is.description, patch.description.clone());
-    set(&mut is.priority, patch.priority);
-    set(&mut is.role, patch.role);
-    set_text(&mut is.assignee, &patch.assignee);
-    set(&mut is.requires_human_review, patch.requires_human_review);
-    set(&mut is.tags, patch.tags.clone().map(Tags::into_vec));
-    set_text(&mut is.session_id, &patch.session_id);
-    set_text(&mut is.prompt_version_id, &patch.prompt_version_id);
-    set_text(&mut is.branch, &patch.branch);
-    set(&mut is.pr_number, patch.pr_number);
-    set_text(&mut is.agent_session_key, &patch.agent_session_key);
-    set_text(&mut is.post_merge_steps, &patch.post_merge_steps);
+    patch.fields.apply(&mut is);
     let moves = patch.status.as_ref().filter(|(to, _)| *to != is.status);
     if is == old.is && moves.is_none() {
         return Ok(Change::default());
     }
     let mut change = Change::default();
-    let mut said = fields_changed(&old.is, &is);
+    let mut said = vec![("fields", TaskFields::changed(&old.is, &is).join(", "))];
     let mut what = "task_changed";
     if is.pr_number.is_some() && old.is.pr_number.is_none() {
         what = "pr_opened";
@@ -387,24 +339,4 @@ fn free_id(view: &View, project: ProjectId, ctx: &mut Ctx<'_>) -> Result<TaskId,
         }
     }
     Err(Refusal::IdsExhausted.into())
-}
-
-fn fields_changed(old: &Task, new: &Task) -> Vec<(&'static str, String)> {
-    let mut fields = Vec::new();
-    let mut note = |name: &'static str, changed: bool| {
-        if changed {
-            fields.push(name);
-        }
-    };
-    note("title", old.title != new.title);
-    note("description", old.description != new.description);
-    note("priority", old.priority != new.priority);
-    note("role", old.role != new.role);
-    note("assignee", old.assignee != new.assignee);
-    note("requires_human_review", old.requires_human_review != new.requires_human_review);
-    note("tags", old.tags != new.tags);
-    note("branch", old.branch != new.branch);
-    note("pr_number", old.pr_number != new.pr_number);
-    note("post_merge_steps", old.post_merge_steps != new.post_merge_steps);
-    vec![("fields", fields.join(", "))]
 }

@@ -21,8 +21,8 @@ use clutch_domain::{
     right::{Right, Rights, needed},
     rule,
     talk::{AuthorType, CommentType, SignalKind, SignalSeverity},
-    task::{Priority, Status},
-    text::{ChatTitle, Excerpt, Handle, Name, Participants, SessionKey, Tags, Title},
+    task::{Status, TaskFields},
+    text::{ChatTitle, Excerpt, Handle, Name, Participants, SessionKey, Title},
     time::Millis,
     view::{Stop, View},
 };
@@ -52,13 +52,8 @@ fn new_task(project: ProjectId, status: Status, reserved: bool) -> NewTask {
     NewTask {
         project,
         title: Title::parse("Paint").unwrap(),
-        description: None,
         status,
-        priority: Priority::Medium,
-        role: None,
-        assignee: None,
-        requires_human_review: reserved,
-        tags: Tags::default(),
+        fields: TaskFields { requires_human_review: Some(reserved), ..TaskFields::default() },
         dependencies: Vec::new(),
     }
 }
@@ -192,7 +187,7 @@ fn what_a_person_must_look_at_is_finished_freed_and_removed_by_a_person_only() {
     let to =
         |task| MoveTask { task, to: Status::Done, place: Place::End, reason: None, resolution: None, reopen: false };
     let done = |patch: TaskPatch| TaskPatch { status: Some((Status::Done, None)), ..patch };
-    let free = || TaskPatch { requires_human_review: Some(false), ..TaskPatch::default() };
+    let free = || TaskPatch::from(TaskFields { requires_human_review: Some(false), ..TaskFields::default() });
     for reserved in [true, false] {
         for (letter, actor) in actors() {
             let mut bench = Bench::new();
@@ -215,7 +210,7 @@ fn what_a_person_must_look_at_is_finished_freed_and_removed_by_a_person_only() {
                 assert_eq!(bench.decide(actor.clone(), &command).err(), want, "{letter} {reserved} {command:?}");
             }
             // What is only changed or put elsewhere stays open to all who may write.
-            let words = TaskPatch { title: Some(Title::parse("Other").unwrap()), ..TaskPatch::default() };
+            let words = TaskFields { title: Some(Title::parse("Other").unwrap()), ..TaskFields::default() }.into();
             let back = TaskPatch { status: Some((Status::Ready, None)), ..TaskPatch::default() };
             for patch in [words, back] {
                 let said = bench.decide(actor.clone(), &Command::UpdateTask(task, patch)).err();

@@ -20,8 +20,8 @@ use clutch_domain::{
     rule,
     run::Run,
     talk::{Signal, SignalKind, SignalSeverity},
-    task::{Priority, Status, Task},
-    text::{Body as Words, Handle, LocalPath, Name, SessionKey, Tags, Title},
+    task::{Status, Task},
+    text::{Body as Words, Handle, LocalPath, Name, SessionKey, Title},
     time::Millis,
     view::{Stop, View},
 };
@@ -228,18 +228,7 @@ impl Bench {
 
     /// A ready task.
     pub fn ready(&mut self, title: &str) -> TaskId {
-        let new = NewTask {
-            project: self.project,
-            title: Title::parse(title).unwrap(),
-            description: None,
-            status: Status::Ready,
-            priority: Priority::Medium,
-            role: None,
-            assignee: None,
-            requires_human_review: false,
-            tags: Tags::default(),
-            dependencies: Vec::new(),
-        };
+        let new = NewTask::new(self.project, Title::parse(title).unwrap(), Status::Ready);
         self.person(&Command::CreateTask(new)).unwrap();
         self.all::<Task>().into_iter().find(|t| t.title.as_str() == title).unwrap().id
     }

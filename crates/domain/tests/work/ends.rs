@@ -2,12 +2,12 @@
 
 use clutch_domain::{
     actor::{Actor, Who},
-    command::{Command, EndRun, Ended, ProjectPatch, TaskPatch},
+    command::{Command, EndRun, Ended, ProjectPatch},
     doc::Unique,
     id::RunId,
     refusal::Refusal,
     run::{Outcome, Run, RunState},
-    task::{Role, Status},
+    task::{Role, Status, TaskFields},
 };
 use uuid::Uuid;
 
@@ -94,8 +94,8 @@ fn ends_and_what_becomes_of_the_task() {
     let nothing: Before = |_, _, _| {};
     let reported: Before = |b, t, r| b.report(t, r);
     let pull_request: Before = |b, t, _| {
-        let patch = TaskPatch { pr_number: Some(Some(7)), ..TaskPatch::default() };
-        b.person(&Command::UpdateTask(t, patch)).unwrap();
+        let patch = TaskFields { pr_number: Some(Some(7)), ..TaskFields::default() };
+        b.person(&Command::UpdateTask(t, patch.into())).unwrap();
     };
     let moved: Before = |b, t, _| b.person(&relocate(t, Status::Backlog)).unwrap();
     let table = [

@@ -4,7 +4,7 @@ use clutch_domain::{
     project::ChatLayout,
     run::RunState,
     talk::{AuthorType, CommentType, SignalKind, SignalSeverity},
-    task::{Priority, Status},
+    task::Status,
     text::{Body, Name, Slug, Title},
 };
 use uuid::Uuid;
@@ -40,40 +40,12 @@ fn project() -> Project {
 }
 
 fn task() -> Task {
-    Task {
-        id: TaskId(Uuid::from_u128(0x1234)),
-        project: ProjectId(Uuid::from_u128(1)),
-        number: 12,
-        title: Title::parse("Say \"hello\" & <b>wave</b>").unwrap(),
-        description: Some(body("It's about {{title}}.\nTwo lines.")),
-        status: Status::InProgress,
-        priority: Priority::Medium,
-        role: None,
-        assignee: None,
-        requires_human_review: false,
-        tags: Vec::new(),
-        session_id: None,
-        prompt_version_id: None,
-        agent_session_key: None,
-        agent_spawned_at: None,
-        open_run: None,
-        ended_runs: BTreeMap::new(),
-        failures: 0,
-        retry_at: None,
-        trouble: Some("The disk was full.".into()),
-        branch: None,
-        pr_number: None,
-        post_merge_steps: None,
-        resolution: None,
-        position: 1.0,
-        open_dependencies: 0,
-        dependencies: 0,
-        dependents: 0,
-        created_at: Millis(0),
-        updated_at: Millis(0),
-        status_changed_at: Millis(0),
-        completed_at: None,
-    }
+    let (id, project) = (TaskId(Uuid::from_u128(0x1234)), ProjectId(Uuid::from_u128(1)));
+    let title = Title::parse("Say \"hello\" & <b>wave</b>").unwrap();
+    let mut task = Task::new(id, project, 12, title, Status::InProgress, Millis(0));
+    task.description = Some(body("It's about {{title}}.\nTwo lines."));
+    task.trouble = Some("The disk was full.".into());
+    task
 }
 
 fn run(attempt: u32) -> Run {

@@ -210,7 +210,7 @@ async fn a_living_project_is_never_swept() {
 async fn a_program_does_not_delete_what_is_kept_for_people() {
     let house = House::new().await;
     let mut reserved = new_task(house.project, "Look", Status::Ready);
-    reserved.requires_human_review = true;
+    reserved.fields.requires_human_review = Some(true);
     house.make(reserved).await;
     let delete = Command::DeleteProject(house.project, Force::Yes);
     let answer = house.office.run(&Actor::program(None), &delete).await;

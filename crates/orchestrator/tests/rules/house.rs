@@ -21,8 +21,8 @@ use clutch_domain::{
     range::{Docs, Fetch, Range, Versioned},
     refusal::Refusal,
     right::{Right, needed},
-    task::{Priority, Status, Task},
-    text::{Name, Tags, Title},
+    task::{Status, Task},
+    text::{Name, Title},
     time::Millis,
 };
 use clutch_orchestrator::{
@@ -250,18 +250,7 @@ pub fn new_project(name: &str) -> NewProject {
 }
 
 pub fn new_task(project: ProjectId, title: &str, status: Status) -> NewTask {
-    NewTask {
-        project,
-        title: Title::parse(title).unwrap(),
-        description: None,
-        status,
-        priority: Priority::Medium,
-        role: None,
-        assignee: None,
-        requires_human_review: false,
-        tags: Tags::default(),
-        dependencies: vec![],
-    }
+    NewTask::new(project, Title::parse(title).unwrap(), status)
 }
 
 pub fn waiting_for(mut new: NewTask, others: &[(TaskId, Direction)]) -> NewTask {

@@ -2,12 +2,12 @@
 
 use clutch_domain::{
     change::Change,
-    command::{Command, Direction, EdgeRef, NewComment, Place, TaskPatch},
+    command::{Command, Direction, EdgeRef, NewComment, Place},
     id::CommentId,
     refusal::Refusal,
     rule::placing,
     talk::{AuthorType, Comment, CommentType},
-    task::{Priority, Status, Status::*},
+    task::{Priority, Status, Status::*, TaskFields},
     text::{Body, Branch, Handle, Notes},
     time::Millis,
 };
@@ -130,27 +130,27 @@ async fn a_column_without_room_between_cards_is_numbered_anew() {
 async fn fields_change_and_can_be_cleared() {
     let house = House::new().await;
     let task = house.task("One", Backlog).await;
-    let set = TaskPatch {
+    let set = TaskFields {
         description: Some(Body::parse("words").unwrap()),
         assignee: Some(Some(Handle::coordinator())),
         pr_number: Some(Some(12)),
         branch: Some(Branch::parse("fix/1").unwrap()),
         post_merge_steps: Some(Notes::parse("make").unwrap()),
         priority: Some(Priority::Urgent),
-        ..TaskPatch::default()
+        ..TaskFields::default()
     };
-    house.run(Command::UpdateTask(task, set)).await.unwrap();
+    house.run(Command::UpdateTask(task, set.into())).await.unwrap();
     let is = house.get(task).await;
     assert_eq!((is.pr_number, is.branch.as_deref(), is.priority), (Some(12), Some("fix/1"), Priority::Urgent));
-    let clear = TaskPatch {
+    let clear = TaskFields {
         description: Some(None),
         assignee: Some(None),
         pr_number: Some(None),
         branch: Some(None),
         post_merge_steps: Some(None),
-        ..TaskPatch::default()
+        ..TaskFields::default()
     };
-    house.run(Command::UpdateTask(task, clear)).await.unwrap();
+    house.run(Command::UpdateTask(task, clear.into())).await.unwrap();
     let is = house.get(task).await;
     assert_eq!(
         (is.description, is.assignee, is.pr_number, is.branch, is.post_merge_steps),

@@ -18,7 +18,7 @@ use clutch_domain::{
     id::TaskId,
     range::{Docs, Fetch, Range, Versioned},
     talk::{AuthorType, CommentType, SignalKind, SignalSeverity},
-    task::{Priority, Role, Status},
+    task::{Priority, Role, Status, TaskFields},
     text::{Body, ChatTitle, Handle, LocalPath, Participants, SessionKey},
 };
 use clutch_orchestrator::{
@@ -186,7 +186,7 @@ async fn scene() -> (House, Vec<(Actor, Command)>) {
         prompt_version: "v".into(),
         holder: "one".into(),
     };
-    let urgent = TaskPatch { priority: Some(Priority::High), ..TaskPatch::default() };
+    let urgent = TaskPatch::from(TaskFields { priority: Some(Priority::High), ..TaskFields::default() });
     let people = [
         Command::AddDependency(a, b),
         Command::AddDependency(c, d),
@@ -266,7 +266,12 @@ async fn commands_on_a_shared_store_do_not_wait_for_each_other() {
             on_the_way.wait().await;
         })
     });
-    let urgent = |task| Command::UpdateTask(task, TaskPatch { priority: Some(Priority::High), ..TaskPatch::default() });
+    let urgent = |task| {
+        Command::UpdateTask(
+            task,
+            TaskPatch::from(TaskFields { priority: Some(Priority::High), ..TaskFields::default() }),
+        )
+    };
     let (urgent_a, urgent_b, me) = (urgent(a), urgent(b), me());
     let (first, second) = tokio::join!(office.run(&me, &urgent_a), office.run(&me, &urgent_b));
     assert!(first.is_ok() && second.is_ok(), "{first:?} {second:?}");

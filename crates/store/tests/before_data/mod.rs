@@ -24,7 +24,7 @@ use clutch_domain::{
     refusal::Refusal,
     run::Run,
     talk::{AuthorType, CommentType, Signal},
-    task::{Priority, Status, Task},
+    task::{Priority, Status, Task, TaskFields},
     text::{Body, Handle, Title},
     time::Millis,
 };
@@ -187,13 +187,8 @@ pub async fn one_can_work_on(office: &Office) {
         Command::CreateTask(NewTask {
             project: birds.id,
             title: Title::parse("New").unwrap(),
-            description: None,
             status: Status::Ready,
-            priority: Priority::Urgent,
-            role: None,
-            assignee: None,
-            requires_human_review: false,
-            tags: Default::default(),
+            fields: TaskFields { priority: Some(Priority::Urgent), ..TaskFields::default() },
             dependencies: vec![(all["Backlog 0"].id, clutch_domain::command::Direction::DependsOn)],
         }),
         to(all["Backlog 0"].id, Status::Done, Place::End, false),
