@@ -80,8 +80,6 @@ pub struct Facts {
     pub role: Option<Role>,
     /// Assignee.
     pub assignee: Option<String>,
-    /// How much work it is.
-    pub estimate: Option<u32>,
     /// Tags.
     pub tags: Vec<String>,
     /// A person must look.
@@ -96,7 +94,6 @@ impl From<&Task> for Facts {
             priority: task.priority,
             role: task.role,
             assignee: task.assignee.clone(),
-            estimate: task.estimate,
             tags: task.tags.clone(),
             needs_review: task.requires_human_review,
             pr_number: task.pr_number,

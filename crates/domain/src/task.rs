@@ -135,9 +135,6 @@ pub struct Task {
     /// A person must look before it is done.
     #[serde(default)]
     pub requires_human_review: bool,
-    /// How much work it is, in whole points of the team's own.
-    #[serde(default)]
-    pub estimate: Option<u32>,
     /// Tags.
     #[serde(default, deserialize_with = "crate::text::stored::each_line")]
     pub tags: Vec<String>,
@@ -217,7 +214,6 @@ impl Task {
             role: None,
             assignee: None,
             requires_human_review: false,
-            estimate: None,
             tags: Vec::new(),
             session_id: None,
             prompt_version_id: None,

@@ -57,7 +57,6 @@ fn each_field_is_set_and_what_the_log_names_is_what_changed() {
         role: Some(Some(Role::Pm)),
         assignee: Some(Handle::parse("ann").unwrap()),
         requires_human_review: Some(true),
-        estimate: Some(Some(5)),
         tags: Some(Tags::parse(["wood"]).unwrap()),
         session_id: Some(SessionKey::parse("s").unwrap()),
         prompt_version_id: Some(PromptVersion::parse("v").unwrap()),

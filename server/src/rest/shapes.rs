@@ -36,7 +36,6 @@ pub fn task(task: &Task) -> Value {
         role,
         assignee,
         requires_human_review,
-        estimate,
         tags,
         session_id,
         prompt_version_id,
@@ -64,7 +63,7 @@ pub fn task(task: &Task) -> Value {
     json!({
         "id": id, "project_id": project, "number": number, "title": title, "description": description,
         "status": status, "priority": priority, "role": role, "assignee": assignee,
-        "requires_human_review": u8::from(*requires_human_review), "estimate": estimate, "tags": list(tags),
+        "requires_human_review": u8::from(*requires_human_review), "tags": list(tags),
         "session_id": session_id, "prompt_version_id": prompt_version_id,
         "agent_session_key": agent_session_key, "agent_spawned_at": at(*agent_spawned_at),
         "agent_retry_count": count(*failures), "branch": branch, "pr_number": pr_number,

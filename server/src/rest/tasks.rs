@@ -187,7 +187,6 @@ fn fields(body: &Body) -> Result<TaskFields, Failure> {
         role: body.has("role").then(|| body.word::<Role>("role", ROLES)).transpose()?,
         assignee: body.patched("assignee", Handle::parse)?,
         requires_human_review: body.truthy("requires_human_review"),
-        estimate: estimate(body)?,
         tags: tags(body)?,
         session_id: body.patched("session_id", SessionKey::parse)?,
         prompt_version_id: body.patched("prompt_version_id", PromptVersion::parse)?,
@@ -196,12 +195,6 @@ fn fields(body: &Body) -> Result<TaskFields, Failure> {
         agent_session_key: body.patched("agent_session_key", SessionKey::parse)?,
         post_merge_steps: body.patched("post_merge_steps", Notes::parse)?,
     })
-}
-
-/// An estimate; `null` clears.
-fn estimate(body: &Body) -> Result<Option<Option<u32>>, Failure> {
-    let small = |n: u64| u32::try_from(n).map_err(|_| Failure::invalid("invalid_field", "estimate is too large"));
-    body.has("estimate").then(|| body.number("estimate")?.map(small).transpose()).transpose()
 }
 
 /// A pull request's number; `null`, empty text and 0 clear it.

@@ -22,7 +22,7 @@ async fn a_task_has_exactly_these_fields() {
         known_task,
         json!({
             "id": "known", "project_id": project, "number": 1, "title": "a b", "description": null, "status": "backlog",
-            "priority": "medium", "role": null, "assignee": null, "requires_human_review": 0, "estimate": null, "tags": null, "session_id": null,
+            "priority": "medium", "role": null, "assignee": null, "requires_human_review": 0, "tags": null, "session_id": null,
             "prompt_version_id": null, "dispatch_status": null, "dispatch_requested_at": null, "dispatch_requested_by": null,
             "agent_session_key": null, "agent_spawned_at": null, "agent_retry_count": null, "reviewer_rejection_count": null,
             "triage_sent_at": null, "triage_acked_at": null, "auto_triage_count": null, "escalated": 0, "escalated_at": null,
@@ -268,7 +268,7 @@ async fn each_field_of_the_table_is_taken_by_its_name_and_given_back() {
     let project = house.project("site").await;
     let values = json!({
         "title": "Varnish", "description": "Twice.", "priority": "urgent", "role": "pm", "assignee": "ann",
-        "requires_human_review": 1, "estimate": 5, "tags": "[\"wood\"]", "session_id": "s", "prompt_version_id": "v",
+        "requires_human_review": 1, "tags": "[\"wood\"]", "session_id": "s", "prompt_version_id": "v",
         "branch": "fix/1", "pr_number": 3, "agent_session_key": "k", "post_merge_steps": "make",
     });
     let mut new = values.clone();

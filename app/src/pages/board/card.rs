@@ -75,7 +75,7 @@ fn inside(card: Card, line: Option<String>) -> AnyView {
         .as_ref()
         .filter(|a| a.attempt > 1)
         .map(|a| view! { <span>{format!("attempt {}", a.attempt)}</span> });
-    let Facts { priority, role, assignee, estimate, tags, needs_review: _, pr_number } = card.facts;
+    let Facts { priority, role, assignee, tags, needs_review: _, pr_number } = card.facts;
     let role = role.map(|role| view! { <span class=role_class(role)>{role.label()}</span> });
     let waits = (card.open_dependencies > 0).then(|| {
         let label = match card.open_dependencies {
@@ -109,7 +109,7 @@ fn inside(card: Card, line: Option<String>) -> AnyView {
         </div>
         <h3><a class="cover" href=format!("?task=T-{}", card.number) data-noscroll draggable="false">{card.title}</a></h3>
         {asks}{review}{agent}{why}
-        <div class="m"><PriorityMark priority />{role}{estimate.map(|n| view! { <span class="mark" title="Estimate">{n}</span> })}{tags}{waits}{linked}{blocks}{pr}{attempt}
+        <div class="m"><PriorityMark priority />{role}{tags}{waits}{linked}{blocks}{pr}{attempt}
             {assignee.map(|name| view! { <span class="grow"></span><span class="who">{name}</span> })}
         </div>
     }

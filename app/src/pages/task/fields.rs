@@ -30,7 +30,7 @@ pub fn Fields(board: BoardState, state: TaskState, status: Memo<Status>, act: Ac
     };
     let first = task.get_untracked();
     // The others follow what is, further down.
-    let Facts { priority, role, needs_review, assignee: _, estimate: _, tags: _, pr_number: _ } = first.facts;
+    let Facts { priority, role, needs_review, assignee: _, tags: _, pr_number: _ } = first.facts;
 
     let moving = {
         let options = choices(Status::ALL.iter().map(|s| (s.word(), s.label())), first.status.word());
@@ -148,7 +148,6 @@ pub fn Fields(board: BoardState, state: TaskState, status: Memo<Status>, act: Ac
             <dt>"Role"</dt><dd>{role}</dd>
             <Agent state />
             <dt>"Assignee"</dt><dd>{text(Field::Assignee, "Assignee", "Nobody", |t| t.facts.assignee.clone().unwrap_or_default())}</dd>
-            <dt>"Estimate"</dt><dd>{text(Field::Estimate, "Estimate", "None", |t| t.facts.estimate.map(|n| n.to_string()).unwrap_or_default())}</dd>
             <dt>"Tags"</dt><dd>{text(Field::Tags, "Tags", "None; separate with commas", |t| t.facts.tags.join(", "))}</dd>
             <dt>"Review"</dt><dd>{review}</dd>
             {dynamic(branch)}{dynamic(pull)}{dynamic(ended)}

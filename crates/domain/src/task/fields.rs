@@ -76,8 +76,6 @@ fields! {
     assignee: Option<Handle> = text, logged, Assignee(Handle::parse);
     /// A person must look before it is done: `true` or `false`.
     requires_human_review: bool = plain, logged, NeedsReview(choice::<bool>);
-    /// How much work it is; empty clears.
-    estimate: Option<u32> = plain, logged, Estimate(choice_or_none::<u32>);
     /// Tags; in a form separated by commas.
     tags: Tags = list, logged, Tags(|text: &str| Tags::parse(text.split(',')));
     /// Last session.
