@@ -157,7 +157,7 @@ mod reading {
                     title: way.chat.title.clone(),
                     message: message.id,
                     author: byline(message.by.as_ref(), &message.author).name,
-                    at: message.created_at,
+                    at: message.said(),
                     pieces,
                 });
             }

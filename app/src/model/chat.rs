@@ -153,8 +153,11 @@ pub struct MessageItem {
     pub queued: bool,
     /// Why it failed, or why the last attempt did.
     pub reason: Option<String>,
-    /// When.
+    /// Its place in the thread, and when it was written unless `said_at` tells.
     pub at: Millis,
+    /// When it was written, where that is not its place.
+    #[serde(default)]
+    pub said_at: Option<Millis>,
 }
 
 /// An answer that is being written. Never stored.

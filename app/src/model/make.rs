@@ -235,6 +235,7 @@ pub fn message(message: &Message, budget: &mut Budget) -> MessageItem {
         queued: step == Some(Step::Queued),
         reason: message.failure_reason.clone(),
         at: message.created_at,
+        said_at: message.said_at,
     }
 }
 

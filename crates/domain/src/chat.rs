@@ -107,8 +107,19 @@ pub struct LastMessage {
     /// Who wrote it; not known of messages from before it was recorded.
     #[serde(default)]
     pub by: Option<Who>,
-    /// When.
+    /// Its place in the thread ([`Message::created_at`]).
     pub created_at: Millis,
+    /// When it was written, where that is not its place ([`Message::said_at`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said_at: Option<Millis>,
+}
+
+impl LastMessage {
+    /// When it was written.
+    #[must_use]
+    pub fn said(&self) -> Millis {
+        self.said_at.unwrap_or(self.created_at)
+    }
 }
 
 words! {
@@ -256,11 +267,21 @@ pub struct Message {
     /// The server carries it to the agent; `None` where the author does that alone.
     #[serde(default)]
     pub outbox: Option<Outbox>,
-    /// Written at.
+    /// Its place in the thread: when it was written, or right after the message before it where the clock
+    /// had been ahead. No two messages of a chat share one.
     pub created_at: Millis,
+    /// When it was written, where the clock had been ahead before and the place tells a later moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said_at: Option<Millis>,
 }
 
 impl Message {
+    /// When it was written.
+    #[must_use]
+    pub fn said(&self) -> Millis {
+        self.said_at.unwrap_or(self.created_at)
+    }
+
     /// Whether its way to the agent and the answer to it are not over.
     #[must_use]
     pub fn open(&self) -> bool {

@@ -69,7 +69,7 @@ fn with_last(chat: &Chat) -> Value {
     let last = chat
         .last
         .as_ref()
-        .map_or(Value::Null, |l| json!({ "content": l.content, "author": l.author, "created_at": l.created_at }));
+        .map_or(Value::Null, |l| json!({ "content": l.content, "author": l.author, "created_at": l.said() }));
     shape.insert("lastMessage".into(), last);
     Value::Object(shape)
 }

@@ -140,7 +140,7 @@ async fn waiting(office: &Office, minutes: i64) -> Result<Vec<Message>, Failure>
     };
     let now = office.now();
     let mut found: Vec<Message> = office.all(range).await?;
-    found.retain(|m| now.since(m.created_at) >= minutes.saturating_mul(MINUTE_MS));
+    found.retain(|m| now.since(m.said()) >= minutes.saturating_mul(MINUTE_MS));
     Ok(found)
 }
 
@@ -171,7 +171,7 @@ pub async fn stuck(State(office): State<Arc<Office>>, Query(query): Query<StuckQ
         .take(limit)
         .map(|m| {
             let mut shape = shapes::message(m);
-            shape["age_ms"] = json!(now.since(m.created_at));
+            shape["age_ms"] = json!(now.since(m.said()));
             shape
         })
         .collect();

@@ -154,6 +154,6 @@ pub fn message(m: &Message) -> Value {
     with(&mut map, "retry_count", m.retry_count.map(|v| json!(v)));
     with(&mut map, "cooldown_until", m.cooldown_until.map(|v| json!(v)));
     with(&mut map, "failure_reason", m.failure_reason.as_ref().map(|v| json!(v)));
-    map.insert("created_at".into(), json!(m.created_at));
+    map.insert("created_at".into(), json!(m.said()));
     Value::Object(map)
 }

@@ -75,6 +75,7 @@ async fn history(house: &House, chat: ChatId, said: impl Iterator<Item = (i64, S
                 calls: Vec::new(),
                 outbox: None,
                 created_at: Millis(at),
+                said_at: None,
             },
         );
     }

@@ -50,7 +50,7 @@ fn one(m: MessageItem, leads: bool, aimed: Signal<bool>, act: Act) -> AnyView {
             <p class="by">
                 <span class="face" aria-hidden="true">{m.author.chars().next().map(String::from)}</span>
                 <b>{m.author.clone()}</b>
-                <a href=link aria-label="Link to this message"><Ago at=m.at long=true /></a>
+                <a href=link aria-label="Link to this message"><Ago at=m.said_at.unwrap_or(m.at) long=true /></a>
             </p>
         }
     });

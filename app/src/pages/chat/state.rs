@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use clutch_domain::{id::MessageId, query::MESSAGES_SHOWN, time::Millis};
+use clutch_domain::{id::MessageId, query::MESSAGES_SHOWN};
 use leptos::prelude::*;
 
 use crate::{
@@ -233,9 +233,10 @@ impl ChatState {
         self.items.with_value(|items| {
             let mut before: Option<(String, i64, i64)> = None;
             for ((at, id), item) in items {
-                let (author, is_open) = item.with_untracked(|m| (m.author.clone(), m.open && !m.queued));
+                let (author, is_open, said) =
+                    item.with_untracked(|m| (m.author.clone(), m.open && !m.queued, m.said_at.unwrap_or(m.at)));
                 open += u32::from(is_open);
-                let day = Millis(*at).day();
+                let day = said.day();
                 let new_day = before.as_ref().is_none_or(|(_, d, _)| *d != day);
                 let leads = new_day || before.as_ref().is_none_or(|(a, _, t)| *a != author || at - t > GROUP_MS);
                 places.push(Place { id: *id, at: *at, leads, day: new_day.then_some(day) });

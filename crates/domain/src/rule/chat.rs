@@ -181,6 +181,8 @@ pub(crate) fn remove(change: &mut Change, message: Seen<Message>) {
 
 /// Longest last words of a chat that are kept for lists, in characters.
 const LAST_WORDS: usize = 200;
+/// Messages of one moment are put apart, one millisecond each: up to this the place is as good as the moment.
+const PUT_APART_MS: i64 = 1_000;
 
 /// Writes a message. One that answers a run exists once, whoever brings it: the bridge with the
 /// run's id, or an older plugin that does not know the id.
@@ -221,8 +223,10 @@ pub fn post(view: &View, new: &NewMessage, ctx: &mut Ctx<'_>) -> Decided {
     let outbox = if new.send && person { Some(queued(&chat.is, new, ctx)?) } else { None };
     let sends = outbox.is_some();
     let introduces = outbox.as_ref().is_some_and(|o| o.introduces);
-    // Lists sort by time: two messages of one chat never share a millisecond.
+    // Lists sort by time: two messages of one chat never share a millisecond, and none stands before one
+    // that was there, also when the clock was ahead then. What is shown is the clock's word.
     let at = chat.is.last.as_ref().map_or(ctx.now, |last| ctx.now.max(last.created_at.plus(1)));
+    let said_at = (at.since(ctx.now) > PUT_APART_MS).then_some(ctx.now);
     change.create(Message {
         id,
         chat: new.chat,
@@ -241,6 +245,7 @@ pub fn post(view: &View, new: &NewMessage, ctx: &mut Ctx<'_>) -> Decided {
         calls: new.calls.clone(),
         outbox,
         created_at: at,
+        said_at,
     });
     let project = chat.is.project;
     let mut is = chat.is;
@@ -249,12 +254,13 @@ pub fn post(view: &View, new: &NewMessage, ctx: &mut Ctx<'_>) -> Decided {
         let slug = view.must::<Project>(project, Refusal::ProjectNotFound)?.is.slug;
         is.session_key = Some(is.own_session(&slug));
     }
-    is.updated_at = at;
+    is.updated_at = ctx.now;
     is.last = Some(LastMessage {
         content: preview(new.content.as_str(), LAST_WORDS),
         author: new.author.to_string(),
         by: Some(ctx.actor.who.clone()),
         created_at: at,
+        said_at,
     });
     change.put(chat.rev, is);
     change.touch(Scope::Chat(new.chat)).touch(Scope::Project(project));
@@ -428,6 +434,7 @@ pub fn withdraw(view: &View, id: MessageId, ctx: &mut Ctx<'_>) -> Decided {
         author: m.author,
         by: m.by,
         created_at: m.created_at,
+        said_at: m.said_at,
     });
     let mut change = Change::default();
     change.put(chat.rev, Chat { last, introduced: chat.is.introduced && !introduces, ..chat.is });

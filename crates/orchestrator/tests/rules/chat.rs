@@ -1,5 +1,7 @@
 //! A person's message on its way to the agent: which steps follow which, and what each says.
 
+use std::sync::Arc;
+
 use clutch_domain::{
     actor::Actor,
     chat::{Chat, DeliveryStatus, Message, Step},
@@ -10,10 +12,11 @@ use clutch_domain::{
     refusal::Refusal,
     speech::Speech,
     text::{Body, Handle},
+    time::{DAY_MS, Millis},
 };
-use clutch_orchestrator::office::Error;
+use clutch_orchestrator::office::{Clock, Error, Office};
 
-use crate::house::{House, me};
+use crate::house::{Counting, House, me};
 
 async fn general(house: &House) -> ChatId {
     let range = Range::children(Kind::Chat, house.project, 1);
@@ -31,6 +34,57 @@ async fn post(house: &House, send: bool) -> MessageId {
     let content = Body::parse("Hello").unwrap().unwrap();
     let message = NewMessage { send, ..NewMessage::new(general(house).await, Handle::owner(), content) };
     house.run(Command::PostMessage(message)).await.unwrap().made::<Message>().unwrap().id
+}
+
+/// A clock that stands where it is put.
+struct Stands(Millis);
+
+impl Clock for Stands {
+    fn now(&self) -> Millis {
+        self.0
+    }
+}
+
+/// The clock was a day ahead for a moment. The thread keeps the order in which things were said; what is shown,
+/// and what ages are counted from, is when they were.
+#[tokio::test]
+async fn a_clock_that_was_ahead_makes_no_later_message_lie() {
+    let house = House::new().await;
+    let chat = general(&house).await;
+    let said_at = async |clock: Millis, n: u64| {
+        let office =
+            Office::new(house.store.clone(), Arc::new(Stands(clock)), Arc::new(Counting::starting_at(n << 20)));
+        let content = Body::parse(&format!("at {}", clock.0)).unwrap().unwrap();
+        let new = NewMessage::new(chat, Handle::owner(), content);
+        office.run(&me(), &Command::PostMessage(new)).await.unwrap().made::<Message>().unwrap().id
+    };
+    let today = Millis(1_800_000_000_000);
+    let ahead = today.plus(DAY_MS);
+    let clocks = [today, ahead, today.plus(10_000), today.plus(20_000), today.plus(20_000), ahead.plus(5_000)];
+    let mut ids = Vec::new();
+    for (n, clock) in (1..).zip(clocks) {
+        ids.push(said_at(clock, n).await);
+        let of_chat: Chat = house.list(Range::doc(Kind::Chat, chat)).await.remove(0);
+        assert_eq!(of_chat.last.unwrap().said(), clock, "the list of chats shows when it was");
+        assert_eq!(of_chat.updated_at, clock);
+    }
+    let newest = Range::NewestChildren { kind: Kind::Message, parent: chat.to_string(), before: None, limit: 10 };
+    let mut thread: Vec<Message> = house.list(newest).await;
+    thread.reverse();
+    assert_eq!(thread.iter().map(|m| m.id).collect::<Vec<_>>(), ids, "in the order in which they were said");
+    assert_eq!(thread.iter().map(Message::said).collect::<Vec<_>>(), clocks);
+    // A message that is taken back leaves the one before it as the chat's last, with its true moment.
+    let waits = {
+        let office =
+            Office::new(house.store.clone(), Arc::new(Stands(today)), Arc::new(Counting::starting_at(9 << 20)));
+        let content = Body::parse("never mind").unwrap().unwrap();
+        let new = NewMessage { send: true, ..NewMessage::new(chat, Handle::owner(), content) };
+        office.run(&me(), &Command::PostMessage(new)).await.unwrap().made::<Message>().unwrap().id
+    };
+    assert_eq!(kept(&house, waits).await.said(), today);
+    house.run(Command::WithdrawMessage(waits)).await.unwrap();
+    let of_chat: Chat = house.list(Range::doc(Kind::Chat, chat)).await.remove(0);
+    assert_eq!(of_chat.last.unwrap().said(), ahead.plus(5_000));
 }
 
 fn steps() -> Vec<(&'static str, Carry)> {
