@@ -113,7 +113,12 @@ mod work {
 
     async fn living(site: &Site, chat: ChatId) -> Result<Chat, AppError> {
         let found: Option<Chat> = site.office.get(chat).await?;
-        Ok(found.filter(|chat| chat.deleted_at.is_none()).ok_or(Refusal::ChatNotFound)?)
+        let chat = found.filter(|chat| chat.deleted_at.is_none()).ok_or(Refusal::ChatNotFound)?;
+        let project: Option<Project> = site.office.get(chat.project).await?;
+        if project.is_none_or(|project| project.deleted_at.is_some()) {
+            return Err(Refusal::ChatNotFound.into());
+        }
+        Ok(chat)
     }
 
     /// The session of a chat, also of one that nobody has spoken in.

@@ -334,6 +334,7 @@ fn task_parts(parts: &mut Parts, view: &TaskView, extra: &Extra) {
         created_at: task.created_at,
         since: task.status_changed_at,
         completed_at: task.completed_at,
+        more_comments: view.more,
     };
     put(parts, "task", &head);
     view.signals.iter().for_each(|s| put(parts, format!("s:{}", s.id), &signal(s, &mut budget)));

@@ -22,7 +22,7 @@ pub mod task;
 pub mod wire;
 
 #[cfg(feature = "ssr")]
-pub use byline::{byline, sign_of};
+pub use byline::{Byline, byline, commenter, sign_of};
 #[cfg(feature = "ssr")]
 pub use gateway::gateway_model;
 #[cfg(feature = "ssr")]

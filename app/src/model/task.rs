@@ -51,6 +51,9 @@ pub struct TaskHead {
     pub since: Millis,
     /// Done at.
     pub completed_at: Option<Millis>,
+    /// There are older comments than the page has.
+    #[serde(default)]
+    pub more_comments: bool,
 }
 
 /// A comment.

@@ -88,7 +88,76 @@ async fn a_ticket_with_long_words_is_a_page_too() {
         assert!(shown["content"].as_str().unwrap().contains(&format!("/words/comment/{comment}")));
         assert_eq!(page(&house, &format!("/words/comment/{comment}")).await.text, megabyte(n).trim());
     }
-    for path in ["/words/message/x", "/words/nothing/1", "/words/comment/%00", &format!("/words/answer/{task}")] {
+    let whole = page(&house, &format!("/words/comments/{task}")).await;
+    assert_eq!(whole.status, 200);
+    for (n, _) in comments.iter().enumerate() {
+        assert!(whole.text.contains(megabyte(n).trim()), "comment {n}");
+    }
+    for path in [
+        "/words/comments/x",
+        &format!("/words/comments/{}", comments[0]),
+        "/words/message/x",
+        "/words/nothing/1",
+        "/words/comment/%00",
+        &format!("/words/answer/{task}"),
+    ] {
         assert_eq!(page(&house, path).await.status, 404, "{path}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_words_of_a_deleted_project_are_gone_with_it() {
+    let house = House::new();
+    let project = house.project("site").await;
+    let task = house.task(&project, "t", "ready").await;
+    house.patch(&format!("/api/tasks/{task}"), json!({ "description": "described" })).await.ok(200);
+    let said = json!({ "content": "said" });
+    let comment = id(&house.post(&format!("/api/tasks/{task}/comments"), said.clone()).await.ok(201)["comment"]);
+    let signal = json!({ "taskId": task, "kind": "question", "message": "asked", "sessionKey": "s", "agentId": "a" });
+    let signal = id(&house.post("/api/signal", signal).await.ok(201)["signal"]);
+    let chat = id(&house.post("/api/chats", json!({ "project_id": project })).await.ok(201)["chat"]);
+    let message = id(&house.post(&format!("/api/chats/{chat}/messages"), said).await.ok(201)["message"]);
+    let ways = [
+        format!("/words/description/{task}"),
+        format!("/words/comment/{comment}"),
+        format!("/words/comments/{task}"),
+        format!("/words/signal/{signal}"),
+        format!("/words/message/{message}"),
+    ];
+    for way in &ways {
+        assert_eq!(page(&house, way).await.status, 200, "{way}");
+    }
+    house.delete("/api/projects/site").await.ok(200);
+    for way in &ways {
+        assert_eq!(page(&house, way).await.status, 404, "{way}");
+    }
+}
+
+/// A panel has the newest comments; it says that there are others, and leads to all of them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_a_long_thread_the_panel_says_that_there_is_more_and_leads_to_all() {
+    let house = House::new();
+    let project = house.project("site").await;
+    let task = house.task(&project, "t", "ready").await;
+    let comment = async |n: usize| {
+        house.post(&format!("/api/tasks/{task}/comments"), json!({ "content": format!("word {n}.") })).await.ok(201);
+    };
+    for n in 0..500 {
+        comment(n).await;
+    }
+    let panel = "/projects/site/board?task=T-1";
+    assert!(!page(&house, panel).await.text.contains("Older comments"), "all of 500 are there");
+    comment(500).await;
+    let loaded = load(&house, "/fn/load_task", "slug=site&task=T-1".into()).await;
+    assert_eq!(part(&loaded, "task")["more_comments"], true);
+    assert_eq!(loaded.parts.keys().filter(|name| name.starts_with("c:")).count(), 500);
+    let shown = page(&house, panel).await.text;
+    let way = format!("/words/comments/{task}");
+    assert!(shown.contains("Older comments are not shown here") && shown.contains(&way), "the page leads to them");
+    let all = page(&house, &way).await;
+    assert!(all.headers["content-type"].to_str().unwrap().starts_with("text/plain"));
+    assert!(all.headers["content-security-policy"].to_str().unwrap().contains("sandbox"));
+    let places: Vec<usize> = (0..=500).map(|n| all.text.find(&format!("word {n}.")).unwrap()).collect();
+    assert!(places.is_sorted(), "oldest first");
+    assert_eq!(all.text.matches("word ").count(), 501, "each once");
 }

@@ -82,6 +82,7 @@ pub fn Thread(state: TaskState, act: Act) -> impl IntoView {
             outbox.say(words);
         }
     };
+    let more = move || state.task.with(|t| t.more_comments);
     let talk = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
         act.run(talk_about(id), |_| {});
@@ -90,13 +91,16 @@ pub fn Thread(state: TaskState, act: Act) -> impl IntoView {
         <section class="thread" aria-labelledby="comments">
             <div class="sec">
                 <h3 id="comments">"Comments"</h3>
-                <span class="mut">{dynamic(move || state.comments.with(Vec::len))}</span>
+                <span class="mut">{dynamic(move || state.comments.with(Vec::len))}{dynamic(move || more().then_some("+"))}</span>
                 <form method="post" action=TalkAbout::url() on:submit=talk>
                     <FormError path=TalkAbout::PATH />
                     <input type="hidden" name="task" value=id.to_string() />
                     <button class="btn s" disabled=move || act.busy.get() != 0><Icon name="reply" />"Chat about it"</button>
                 </form>
             </div>
+            {dynamic(move || more().then(|| view! {
+                <p class="mut">"Older comments are not shown here. "<a href=format!("/words/comments/{id}") rel="external">"Read all of them"</a></p>
+            }))}
             <div>{dynamic(entries)}</div>
             <form class="composer" method="post" action=AddComment::url() node_ref=form on:submit=send on:keydown=send_on_ctrl_enter>
                 <FormError path=AddComment::PATH />
