@@ -108,6 +108,9 @@ words! {
     }
 }
 
+/// Most tasks that one task waits for, and most that wait for it: they are read and told at once.
+pub const EDGES_MAX: u32 = 2_000;
+
 /// A task.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Task {

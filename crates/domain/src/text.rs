@@ -22,36 +22,11 @@
 //! A type's `parse` refuses what is too long. What a store keeps from before these rules is cleaned when it
 //! is read and not refused, whatever its length ([`stored`]).
 
-mod clean;
-mod escape;
-mod field;
-mod sign;
-pub mod stored;
-
-use std::fmt;
-
-use serde::{Deserialize, Deserializer, Serialize};
-
-pub use self::{
-    clean::{line, lines},
-    field::*,
-};
-use crate::refusal::Refusal;
-
-/// Longest title of a task, in characters.
-pub const TITLE_MAX: usize = 200;
-/// Longest name of a project, in characters.
-pub const NAME_MAX: usize = 100;
-/// Longest slug, in characters.
-pub const SLUG_MAX: usize = 50;
-/// Longest body (description, comment, message), in bytes. A larger one belongs in a file.
-pub const BODY_MAX: usize = 1_000_000;
-
-/// Text types: how each is written, shown, and read from a store.
-macro_rules! text {
-    ($($(#[$doc:meta])* $name:ident = $stored:path;)+) => {$(
+/// Text types: how each is written and shown. Only what their module makes is one.
+macro_rules! wrapped {
+    ($($(#[$doc:meta])* $name:ident;)+) => {$(
         $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
         #[serde(transparent)]
         pub struct $name(String);
 
@@ -69,11 +44,41 @@ macro_rules! text {
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str(&self.0)
             }
         }
+    )+};
+}
+
+mod clean;
+mod escape;
+mod field;
+mod sign;
+pub mod stored;
+
+use serde::{Deserialize, Deserializer};
+
+pub use self::{
+    clean::{line, lines},
+    field::*,
+};
+use crate::refusal::Refusal;
+
+/// Longest title of a task, in characters.
+pub const TITLE_MAX: usize = 200;
+/// Longest name of a project, in characters.
+pub const NAME_MAX: usize = 100;
+/// Longest slug, in characters.
+pub const SLUG_MAX: usize = 50;
+/// Longest body (description, comment, message), in bytes. A larger one belongs in a file.
+pub const BODY_MAX: usize = 1_000_000;
+
+/// Text types that are read from a store, and how.
+macro_rules! text {
+    ($($(#[$doc:meta])* $name:ident = $stored:path;)+) => {$(
+        wrapped! { $(#[$doc])* $name; }
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {

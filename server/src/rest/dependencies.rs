@@ -13,7 +13,7 @@ use clutch_domain::{
     id::{DependencyId, TaskId},
     range::{Fetch, Range},
     refusal::Refusal,
-    task::{Status, Task},
+    task::{EDGES_MAX, Status, Task},
 };
 use clutch_orchestrator::office::Office;
 use serde::Deserialize;
@@ -28,9 +28,6 @@ use super::{
     shapes,
     tasks::find,
 };
-
-/// Most edges of one task that an answer names.
-const EDGES_MAX: u32 = 2_000;
 
 /// `GET /api/tasks/:id/dependencies`.
 pub async fn list(State(office): State<Arc<Office>>, Path(id): Path<String>) -> Result<Json<Value>, Failure> {

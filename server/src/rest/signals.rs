@@ -26,7 +26,7 @@ use super::{
     tasks::find,
 };
 
-/// Most signals that are read for a list.
+/// Most signals that are read for a list, the newest.
 const READ_MAX: u32 = 2_000;
 /// How long an answer may take to reach the gateway before the caller is told "not yet".
 const DELIVERY_WAIT: Duration = Duration::from_secs(5);
@@ -56,7 +56,8 @@ pub async fn list(State(office): State<Arc<Office>>, Query(query): Query<ListQue
     match query.task_id.as_deref().filter(|t| !t.is_empty()) {
         Some(task) => {
             let task = find(&office, task).await?.id;
-            ranges.push(Range::children(Kind::Signal, task, READ_MAX));
+            let parent = task.to_string();
+            ranges.push(Range::NewestChildren { kind: Kind::Signal, parent, before: None, limit: READ_MAX });
         }
         None => ranges.extend([waiting.clone(), by_status("delivering"), by_status("settled")]),
     }

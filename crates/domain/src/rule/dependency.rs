@@ -10,17 +10,13 @@ use crate::{
     id::{DependencyId, ProjectId, TaskId},
     range::{Before, Range},
     refusal::Refusal,
-    rule::{Decided, alive, line},
-    task::{Status, Task},
+    rule::{Decided, PAGE, alive, line},
+    task::{EDGES_MAX, Status, Task},
     view::{Seen, Stop, View},
 };
 
-/// Most tasks that one task waits for, and most that wait for it: they are read and told at once.
-pub(crate) const EDGES_MAX: u32 = 2_000;
 /// Rings of the graph that a search for a circle reads before it reads the whole graph instead.
 const RINGS: u32 = 8;
-/// Edges of a project that are read at once.
-const PAGE: u32 = 2_000;
 /// Most edges of a project in which circles are searched for.
 const GRAPH_MAX: usize = 50_000;
 

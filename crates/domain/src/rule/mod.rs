@@ -26,6 +26,9 @@ use crate::{
     view::{Stop, View},
 };
 
+/// Documents that a rule reads in one go where it must see all of them.
+const PAGE: u32 = 2_000;
+
 /// What a rule gives.
 pub type Decided = Result<Change, Stop>;
 

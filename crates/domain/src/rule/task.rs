@@ -13,9 +13,7 @@ use crate::{
     refusal::Refusal,
     right::Right,
     rule::{
-        Decided, alive,
-        dependency::{self, EDGES_MAX},
-        line,
+        Decided, PAGE, alive, dependency, line,
         order::{at_end, ends_of, place_in},
         placing,
         project::next_number,
@@ -23,12 +21,10 @@ use crate::{
     },
     run::Run,
     talk::{Comment, Signal},
-    task::{Resolution, Status, Task, TaskFields},
+    task::{EDGES_MAX, Resolution, Status, Task, TaskFields},
     view::{Seen, Stop, View},
 };
 
-/// Comments, signals and runs of a task that are read at once when it goes.
-const HANGING: u32 = 2_000;
 /// The counter that gives tasks their numbers.
 const TASK_NUMBER: &str = "task-number";
 /// How many ids are tried when the first eight characters clash; one clash in four billion is usual.
@@ -273,9 +269,9 @@ fn hanging_on(task: TaskId) -> [Range; 5] {
     [
         Range::children(Kind::Dependency, task, EDGES_MAX),
         Range::linked(Kind::Dependency, task, EDGES_MAX),
-        Range::children(Kind::Comment, task, HANGING),
-        Range::children(Kind::Signal, task, HANGING),
-        Range::children(Kind::Run, task, HANGING),
+        Range::children(Kind::Comment, task, PAGE),
+        Range::children(Kind::Signal, task, PAGE),
+        Range::children(Kind::Run, task, PAGE),
     ]
 }
 
@@ -283,9 +279,8 @@ fn hanging_on(task: TaskId) -> [Range; 5] {
 fn all_of<T: Inside + Clone>(view: &View, task: TaskId) -> Result<Vec<Seen<T>>, Stop> {
     let (mut all, mut after) = (Vec::new(), None);
     loop {
-        let page =
-            view.list::<T>(Range::Children { kind: T::KIND, parent: task.to_string(), after, limit: HANGING })?;
-        let last = page.last().filter(|_| page.len() == HANGING as usize);
+        let page = view.list::<T>(Range::Children { kind: T::KIND, parent: task.to_string(), after, limit: PAGE })?;
+        let last = page.last().filter(|_| page.len() == PAGE as usize);
         after = last.map(|seen| After { order: seen.doc.body.index().order, id: seen.doc.body.key().id });
         all.extend(page);
         if after.is_none() {

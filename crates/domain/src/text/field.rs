@@ -1,8 +1,6 @@
 //! The fields that a person or a program can set, each with its measure. A command takes nothing else.
 
-use std::{collections::BTreeMap, fmt};
-
-use serde::Serialize;
+use std::collections::BTreeMap;
 
 use super::{
     cut, line, lines,
@@ -45,30 +43,7 @@ pub const MODELS_MAX: usize = 20;
 /// Text types that are made here and never read from a store: documents keep plain strings.
 macro_rules! fields {
     ($($(#[$doc:meta])* $name:ident;)+) => {$(
-        $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-        #[serde(transparent)]
-        pub struct $name(String);
-
-        impl $name {
-            /// The text.
-            #[must_use]
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-
-            /// The text, owned.
-            #[must_use]
-            pub fn into_string(self) -> String {
-                self.0
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
+        wrapped! { $(#[$doc])* $name; }
 
         impl From<$name> for String {
             fn from(text: $name) -> Self {
