@@ -18,6 +18,10 @@ use clutch_store::{CheckError, ConvexStore, Waits};
 use contract::{commit, count, doc, docs::counter, fetch, key, must, put, puts, scope, soon};
 use futures_util::{StreamExt, future::join_all};
 use serde_json::json;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::watch,
+};
 
 type Item = Result<Arc<Versioned<Docs>>, Away>;
 
@@ -347,19 +351,50 @@ async fn a_dead_address_is_away_and_not_for_ever() {
 #[tokio::test]
 async fn a_read_is_as_patient_as_a_commit() {
     let place = Deployment::bridge(&[]);
-    let store =
-        Arc::new(ConvexStore::with(&place.url, KEY, Waits { reach: Duration::from_secs(20), ..waits() }).unwrap());
-    must(&*store, puts([counter("a", 1)])).await;
-    place.control("/down", json!({})).await;
-    let reading = tokio::spawn({
-        let store = store.clone();
-        async move { store.read(&a()).await }
-    });
-    // Longer than one try and its repetition take against a closed port.
-    tokio::time::sleep(Duration::from_millis(700)).await;
+    must(&impatient(&place), puts([counter("a", 1)])).await;
+    let way = Way::closed(&place.url).await;
+    let patient = Waits { reach: Duration::from_secs(20), ..waits() };
+    let store = ConvexStore::with(&way.url, KEY, patient).unwrap();
+    let reading = tokio::spawn(async move { store.read(&a()).await });
+    // More than one try and its repetition.
+    let mut refused = way.refused.subscribe();
+    soon("it tries again and again", refused.wait_for(|n| *n >= 4)).await.unwrap();
     assert!(!reading.is_finished(), "it waits for the engine");
-    place.control("/up", json!({})).await;
+    way.open.send_replace(true);
     assert_eq!(count(&soon("the read is answered", reading).await.unwrap().unwrap(), "a"), 1);
+}
+
+/// The way to a deployment, on which whoever comes is turned back until it is opened.
+struct Way {
+    url: String,
+    /// How many were turned back.
+    refused: watch::Sender<u32>,
+    open: watch::Sender<bool>,
+}
+
+impl Way {
+    async fn closed(url: &str) -> Self {
+        let there = url.trim_start_matches("http://").to_owned();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let way = Self {
+            url: format!("http://{}", listener.local_addr().unwrap()),
+            refused: watch::Sender::new(0),
+            open: watch::Sender::new(false),
+        };
+        let (refused, open) = (way.refused.clone(), way.open.subscribe());
+        tokio::spawn(async move {
+            while let Ok((mut come, _)) = listener.accept().await {
+                if *open.borrow() {
+                    let mut on = TcpStream::connect(&there).await.unwrap();
+                    tokio::spawn(async move { tokio::io::copy_bidirectional(&mut come, &mut on).await });
+                } else {
+                    drop(come);
+                    refused.send_modify(|n| *n += 1);
+                }
+            }
+        });
+        way
+    }
 }
 
 #[tokio::test]

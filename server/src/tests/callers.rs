@@ -65,6 +65,32 @@ async fn programs(house: &House) -> Vec<Vec<(&'static str, String)>> {
     ]
 }
 
+/// What changes a chat's session at the gateway is a person's to do, as a command with a slash is.
+#[tokio::test]
+async fn only_a_person_changes_a_chats_session() {
+    let house = House::new();
+    let project = house.project("site").await;
+    let chat = id(&house.post("/api/chats", json!({ "project_id": project })).await.ok(201)["chat"]);
+    let cookie = house.cookie().await;
+    for (function, fields, past_it) in [
+        ("reset_chat", vec![("chat", chat.as_str())], "gateway_away"),
+        ("compact_chat", vec![("chat", chat.as_str())], "nothing_to_compact"),
+        ("use_model", vec![("chat", chat.as_str()), ("model", "mock/echo")], "gateway_away"),
+    ] {
+        for headers in programs(&house).await {
+            let headers: Vec<(&str, &str)> = headers.iter().map(|(k, v)| (*k, v.as_str())).collect();
+            let reply = house.function(function, &headers, &fields).await;
+            assert_eq!(reply.status, 400, "{function} {headers:?}: {}", reply.text);
+            assert_eq!(reply.json()["code"], "command_refused", "{function} {headers:?}: {}", reply.text);
+        }
+        // A person comes past that: nothing was said here yet, and the gateway is not there.
+        let reply = house.function(function, &[("cookie", &cookie), SAME], &fields).await;
+        assert_eq!(reply.json()["code"], past_it, "{function}: {}", reply.text);
+    }
+    let said = house.get(&format!("/api/chats/{chat}/messages")).await.ok(200);
+    assert_eq!(said["messages"], json!([]), "nothing was done, and no notice says so");
+}
+
 #[tokio::test]
 async fn a_person_has_a_cookie_and_a_browser_at_our_page() {
     let house = House::new();

@@ -1,7 +1,7 @@
 //! Starts and ends in odd surroundings, and others who take their time.
 
 use std::{
-    io::Write,
+    io::{Read, Write},
     net::TcpStream,
     process::{Command, Stdio},
     thread,
@@ -120,6 +120,59 @@ fn many_silent_connections_keep_nobody_out() {
     assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
     assert_eq!(server.post("/api/projects", &json!({ "name": "P", "slug": "p" })).unwrap().0, 201);
     drop(held);
+    server.stop();
+}
+
+/// When the system gives no file any more, whoever is connected is served, what is stored is stored, and
+/// others wait; when it gives some again, they are served.
+#[test]
+fn files_that_are_used_up_are_outlived() {
+    use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
+
+    let home = folder();
+    let (data, logs) = (home.path().join("data"), home.path().join("logs"));
+    let server = Server::start(home.path(), &data, &[("CLUTCH_LOG_DIR", logs.to_str().unwrap())]);
+    let project = server.project();
+    let pid = Pid::from_raw(i32::try_from(server.child.id()).unwrap());
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    let limit = |current| prlimit(pid, Resource::Nofile, Rlimit { current, maximum }).unwrap();
+    let ask = |stream: &mut TcpStream, title: &str| {
+        let body = json!({ "project_id": project, "title": title }).to_string();
+        let (address, length) = (server.address, body.len());
+        write!(
+            stream,
+            "POST /api/tasks HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
+        )
+        .unwrap();
+    };
+    let head = |stream: &mut TcpStream| {
+        let mut line = [0; 12];
+        stream.read_exact(&mut line).unwrap();
+        String::from_utf8_lossy(&line).into_owned()
+    };
+    let mut connected = TcpStream::connect(server.address).unwrap();
+    connected.set_read_timeout(Some(START_MAX)).unwrap();
+    ask(&mut connected, "before");
+    assert_eq!(head(&mut connected), "HTTP/1.1 201");
+    let before = limit(Some(3)).current;
+    let mut waits = TcpStream::connect(server.address).unwrap();
+    waits.set_read_timeout(Some(START_MAX)).unwrap();
+    ask(&mut waits, "who waited");
+    wait_for("the word about it in the log", START_MAX, || {
+        let files = std::fs::read_dir(&logs).ok()?.flatten();
+        files
+            .filter_map(|file| std::fs::read_to_string(file.path()).ok())
+            .any(|log| log.contains("No file can be opened any more"))
+            .then_some(())
+    });
+    ask(&mut connected, "meanwhile");
+    limit(before);
+    assert_eq!(head(&mut waits), "HTTP/1.1 201");
+    let (status, tasks) = server.get(&format!("/api/tasks?projectId={project}"));
+    let mut titles: Vec<&str> =
+        tasks["tasks"].as_array().unwrap().iter().map(|task| task["title"].as_str().unwrap()).collect();
+    titles.sort_unstable();
+    assert_eq!((status, titles), (200, vec!["before", "meanwhile", "who waited"]));
     server.stop();
 }
 

@@ -198,6 +198,8 @@ impl Writer {
 
     /// One change: its key first, then what it expects, and only then does it write.
     fn apply(&self, job: &WriteJob) -> rusqlite::Result<Answer> {
+        #[cfg(test)]
+        tests::break_off(&job.key);
         if let Some(committed) = rows::known(&self.db, &job.key)? {
             return Ok(Ok(Done { committed, now: false }));
         }
@@ -263,6 +265,49 @@ impl Writer {
             && let Err(e) = self.run_sql(sql::ROLLBACK)
         {
             tracing::error!(error = %e, "a transaction could not be rolled back");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clutch_domain::{
+        change::Change,
+        doc::{Counter, Kind},
+        range::{Fetch, Range},
+    };
+    use clutch_orchestrator::store::{CommitError, IdempotencyKey, Store};
+
+    use super::super::SqliteStore;
+
+    const BREAKS: &str = "breaks-off";
+
+    /// Stands for a mistake of ours in writing.
+    pub(super) fn break_off(key: &IdempotencyKey) {
+        assert!(key.0 != BREAKS, "broken off as the test wants it");
+    }
+
+    fn puts(name: &str) -> Change {
+        let mut change = Change::default();
+        change.put(0, Counter { name: name.into(), last: 1 });
+        change
+    }
+
+    #[tokio::test]
+    async fn a_panic_costs_one_commit_and_not_the_writer() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(dir.path()).unwrap();
+        let there = async |name: &str| {
+            let range = Range::doc(Kind::Counter, name);
+            let read = store.read(&Fetch { scopes: Vec::new(), ranges: vec![range] }).await.unwrap();
+            !read.value.is_empty()
+        };
+        for n in 0..20 {
+            let (lost, kept) = (format!("lost-{n}"), format!("kept-{n}"));
+            let told = store.commit(puts(&lost), IdempotencyKey(BREAKS.into())).await;
+            assert!(matches!(told, Err(CommitError::Unknown(_))), "nobody says that it was done, or that it was not");
+            store.commit(puts(&kept), IdempotencyKey(kept.clone())).await.unwrap();
+            assert!(!there(&lost).await && there(&kept).await, "what broke off left nothing, what came after is there");
         }
     }
 }
