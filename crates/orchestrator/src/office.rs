@@ -14,7 +14,7 @@ use clutch_domain::{
     time::Millis,
     view::{Stop, View},
 };
-use futures_util::lock::Mutex;
+use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use crate::store::{CommitError, Committed, Fault, IdempotencyKey, Store};
