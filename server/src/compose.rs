@@ -46,6 +46,7 @@ use crate::{
     short,
     state::AppState,
     streams::Streams,
+    supervise::Supervisor,
     uploads::{self, Uploads},
     webhooks, words, worker,
 };
@@ -54,6 +55,8 @@ use crate::{
 pub struct House {
     /// All routes with their layers.
     pub router: Router,
+    /// All that works beside requests, to be stopped before the gateway.
+    pub supervisor: Supervisor,
     /// The gateway's tasks, to be ended in order.
     pub gateway_task: GatewayTask,
     /// Tabs that are connected.
@@ -112,20 +115,33 @@ pub async fn house(
         version: env!("CARGO_PKG_VERSION").into(),
     });
     let runtime: Arc<dyn AgentRuntime> = gateway.clone();
+    let supervisor = Supervisor::default();
+    supervisor.watch("gateway connection", gateway_task.ended());
     let lines = Arc::new(Lines::default());
-    tokio::spawn(lines.clone().follow(office.clone(), runtime.clone()));
+    supervisor.keep("lines", {
+        let (lines, office, runtime) = (lines.clone(), office.clone(), runtime.clone());
+        move || lines.clone().follow(office.clone(), runtime.clone())
+    });
     let streams = Arc::new(Streams::default());
-    tokio::spawn(streams.clone().follow(runtime.clone()));
+    supervisor.keep("streams", {
+        let (streams, runtime) = (streams.clone(), runtime.clone());
+        move || streams.clone().follow(runtime.clone())
+    });
     let public_url = settings.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
-    let leading = worker::start(Parts {
+    let reactor = Arc::new(worker::Tokio::new(supervisor.clone()));
+    let parts = Parts {
         office: office.clone(),
         runtime: runtime.clone(),
-        reactor: Arc::new(worker::Tokio::default()),
+        reactor: reactor.clone(),
         roles: worker::roles(settings.roles_dir.as_deref())?,
         policy: settings.policy.clone(),
         board: public_url.clone(),
+    };
+    let leading = worker::start(&supervisor, reactor, parts);
+    supervisor.keep("bin", {
+        let (office, leading) = (office.clone(), leading.clone());
+        move || bin::empty(office.clone(), leading.clone())
     });
-    tokio::spawn(bin::empty(office.clone(), leading.clone()));
     let uploads = Arc::new(Uploads::open(settings.upload_dir.clone(), settings.upload_quota_mb));
     let ephemeral = Arc::new(Ephemeral::default());
     let bridge = Arc::new(Bridge {
@@ -135,11 +151,21 @@ pub async fn house(
         uploads: uploads.clone(),
         ephemeral: ephemeral.clone(),
     });
-    tokio::spawn(bridge.clone().follow());
-    tokio::spawn(missed::fetch(bridge.clone(), leading.clone()));
+    supervisor.keep("bridge", {
+        let bridge = bridge.clone();
+        move || bridge.clone().follow()
+    });
+    supervisor.keep("missed answers", {
+        let (bridge, leading) = (bridge.clone(), leading.clone());
+        move || missed::fetch(bridge.clone(), leading.clone())
+    });
     let courier = Courier { office: office.clone(), runtime, leading, bridge, board: public_url.clone() };
-    tokio::spawn(Arc::new(courier).run());
+    supervisor.keep("courier", {
+        let courier = Arc::new(courier);
+        move || courier.clone().run()
+    });
     let state = share(Picked {
+        supervisor: supervisor.clone(),
         office,
         gateway,
         lines,
@@ -163,11 +189,12 @@ pub async fn house(
         leptos: assets::leptos_options(address),
     });
     let tabs = state.tabs.clone();
-    Ok(House { router: router(state, Door::new(address)), gateway_task, tabs })
+    Ok(House { router: router(state, Door::new(address)), supervisor, gateway_task, tabs })
 }
 
 /// Adapters and settings that somebody has picked.
 pub(crate) struct Picked {
+    pub supervisor: Supervisor,
     pub office: Arc<Office>,
     pub gateway: Arc<OpenClaw>,
     pub lines: Arc<Lines>,
@@ -184,15 +211,34 @@ pub(crate) struct Picked {
 
 /// What handlers share. Must run within tokio: live queries are its tasks.
 pub(crate) fn share(picked: Picked) -> AppState {
-    let Picked { office, gateway, lines, streams, ephemeral, sessions, uploads, stop, settings, seals, tabs, leptos } =
-        picked;
-    tokio::spawn(ephemeral.clone().keep_swept());
+    let Picked {
+        supervisor,
+        office,
+        gateway,
+        lines,
+        streams,
+        ephemeral,
+        sessions,
+        uploads,
+        stop,
+        settings,
+        seals,
+        tabs,
+        leptos,
+    } = picked;
+    supervisor.keep("signs of people", {
+        let ephemeral = ephemeral.clone();
+        move || ephemeral.clone().keep_swept()
+    });
     let store = office.store().clone();
     let watched = Arc::new(WithNeighbours(store.clone()));
     let hub = Hub::new(
         watched,
         Arc::new(AppPages { store }),
-        Arc::new(|task| drop(tokio::spawn(task))),
+        Arc::new({
+            let supervisor = supervisor.clone();
+            move |task| supervisor.spawn("live query", task)
+        }),
         Arc::new(|time| Box::pin(tokio::time::sleep(time))),
     );
     let site = Site {
@@ -203,6 +249,7 @@ pub(crate) fn share(picked: Picked) -> AppState {
         files: Arc::new(assets::site_files(&leptos)),
     };
     AppState {
+        supervisor,
         office,
         hub,
         gateway,
@@ -254,11 +301,17 @@ fn layers(app: Router<AppState>, state: &AppState, door: Door) -> Router<AppStat
         .layer(middleware::from_fn(headers))
 }
 
-/// 200 while the store answers.
+/// 200 while the store answers; `degraded`, with their names, where parts of the server do not work.
 async fn health(State(state): State<AppState>) -> Response {
     match state.office.read(&Default::default()).await {
         Ok(_) => {
-            axum::Json(serde_json::json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") })).into_response()
+            let down = state.supervisor.down();
+            let mut shape = serde_json::json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") });
+            if !down.is_empty() {
+                shape["status"] = "degraded".into();
+                shape["down"] = serde_json::json!(down);
+            }
+            axum::Json(shape).into_response()
         }
         Err(fault) => rest::error::Failure::from(fault).into_response(),
     }

@@ -21,6 +21,7 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, watch},
     time::{Instant, Sleep, sleep},
 };
+use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 /// Most connections that are not live feeds.
@@ -37,6 +38,15 @@ const PAUSE: Duration = Duration::from_millis(200);
 const FILES_WANTED: u64 = 65_536;
 /// Open files that the store, logs, pictures and the gateway may need.
 const FILES_KEPT: u64 = 256;
+
+/// How long others may take.
+#[derive(Clone, Copy, Debug)]
+struct Patience {
+    /// For a request's head, and between two requests.
+    head: Duration,
+    /// To take something of an answer.
+    stuck: Duration,
+}
 
 /// How many connections of each kind there may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,7 +89,18 @@ fn shared_out(files: u64) -> Places {
 
 /// Serves until `stop` says so; then connections finish what they do. Ready when all have ended.
 pub async fn serve(listener: TcpListener, router: Router, most: usize, stop: watch::Receiver<bool>) {
+    serve_with(Patience { head: HEAD_MAX, stuck: STUCK_MAX }, listener, router, most, stop).await;
+}
+
+async fn serve_with(
+    patience: Patience,
+    listener: TcpListener,
+    router: Router,
+    most: usize,
+    stop: watch::Receiver<bool>,
+) {
     let places = Arc::new(Semaphore::new(most));
+    let tasks = TaskTracker::new();
     let mut stopping = stop.clone();
     loop {
         let place = tokio::select! {
@@ -92,11 +113,11 @@ pub async fn serve(listener: TcpListener, router: Router, most: usize, stop: wat
         };
         // A page is sent in pieces; none of them shall wait for the next one.
         let _ = stream.set_nodelay(true);
-        tokio::spawn(connection(stream, peer, router.clone(), stop.clone(), place));
+        tasks.spawn(connection(patience, stream, peer, router.clone(), stop.clone(), place));
     }
     drop(listener);
-    // All places are free when nobody is connected any more.
-    let _ = places.acquire_many(u32::try_from(most).unwrap_or(u32::MAX)).await;
+    tasks.close();
+    tasks.wait().await;
 }
 
 async fn told(stop: &mut watch::Receiver<bool>) {
@@ -140,6 +161,7 @@ async fn take(listener: &TcpListener) -> (TcpStream, SocketAddr) {
 }
 
 async fn connection(
+    patience: Patience,
     stream: TcpStream,
     peer: SocketAddr,
     router: Router,
@@ -152,10 +174,10 @@ async fn connection(
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
-        .header_read_timeout(HEAD_MAX)
+        .header_read_timeout(patience.head)
         .max_header_size(HEAD_BYTES_MAX)
         .max_buf_size(HEAD_BYTES_MAX);
-    let serving = http.serve_connection(TokioIo::new(Unstuck::new(stream, STUCK_MAX)), service).with_upgrades();
+    let serving = http.serve_connection(TokioIo::new(Unstuck::new(stream, patience.stuck)), service).with_upgrades();
     tokio::pin!(serving);
     let ended = tokio::select! {
         ended = serving.as_mut() => ended,
@@ -245,6 +267,49 @@ mod tests {
             }
         }
         assert_eq!(shared_out(65_536), Places { connections: CONNECTIONS_MAX, tabs: crate::live::TABS_MAX });
+    }
+
+    /// What ends connections that say nothing does not end a live feed, on which nothing may be said for hours.
+    #[tokio::test]
+    async fn a_live_feed_outlives_what_ends_silent_connections() {
+        use axum::{
+            extract::{WebSocketUpgrade, ws::Message},
+            response::Response,
+            routing::get,
+        };
+        use futures_util::{SinkExt, StreamExt};
+        use tokio_tungstenite::tungstenite;
+
+        async fn echo(upgrade: WebSocketUpgrade) -> Response {
+            upgrade.on_upgrade(|mut socket| async move {
+                while let Some(Ok(Message::Text(words))) = socket.recv().await {
+                    let _ = socket.send(Message::Text(words)).await;
+                }
+            })
+        }
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopping) = watch::channel(false);
+        let patience = Patience { head: Duration::from_millis(50), stuck: Duration::from_millis(50) };
+        let router = Router::new().route("/live", get(echo));
+        let serving = tokio::spawn(serve_with(patience, listener, router, 8, stopping));
+        let stream = TcpStream::connect(address).await.unwrap();
+        let (mut feed, _) = tokio_tungstenite::client_async(format!("ws://{address}/live"), stream).await.unwrap();
+        for n in 0..5 {
+            // Those who say nothing, or half of a head, are let go meanwhile.
+            for said in ["", "GET /live HTTP/1.1\r\nhost: x"] {
+                let mut silent = TcpStream::connect(address).await.unwrap();
+                silent.write_all(said.as_bytes()).await.unwrap();
+                let mut rest = Vec::new();
+                let _ = silent.read_to_end(&mut rest).await;
+            }
+            let words = tungstenite::Message::text(format!("round {n}"));
+            feed.send(words.clone()).await.unwrap();
+            assert_eq!(feed.next().await.unwrap().unwrap(), words);
+        }
+        feed.close(None).await.unwrap();
+        stop.send(true).unwrap();
+        serving.await.unwrap();
     }
 
     #[tokio::test]

@@ -27,6 +27,7 @@ mod settings;
 mod short;
 mod state;
 mod streams;
+mod supervise;
 #[cfg(test)]
 mod tests;
 mod uploads;

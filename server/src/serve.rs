@@ -10,6 +10,7 @@ use tokio::{
     net::TcpListener,
     signal::unix::{Signal, SignalKind, signal},
     sync::watch,
+    task::JoinSet,
 };
 
 use crate::{
@@ -69,12 +70,13 @@ async fn serve(settings: Settings, ready_file: Option<&Path>) -> Result<(), Stri
     };
     let ready = ready_file.map(|file| Ready::say(file, &format!("http://{address}\n"))).transpose()?;
     tracing::info!(%address, data = %settings.data_dir.display(), "OpenClutch serves");
-    let mut server = tokio::spawn(connections::serve(listener, house.router, places.connections, stopping));
+    let mut server = JoinSet::new();
+    server.spawn(connections::serve(listener, house.router, places.connections, stopping));
     let ended = tokio::select! {
         () = asked.again() => Ok(()),
-        ended = &mut server => Err(match ended {
-            Ok(()) => "The program stopped serving by itself; its log says why.".to_owned(),
-            Err(error) => format!("The program stopped serving: {error}. Its log says where."),
+        ended = server.join_next() => Err(match ended {
+            Some(Err(error)) => format!("The program stopped serving: {error}. Its log says where."),
+            Some(Ok(())) | None => "The program stopped serving by itself; its log says why.".to_owned(),
         }),
     };
     tracing::info!("going");
@@ -82,15 +84,16 @@ async fn serve(settings: Settings, ready_file: Option<&Path>) -> Result<(), Stri
     let _ = stop.send(true);
     // Whoever is still talking after the grace is cut off: nothing unconfirmed is lost by that.
     let gone = async {
-        if ended.is_ok() {
-            let _ = server.await;
-        }
+        // None is left where serving has ended by itself.
+        let _ = server.join_next().await;
         house.tabs.empty().await;
     };
     tokio::select! {
         _ = tokio::time::timeout(GRACE, gone) => {}
         () = asked.again() => tracing::info!("asked again: going at once"),
     }
+    // Whoever speaks with the gateway goes before it.
+    house.supervisor.stop().await;
     house.gateway_task.shutdown().await;
     tracing::info!("gone");
     ended

@@ -10,12 +10,15 @@ use leptos::config::LeptosOptions;
 use tokio::sync::watch;
 
 use crate::{
-    ephemeral::Ephemeral, forms::Seals, lines::Lines, live::Tabs, session::Sessions, streams::Streams, uploads::Uploads,
+    ephemeral::Ephemeral, forms::Seals, lines::Lines, live::Tabs, session::Sessions, streams::Streams,
+    supervise::Supervisor, uploads::Uploads,
 };
 
 /// Shared state of the web server.
 #[derive(Clone, FromRef)]
 pub struct AppState {
+    /// What works beside requests.
+    pub supervisor: Supervisor,
     /// Use-cases.
     pub office: Arc<Office>,
     /// Live queries.

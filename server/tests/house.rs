@@ -232,6 +232,16 @@ fn channels_are_bounded() {
     nowhere(&sources, &["unbounded_channel", "mpsc::unbounded", "unboundedsender", "async_channel::unbounded"]);
 }
 
+/// A task whose handle is dropped is one whose end nobody notices.
+#[test]
+fn nothing_of_the_server_works_unwatched() {
+    let mut sources = product(&["server/src"]);
+    assert!(sources.iter().any(|(path, _)| path == "server/src/supervise.rs"));
+    // The courier waits for each of those whom it sends.
+    sources.retain(|(path, _)| path != "server/src/courier.rs");
+    nowhere(&sources, &["tokio::spawn", "task::spawn(", "task::spawn_local", "thread::spawn"]);
+}
+
 #[test]
 fn time_and_chance_come_from_outside() {
     let clocks = ["systemtime", "std::time::instant", "instant::now", "std::env", "std::fs", "rand::", "new_v4"];

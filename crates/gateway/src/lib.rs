@@ -23,8 +23,10 @@ pub mod runtime;
 pub mod session;
 pub mod sight;
 pub mod signs;
+mod task;
 mod transport;
 pub mod wire;
 pub mod words;
 
-pub use runtime::{Config, GatewayTask, OpenClaw, Secret, status_word};
+pub use runtime::{Config, OpenClaw, Secret, status_word};
+pub use task::GatewayTask;

@@ -15,7 +15,6 @@ use clutch_orchestrator::runtime::{
 use ring::rand::{SecureRandom, SystemRandom};
 use serde_json::{Value, json};
 use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
-use tokio::task::JoinHandle;
 
 use crate::actor::{ASKS_WAITING, Actor, Ask, Link, Shared, wall};
 use crate::care::{Care, Subscription};
@@ -24,6 +23,7 @@ use crate::literal::{clean, literal, prompt};
 use crate::session::{Jitter, Session, Settings};
 use crate::sight::{Traces, assemble};
 use crate::signs::end_of_wait;
+use crate::task::GatewayTask;
 use crate::wire::{Event, content_text, text};
 use crate::words::{is_nearby, shown_address};
 
@@ -107,25 +107,6 @@ impl Client {
     }
 }
 
-/// The tasks behind an [`OpenClaw`]. Dropping it leaves them running.
-#[derive(Debug)]
-pub struct GatewayTask {
-    inbox: mpsc::Sender<Ask>,
-    actor: JoinHandle<()>,
-    care: JoinHandle<()>,
-}
-
-impl GatewayTask {
-    /// Ends the connection; every waiting request is answered `Unknown`.
-    pub async fn shutdown(self) {
-        // A closed inbox means that the actor ended already.
-        let _ = self.inbox.send(Ask::Shutdown).await;
-        let _ = self.actor.await;
-        self.care.abort();
-        let _ = self.care.await;
-    }
-}
-
 /// A connection to an OpenClaw gateway that is kept for ever.
 pub struct OpenClaw {
     client: Client,
@@ -175,11 +156,9 @@ impl OpenClaw {
         let care = Care { client: client.clone(), state: state_in, kick: Arc::clone(&kick), subscriptions: subscribed };
         let actor = tokio::spawn(Actor::new(session, url, asks, shared).run());
         let care = tokio::spawn(care.run());
+        let task = GatewayTask { inbox, actor, care, state: state.clone() };
         let always_reads_commands = AtomicU64::new(u64::MAX);
-        (
-            Arc::new(Self { client, state, kick, subscriptions, always_reads_commands }),
-            GatewayTask { inbox, actor, care },
-        )
+        (Arc::new(Self { client, state, kick, subscriptions, always_reads_commands }), task)
     }
 
     /// Calls any method of the gateway. The caller decides who may do that.

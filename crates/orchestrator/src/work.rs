@@ -50,7 +50,8 @@ pub struct Parts {
     pub board: String,
 }
 
-/// The work loop.
+/// The work loop. Clones are the same loop, for whoever begins it again when it broke off.
+#[derive(Clone)]
 pub struct WorkLoop {
     desk: Arc<Desk>,
 }

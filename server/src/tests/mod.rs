@@ -72,6 +72,7 @@ use crate::{
     lines::Lines,
     session::Sessions,
     state::AppState,
+    supervise::Supervisor,
     uploads::Uploads,
 };
 
@@ -182,6 +183,7 @@ impl House {
         });
         let (stop, stopping) = watch::channel(false);
         let state = compose::share(Picked {
+            supervisor: Supervisor::default(),
             office: office.clone(),
             gateway,
             lines: Arc::new(Lines::default()),

@@ -39,3 +39,22 @@ async fn health_is_the_stores() {
     let house = House::on_disk();
     assert_eq!(house.get("/health").await.ok(200), json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }));
 }
+
+/// A part that has ended is named until it has worked for a while again; what the store can answer is answered.
+#[tokio::test]
+async fn health_names_the_parts_that_do_not_work() {
+    let house = House::new();
+    house.state.supervisor.keep("carrier pigeons", || std::future::ready(()));
+    let health = loop {
+        let health = house.get("/health").await.ok(200);
+        if health["status"] != "ok" {
+            break health;
+        }
+        tokio::task::yield_now().await;
+    };
+    let since = &health["down"][0]["since"];
+    assert!(since.as_i64().is_some_and(|since| since > 1_700_000_000_000), "{health}");
+    let down = json!([{ "part": "carrier pigeons", "since": since, "times": 1 }]);
+    assert_eq!(health, json!({ "status": "degraded", "version": env!("CARGO_PKG_VERSION"), "down": down }));
+    house.state.supervisor.stop().await;
+}

@@ -17,21 +17,25 @@ use clutch_orchestrator::{
 };
 use futures_util::future::BoxFuture;
 
+use crate::supervise::{Brood, Supervisor};
+
 /// tokio's time and tasks.
 pub struct Tokio {
     began: Instant,
+    supervisor: Supervisor,
+    brood: Brood,
 }
 
-impl Default for Tokio {
-    fn default() -> Self {
-        Self { began: Instant::now() }
+impl Tokio {
+    /// Tasks are begun under this supervisor.
+    pub fn new(supervisor: Supervisor) -> Self {
+        Self { began: Instant::now(), supervisor, brood: Brood::default() }
     }
 }
 
 impl Reactor for Tokio {
     fn spawn(&self, name: &'static str, task: BoxFuture<'static, ()>) {
-        tracing::trace!(name, "task");
-        tokio::spawn(task);
+        self.brood.spawn(&self.supervisor, name, task);
     }
 
     fn steady(&self) -> Millis {
@@ -48,12 +52,20 @@ impl Reactor for Tokio {
 /// follows the agents that are at work, stops those whose task was moved away, and brings
 /// answers to their sessions.
 ///
-/// Answers whether this server leads, for what else only one server may do.
-pub fn start(parts: Parts) -> Leading {
+/// Answers whether this server leads, for what else only one server may do. `reactor` is the one in `parts`.
+pub fn start(supervisor: &Supervisor, reactor: Arc<Tokio>, parts: Parts) -> Leading {
     tracing::info!(board = %parts.board, takes_tasks = parts.policy.enabled, "the work loop starts");
     let work = WorkLoop::new(parts);
     let leading = work.leading();
-    tokio::spawn(work.run());
+    supervisor.keep("work loop", move || {
+        let (work, reactor) = (work.clone(), reactor.clone());
+        async move {
+            // A loop that is begun again knows nothing of those whom the one before has begun: they end first,
+            // so that nothing is attended twice. What they did is written down, and taken up from there.
+            reactor.brood.renew().await;
+            work.run().await;
+        }
+    });
     leading
 }
 

@@ -284,7 +284,11 @@ async fn an_address_that_is_none_is_said_so() {
     let state = until(&claw, |state| matches!(state, RuntimeState::Down { .. })).await;
     let RuntimeState::Down { sentence, .. } = state else { panic!("not down") };
     assert!(sentence.contains("not a usable gateway address") && sentence.contains("OPENCLAW_WS_URL"), "{sentence}");
+    let ended = task.ended();
+    tokio::pin!(ended);
+    assert!(tokio::time::timeout(Duration::ZERO, ended.as_mut()).await.is_err(), "it goes on trying");
     task.shutdown().await;
+    ended.await;
 }
 
 #[tokio::test]
