@@ -1,5 +1,6 @@
 // Preload (node --require) that keeps a process on loopback: name look-ups and TCP connections to
-// anything else fail at once with ENOTFOUND or ECONNREFUSED. OC_GUARD_LOG collects what was refused.
+// anything else fail at once with ENOTFOUND or ECONNREFUSED. UDP is not looked at, nor what a child does that is
+// no Node. OC_GUARD_LOG collects what was refused.
 "use strict";
 const dns = require("node:dns"), net = require("node:net"), fs = require("node:fs");
 
@@ -13,16 +14,22 @@ function refuse(code, host) {
   return Object.assign(new Error(`${code} ${host} (loopback guard)`), { code, errno: code, syscall: "getaddrinfo", hostname: host });
 }
 
+// The module's own functions, and those of resolvers that somebody makes.
 for (const name of ["lookup", "resolve", "resolve4", "resolve6", "resolveTxt", "resolveSrv", "resolveAny"]) {
-  const withCallback = dns[name], withPromise = dns.promises[name];
-  if (withCallback) dns[name] = function (host, ...rest) {
-    if (local(host)) return withCallback.call(this, host, ...rest);
-    const done = rest[rest.length - 1], error = refuse("ENOTFOUND", host);
-    if (typeof done === "function") process.nextTick(done, error); else throw error;
-  };
-  if (withPromise) dns.promises[name] = function (host, ...rest) {
-    return local(host) ? withPromise.call(this, host, ...rest) : Promise.reject(refuse("ENOTFOUND", host));
-  };
+  for (const place of [dns, dns.Resolver.prototype]) {
+    const withCallback = place[name];
+    if (withCallback) place[name] = function (host, ...rest) {
+      if (local(host)) return withCallback.call(this, host, ...rest);
+      const done = rest[rest.length - 1], error = refuse("ENOTFOUND", host);
+      if (typeof done === "function") process.nextTick(done, error); else throw error;
+    };
+  }
+  for (const place of [dns.promises, dns.promises.Resolver.prototype]) {
+    const withPromise = place[name];
+    if (withPromise) place[name] = function (host, ...rest) {
+      return local(host) ? withPromise.call(this, host, ...rest) : Promise.reject(refuse("ENOTFOUND", host));
+    };
+  }
 }
 
 const connect = net.Socket.prototype.connect;

@@ -16,3 +16,10 @@ same "the environment" "$(PORT=1; setting PORT 2)" 1
 same "an empty variable" "$(PORT=''; setting PORT 2)" 3010
 same "the default" "$(unset CLUTCH_URL; setting CLUTCH_URL none)" none
 passed "environment, then .env.local, then default"
+
+# Paths and words are a user's own.
+odd=$'/home/o\'brien/"work"\\x\n$HOME `id`'
+same "a text" "$(json_object path="$odd" equals=a=b | json it.path)" "$odd"
+same "an equals sign" "$(json_object path="$odd" equals=a=b | json it.equals)" a=b
+same "a value that is no text" "$(json_object on:=true text=true | json 'typeof it.on + typeof it.text')" booleanstring
+passed "JSON is made of any text"

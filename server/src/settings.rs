@@ -76,7 +76,7 @@ pub const SETTINGS: &[Setting] = &[
     row("WORK_LOOP_MAX_AGENTS_PER_PROJECT", "Loop", "Most agents in one project; 3"),
     row("WORK_LOOP_MAX_DEV_AGENTS", "Loop", "Most dev agents in one project; 2"),
     row("WORK_LOOP_MAX_REVIEWER_AGENTS", "Loop", "Most reviewer agents in one project; 1"),
-    row("WORK_LOOP_STALE_TASK_MINUTES", "Loop", "A silent agent is looked at after this; 15"),
+    row("WORK_LOOP_STALE_TASK_MINUTES", "Loop", "A silent agent is stopped after this; 15"),
     row("WORK_LOOP_STALE_REVIEW_MINUTES", "Loop", "The same for reviewers; 30"),
     row("CLUTCH_PASSWORD", "Access", "Reserved for log-in, which is not in this build: other addresses are refused"),
     row("CLUTCH_ALLOWED_HOSTS", "Access", "Other host names, comma separated; needs log-in"),
