@@ -93,7 +93,10 @@ async fn serve(settings: Settings, ready_file: Option<&Path>) -> Result<(), Stri
         () = asked.again() => tracing::info!("asked again: going at once"),
     }
     // Whoever speaks with the gateway goes before it.
-    house.supervisor.stop().await;
+    tokio::select! {
+        () = house.supervisor.stop() => {}
+        () = asked.again() => tracing::info!("asked again: parts of the server are cut off"),
+    }
     house.gateway_task.shutdown().await;
     tracing::info!("gone");
     ended
