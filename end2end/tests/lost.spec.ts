@@ -324,3 +324,25 @@ test("a project and a chat whose answers are lost are made once, and lead to the
   const { chats } = await alone.call<{ chats: { id: string }[] }>("GET", `/chats?projectId=${project.id}`);
   expect(chats).toHaveLength(2);
 });
+
+test("a new name of a chat whose saving fails stays in its field, and a second press keeps it", async ({ alone, visitor }) => {
+  const { chat, url } = await aChat(alone);
+  const me = await visitor();
+  me.expectTrouble(...LOST);
+  const page = await me.open(url);
+  const names = page.getByLabel("Name of the chat");
+  // Nothing reaches the server, the first time.
+  let refused = 0;
+  await page.route(/\/fn\/rename_chat/, (route) => refused++ === 0 ? route.abort("connectionreset") : route.continue());
+  await page.getByRole("button", { name: "Rename" }).click();
+  await names.fill("Release plans, second draft");
+  await page.getByRole("button", { name: "Save" }).click();
+  await expect(toasts(page)).toContainText(NO_ANSWER);
+  await expect(names).toHaveValue("Release plans, second draft");
+  // What others do meanwhile takes nothing away.
+  await alone.call("POST", `/chats/${chat}/messages`, { author: "kimi", content: "Meanwhile." });
+  await expect(said(page).first()).toContainText("Meanwhile.");
+  await expect(names).toHaveValue("Release plans, second draft");
+  await page.getByRole("button", { name: "Save" }).click();
+  await expect(page.getByRole("heading", { name: "Release plans, second draft" })).toBeVisible();
+});
