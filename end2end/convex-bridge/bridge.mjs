@@ -146,7 +146,7 @@ async function control(request, response) {
     case "GET /rows":
       return answer(response, 200, await engine.rows());
     case "GET /stats":
-      return answer(response, 200, { ...stats, sessions: sessions.size, documentsRead: engine.documentsRead, rssMb: Math.round(process.memoryUsage().rss / 1_048_576) });
+      return answer(response, 200, { ...stats, sessions: sessions.size, watched: [...sessions].reduce((sum, { watched }) => sum + watched, 0), documentsRead: engine.documentsRead, rssMb: Math.round(process.memoryUsage().rss / 1_048_576) });
     default:
       return answer(response, 404, { message: "There is no such control." });
   }

@@ -36,6 +36,11 @@ export class Session {
     clearInterval(this.#ping);
   }
 
+  /** Live queries of this connection. */
+  get watched() {
+    return this.#queries.size;
+  }
+
   /** Cuts the connection without a word. */
   cut() {
     this.#socket.terminate();

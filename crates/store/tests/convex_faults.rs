@@ -266,6 +266,35 @@ async fn without_websockets_live_reads_go_on_by_asking() {
     assert_eq!(count(&next(&mut live).await.unwrap(), "a"), 1);
 }
 
+/// Who waited in vain for a live query leaves none behind: it would run at each commit, and nobody would read it.
+#[tokio::test]
+async fn a_live_query_that_was_given_up_is_given_back() {
+    let place = Deployment::bridge(&[]);
+    place.control("/faults", json!({ "noSockets": true })).await;
+    let store = impatient(&place);
+    let mut live = store.watch(a());
+    assert_eq!(next(&mut live).await.unwrap().version, 0);
+    // Before each of these it has waited for a socket, and given up.
+    for n in 1..=2 {
+        must(&store, put(n - 1, counter("a", n))).await;
+        assert_eq!(count(&next(&mut live).await.unwrap(), "a"), n);
+    }
+    place.control("/faults", json!({ "noSockets": false })).await;
+    let watched = async |n: u64| while place.stat("watched").await != n {};
+    let listening = async { while live.next().await.is_some() {} };
+    soon("it is live", async {
+        tokio::select! {
+            () = listening => panic!("a watch never ends"),
+            () = watched(1) => {}
+        }
+    })
+    .await;
+    drop(live);
+    soon("nothing is watched any more", watched(0)).await;
+    must(&store, put(2, counter("a", 3))).await;
+    assert_eq!(place.stat("watched").await, 0);
+}
+
 #[tokio::test]
 async fn a_wrong_key_says_so_everywhere() {
     let place = Deployment::bridge(&[]);
