@@ -33,12 +33,13 @@ use uuid::Uuid;
 use crate::{
     assets, bin, bounds,
     bridge::Bridge,
-    courier::Courier,
     door::{self, Door},
     ephemeral::Ephemeral,
     forms::{self, Seals},
     lines::Lines,
-    live, missed,
+    live,
+    mail::ServerMail,
+    missed,
     pages::{AppPages, WithNeighbours},
     rest,
     session::{self, Sessions},
@@ -128,20 +129,6 @@ pub async fn house(
         move || streams.clone().follow(runtime.clone())
     });
     let public_url = settings.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
-    let reactor = Arc::new(worker::Tokio::new(supervisor.clone()));
-    let parts = Parts {
-        office: office.clone(),
-        runtime: runtime.clone(),
-        reactor: reactor.clone(),
-        roles: worker::roles(settings.roles_dir.as_deref())?,
-        policy: settings.policy.clone(),
-        board: public_url.clone(),
-    };
-    let leading = worker::start(&supervisor, reactor, parts);
-    supervisor.keep("bin", {
-        let (office, leading) = (office.clone(), leading.clone());
-        move || bin::empty(office.clone(), leading.clone())
-    });
     let uploads = Arc::new(Uploads::open(settings.upload_dir.clone(), settings.upload_quota_mb));
     let ephemeral = Arc::new(Ephemeral::default());
     let bridge = Arc::new(Bridge {
@@ -151,19 +138,26 @@ pub async fn house(
         uploads: uploads.clone(),
         ephemeral: ephemeral.clone(),
     });
+    let reactor = Arc::new(worker::Tokio::new(supervisor.clone()));
+    let parts = Parts {
+        office: office.clone(),
+        runtime: runtime.clone(),
+        reactor: reactor.clone(),
+        roles: worker::roles(settings.roles_dir.as_deref())?,
+        mail: Arc::new(ServerMail { bridge: bridge.clone(), board: public_url.clone() }),
+        policy: settings.policy.clone(),
+        board: public_url.clone(),
+    };
+    let leading = worker::start(&supervisor, reactor, parts);
+    supervisor.keep("bin", {
+        let (office, leading) = (office.clone(), leading.clone());
+        move || bin::empty(office.clone(), leading.clone())
+    });
     supervisor.keep("bridge", {
         let bridge = bridge.clone();
         move || bridge.clone().follow()
     });
-    supervisor.keep("missed answers", {
-        let (bridge, leading) = (bridge.clone(), leading.clone());
-        move || missed::fetch(bridge.clone(), leading.clone())
-    });
-    let courier = Courier { office: office.clone(), runtime, leading, bridge, board: public_url.clone() };
-    supervisor.keep("courier", {
-        let courier = Arc::new(courier);
-        move || courier.clone().run()
-    });
+    supervisor.keep("missed answers", move || missed::fetch(bridge.clone(), leading.clone()));
     let state = share(Picked {
         supervisor: supervisor.clone(),
         office,

@@ -7,7 +7,7 @@ use clutch_domain::{
     speech::{self, Speech},
     task::Task,
 };
-use clutch_orchestrator::runtime::Picture;
+use clutch_orchestrator::{jobs::mail::Letter, runtime::Picture};
 
 use crate::{context, uploads::Uploads};
 
@@ -19,16 +19,6 @@ const PICTURES_MAX: usize = 8;
 const PICTURE_BYTES_MAX: usize = 6 * 1024 * 1024;
 /// Most bytes of all pictures of a message (`policy.attachments.maxBytes`, with room for the frame).
 const ALL_BYTES_MAX: usize = 18 * 1024 * 1024;
-
-/// A message as it is sent.
-pub struct Letter {
-    /// How the gateway may read the text.
-    pub speech: Speech,
-    /// Words.
-    pub text: String,
-    /// Pictures.
-    pub pictures: Vec<Picture>,
-}
 
 /// Puts a message together. `board` is the address at which the agent reaches this board.
 pub async fn letter(

@@ -280,7 +280,7 @@ fn card(task: &Task, run: Option<&Run>, ask: Option<&Signal>, note: Option<&Stri
         open_dependencies: task.open_dependencies,
         dependencies: task.dependencies,
         dependents: task.dependents,
-        why: why(task, note, notice),
+        why: refused(run).or_else(|| why(task, note, notice)),
         ask: ask.map(|s| Ask { signal: s.id, text: preview(s.message.as_str(), ASK_ON_CARD) }),
         agent: run.map(|r| CardAgent {
             role: r.role,
@@ -298,6 +298,12 @@ fn both(one: Option<String>, other: Option<String>) -> Option<String> {
         (Some(one), Some(other)) => Some(format!("{one} {other}")),
         (one, other) => one.or(other),
     }
+}
+
+/// What the gateway refuses again and again of the run that is open.
+fn refused(run: Option<&Run>) -> Option<String> {
+    let trouble = run.filter(|run| run.open())?.trouble.as_ref()?;
+    Some(format!("The gateway refuses what is needed to follow or stop the agent; it is asked again: {trouble}"))
 }
 
 /// Why a task does not go on: the loop's note where it is ready, its trouble where it is stuck.
@@ -329,7 +335,11 @@ fn task_parts(parts: &mut Parts, view: &TaskView, extra: &Extra) {
         branch: task.branch.clone(),
         github_repo: view.project.github_repo.clone(),
         resolution: task.resolution,
-        why: both(unread_words(&view.unread), why(task, view.note.as_ref(), None)),
+        why: both(
+            unread_words(&view.unread),
+            refused(view.runs.iter().find(|r| Some(r.id) == task.open_run))
+                .or_else(|| why(task, view.note.as_ref(), None)),
+        ),
         failures: task.failures,
         created_at: task.created_at,
         since: task.status_changed_at,

@@ -111,6 +111,8 @@ pub struct Actor {
     pub who: Who,
     /// What it may ask for.
     pub rights: Rights,
+    /// The holder of the loop's lease under whom it acts: once another holds it, what it asks for is refused.
+    pub lease: Option<String>,
 }
 
 impl Actor {
@@ -120,43 +122,50 @@ impl Actor {
         Self {
             who: Who::human(name),
             rights: Rights::of(&[Right::Write, Right::Report, Right::Decide, Right::Instruct]),
+            lease: None,
         }
     }
 
     /// An agent that reports through the plugin.
     #[must_use]
     pub fn agent(name: &str) -> Self {
-        Self { who: Who::agent(name), rights: Rights::of(&[Right::Write, Right::Report]) }
+        Self { who: Who::agent(name), rights: Rights::of(&[Right::Write, Right::Report]), lease: None }
     }
 
     /// A program on this machine, with the name that it claims.
     #[must_use]
     pub fn program(claim: Option<&str>) -> Self {
-        Self { who: Who::program(claim), rights: Rights::of(&[Right::Write, Right::Report]) }
+        Self { who: Who::program(claim), rights: Rights::of(&[Right::Write, Right::Report]), lease: None }
     }
 
     /// The work loop.
     #[must_use]
     pub fn work_loop() -> Self {
-        Self { who: Who::work_loop(), rights: Rights::of(&[Right::Lead]) }
+        Self { who: Who::work_loop(), rights: Rights::of(&[Right::Lead]), lease: None }
     }
 
     /// The courier, which carries messages to agents.
     #[must_use]
     pub fn courier() -> Self {
-        Self { who: Who::server("courier"), rights: Rights::of(&[Right::Carry]) }
+        Self { who: Who::server("courier"), rights: Rights::of(&[Right::Carry]), lease: None }
     }
 
     /// Whoever empties the bin.
     #[must_use]
     pub fn sweeper() -> Self {
-        Self { who: Who::server("bin"), rights: Rights::of(&[Right::Sweep]) }
+        Self { who: Who::server("bin"), rights: Rights::of(&[Right::Sweep]), lease: None }
     }
 
     /// The server itself, where it tells people something in a chat.
     #[must_use]
     pub fn notices() -> Self {
-        Self { who: Who::server("notices"), rights: Rights::of(&[Right::Write]) }
+        Self { who: Who::server("notices"), rights: Rights::of(&[Right::Write]), lease: None }
+    }
+
+    /// The same, as long as this holder has the loop's lease.
+    #[must_use]
+    pub fn under(self, holder: &str) -> Self {
+        Self { lease: Some(holder.to_owned()), ..self }
     }
 
     /// Whether it has a right.

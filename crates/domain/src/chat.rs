@@ -179,6 +179,9 @@ pub struct Outbox {
     /// The project's context goes before its words.
     #[serde(default)]
     pub introduces: bool,
+    /// It stands behind another one of its chat, which is on its way.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub behind: bool,
     /// How the gateway may read it: decided when it was queued, by who asked for it then.
     #[serde(default)]
     pub speech: Speech,
@@ -195,6 +198,7 @@ impl Outbox {
             run_id: None,
             not_before: None,
             introduces: false,
+            behind: false,
             speech: Speech::Words,
         }
     }

@@ -6,6 +6,7 @@ use crate::{
     chat::{Call, DeliveryStatus},
     id::{ChatId, DependencyId, MessageId, ProjectId, RunId, SignalId, TaskId},
     project::ChatLayout,
+    run::Stopping,
     talk::{AuthorType, CommentType, SignalKind, SignalSeverity},
     task::{Resolution, Role, Status, TaskFields},
     text::{
@@ -13,6 +14,8 @@ use crate::{
         Participants, RunKey, SessionKey, Slug, Title,
     },
 };
+
+pub use crate::run::Ended;
 
 /// A command. Each has one public function in [`crate::rule`].
 #[derive(Clone, Debug, PartialEq)]
@@ -50,6 +53,8 @@ pub enum Command {
     RaiseSignal(NewSignal),
     /// A person answers a signal.
     AnswerSignal(SignalId, Body),
+    /// The answer is about to be sent; written before it is, so that whoever comes after a crash looks first.
+    BeginAnswer(SignalId),
     /// The answer was taken by the gateway under `run_id`, or refused with a reason.
     SettleAnswer(SignalId, Result<String, Excerpt>),
     /// An agent reports its work as complete.
@@ -77,9 +82,13 @@ pub enum Command {
     /// The loop takes a ready task for an agent.
     ClaimRun(ClaimRun),
     /// The runtime took the run.
-    RunStarted(RunId),
+    RunStarted(RunTaken),
     /// The runtime goes on with the run under another id.
     RunContinued(RunId, String),
+    /// The run is to be stopped; written before anything is.
+    StopRun(RunId, Stopping),
+    /// What keeps the run from being followed, for people; `None` when nothing does any more.
+    TellTrouble(RunId, Option<Excerpt>),
     /// The run is over.
     RunEnded(EndRun),
     /// The loop's notes about a project changed.
@@ -389,8 +398,10 @@ pub enum Carry {
     GoesOn(String),
     /// Its run is over and was answered, or had nothing to say.
     Answered,
-    /// Its run failed, for this reason.
+    /// The attempt failed, for this reason, and nothing of it has begun: another may follow.
     Failed(Excerpt),
+    /// It is given up for this reason: it began, or may have, or can never be sent. Only a person sends it again.
+    GaveUp(Excerpt),
 }
 
 /// What a program says of a message's delivery (facts §2.3).
@@ -423,6 +434,12 @@ pub struct ClaimRun {
     pub holder: String,
 }
 
+impl From<RunId> for RunTaken {
+    fn from(run: RunId) -> Self {
+        Self { run, boot: None }
+    }
+}
+
 /// A run is over.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EndRun {
@@ -439,15 +456,13 @@ pub struct EndRun {
     pub retry: Retry,
 }
 
-/// How the runtime says that a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
-    /// The agent finished its turn.
-    Finished,
-    /// It failed.
-    Failed,
-    /// It was stopped.
-    Aborted,
+/// The runtime has a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunTaken {
+    /// Which.
+    pub run: RunId,
+    /// The runtime's process that took it, where it is known.
+    pub boot: Option<String>,
 }
 
 /// What happens after a failure.

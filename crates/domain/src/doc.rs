@@ -21,8 +21,8 @@ use crate::{
 
 use self::names::start_link;
 pub use self::names::{
-    CHAT_BIN, PROJECT_BIN, RUN_WAITING, RUN_WORKING, action_name, asks_link, edge_name, id8_name, message_run_name,
-    number_name, retries_link, session_name, slug_name, startable_link, task_chat_name,
+    CHAT_BIN, MESSAGE_BEHIND, MESSAGE_OPEN, PROJECT_BIN, RUN_WAITING, RUN_WORKING, action_name, asks_link, edge_name,
+    id8_name, message_run_name, number_name, retries_link, session_name, slug_name, startable_link, task_chat_name,
 };
 
 /// A document's revision: 0 means absent, the first write makes it 1.
@@ -440,8 +440,10 @@ impl Body {
                 plain(Scope::Project(c.project), parent, c.deleted_at.unwrap_or(c.updated_at))
             }
             Self::Message(m) => Index {
-                status: if m.open() {
-                    "open"
+                status: if m.outbox.as_ref().is_some_and(|o| o.behind) && m.open() {
+                    MESSAGE_BEHIND
+                } else if m.open() {
+                    MESSAGE_OPEN
                 } else if m.waits_elsewhere() {
                     "waiting"
                 } else {

@@ -176,6 +176,10 @@ fn tend(seen: &OpenRun) -> Option<Action> {
     if !kept {
         return Some(Action::Stop(run.id));
     }
+    if run.stopping.is_some() && run.open() {
+        // Whoever began to stop it may be gone.
+        return Some(Action::Attend(run.id));
+    }
     match run.state {
         RunState::Claimed | RunState::Started => Some(Action::Attend(run.id)),
         RunState::Ended => None,

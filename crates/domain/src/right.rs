@@ -91,10 +91,13 @@ pub const fn needed(command: &Command) -> Right {
         | Command::WithdrawMessage(_)
         | Command::PauseLoop(..) => Right::Write,
         Command::RaiseSignal(_) | Command::CompleteTask(_) => Right::Report,
-        Command::SettleAnswer(..)
+        Command::BeginAnswer(_)
+        | Command::SettleAnswer(..)
         | Command::ClaimRun(_)
         | Command::RunStarted(_)
         | Command::RunContinued(..)
+        | Command::StopRun(..)
+        | Command::TellTrouble(..)
         | Command::RunEnded(_)
         | Command::NoteProject(..)
         | Command::HoldLease(_) => Right::Lead,

@@ -49,6 +49,33 @@ impl Outcome {
     }
 }
 
+/// How a run ends, as far as the runtime or the loop can tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ended {
+    /// The agent finished its turn.
+    Finished,
+    /// It failed.
+    Failed,
+    /// It was stopped.
+    Aborted,
+    /// Nobody knows: the runtime neither shows nor stops it. Its agent may still be at work.
+    OutOfReach,
+}
+
+/// A run is to be stopped. It is written down before anything is stopped, so that whoever comes after a crash
+/// goes on with it, for the same reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stopping {
+    /// How the run will have ended.
+    pub how: Ended,
+    /// Why, in a sentence; or the agent's last words.
+    #[serde(deserialize_with = "crate::text::stored::lines")]
+    pub why: String,
+    /// Its session is removed too: the runtime might go on with it by itself.
+    pub forget: bool,
+}
+
 /// One attempt of an agent at a task.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
@@ -84,6 +111,19 @@ pub struct Run {
     /// The agent called `mark_complete` in it.
     #[serde(default)]
     pub reported: bool,
+    /// Whether a pull request was opened in it; not known of one that a program of before claimed.
+    #[serde(default)]
+    pub opened_pr: Option<bool>,
+    /// The process of the runtime that took it, by the name that it gives itself; not known where it gives none,
+    /// and where nobody saw which one took it.
+    #[serde(default)]
+    pub boot: Option<String>,
+    /// It is being stopped.
+    #[serde(default)]
+    pub stopping: Option<Stopping>,
+    /// What keeps it from being followed, in a sentence of who refuses; for people.
+    #[serde(default, deserialize_with = "crate::text::stored::some_lines")]
+    pub trouble: Option<String>,
     /// Claimed at.
     pub claimed_at: Millis,
     /// Taken by the runtime at.
@@ -100,7 +140,22 @@ pub struct Run {
     pub last_words: Option<String>,
 }
 
+/// What the key of a run begins with.
+const KEY: &str = "clutch-";
+
 impl Run {
+    /// The key under which a run is dispatched.
+    #[must_use]
+    pub fn key_of(id: RunId) -> String {
+        format!("{KEY}{id}")
+    }
+
+    /// The run of such a key.
+    #[must_use]
+    pub fn id_of_key(key: &str) -> Option<RunId> {
+        key.strip_prefix(KEY)?.parse().ok()
+    }
+
     /// The run id to follow now: the newest successor, else the key.
     #[must_use]
     pub fn current_id(&self) -> &str {
@@ -111,6 +166,12 @@ impl Run {
     #[must_use]
     pub fn is_known_as(&self, run_id: &str) -> bool {
         self.key == run_id || self.successors.iter().any(|s| s == run_id)
+    }
+
+    /// All run ids that name it.
+    #[must_use]
+    pub fn known_ids(&self) -> Vec<String> {
+        std::iter::once(&self.key).chain(&self.successors).cloned().collect()
     }
 
     /// Not over.

@@ -141,6 +141,9 @@ pub struct Signal {
     /// State of the answer's delivery.
     #[serde(default)]
     pub delivery: Option<Delivery>,
+    /// Whether its sending has begun; not known of answers from before it was written down.
+    #[serde(default)]
+    pub delivery_begun: Option<bool>,
     /// Why it failed.
     #[serde(default, deserialize_with = "crate::text::stored::some_lines")]
     pub delivery_error: Option<String>,

@@ -291,7 +291,7 @@ proptest! {
 
 /// Fields that hold what this program or a gateway made, and that are compared byte by byte.
 const MADE_BY_MACHINES: &[&str] =
-    &["run_id", "action_id", "key", "session_key", "prompt_version", "successors", "holder", "what"];
+    &["run_id", "action_id", "key", "session_key", "prompt_version", "successors", "holder", "lease", "boot", "what"];
 
 /// A text field that joins a document is cleaned when it is read, or is named above.
 #[test]

@@ -1,34 +1,35 @@
 //! The work loop's driver: looks at the world, lets [`clutch_domain::plan::decide`] say what
 //! to do, claims it in the store, does it through ports, and writes down what came of it.
 //!
-//! Nothing is remembered here but who attends what in this process. Each open run has one
-//! attendant ([`attend`]); each answer on its way has one courier ([`deliver`]). Both begin
-//! by asking the store and the runtime what has happened so far, so a restart of either
-//! side needs no special case.
+//! Nothing is remembered here but who is at work on what in this process. Each open run, each
+//! answer and each message on its way is an effect of its own ([`crate::jobs`]); all begin by
+//! asking the store and the runtime what has happened so far, so a restart of either side
+//! needs no special case.
 //!
 //! Time, spawning and waiting come from [`Reactor`]; the simulator (`crates/sim`) runs this
 //! very code on one thread in virtual time.
 
-mod attend;
-mod deliver;
-mod desk;
 mod drive;
-pub mod judge;
-mod lease;
+pub(crate) mod lease;
 
 use std::sync::Arc;
 
 use clutch_domain::{plan::Policy, time::Millis};
 use futures_util::future::BoxFuture;
 
-use crate::{office::Office, prompt::Roles, runtime::AgentRuntime, upgrade};
-use desk::Desk;
+use crate::{
+    jobs::{Desk, mail::Mail},
+    office::Office,
+    prompt::Roles,
+    runtime::AgentRuntime,
+    upgrade,
+};
 
 /// Starts tasks, waits, and tells steady time. The server gives tokio's, the simulator its own.
 pub trait Reactor: Send + Sync + 'static {
     /// Runs a task beside the caller. It ends by itself; nobody waits for it.
     fn spawn(&self, name: &'static str, task: BoxFuture<'static, ()>);
-    /// Milliseconds on a clock that never jumps; its zero means nothing.
+    /// Milliseconds on a clock that never jumps and goes on while the machine sleeps; its zero means nothing.
     fn steady(&self) -> Millis;
     /// Ready at this moment of [`Reactor::steady`], at once when it is past.
     fn sleep_until(&self, steady: Millis) -> BoxFuture<'static, ()>;
@@ -44,6 +45,8 @@ pub struct Parts {
     pub reactor: Arc<dyn Reactor>,
     /// Prompts.
     pub roles: Arc<Roles>,
+    /// What messages to agents are made of, and where the answers to them go.
+    pub mail: Arc<dyn Mail>,
     /// Limits and times.
     pub policy: Policy,
     /// Address of the board as agents reach it, without a slash at its end.

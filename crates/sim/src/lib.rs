@@ -2,7 +2,7 @@
 //!
 //! It drives the production driver and use-cases over the production memory store, on one
 //! thread, in virtual time and seeded order, against a runtime that models the five rules of
-//! `clutch_orchestrator::work::judge` with all their nastiness: keys forgotten at a restart,
+//! `clutch_orchestrator::jobs::judge` with all their nastiness: keys forgotten at a restart,
 //! sessions resumed under a new id, lost requests, answers and events; and against a store
 //! whose commits conflict, fail, or are applied while their answer gets lost. Servers die
 //! between any two steps. People meddle.
@@ -14,6 +14,7 @@ pub mod agent;
 pub mod client;
 pub mod exec;
 pub mod gateway;
+pub mod mail;
 pub mod people;
 pub mod rng;
 pub mod store;
@@ -212,6 +213,7 @@ impl Servers {
             runtime: client.clone(),
             reactor: process,
             roles: self.roles.clone(),
+            mail: Arc::new(mail::NoMail),
             policy: Policy { retry: Retry { wait_ms: 30_000, cap: CAP }, ..Policy::default() },
             board: "http://127.0.0.1:3002".into(),
         });

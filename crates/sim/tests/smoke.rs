@@ -19,7 +19,6 @@ const MET: &[&str] = &[
     "connection was cut",
     "answer of the gateway was lost",
     "event was lost",
-    "the same key was sent again",
     "words reached a turn at work",
     "commit met a conflict",
     "commit was lost",

@@ -153,7 +153,7 @@ async fn a_question_behind_hundreds_of_notes_keeps_its_run_open() {
     by_loop(Command::ClaimRun(claim)).await;
     let runs = async || office.all::<Run>(Range::children(clutch_domain::doc::Kind::Run, id(5), 9)).await.unwrap();
     let open = runs().await.remove(0);
-    by_loop(Command::RunStarted(open.id)).await;
+    by_loop(Command::RunStarted(open.id.into())).await;
     let mut change = Change::default();
     let asks: Body = serde_json::from_value(json!({ "signal": {
         "id": id(1_000), "task": id(5), "project": id(1), "run": open.id, "session_key": open.session_key,

@@ -188,18 +188,21 @@ async fn a_report_without_a_name_counts_for_the_current_run() {
 }
 
 #[tokio::test]
-async fn a_session_of_another_task_is_not_believed() {
+async fn a_session_of_another_task_finishes_nothing() {
     let house = House::new();
     let project = house.project("site").await;
     let (a, b) = (house.task(&project, "a", "ready").await, house.task(&project, "b", "ready").await);
     let of_a = house.run_of(&a, 1).await;
     house.fails(&of_a).await;
     house.run_of(&b, 1).await;
-    // The session of a's ended run says that b is complete: b's own open run is what counts.
+    // The session of a's run says that b is complete: it is written down, and b's own agent works on.
     let answer = house
         .post(&format!("/api/tasks/{b}/complete"), json!({ "summary": "S", "sessionKey": of_a.session_key }))
         .await
         .ok(200);
-    assert_eq!(answer["task"]["status"], "in_review");
+    assert_eq!(answer["task"]["status"], "in_progress");
+    assert_eq!(house.look(&b).await["status"], "in_progress");
+    let comments = house.get(&format!("/api/tasks/{b}/comments")).await.ok(200);
+    assert!(comments["comments"][0]["content"].as_str().unwrap().contains("## Task Completed"));
     assert_eq!(house.look(&a).await["status"], "ready", "a is not touched");
 }

@@ -294,7 +294,7 @@ impl House {
             holder: "test".into(),
         };
         let run = self.by_loop(Command::ClaimRun(claim)).await.made::<Run>().unwrap().clone();
-        self.by_loop(Command::RunStarted(run.id)).await;
+        self.by_loop(Command::RunStarted(run.id.into())).await;
         run
     }
 

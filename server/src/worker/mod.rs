@@ -3,12 +3,7 @@
 //! The loop itself lives in `clutch_orchestrator::work`, where neither tokio nor a clock is
 //! in reach: the simulator runs the very same code.
 
-use std::{
-    collections::BTreeMap,
-    path::Path,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use clutch_domain::{task::Role, time::Millis};
 use clutch_orchestrator::{
@@ -16,20 +11,30 @@ use clutch_orchestrator::{
     work::{Leading, Parts, Reactor, WorkLoop},
 };
 use futures_util::future::BoxFuture;
+use rustix::time::{ClockId, clock_gettime};
 
 use crate::supervise::{Brood, Supervisor};
 
-/// tokio's time and tasks.
+/// No sleep is longer: a machine that slept meanwhile is noticed after so long at the latest, and what a
+/// clock says after a wake is asked again.
+const SLEEP_MAX: Duration = Duration::from_secs(5);
+
+/// tokio's tasks, and the time that goes on while the machine sleeps.
 pub struct Tokio {
-    began: Instant,
     supervisor: Supervisor,
     brood: Brood,
+}
+
+/// Milliseconds of the clock that goes on while the machine sleeps.
+fn awake_or_not() -> Millis {
+    let now = clock_gettime(ClockId::Boottime);
+    Millis(now.tv_sec.saturating_mul(1_000).saturating_add(now.tv_nsec / 1_000_000))
 }
 
 impl Tokio {
     /// Tasks are begun under this supervisor.
     pub fn new(supervisor: Supervisor) -> Self {
-        Self { began: Instant::now(), supervisor, brood: Brood::default() }
+        Self { supervisor, brood: Brood::default() }
     }
 }
 
@@ -39,12 +44,20 @@ impl Reactor for Tokio {
     }
 
     fn steady(&self) -> Millis {
-        Millis(i64::try_from(self.began.elapsed().as_millis()).unwrap_or(i64::MAX))
+        awake_or_not()
     }
 
     fn sleep_until(&self, steady: Millis) -> BoxFuture<'static, ()> {
-        let left = steady.since(self.steady());
-        Box::pin(tokio::time::sleep(Duration::from_millis(left.unsigned_abs())))
+        Box::pin(async move {
+            // tokio's own clock stands still while the machine sleeps.
+            loop {
+                let left = steady.since(awake_or_not());
+                if left <= 0 {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(left.unsigned_abs()).min(SLEEP_MAX)).await;
+            }
+        })
     }
 }
 

@@ -10,6 +10,12 @@ pub const RUN_WORKING: &str = "working";
 /// The status of runs that wait for an answer.
 pub const RUN_WAITING: &str = "waiting";
 
+/// The status of messages that the server carries, or is to carry next in their chat.
+pub const MESSAGE_OPEN: &str = "open";
+/// The status of messages that wait for another one of their chat. Lists of the installation leave them out, so
+/// one chat with many hides none of the others.
+pub const MESSAGE_BEHIND: &str = "behind";
+
 /// The link of ready tasks of one role and priority that could start now, in the order of their column.
 /// Whoever looks for work goes through the priorities and finds the right one first, however many wait.
 #[must_use]

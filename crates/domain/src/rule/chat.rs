@@ -6,7 +6,7 @@ use crate::{
     chat::{About, Chat, DeliveryStatus, LastMessage, Message, Outbox, RETRIES, Step, is_carried_run},
     command::{Carry, ChatPatch, DeliveryPatch, NewChat, NewMessage},
     ctx::Ctx,
-    doc::{DocKey, Kind, Scope, message_run_name, task_chat_name},
+    doc::{DocKey, Kind, MESSAGE_BEHIND, MESSAGE_OPEN, Scope, message_run_name, task_chat_name},
     id::{ChatId, MessageId},
     project::Project,
     range::{Order, Range},
@@ -21,7 +21,7 @@ use crate::{
     task::Task,
     text::preview,
     time::Millis,
-    view::{Seen, View},
+    view::{Seen, Stop, View},
 };
 
 /// Messages of a deleted chat that are removed for good in one step.
@@ -93,19 +93,46 @@ pub fn update(view: &View, id: ChatId, patch: &ChatPatch, ctx: &mut Ctx<'_>) -> 
     Ok(change)
 }
 
+/// Messages of a chat that are on their way in one of the two states, in their order.
+fn on_their_way(chat: ChatId, status: &str, limit: u32) -> Range {
+    Range::ByStatus {
+        kind: Kind::Message,
+        scope: Some(Scope::Chat(chat)),
+        status: status.into(),
+        order: Order::Ordered,
+        limit,
+    }
+}
+
+/// What [`advance`] reads.
+pub(crate) fn line_of(chat: ChatId) -> [Range; 2] {
+    [on_their_way(chat, MESSAGE_OPEN, 2), on_their_way(chat, MESSAGE_BEHIND, 2)]
+}
+
+/// A message has left the line of its chat: the next one is its head, unless there is another.
+pub(crate) fn advance(view: &View, change: &mut Change, chat: ChatId, left: Option<MessageId>) -> Result<(), Stop> {
+    let [open, behind] = line_of(chat);
+    view.gather([open.clone(), behind.clone()])?;
+    if view.list::<Message>(open)?.iter().any(|m| Some(m.is.id) != left) {
+        return Ok(());
+    }
+    if let Some(next) = view.list::<Message>(behind)?.into_iter().find(|m| Some(m.is.id) != left) {
+        let outbox = next.is.outbox.clone().map(|o| Outbox { behind: false, ..o });
+        change.put(next.rev, Message { outbox, ..next.is }).touch(Scope::Outbox);
+    }
+    Ok(())
+}
+
 /// Takes a chat away. What is on its way in it ends here.
 pub fn delete(view: &View, id: ChatId, ctx: &mut Ctx<'_>) -> Decided {
     let old = alive::chat(view, id)?;
     let mut change = Change::default();
-    let open = Range::ByStatus {
-        kind: Kind::Message,
-        scope: Some(Scope::Chat(id)),
-        status: "open".into(),
-        order: Order::Ordered,
-        limit: OPEN_MAX,
-    };
-    for message in view.list::<Message>(open)? {
-        give_up(&mut change, message, "The chat was deleted.");
+    let ranges = [MESSAGE_OPEN, MESSAGE_BEHIND].map(|status| on_their_way(id, status, OPEN_MAX));
+    view.gather(ranges.iter().cloned())?;
+    for range in ranges {
+        for message in view.list::<Message>(range)? {
+            give_up(&mut change, message, "The chat was deleted.");
+        }
     }
     let (project, title) = (old.is.project, old.is.title.clone());
     change.put(old.rev, Chat { deleted_at: Some(ctx.now), ..old.is });
@@ -120,6 +147,7 @@ pub(crate) fn give_up(change: &mut Change, message: Seen<Message>, why: &str) {
     let mut is = message.is;
     if let Some(outbox) = &mut is.outbox {
         outbox.step = Step::Settled;
+        outbox.behind = false;
     }
     is.delivery_status = Some(DeliveryStatus::Failed);
     is.failure_reason = Some(why.into());
@@ -136,6 +164,7 @@ pub fn restore(view: &View, id: ChatId, ctx: &mut Ctx<'_>) -> Decided {
     }
     let (project, title) = (old.is.project, old.is.title.clone());
     alive::project(view, project)?;
+    advance(view, &mut change, id, None)?;
     change.put(old.rev, Chat { deleted_at: None, ..old.is });
     change.touch(Scope::Project(project)).touch(Scope::Chat(id));
     let log = line(ctx, Some(project), None, "chat_restored", &[("title", title)]);
@@ -220,7 +249,7 @@ pub fn post(view: &View, new: &NewMessage, ctx: &mut Ctx<'_>) -> Decided {
         change.claim(message_run_name(run.as_str()), DocKey::new(Kind::Message, id));
     }
     let person = new.author.as_str() != COORDINATOR;
-    let outbox = if new.send && person { Some(queued(&chat.is, new, ctx)?) } else { None };
+    let outbox = if new.send && person { Some(queued(view, &chat.is, new, ctx)?) } else { None };
     let sends = outbox.is_some();
     let introduces = outbox.as_ref().is_some_and(|o| o.introduces);
     // Lists sort by time: two messages of one chat never share a millisecond, and none stands before one
@@ -273,9 +302,15 @@ pub fn post(view: &View, new: &NewMessage, ctx: &mut Ctx<'_>) -> Decided {
 }
 
 /// A message's place in the queue. The first words tell the agent what the project is; a command goes alone.
-fn queued(chat: &Chat, new: &NewMessage, ctx: &Ctx<'_>) -> Result<Outbox, Refusal> {
+fn queued(view: &View, chat: &Chat, new: &NewMessage, ctx: &Ctx<'_>) -> Result<Outbox, Stop> {
     let speech = may_send(&ctx.actor, new.author.as_str(), new.content.as_str())?;
-    Ok(Outbox { introduces: !chat.introduced && speech == Speech::Words, speech, ..Outbox::queued() })
+    let introduces = !chat.introduced && speech == Speech::Words;
+    Ok(Outbox { introduces, behind: behind(view, chat.id)?, speech, ..Outbox::queued() })
+}
+
+/// Whether a new message of a chat has to stand behind another.
+fn behind(view: &View, chat: ChatId) -> Result<bool, Stop> {
+    Ok(!view.list::<Message>(on_their_way(chat, MESSAGE_OPEN, 1))?.is_empty())
 }
 
 /// Pause before the attempt after the first and after the second failure, in milliseconds.
@@ -319,7 +354,8 @@ pub fn carry(view: &View, id: MessageId, step: &Carry, ctx: &mut Ctx<'_>) -> Dec
         }
         (Carry::Failed(reason), Step::Sending | Step::Taken) => {
             is.failure_reason = Some(reason.to_string());
-            if outbox.left == 0 {
+            // What an agent has begun to read is never sent again by itself.
+            if outbox.left == 0 || is.delivery_status == Some(DeliveryStatus::Processing) {
                 outbox.step = Step::Settled;
                 is.delivery_status = Some(DeliveryStatus::Failed);
                 said = Some(("message_failed", reason.to_string()));
@@ -330,21 +366,34 @@ pub fn carry(view: &View, id: MessageId, step: &Carry, ctx: &mut Ctx<'_>) -> Dec
                 is.delivery_status = Some(DeliveryStatus::Sent);
             }
         }
+        (Carry::GaveUp(reason), Step::Queued | Step::Sending | Step::Taken) => {
+            is.failure_reason = Some(reason.to_string());
+            outbox.step = Step::Settled;
+            is.delivery_status = Some(DeliveryStatus::Failed);
+            said = Some(("message_failed", reason.to_string()));
+        }
         _ => return Err(Refusal::DeliveryMoved.into()),
+    }
+    let settled = outbox.step == Step::Settled;
+    if settled {
+        outbox.behind = false;
     }
     let chat = is.chat;
     let given_up =
         is.outbox.as_ref().is_some_and(|o| o.introduces) && is.delivery_status == Some(DeliveryStatus::Failed);
     let mut change = Change::default();
     change.put(old.rev, is).touch(Scope::Chat(chat)).touch(Scope::Outbox);
+    if settled {
+        advance(view, &mut change, chat, Some(id))?;
+    }
     if let Some((what, reason)) = said {
-        let chat = view.must::<Chat>(chat, Refusal::ChatNotFound)?;
-        let project = chat.is.project;
-        if given_up {
+        let chat = view.find::<Chat>(chat)?;
+        let project = chat.as_ref().map(|chat| chat.is.project);
+        if let Some(chat) = chat.filter(|_| given_up) {
             // Nobody told the agent what the project is: the next words do.
             change.put(chat.rev, Chat { introduced: false, ..chat.is });
         }
-        change.activity.push(line(ctx, Some(project), None, what, &[("reason", reason)]));
+        change.activity.push(line(ctx, project, None, what, &[("reason", reason)]));
     }
     Ok(change)
 }
@@ -401,7 +450,8 @@ pub fn retry(view: &View, id: MessageId, ctx: &mut Ctx<'_>) -> Decided {
             return Err(Refusal::CommandRefused.into());
         }
         let introduces = !chat.is.introduced && speech == Speech::Words;
-        is.outbox = Some(Outbox { attempt, introduces, speech, ..Outbox::queued() });
+        let behind = behind(view, is.chat)?;
+        is.outbox = Some(Outbox { attempt, introduces, behind, speech, ..Outbox::queued() });
         change.touch(Scope::Outbox);
         let mut spoken = Chat { introduced: chat.is.introduced || introduces, ..chat.is.clone() };
         if spoken.session().is_none() {
@@ -439,6 +489,7 @@ pub fn withdraw(view: &View, id: MessageId, ctx: &mut Ctx<'_>) -> Decided {
     let mut change = Change::default();
     change.put(chat.rev, Chat { last, introduced: chat.is.introduced && !introduces, ..chat.is });
     change.touch(Scope::Chat(old.is.chat)).touch(Scope::Project(project)).touch(Scope::Outbox);
+    advance(view, &mut change, old.is.chat, Some(id))?;
     remove(&mut change, old);
     let log = line(ctx, Some(project), None, "message_withdrawn", &[]);
     change.activity.push(log);

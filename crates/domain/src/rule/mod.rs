@@ -32,9 +32,31 @@ const PAGE: u32 = 2_000;
 /// What a rule gives.
 pub type Decided = Result<Change, Stop>;
 
-/// Sends a command to its rule, if its actor has the right ([`crate::right`]).
+/// Sends a command to its rule, if its actor has the right ([`crate::right`]) and, where it acts under the
+/// lease, still holds that. The change then expects that the lease is still as it was.
 pub fn handle(view: &View, command: &Command, ctx: &mut Ctx<'_>) -> Decided {
     require(ctx, right::needed(command))?;
+    match work::under_lease(view, ctx) {
+        Ok(lease) => {
+            let mut change = decide(view, command, ctx)?;
+            if !change.is_empty() {
+                change.expects.extend(lease);
+            }
+            Ok(change)
+        }
+        // Asked for together with what the rule needs first: the lease costs no look of its own.
+        Err(Stop::Need(mut lease)) => {
+            if let Err(Stop::Need(rule)) = decide(view, command, ctx) {
+                lease.scopes.extend(rule.scopes);
+                lease.ranges.extend(rule.ranges.into_iter().filter(|range| *range != work::lease_range()));
+            }
+            Err(Stop::Need(lease))
+        }
+        Err(refused) => Err(refused),
+    }
+}
+
+fn decide(view: &View, command: &Command, ctx: &mut Ctx<'_>) -> Decided {
     match command {
         Command::CreateProject(new) => project::create(view, new, ctx),
         Command::UpdateProject(id, patch) => project::update(view, *id, patch, ctx),
@@ -52,6 +74,7 @@ pub fn handle(view: &View, command: &Command, ctx: &mut Ctx<'_>) -> Decided {
         Command::AddComment(new) => talk::comment(view, new, ctx),
         Command::RaiseSignal(new) => talk::raise(view, new, ctx),
         Command::AnswerSignal(id, answer) => talk::answer(view, *id, answer, ctx),
+        Command::BeginAnswer(id) => talk::begin(view, *id, ctx),
         Command::SettleAnswer(id, settled) => talk::settle(view, *id, settled, ctx),
         Command::CompleteTask(report) => talk::complete(view, report, ctx),
         Command::CreateChat(new) => chat::create(view, new, ctx),
@@ -65,8 +88,10 @@ pub fn handle(view: &View, command: &Command, ctx: &mut Ctx<'_>) -> Decided {
         Command::RetryMessage(id) => chat::retry(view, *id, ctx),
         Command::WithdrawMessage(id) => chat::withdraw(view, *id, ctx),
         Command::ClaimRun(claim) => work::claim(view, claim, ctx),
-        Command::RunStarted(run) => work::started(view, *run, ctx),
+        Command::RunStarted(taken) => work::started(view, taken, ctx),
         Command::RunContinued(run, as_id) => work::continued(view, *run, as_id, ctx),
+        Command::StopRun(run, stopping) => work::stop(view, *run, stopping, ctx),
+        Command::TellTrouble(run, trouble) => work::tell(view, *run, trouble.as_ref(), ctx),
         Command::RunEnded(end) => work::ended(view, end, ctx),
         Command::NoteProject(project, notes, notice) => work::note(view, *project, notes, notice.as_ref(), ctx),
         Command::PauseLoop(project, paused) => work::pause(view, *project, *paused, ctx),

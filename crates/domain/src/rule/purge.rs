@@ -7,7 +7,7 @@ use crate::{
     change::Change,
     chat::{Chat, Message},
     ctx::Ctx,
-    doc::{Dependency, DocKey, Inside, Kind, Scope, edge_name, id8_name, number_name},
+    doc::{Dependency, DocKey, Inside, Kind, MESSAGE_OPEN, Scope, edge_name, id8_name, number_name},
     id::ProjectId,
     project::{Counts, Project},
     range::{Order, Range},
@@ -44,8 +44,13 @@ fn signals(id: ProjectId, status: &str) -> Range {
 /// Takes the next of a deleted project's questions out of the installation's lists, and gives up its messages
 /// that are on their way.
 pub fn shelve(view: &View, id: ProjectId, _: &mut Ctx<'_>) -> Decided {
-    let open =
-        Range::ByStatus { kind: Kind::Message, scope: None, status: "open".into(), order: Order::Ordered, limit: OPEN };
+    let open = Range::ByStatus {
+        kind: Kind::Message,
+        scope: None,
+        status: MESSAGE_OPEN.into(),
+        order: Order::Ordered,
+        limit: OPEN,
+    };
     let ranges = [signals(id, "waits"), signals(id, "delivering"), open];
     view.gather(ranges.iter().cloned().chain([Range::doc(Kind::Project, id)]))?;
     deleted(view, id)?;
@@ -56,11 +61,18 @@ pub fn shelve(view: &View, id: ProjectId, _: &mut Ctx<'_>) -> Decided {
     }
     let messages = view.list::<Message>(open)?;
     view.gather(messages.iter().map(|m| Range::doc(Kind::Chat, m.is.chat)))?;
+    let mut ours = Vec::new();
     for message in messages {
         let of = view.find::<Chat>(message.is.chat)?;
         if of.is_some_and(|chat| chat.is.project == id) {
-            chat::give_up(&mut change, message, "The project was deleted.");
+            ours.push(message);
         }
+    }
+    view.gather(ours.iter().flat_map(|message| chat::line_of(message.is.chat)))?;
+    for message in ours {
+        // Those that stand behind it follow in the next steps.
+        chat::advance(view, &mut change, message.is.chat, Some(message.is.id))?;
+        chat::give_up(&mut change, message, "The project was deleted.");
     }
     if !change.is_empty() {
         change.touch(Scope::Project(id)).touch(Scope::Installation);

@@ -44,7 +44,7 @@ pub fn comment(view: &View, new: &NewComment, ctx: &mut Ctx<'_>) -> Decided {
 /// An agent signals. A blocking one waits for a person.
 pub fn raise(view: &View, new: &NewSignal, ctx: &mut Ctx<'_>) -> Decided {
     let task = alive::task(view, new.task)?;
-    let run = reporting_run(view, &task.is, new.run_id.as_ref(), Some(&new.session_key))?;
+    let run = reporting_run(view, &task.is, new.run_id.as_ref(), Some(&new.session_key))?.any();
     let project = task.is.project;
     if !speaks_here(view, project, new.session_key.as_str())? {
         return Err(Refusal::SessionElsewhere.into());
@@ -65,6 +65,7 @@ pub fn raise(view: &View, new: &NewSignal, ctx: &mut Ctx<'_>) -> Decided {
         delivered_at: None,
         delivery: None,
         delivery_error: None,
+        delivery_begun: None,
         shelved: false,
         created_at: ctx.now,
     };
@@ -93,11 +94,26 @@ pub fn answer(view: &View, id: SignalId, answer: &Body, ctx: &mut Ctx<'_>) -> De
     is.response = Some(answer.clone());
     is.answered_by = Some(ctx.actor.who.clone());
     is.delivery = Some(Delivery::Pending);
+    is.delivery_begun = Some(false);
     let (project, task) = (is.project, is.task);
     let mut change = Change::default();
     change.put(old.rev, is).touch(Scope::Project(project)).touch(Scope::Installation);
     let log = line(ctx, Some(project), Some(task), "signal_answered", &[("preview", answer.preview(200))]);
     change.activity.push(log);
+    Ok(change)
+}
+
+/// The answer is about to be sent. Said twice it changes nothing.
+pub fn begin(view: &View, id: SignalId, _: &mut Ctx<'_>) -> Decided {
+    let old = view.must::<Signal>(id, Refusal::SignalNotFound)?;
+    if old.is.delivery != Some(Delivery::Pending) {
+        return Err(Refusal::DeliveryMoved.into());
+    }
+    let mut change = Change::default();
+    if old.is.delivery_begun != Some(true) {
+        // Nobody sees it: no scope is touched.
+        change.put(old.rev, Signal { delivery_begun: Some(true), ..old.is });
+    }
     Ok(change)
 }
 
@@ -151,10 +167,12 @@ pub fn complete(view: &View, report: &Completion, ctx: &mut Ctx<'_>) -> Decided 
     let mut is = old.is.clone();
     let project = is.project;
     let from = is.status;
-    let run = reporting_run(view, &is, report.run_id.as_ref(), report.session_key.as_ref())?;
-    let stale = match &run {
-        Some(run) => !run.is.open(),
-        None => false,
+    let reporter = reporting_run(view, &is, report.run_id.as_ref(), report.session_key.as_ref())?;
+    let stale = match &reporter {
+        Reporter::Of(run) => !run.is.open(),
+        // Whoever works on another task may say something about this one; it is not theirs to finish.
+        Reporter::Elsewhere(_) => true,
+        Reporter::Nobody => false,
     };
     let author =
         report.agent.clone().map(String::from).or_else(|| is.assignee.clone()).unwrap_or_else(|| "agent".into());
@@ -183,7 +201,7 @@ pub fn complete(view: &View, report: &Completion, ctx: &mut Ctx<'_>) -> Decided 
         if is.pr_number.is_none() {
             is.pr_number = report.pr_url.as_ref().and_then(|url| pull_request_number(url.as_str()));
         }
-        if let Some(Seen { rev, is: mut run, .. }) = run {
+        if let Reporter::Of(Seen { rev, is: mut run, .. }) = reporter {
             run.reported = true;
             change.put(rev, run);
         }
@@ -229,18 +247,42 @@ fn speaks_here(view: &View, project: ProjectId, session: &str) -> Result<bool, S
     Ok(run.is_none_or(|run| run.is.project == project))
 }
 
-/// Which run a report belongs to: named by session or run id, else the one that is open now.
+/// Who reports about a task.
+enum Reporter {
+    /// A run of this task.
+    Of(Seen<Run>),
+    /// A run of another one: the report counts for no run of this task.
+    Elsewhere(Seen<Run>),
+    /// No run that we know.
+    Nobody,
+}
+
+impl Reporter {
+    /// Its run, whatever it works on.
+    fn any(self) -> Option<Seen<Run>> {
+        match self {
+            Self::Of(run) | Self::Elsewhere(run) => Some(run),
+            Self::Nobody => None,
+        }
+    }
+
+    fn of(task: &Task, run: Seen<Run>) -> Self {
+        if run.is.task == task.id { Self::Of(run) } else { Self::Elsewhere(run) }
+    }
+}
+
+/// Which run a report belongs to: the one that it names by session or run id, if we know that. One that names
+/// nothing that we know belongs to the run that is open now.
 fn reporting_run(
     view: &View,
     task: &Task,
     run_id: Option<&RunKey>,
     session: Option<&SessionKey>,
-) -> Result<Option<Seen<Run>>, Stop> {
+) -> Result<Reporter, Stop> {
     if let Some(session) = session.map(SessionKey::as_str)
         && let Some(run) = view.one::<Run>(Range::unique(session_name(&full_key(session))))?
-        && run.is.task == task.id
     {
-        return Ok(Some(run));
+        return Ok(Reporter::of(task, run));
     }
     if let Some(run_id) = run_id.map(RunKey::as_str) {
         let runs = view.list::<Run>(Range::NewestChildren {
@@ -250,13 +292,16 @@ fn reporting_run(
             limit: 50,
         })?;
         if let Some(run) = runs.into_iter().find(|r| r.is.is_known_as(run_id)) {
-            return Ok(Some(run));
+            return Ok(Reporter::Of(run));
+        }
+        if let Some(id) = Run::id_of_key(run_id)
+            && let Some(run) = view.find::<Run>(id)?
+        {
+            return Ok(Reporter::of(task, run));
         }
     }
-    match task.open_run {
-        Some(id) => view.find::<Run>(id),
-        None => Ok(None),
-    }
+    let open = task.open_run.map(|id| view.find::<Run>(id)).transpose()?.flatten();
+    Ok(open.map_or(Reporter::Nobody, Reporter::Of))
 }
 
 /// `…/pull/12` → 12.

@@ -88,10 +88,13 @@ pub fn update(view: &View, id: TaskId, patch: &TaskPatch, ctx: &mut Ctx<'_>) -> 
     }
     patch.fields.apply(&mut is);
     let moves = patch.status.as_ref().filter(|(to, _)| *to != is.status);
-    if is == old.is && moves.is_none() {
-        return Ok(Change::default());
-    }
     let mut change = Change::default();
+    if matches!(patch.fields.pr_number, Some(Some(_))) {
+        opened_in_run(view, &mut change, &is)?;
+    }
+    if is == old.is && moves.is_none() {
+        return Ok(change);
+    }
     let mut said = vec![("fields", TaskFields::changed(&old.is, &is).join(", "))];
     let mut what = "task_changed";
     if is.pr_number.is_some() && old.is.pr_number.is_none() {
@@ -112,6 +115,15 @@ pub fn update(view: &View, id: TaskId, patch: &TaskPatch, ctx: &mut Ctx<'_>) -> 
     let log = line(ctx, Some(project), Some(id), what, &said);
     change.activity.push(log);
     Ok(change)
+}
+
+/// A pull request belongs to the run that is at work when it is opened: only that one is finished by it.
+fn opened_in_run(view: &View, change: &mut Change, task: &Task) -> Result<(), Stop> {
+    let Some(run) = task.open_run.map(|id| view.find::<Run>(id)).transpose()?.flatten() else { return Ok(()) };
+    if run.is.open() && run.is.opened_pr != Some(true) {
+        change.put(run.rev, Run { opened_pr: Some(true), ..run.is });
+    }
+    Ok(())
 }
 
 /// Moves a task across or within columns.

@@ -9,14 +9,14 @@ use std::collections::BTreeMap;
 
 use crate::{
     change::{Change, Expect},
-    command::{ClaimRun, EndRun, Ended, HoldLease, Place, Retry},
+    command::{ClaimRun, EndRun, Ended, HoldLease, Place, Retry, RunTaken},
     ctx::Ctx,
     doc::{Counter, DocKey, Kind, Rev, Scope, action_name, asks_link, session_name},
     id::{ProjectId, RunId, TaskId},
     query::SIGNALS_MAX,
     range::Range,
     refusal::Refusal,
-    run::{BEAT, Lease, LoopState, Outcome, Run, RunState},
+    run::{BEAT, Lease, LoopState, Outcome, Run, RunState, Stopping},
     talk::Signal,
     task::{Role, Status, Task},
     text::{Excerpt, cut},
@@ -46,6 +46,18 @@ pub fn session_key(slug: &str, role: Role, task: TaskId, attempt: u32) -> String
 #[must_use]
 pub fn next_attempt(task: &Task, role: Role) -> u32 {
     task.ended_runs.get(&role).copied().unwrap_or(0) + 1
+}
+
+pub(super) fn lease_range() -> Range {
+    Range::doc(Kind::Lease, "loop")
+}
+
+/// Refuses whoever acts under a lease that is another's by now; gives what a change under it expects.
+pub(super) fn under_lease(view: &View, ctx: &Ctx<'_>) -> Result<Option<Expect>, Stop> {
+    let Some(holder) = &ctx.actor.lease else { return Ok(None) };
+    let lease = view.one::<Lease>(lease_range())?.filter(|lease| lease.is.holder == *holder);
+    let Some(lease) = lease else { return Err(Refusal::LeaseLost.into()) };
+    Ok(Some(Expect::Doc(DocKey::new(Kind::Lease, "loop"), lease.rev)))
 }
 
 /// Takes a ready task for an agent.
@@ -88,7 +100,7 @@ pub fn claim(view: &View, claim: &ClaimRun, ctx: &mut Ctx<'_>) -> Decided {
         role: claim.role,
         attempt: claim.attempt,
         action_id: action_id(claim.task, claim.role, claim.attempt),
-        key: format!("clutch-{id}"),
+        key: Run::key_of(id),
         session_key: session.clone(),
         model: claim.model.clone(),
         prompt_version: claim.prompt_version.clone(),
@@ -96,6 +108,10 @@ pub fn claim(view: &View, claim: &ClaimRun, ctx: &mut Ctx<'_>) -> Decided {
         successors: Vec::new(),
         waits_for: None,
         reported: false,
+        opened_pr: Some(false),
+        boot: None,
+        stopping: None,
+        trouble: None,
         claimed_at: ctx.now,
         started_at: None,
         ended_at: None,
@@ -134,11 +150,12 @@ pub fn claim(view: &View, claim: &ClaimRun, ctx: &mut Ctx<'_>) -> Decided {
 }
 
 /// The runtime took the run. Said twice it changes nothing.
-pub fn started(view: &View, run: RunId, ctx: &mut Ctx<'_>) -> Decided {
-    let mut run = open_run(view, run)?;
+pub fn started(view: &View, taken: &RunTaken, ctx: &mut Ctx<'_>) -> Decided {
+    let mut run = open_run(view, taken.run)?;
     let mut change = Change::default();
     if run.is.state == RunState::Claimed {
         run.is.state = RunState::Started;
+        run.is.boot.clone_from(&taken.boot);
         run.is.started_at = Some(ctx.now);
         touch(&mut change, run.is.project);
         change.put(run.rev, run.is);
@@ -171,6 +188,36 @@ pub fn continued(view: &View, run: RunId, as_id: &str, ctx: &mut Ctx<'_>) -> Dec
     Ok(change)
 }
 
+/// The run is to be stopped. The first reason stands; only that its session must go is added to it.
+pub fn stop(view: &View, run: RunId, stopping: &Stopping, _ctx: &mut Ctx<'_>) -> Decided {
+    let mut run = open_run(view, run)?;
+    let mut change = Change::default();
+    let before = run.is.stopping.clone();
+    let now = match &before {
+        Some(first) => Stopping { forget: first.forget || stopping.forget, ..first.clone() },
+        None => stopping.clone(),
+    };
+    if before.as_ref() != Some(&now) {
+        run.is.stopping = Some(now);
+        touch(&mut change, run.is.project);
+        change.put(run.rev, run.is);
+    }
+    Ok(change)
+}
+
+/// What keeps the run from being followed. The same words write nothing.
+pub fn tell(view: &View, run: RunId, trouble: Option<&Excerpt>, _ctx: &mut Ctx<'_>) -> Decided {
+    let mut run = open_run(view, run)?;
+    let mut change = Change::default();
+    let trouble = trouble.map(Excerpt::as_str);
+    if run.is.trouble.as_deref() != trouble {
+        run.is.trouble = trouble.map(str::to_owned);
+        touch(&mut change, run.is.project);
+        change.put(run.rev, run.is);
+    }
+    Ok(change)
+}
+
 /// The run is over, or its turn ended with an open question.
 ///
 /// What becomes of the task: a report or a pull request brings it to review; an end
@@ -184,8 +231,9 @@ pub fn ended(view: &View, end: &EndRun, ctx: &mut Ctx<'_>) -> Decided {
     }
     let task = view.find::<Task>(run.is.task)?;
     let on_it = task.as_ref().is_some_and(|t| t.is.status == Status::InProgress && t.is.open_run == Some(run.is.id));
-    let reported =
-        run.is.reported || (end.how == Ended::Finished && task.as_ref().is_some_and(|t| t.is.pr_number.is_some()));
+    // A pull request of an earlier attempt says nothing of this one. Programs of before did not tell them apart.
+    let opened_pr = run.is.opened_pr.unwrap_or_else(|| task.as_ref().is_some_and(|t| t.is.pr_number.is_some()));
+    let reported = run.is.reported || (end.how == Ended::Finished && opened_pr);
     let words = end.last_words.to_string();
 
     if end.how == Ended::Finished
@@ -199,10 +247,12 @@ pub fn ended(view: &View, end: &EndRun, ctx: &mut Ctx<'_>) -> Decided {
     let outcome = match end.how {
         Ended::Aborted => Outcome::Aborted,
         _ if reported => Outcome::Completed,
-        Ended::Failed => Outcome::Failed,
+        Ended::Failed | Ended::OutOfReach => Outcome::Failed,
         Ended::Finished => Outcome::Silent,
     };
     run.is.state = RunState::Ended;
+    run.is.stopping = None;
+    run.is.trouble = None;
     run.is.outcome = Some(outcome);
     run.is.ended_at = Some(ctx.now);
     run.is.waits_for = None;
@@ -229,7 +279,18 @@ pub fn ended(view: &View, end: &EndRun, ctx: &mut Ctx<'_>) -> Decided {
         if outcome == Outcome::Completed {
             calm(&mut after);
         }
-        if on_it {
+        // Whether its agent still works nobody knows: no other begins before a person has looked.
+        let locks = end.how == Ended::OutOfReach
+            && outcome == Outcome::Failed
+            && (on_it || after.status == Status::Ready && seen.is.open_run == Some(run.is.id));
+        if locks {
+            let from = after.status;
+            super::task::enter(view, &mut change, &mut after, Status::Blocked, Place::End, None, false, ctx)?;
+            after.trouble = Some(out_of_reach(&words));
+            data.push(("from_status", from.word().into()));
+            data.push(("to_status", Status::Blocked.word().into()));
+            data.push(("reason", after.trouble.clone().unwrap_or_default()));
+        } else if on_it {
             let to = fate(&mut after, outcome, &words, end.retry, ctx);
             let trouble = after.trouble.take();
             super::task::enter(view, &mut change, &mut after, to, Place::End, None, false, ctx)?;
@@ -360,6 +421,14 @@ fn wait_for(mut run: Seen<Run>, question: &Signal, words: String, ctx: &mut Ctx<
     touch(&mut change, run.is.project);
     change.put(run.rev, run.is);
     Ok(change)
+}
+
+/// What people are told of a run that the runtime neither shows nor stops.
+fn out_of_reach(words: &str) -> String {
+    format!(
+        "The gateway lets nobody see or stop the agent of the last attempt, so it may still be at work: {words} \
+         Stop it there, then move the task to Ready."
+    )
 }
 
 fn calm(task: &mut Task) {

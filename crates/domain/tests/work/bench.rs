@@ -238,7 +238,7 @@ impl Bench {
         let attempt = self.task(task).ended_runs.values().sum::<u32>() + 1;
         self.run(&claim(task, attempt)).unwrap();
         let run = self.task(task).open_run.unwrap();
-        self.run(&Command::RunStarted(run)).unwrap();
+        self.run(&Command::RunStarted(run.into())).unwrap();
         run
     }
 

@@ -2,12 +2,14 @@
 
 use clutch_domain::{
     actor::{Actor, Who},
-    command::{Command, EndRun, Ended, ProjectPatch},
+    command::{Command, Completion, EndRun, Ended, NewSignal, ProjectPatch},
     doc::Unique,
     id::RunId,
     refusal::Refusal,
-    run::{Outcome, Run, RunState},
+    run::{Outcome, Run, RunState, Stopping},
+    talk::{Signal, SignalKind, SignalSeverity},
     task::{Role, Status, TaskFields},
+    text::{Handle, RunKey, SessionKey},
 };
 use uuid::Uuid;
 
@@ -128,6 +130,111 @@ fn ends_and_what_becomes_of_the_task() {
 }
 
 #[test]
+fn a_pull_request_of_an_earlier_attempt_finishes_no_later_one() {
+    let mut bench = Bench::new();
+    let task = bench.ready("Paint");
+    let pr = |number| TaskFields { pr_number: Some(Some(number)), ..TaskFields::default() };
+    let run = bench.start(task);
+    bench.person(&Command::UpdateTask(task, pr(12).into())).unwrap();
+    bench.end(run, Ended::Finished, "There it is.").unwrap();
+    assert_eq!(bench.task(task).status, Status::InReview);
+    bench.person(&relocate(task, Status::Ready)).unwrap();
+    let run = bench.start(task);
+    bench.end(run, Ended::Finished, "I think that is all.").unwrap();
+    let is = bench.task(task);
+    assert_eq!((bench.the_run(run).outcome, is.status), (Some(Outcome::Silent), Status::Blocked));
+    assert_eq!(is.pr_number, Some(12));
+    // An attempt that names the same one again has opened it as far as anybody can tell.
+    bench.person(&relocate(task, Status::Ready)).unwrap();
+    let run = bench.start(task);
+    bench.person(&Command::UpdateTask(task, pr(12).into())).unwrap();
+    bench.end(run, Ended::Finished, "I pushed to it.").unwrap();
+    assert_eq!(bench.task(task).status, Status::InReview);
+}
+
+#[test]
+fn an_agent_out_of_reach_blocks_its_task_wherever_it_would_be_started_again() {
+    for (moved, expected) in [
+        (None, Status::Blocked),
+        (Some(Status::Ready), Status::Blocked),
+        (Some(Status::Backlog), Status::Backlog),
+        (Some(Status::InReview), Status::InReview),
+    ] {
+        let mut bench = Bench::new();
+        let task = bench.ready("Paint");
+        let run = bench.start(task);
+        if let Some(to) = moved {
+            bench.person(&relocate(task, to)).unwrap();
+        }
+        bench.end(run, Ended::OutOfReach, "missing scope.").unwrap();
+        let is = bench.task(task);
+        assert_eq!((is.status, is.open_run, bench.the_run(run).outcome), (expected, None, Some(Outcome::Failed)));
+        let told = is.trouble.is_some_and(|t| t.contains("missing scope") && t.contains("move the task to Ready"));
+        assert_eq!(told, expected == Status::Blocked);
+    }
+}
+
+#[test]
+fn the_first_reason_to_stop_stands() {
+    let mut bench = Bench::new();
+    let task = bench.ready("Paint");
+    let run = bench.start(task);
+    let stop = |how, why: &str, forget| Command::StopRun(run, Stopping { how, why: why.into(), forget });
+    bench.run(&stop(Ended::Failed, "silent", false)).unwrap();
+    bench.run(&stop(Ended::Aborted, "moved", false)).unwrap();
+    assert!(bench.last.is_empty());
+    bench.run(&stop(Ended::Aborted, "moved", true)).unwrap();
+    let stopping = bench.the_run(run).stopping.unwrap();
+    assert_eq!((stopping.how, stopping.why.as_str(), stopping.forget), (Ended::Failed, "silent", true));
+    bench.end(run, Ended::Failed, "silent").unwrap();
+    assert_eq!(bench.the_run(run).stopping, None);
+    assert_eq!(bench.run(&stop(Ended::Failed, "again", false)), Err(Refusal::RunEnded));
+}
+
+/// An agent that speaks about another task than its own speaks for its own run only.
+#[test]
+fn a_report_or_question_about_another_task_counts_for_no_run_of_that_task() {
+    for by_session in [true, false] {
+        let mut bench = Bench::new();
+        let (mine, other) = (bench.ready("Plan"), bench.ready("Paint"));
+        let (pm, dev) = (bench.start(mine), bench.start(other));
+        let names = |run: Run| match by_session {
+            true => (SessionKey::parse(run.session_key.trim_start_matches("agent:main:")).unwrap(), None),
+            false => (None, RunKey::parse(&run.key).unwrap()),
+        };
+        let (session_key, run_id) = names(bench.the_run(pm));
+        let report = Completion {
+            task: other,
+            summary: words("All planned."),
+            pr_url: None,
+            notes: None,
+            agent: None,
+            session_key,
+            run_id: run_id.clone(),
+        };
+        bench.ask(Actor::agent("main"), &Command::CompleteTask(report)).unwrap();
+        assert_eq!(bench.task(other).status, Status::InProgress, "its own agent is at work");
+        assert!(!bench.the_run(dev).reported && !bench.the_run(pm).reported);
+
+        let elsewhere = "agent:main:somewhere";
+        let session = if by_session { bench.the_run(pm).session_key } else { elsewhere.to_owned() };
+        let new = NewSignal {
+            task: other,
+            session_key: SessionKey::parse(&session).unwrap().unwrap(),
+            agent_id: Handle::agent(),
+            run_id,
+            kind: SignalKind::Question,
+            severity: SignalSeverity::Normal,
+            message: words("Red or green?"),
+        };
+        bench.ask(Actor::agent("main"), &Command::RaiseSignal(new)).unwrap();
+        assert_eq!(bench.last.made::<Signal>().unwrap().run, Some(pm), "the answer goes to whoever asked");
+        bench.end(dev, Ended::Finished, "That is all.").unwrap();
+        assert_eq!(bench.the_run(dev).outcome, Some(Outcome::Silent), "it waits for nothing that it asked");
+    }
+}
+
+#[test]
 fn failures_wait_longer_each_time_and_block_at_the_cap() {
     let mut bench = Bench::new();
     let task = bench.ready("Paint");
@@ -199,16 +306,16 @@ fn starting_and_continuing_can_be_said_twice() {
     let mut bench = Bench::new();
     let task = bench.ready("Paint");
     let run = bench.start(task);
-    bench.run(&Command::RunStarted(run)).unwrap();
+    bench.run(&Command::RunStarted(run.into())).unwrap();
     assert!(bench.last.is_empty());
     bench.run(&Command::RunContinued(run, "resumed".into())).unwrap();
     assert_eq!(bench.the_run(run).current_id(), "resumed");
     bench.run(&Command::RunContinued(run, "resumed".into())).unwrap();
     assert!(bench.last.is_empty());
     bench.end(run, Ended::Failed, "").unwrap();
-    assert_eq!(bench.run(&Command::RunStarted(run)), Err(Refusal::RunEnded));
+    assert_eq!(bench.run(&Command::RunStarted(run.into())), Err(Refusal::RunEnded));
     let nobody = RunId(Uuid::from_u128(9));
-    assert_eq!(bench.run(&Command::RunStarted(nobody)), Err(Refusal::RunNotFound));
+    assert_eq!(bench.run(&Command::RunStarted(nobody.into())), Err(Refusal::RunNotFound));
 }
 
 #[test]

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use clutch_domain::{
-    command::Command,
+    actor::Actor,
+    command::{Command, EndRun, Ended},
     doc::{Counter, Scope},
     refusal::Refusal,
-    run::{BEAT, Lease, LoopState},
+    run::{BEAT, Lease, LoopState, Stopping},
 };
 
 use crate::bench::{Bench, HOLDER, hold};
@@ -45,9 +46,41 @@ fn others_take_over_only_from_a_beat_that_stood_still() {
 #[test]
 fn a_beat_and_a_takeover_from_one_look_exclude_each_other() {
     let mut bench = Bench::new();
-    let take_over = bench.decide(clutch_domain::actor::Actor::work_loop(), &hold("server-2", Some(0), false)).unwrap();
+    let take_over = bench.decide(Actor::work_loop(), &hold("server-2", Some(0), false)).unwrap();
     bench.run(&hold(HOLDER, None, false)).unwrap();
     assert!(bench.apply(&take_over).is_err());
+}
+
+/// What each command of the loop writes is refused, or meets a conflict, once another server leads.
+#[test]
+fn everything_that_the_loop_writes_expects_its_lease() {
+    let retry = crate::bench::RETRY;
+    let commands = |bench: &Bench, task, run| {
+        let end = EndRun { run, as_id: None, how: Ended::Failed, last_words: "no".into(), retry };
+        let stopping = Stopping { how: Ended::Failed, why: "silent".into(), forget: false };
+        vec![
+            Command::RunStarted(run.into()),
+            Command::RunContinued(run, "again".into()),
+            Command::StopRun(run, stopping),
+            Command::TellTrouble(run, Some("it refuses".into())),
+            Command::RunEnded(end),
+            Command::NoteProject(bench.project, BTreeMap::from([(task, "Waits".to_owned())]), None),
+        ]
+    };
+    for n in 0..6 {
+        let mut bench = Bench::new();
+        let task = bench.ready("Paint");
+        bench.run(&crate::bench::claim(task, 1)).unwrap();
+        let run = bench.task(task).open_run.unwrap();
+        let command = commands(&bench, task, run).remove(n);
+        let ours = Actor::work_loop().under(HOLDER);
+        let change = bench.decide(ours.clone(), &command).unwrap();
+        assert!(!change.is_empty(), "{command:?}");
+        bench.run(&hold("server-2", None, true)).unwrap();
+        assert!(bench.apply(&change).is_err(), "decided before, applied after: {command:?}");
+        assert_eq!(bench.ask(ours, &command), Err(Refusal::LeaseLost), "{command:?}");
+        bench.ask(Actor::work_loop().under("server-2"), &command).unwrap();
+    }
 }
 
 #[test]

@@ -64,6 +64,10 @@ fn run(attempt: u32) -> Run {
         successors: Vec::new(),
         waits_for: None,
         reported: false,
+        opened_pr: Some(false),
+        boot: None,
+        stopping: None,
+        trouble: None,
         claimed_at: Millis(0),
         started_at: None,
         ended_at: None,
@@ -179,6 +183,7 @@ fn a_later_attempt_hears_what_was_said_and_why_the_last_one_failed() {
         delivered_at: None,
         delivery: None,
         delivery_error: None,
+        delivery_begun: None,
         shelved: false,
         created_at: Millis(1),
     };

@@ -1,14 +1,12 @@
-//! The driver: watches the world, plans, acts.
+//! The driver: watches the world and the messages on their way, plans, and sends out.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use clutch_domain::{
     actor::Actor,
+    chat::Message,
     command::{ClaimRun, Command},
-    id::{RunId, SignalId},
+    id::RunId,
     plan::{
         Action, Start, decide,
         world::{Shape, World},
@@ -18,49 +16,45 @@ use clutch_domain::{
     time::Millis,
 };
 use futures_util::{FutureExt, StreamExt, select_biased};
-use tokio::sync::{mpsc, watch};
 
 use crate::{
+    jobs::{
+        Desk, JobId,
+        answer::Answer,
+        drive,
+        hands::Hands,
+        message::{self, due, open_messages, outbox},
+        run,
+    },
     office::Error,
     store::LiveDocs,
-    work::{attend::Attendant, deliver::deliver, desk::Desk},
 };
 
-/// How many attendants and couriers may wait to say that they are done.
-const DONE_WAITING: usize = 64;
 /// After a store that failed the world is read again after so long, in milliseconds.
 const AGAIN_MS: i64 = 1_000;
-
-/// Somebody of ours is done.
-enum Back {
-    Attendant(RunId),
-    Courier(SignalId),
-}
 
 struct Driver<'a> {
     desk: &'a Arc<Desk>,
     shape: Shape,
-    live: LiveDocs,
-    attended: BTreeMap<RunId, watch::Sender<bool>>,
-    carried: BTreeSet<SignalId>,
-    back: mpsc::Sender<Back>,
+    world: LiveDocs,
+    hands: Hands,
+    /// The messages on their way as they were seen last.
+    open: Vec<Message>,
     again_at: Millis,
 }
 
 /// Plans and acts until the lease is lost.
 pub(super) async fn lead(desk: &Arc<Desk>) {
-    let (back, mut returning) = mpsc::channel(DONE_WAITING);
     let shape = Shape::default();
-    let live = desk.office.store().watch(shape.fetch());
     let mut driver = Driver {
         desk,
+        world: desk.office.store().watch(shape.fetch()),
         shape,
-        live,
-        attended: BTreeMap::new(),
-        carried: BTreeSet::new(),
-        back,
+        hands: Hands::default(),
+        open: Vec::new(),
         again_at: desk.reactor.steady(),
     };
+    let mut mail = desk.office.store().watch(outbox());
     let mut connection = desk.runtime.state();
     connection.mark_unchanged();
     let mut losses = desk.lead.losses();
@@ -68,50 +62,104 @@ pub(super) async fn lead(desk: &Arc<Desk>) {
         if desk.lawful().is_err() {
             return;
         }
-        let docs = {
-            let mut changed = Box::pin(connection.changed().fuse());
-            let mut lost = Box::pin(losses.changed().fuse());
-            let mut due = desk.reactor.sleep_until(driver.again_at).fuse();
+        let wake = driver.hands.wake_at(desk.reactor.steady()).map_or(driver.again_at, |at| at.min(driver.again_at));
+        let news = {
+            let back = driver.hands.back().fuse();
+            let changed = connection.changed().fuse();
+            let lost = losses.changed().fuse();
+            let mut due = desk.reactor.sleep_until(wake).fuse();
+            futures_util::pin_mut!(back, changed, lost);
+            // What is back comes before what has changed: a busy board keeps nobody waiting.
             select_biased! {
                 _ = lost => return,
-                seen = driver.live.next().fuse() => match seen {
-                    Some(Ok(seen)) => Some(seen.value.clone()),
+                () = back => News::Back,
+                seen = driver.world.next().fuse() => match seen {
+                    Some(Ok(seen)) => News::World(seen.value.clone()),
                     Some(Err(away)) => {
                         tracing::warn!(why = %away.why, "the work loop sees nothing for now");
                         continue;
                     }
-                    None => {
-                        // A watch does not end; a store that is being closed is the only way here.
-                        driver.watch();
-                        desk.breathe().await;
-                        None
-                    }
+                    None => News::Closed,
                 },
-                done = returning.recv().fuse() => {
-                    match done {
-                        Some(Back::Attendant(run)) => drop(driver.attended.remove(&run)),
-                        Some(Back::Courier(signal)) => drop(driver.carried.remove(&signal)),
-                        None => {}
-                    }
-                    None
-                }
+                seen = mail.next().fuse() => match seen {
+                    Some(Ok(seen)) => News::Mail(seen.value.clone()),
+                    Some(Err(_)) => continue, // the world says it
+                    None => News::Closed,
+                },
                 gone = changed => {
                     if gone.is_err() {
                         // The client is gone for good: the program is ending.
                         desk.breathe().await;
                     }
-                    None
+                    News::Due
                 }
-                () = due => None,
+                () = due => News::Due,
             }
         };
-        driver.round(docs).await;
+        // So that it is known since when the connection is there.
+        let connected = desk.link().is_some();
+        match news {
+            News::World(docs) => driver.round(Some(docs)).await,
+            News::Mail(docs) => {
+                driver.open = docs.all::<Message>(&open_messages()).cloned().collect();
+            }
+            News::Back => {
+                driver.reread_mail().await;
+                driver.round(None).await;
+            }
+            News::Due => driver.round(None).await,
+            News::Closed => {
+                // A watch does not end; a store that is being closed is the only way here.
+                driver.watch();
+                mail = desk.office.store().watch(outbox());
+                desk.breathe().await;
+            }
+        }
+        if connected {
+            driver.carry();
+        }
     }
+}
+
+enum News {
+    Back,
+    World(Docs),
+    Mail(Docs),
+    Due,
+    Closed,
 }
 
 impl Driver<'_> {
     fn watch(&mut self) {
-        self.live = self.desk.office.store().watch(self.shape.fetch());
+        self.world = self.desk.office.store().watch(self.shape.fetch());
+    }
+
+    /// What the watch last said may be older than what was just committed.
+    async fn reread_mail(&mut self) {
+        match self.desk.office.all::<Message>(open_messages()).await {
+            Ok(open) => self.open = open,
+            Err(fault) => {
+                tracing::warn!(%fault, "the messages on their way could not be read; the next change brings them")
+            }
+        }
+    }
+
+    /// Carries the next message of each chat, if its time has come.
+    fn carry(&mut self) {
+        let now = self.desk.office.now();
+        let mut heads = std::collections::BTreeSet::new();
+        for message in self.open.iter().filter(|m| heads.insert(m.chat)) {
+            if let Some(at) = due(message).filter(|at| *at > now) {
+                let wake = self.desk.reactor.steady().plus(at.since(now));
+                self.again_at = self.again_at.min(wake);
+                continue;
+            }
+            let (desk, id) = (self.desk.clone(), message.id);
+            self.hands.begin(self.desk, JobId::Message(message.chat), "message", |stop| {
+                let effect = message::Message::new(desk.clone(), id);
+                Box::pin(async move { drive(&desk, effect, stop).await })
+            });
+        }
     }
 
     /// One look at the world and what follows from it. Without documents they are read.
@@ -157,11 +205,15 @@ impl Driver<'_> {
             Action::Attend(run) => self.send_out(run, false, None),
             Action::Stop(run) => {
                 self.send_out(run, false, None);
-                if let Some(stop) = self.attended.get(&run) {
-                    stop.send_if_modified(|is| !std::mem::replace(is, true));
-                }
+                self.hands.stop(JobId::Run(run));
             }
-            Action::Deliver(signal) => self.carry(signal),
+            Action::Deliver(signal) => {
+                let desk = self.desk.clone();
+                self.hands.begin(self.desk, JobId::Answer(signal), "answer", |stop| {
+                    let effect = Answer::new(desk.clone(), signal);
+                    Box::pin(async move { drive(&desk, effect, stop).await })
+                });
+            }
             Action::Strand(run, why) => self.send_out(run, false, Some(why)),
             Action::Claim(start) => self.claim(start).await,
         }
@@ -176,7 +228,7 @@ impl Driver<'_> {
             prompt_version: self.desk.roles.version(start.role).to_owned(),
             holder: self.desk.lead.holder.clone(),
         };
-        match self.desk.office.run(&Actor::work_loop(), &Command::ClaimRun(claim)).await {
+        match self.desk.command(Actor::work_loop(), &Command::ClaimRun(claim)).await {
             Ok(done) => {
                 if let Some(run) = done.made::<Run>() {
                     tracing::info!(task = %run.task, session = %run.session_key, "claimed");
@@ -194,7 +246,7 @@ impl Driver<'_> {
     }
 
     async fn say(&mut self, command: &Command) {
-        match self.desk.office.run(&Actor::work_loop(), command).await {
+        match self.desk.command(Actor::work_loop(), command).await {
             Ok(_) => {}
             Err(Error::Refused(refusal)) => tracing::debug!(%refusal, "not written"),
             Err(error) => {
@@ -204,34 +256,11 @@ impl Driver<'_> {
         }
     }
 
-    fn send_out(&mut self, run: RunId, fresh: bool, strand: Option<String>) {
-        if self.attended.contains_key(&run) {
-            return;
-        }
-        let (stop, stopped) = watch::channel(false);
-        self.attended.insert(run, stop);
-        let attendant = Attendant::new(self.desk.clone(), run, fresh, stopped);
-        let back = self.back.clone();
-        let task = async move {
-            match strand {
-                None => attendant.attend().await,
-                Some(why) => attendant.strand(why).await,
-            }
-            // Nobody listens any more when the lease was lost.
-            let _ = back.send(Back::Attendant(run)).await;
-        };
-        self.desk.reactor.spawn("attendant", Box::pin(task));
-    }
-
-    fn carry(&mut self, signal: SignalId) {
-        if !self.carried.insert(signal) {
-            return;
-        }
-        let (desk, back) = (self.desk.clone(), self.back.clone());
-        let task = async move {
-            deliver(desk, signal).await;
-            let _ = back.send(Back::Courier(signal)).await;
-        };
-        self.desk.reactor.spawn("courier", Box::pin(task));
+    fn send_out(&mut self, id: RunId, fresh: bool, strand: Option<String>) {
+        let desk = self.desk.clone();
+        self.hands.begin(self.desk, JobId::Run(id), "run", |stop| {
+            let effect = run::Run::new(desk.clone(), id, fresh, strand);
+            Box::pin(async move { drive(&desk, effect, stop).await })
+        });
     }
 }

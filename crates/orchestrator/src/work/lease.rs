@@ -20,7 +20,7 @@ use clutch_domain::{
 };
 use tokio::sync::watch;
 
-use crate::{office::Error, work::desk::Desk};
+use crate::{jobs::Desk, office::Error};
 
 /// The holder raises its beat so often, in milliseconds.
 pub const BEAT_EVERY_MS: i64 = 5_000;
@@ -30,7 +30,7 @@ pub const DEAD_AFTER_MS: i64 = 20_000;
 pub const UNSURE_AFTER_MS: i64 = 10_000;
 
 /// Whether this process leads.
-pub(super) struct Lead {
+pub(crate) struct Lead {
     pub holder: String,
     sole: bool,
     // Steady milliseconds of the last confirmed beat; MIN when we do not lead.
@@ -48,8 +48,9 @@ impl Lead {
         at != i64::MIN && (self.sole || steady.since(Millis(at)) < UNSURE_AFTER_MS)
     }
 
+    /// An answer that comes late never makes the lease older than one that came before it.
     fn confirm(&self, asked_at: Millis) {
-        self.confirmed.store(asked_at.0, Ordering::Release);
+        self.confirmed.fetch_max(asked_at.0, Ordering::AcqRel);
     }
 
     pub fn lose(&self) {

@@ -8,7 +8,7 @@ use clutch_domain::{
     command::{Carry, Command, DeliveryPatch, NewMessage},
     doc::Kind,
     id::{ChatId, MessageId},
-    range::{Fetch, Range},
+    range::{Fetch, Order, Range},
     refusal::Refusal,
     speech::Speech,
     text::{Body, Handle},
@@ -96,6 +96,7 @@ fn steps() -> Vec<(&'static str, Carry)> {
         ("goes on", Carry::GoesOn("run-2".into())),
         ("answered", Carry::Answered),
         ("failed", Carry::Failed("no".into())),
+        ("gave up", Carry::GaveUp("no".into())),
     ]
 }
 
@@ -104,10 +105,10 @@ fn steps() -> Vec<(&'static str, Carry)> {
 async fn steps_fit_where_they_fit_and_nowhere_else() {
     let taken = [Carry::Send, Carry::Taken("run".into())];
     let table: [(&[Carry], &[&str]); 5] = [
-        (&[], &["send"]),
-        (&[Carry::Send], &["not sent", "taken", "failed"]),
-        (&taken, &["at work", "goes on", "answered", "failed"]),
-        (&[Carry::Send, Carry::NotSent], &["send"]),
+        (&[], &["send", "gave up"]),
+        (&[Carry::Send], &["not sent", "taken", "failed", "gave up"]),
+        (&taken, &["at work", "goes on", "answered", "failed", "gave up"]),
+        (&[Carry::Send, Carry::NotSent], &["send", "gave up"]),
         (&[Carry::Send, Carry::Taken("run".into()), Carry::Answered], &[]),
     ];
     for (before, fits) in table {
@@ -165,6 +166,72 @@ async fn three_attempts_then_failed_with_its_reason_then_again_on_request() {
     keys.sort();
     keys.dedup();
     assert_eq!(keys.len(), many, "no two attempts share an idempotency key");
+}
+
+/// What an agent has begun to read, and what is given up, only a person sends again.
+#[tokio::test]
+async fn what_has_begun_gets_no_further_attempt() {
+    let taken = [Carry::Send, Carry::Taken("run".into())];
+    let read = [Carry::Send, Carry::Taken("run".into()), Carry::AtWork];
+    for (before, last, again) in [
+        (&taken[..], Carry::Failed("lost".into()), true),
+        (&read[..], Carry::Failed("lost".into()), false),
+        (&taken[..], Carry::GaveUp("unclear".into()), false),
+    ] {
+        let house = House::new().await;
+        let id = post(&house, true).await;
+        for step in before.iter().chain([&last]) {
+            house.run(Command::CarryMessage(id, step.clone())).await.unwrap();
+        }
+        assert_eq!(kept(&house, id).await.open(), again, "{last:?} after {before:?}");
+        if !again {
+            assert_eq!(kept(&house, id).await.delivery_status, Some(DeliveryStatus::Failed));
+            house.run(Command::RetryMessage(id)).await.unwrap();
+            let outbox = kept(&house, id).await.outbox.unwrap();
+            assert_eq!((outbox.step, outbox.attempt), (Step::Queued, 1), "the next attempt has a key of its own");
+        }
+    }
+}
+
+/// Of each chat one message is among those that the server carries; when it leaves, the next one follows.
+#[tokio::test]
+async fn messages_of_a_chat_stand_in_line() {
+    let house = House::new().await;
+    let heads = async || {
+        let open = Range::ByStatus {
+            kind: Kind::Message,
+            scope: None,
+            status: "open".into(),
+            order: Order::Ordered,
+            limit: 10,
+        };
+        house.list::<Message>(open).await.into_iter().map(|m| m.id).collect::<Vec<_>>()
+    };
+    let mut ids = Vec::new();
+    for _ in 0..5 {
+        ids.push(post(&house, true).await);
+    }
+    assert_eq!(heads().await, ids[..1]);
+    house.run(Command::WithdrawMessage(ids[1])).await.unwrap();
+    assert_eq!(heads().await, ids[..1], "one from the middle");
+    house.run(Command::WithdrawMessage(ids[0])).await.unwrap();
+    assert_eq!(heads().await, ids[2..3], "the first");
+    for step in [Carry::Send, Carry::Taken("run".into()), Carry::Answered] {
+        house.run(Command::CarryMessage(ids[2], step)).await.unwrap();
+    }
+    assert_eq!(heads().await, ids[3..4], "one that is answered");
+    house.run(Command::CarryMessage(ids[3], Carry::GaveUp("no".into()))).await.unwrap();
+    assert_eq!(heads().await, ids[4..5], "one that is given up");
+    house.run(Command::RetryMessage(ids[3])).await.unwrap();
+    assert_eq!(heads().await, ids[4..5], "one that is sent again waits");
+    house.run(Command::CarryMessage(ids[4], Carry::GaveUp("no".into()))).await.unwrap();
+    assert_eq!(heads().await, ids[3..4]);
+    assert!(!kept(&house, ids[3]).await.outbox.unwrap().behind);
+    post(&house, true).await;
+    house.run(Command::DeleteChat(general(&house).await)).await.unwrap();
+    assert_eq!(heads().await, [], "with its chat everything on its way ends");
+    let all = house.all::<Message>();
+    assert!(all.iter().all(|m| !m.open()), "{all:#?}");
 }
 
 #[tokio::test]

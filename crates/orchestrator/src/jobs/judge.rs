@@ -9,6 +9,8 @@
 //!
 //! A time-out is never an answer.
 
+pub mod words;
+
 use std::collections::BTreeMap;
 
 use clutch_domain::run::{Run, RunState};
@@ -28,7 +30,7 @@ pub struct Clues<'a> {
     pub sighting: &'a Sighting,
     /// Ends that were heard, by the runtime's run id.
     pub heard: &'a BTreeMap<String, RunEnd>,
-    /// The connection is older than the run, so the runtime was not restarted in between.
+    /// The runtime's process is the one that took the run: it was not restarted in between.
     pub unbroken: bool,
     /// Milliseconds since the last sign of the run, or since we began to listen.
     pub quiet_ms: i64,

@@ -1,0 +1,334 @@
+//! An agent's run: one attempt at a task.
+//!
+//! How it may be repeated: the same attempt never once anything of it is in its session, which is its alone.
+//! A failed one is followed by the next attempt, in a session of its own, within the limit of failures.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use clutch_domain::{
+    command::{Command, EndRun, Ended, RunTaken},
+    doc::Kind,
+    id::RunId,
+    project::Project,
+    range::Range,
+    run::{Run as Claim, RunState, Stopping},
+    talk::{Comment, Signal},
+    task::Task,
+};
+
+use super::{
+    Desk, Effect, GivenUp, Hitch, Seen, Stage, Stop,
+    judge::{Clues, Verdict, judge},
+    signs::{Ear, Whose},
+    written,
+};
+use crate::{
+    prompt::{COMMENTS_TOLD, Ticket},
+    runtime::{RunEnd, RunEndKind, RunEvent, RuntimeError, StartRun},
+};
+
+/// A run that gives no news is looked at again after so long, in milliseconds.
+const LOOK_EVERY_MS: i64 = 30_000;
+/// The first and the longest pause before something unclear is looked at again, in milliseconds.
+const UNSURE_MS: (i64, i64) = (500, 10_000);
+
+/// What came of an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Came {
+    /// The runtime says that it is over.
+    Over(RunEnd),
+    /// It is over, and nobody knows how.
+    Lost(String),
+    /// It failed for this reason, and its agent may still be at work.
+    Failed(String),
+    /// There is nothing to start: its task is gone. The plan will have it stopped.
+    Pointless,
+}
+
+/// One run.
+pub(crate) struct Run {
+    desk: Arc<Desk>,
+    id: RunId,
+    ear: Ear,
+    run: Option<Claim>,
+    /// Nobody can have sent anything for this run: it was claimed by this process a moment ago.
+    fresh: bool,
+    /// The question that it waits for can never be answered, for this reason: give the attempt up.
+    strand: Option<String>,
+    verdict: Verdict,
+    /// When the agent last said something, as its session shows it.
+    said_at: Option<clutch_domain::time::Millis>,
+    unsure_ms: i64,
+}
+
+fn whose(run: &Claim) -> impl Fn(&RunEvent) -> Whose + Sync + use<> {
+    let (session, ids) = (run.session_key.clone(), run.known_ids());
+    move |event: &RunEvent| {
+        if ids.contains(&event.run_id) {
+            Whose::Ours
+        } else if event.session.eq_ignore_ascii_case(&session) {
+            Whose::Session
+        } else {
+            Whose::Nobodys
+        }
+    }
+}
+
+impl Run {
+    /// A run that is open; `fresh` where this process claimed it a moment ago.
+    pub fn new(desk: Arc<Desk>, id: RunId, fresh: bool, strand: Option<String>) -> Self {
+        let ear = Ear::new(desk.clone());
+        let unsure_ms = UNSURE_MS.0;
+        Self { desk, id, ear, run: None, fresh, strand, verdict: Verdict::Unsure, said_at: None, unsure_ms }
+    }
+
+    async fn write(&self, command: Command) -> Result<(), Hitch> {
+        written(self.desk.write(&command).await?)
+    }
+
+    /// Writes down that it is to be stopped, before anything is.
+    async fn stop(&self, how: Ended, why: String, forget: bool) -> Result<(), Hitch> {
+        self.write(Command::StopRun(self.id, Stopping { how, why, forget })).await
+    }
+
+    async fn end(&self, how: Ended, as_id: Option<String>, last_words: String) -> Result<(), Hitch> {
+        let retry = self.desk.policy.retry;
+        self.write(Command::RunEnded(EndRun { run: self.id, as_id, how, last_words: last_words.into(), retry }))
+            .await?;
+        self.desk.forget(self.id);
+        Ok(())
+    }
+
+    /// Whether a runtime that was restarted a moment ago might yet go on with the session by itself: then it
+    /// has to be removed.
+    fn may_come_back(&self, run: &Claim) -> bool {
+        self.desk.young() && !self.desk.unbroken(run.id, run.boot.as_deref())
+    }
+
+    async fn prompt(&self, run: &Claim) -> Result<Option<String>, Hitch> {
+        let task = Range::doc(Kind::Task, run.task);
+        let project = Range::doc(Kind::Project, run.project);
+        let newest =
+            |kind| Range::NewestChildren { kind, parent: run.task.to_string(), before: None, limit: COMMENTS_TOLD };
+        let (comments, signals) = (newest(Kind::Comment), newest(Kind::Signal));
+        let docs = self.desk.read(vec![task.clone(), project.clone(), comments.clone(), signals.clone()]).await?;
+        let (Some(task), Some(project)) = (docs.first::<Task>(&task), docs.first::<Project>(&project)) else {
+            return Ok(None);
+        };
+        let mut newest: Vec<&Comment> = docs.all(&comments).collect();
+        newest.reverse();
+        let mut asked: Vec<&Signal> = docs.all(&signals).collect();
+        asked.reverse();
+        Ok(Some(self.desk.roles.render(&Ticket {
+            task,
+            project,
+            run,
+            comments: newest,
+            signals: asked,
+            board: &self.desk.board,
+        })))
+    }
+}
+
+#[async_trait]
+impl Effect for Run {
+    type Result = Came;
+
+    async fn stage(&mut self, stop: bool) -> Result<Stage, Hitch> {
+        let Some(run) = self.desk.find::<Claim>(self.id).await? else { return Ok(Stage::Over) };
+        if run.state == RunState::Ended {
+            return Ok(Stage::Over);
+        }
+        if run.stopping.is_none() && stop {
+            let why = "Stopped because the task was moved away.".to_owned();
+            if self.fresh {
+                self.end(Ended::Aborted, None, why).await?;
+                return Ok(Stage::Over);
+            }
+            self.stop(Ended::Aborted, why, false).await?;
+            return self.stage(true).await;
+        }
+        if run.stopping.is_none()
+            && let Some(why) = self.strand.take_if(|_| run.state == RunState::Waiting)
+        {
+            self.stop(Ended::Failed, why, false).await?;
+            return self.stage(stop).await;
+        }
+        let stage = if run.stopping.is_some() {
+            Stage::Stopping
+        } else if run.state == RunState::Waiting || self.strand.is_some() {
+            // The courier of the answer brings it back to work.
+            Stage::Over
+        } else if self.fresh {
+            Stage::New
+        } else {
+            Stage::Open
+        };
+        self.run = Some(run);
+        Ok(stage)
+    }
+
+    async fn look(&mut self) -> Result<Seen<Came>, Hitch> {
+        let Some(run) = self.run.clone() else { return Ok(Seen::Begun) };
+        let sighting = self.desk.runtime.sight(&run.session_key, &run.key).await?;
+        self.ear.looked(&whose(&run));
+        if run.trouble.is_some() {
+            self.write(Command::TellTrouble(run.id, None)).await?;
+        }
+        let said_at = sighting.runs.iter().filter_map(|r| r.said_at).max();
+        if said_at > self.said_at {
+            // Two moments of the runtime's own clock.
+            if self.said_at.is_some() {
+                self.ear.sign();
+            }
+            self.said_at = said_at;
+        }
+        // One long tool call gives no sign of its own.
+        if sighting.active == Some(true) && self.ear.in_a_call() {
+            self.ear.sign();
+        }
+        self.verdict = judge(&Clues {
+            run: &run,
+            sighting: &sighting,
+            heard: &self.ear.heard,
+            unbroken: self.desk.unbroken(run.id, run.boot.as_deref()),
+            quiet_ms: self.quiet_ms(),
+        });
+        tracing::trace!(run = %self.id, verdict = ?self.verdict, "looked");
+        let most = self.desk.policy.stale_after(run.role);
+        Ok(match &self.verdict {
+            Verdict::Send => Seen::No,
+            Verdict::Over(end) => Seen::Done(Came::Over(end.clone())),
+            Verdict::Lost(why) => Seen::Done(Came::Lost(why.clone())),
+            Verdict::Working | Verdict::Unsure if self.quiet_ms() >= most => Seen::Done(Came::Failed(format!(
+                "The agent gave no sign for {} minutes and was stopped.",
+                most / 60_000
+            ))),
+            Verdict::Taken | Verdict::Continued(_) | Verdict::Working | Verdict::Unsure => Seen::Begun,
+        })
+    }
+
+    /// Sends the prompt. Nothing is assumed when the answer is lost: the next round looks.
+    async fn act(&mut self) -> Result<Seen<Came>, Hitch> {
+        let Some(run) = self.run.clone() else { return Ok(Seen::No) };
+        let Some(prompt) = self.prompt(&run).await? else { return Ok(Seen::Done(Came::Pointless)) };
+        let Some(link) = self.desk.link() else { return Err(Hitch::Away("no connection".into())) };
+        self.desk.lawful()?;
+        let start = StartRun {
+            key: run.key.clone(),
+            session: run.session_key.clone(),
+            message: prompt,
+            model: run.model.clone(),
+            timeout_seconds: self.desk.policy.turn_seconds,
+        };
+        self.ear.sign();
+        match self.desk.runtime.start(start).await {
+            Ok(accepted) => {
+                self.fresh = false;
+                self.desk.gave(run.id, link.connection);
+                let as_id = (accepted.run_id != run.key).then_some(accepted.run_id);
+                self.write(Command::RunStarted(RunTaken { run: run.id, boot: link.boot })).await?;
+                if let Some(as_id) = as_id {
+                    self.write(Command::RunContinued(run.id, as_id)).await?;
+                }
+                self.run = self.desk.find(self.id).await?;
+                self.verdict = Verdict::Working;
+                Ok(Seen::Begun)
+            }
+            Err(RuntimeError::Refused { sentence, .. }) => {
+                self.fresh = false;
+                Ok(Seen::Done(Came::Failed(sentence)))
+            }
+            Err(RuntimeError::Away(why)) => Err(Hitch::Away(why)),
+            Err(RuntimeError::Unknown(why)) => {
+                tracing::info!(run = %run.id, %why, "not known whether the run was taken; looking");
+                self.fresh = false;
+                Err(Hitch::Unclear(why))
+            }
+        }
+    }
+
+    async fn follow(&mut self, stop: &mut Stop) -> Result<(), Hitch> {
+        let Some(run) = self.run.clone() else { return Ok(()) };
+        let within = match self.verdict.clone() {
+            // Who took it is not known: it may have begun before the runtime's last restart.
+            Verdict::Taken => return self.write(Command::RunStarted(RunTaken { run: run.id, boot: None })).await,
+            Verdict::Continued(id) => {
+                self.ear.sign();
+                return self.write(Command::RunContinued(run.id, id)).await;
+            }
+            Verdict::Working => {
+                self.unsure_ms = UNSURE_MS.0;
+                LOOK_EVERY_MS
+            }
+            _ => {
+                let pause = self.unsure_ms;
+                self.unsure_ms = (pause * 2).min(UNSURE_MS.1);
+                pause
+            }
+        };
+        let id = (self.verdict == Verdict::Working).then(|| run.current_id());
+        self.ear.wait(&whose(&run), within, id, false, stop).await;
+        Ok(())
+    }
+
+    async fn record(&mut self, came: Came) -> Result<(), Hitch> {
+        let Some(run) = self.run.clone() else { return Ok(()) };
+        match came {
+            Came::Over(RunEnd { how: RunEndKind::Finished, last_words, .. }) => {
+                // An answer on its way is brought first: then the run goes on instead of ending.
+                let desk = self.desk.clone();
+                let _turn = desk.turn(run.id).await;
+                self.end(Ended::Finished, Some(run.current_id().to_owned()), last_words).await
+            }
+            Came::Over(end) => {
+                let how = if end.how == RunEndKind::Aborted { Ended::Aborted } else { Ended::Failed };
+                let words = end.reason.filter(|r| !r.trim().is_empty()).unwrap_or(end.last_words);
+                self.stop(how, words, self.may_come_back(&run)).await
+            }
+            Came::Lost(why) => self.stop(Ended::Failed, why, true).await,
+            Came::Failed(why) => self.stop(Ended::Failed, why, self.may_come_back(&run)).await,
+            // The next plan stops it; until then there is nothing to do but to ask now and then.
+            Came::Pointless => Err(Hitch::Unclear("its task is gone".into())),
+        }
+    }
+
+    /// Nothing may run in the session of an attempt that is given up: the next one begins in its own.
+    async fn undo(&mut self) -> Result<(), Hitch> {
+        let Some(run) = self.run.clone() else { return Ok(()) };
+        let Some(Stopping { how, why, forget }) = run.stopping.clone() else { return Ok(()) };
+        let desk = self.desk.clone();
+        let _turn = desk.turn(run.id).await;
+        let link = desk.link();
+        let before = desk.runtime.sight(&run.session_key, &run.key).await?;
+        // A runtime that does not say what is at work may not stop it either, unless the session goes.
+        let forget = forget || before.active.is_none() || self.may_come_back(&run);
+        desk.lawful()?;
+        desk.runtime.abort(&run.session_key, forget).await?;
+        if desk.runtime.sight(&run.session_key, &run.key).await?.active == Some(true) {
+            return Err(Hitch::Unclear("something still runs in its session".into()));
+        }
+        if desk.link() != link {
+            // A runtime that was restarted in between may go on with what was stopped before.
+            return Err(Hitch::Unclear("the connection is another than before the stop".into()));
+        }
+        self.end(how, None, why).await
+    }
+
+    async fn give_up(&mut self, why: GivenUp) -> Result<(), Hitch> {
+        let why = match why {
+            GivenUp::Refused(sentence) => sentence,
+            GivenUp::Unclear => "It does not tell what became of the agent.".to_owned(),
+        };
+        self.end(Ended::OutOfReach, None, why).await
+    }
+
+    async fn tell(&mut self, trouble: String) -> Result<(), Hitch> {
+        self.write(Command::TellTrouble(self.id, Some(trouble.into()))).await
+    }
+
+    fn quiet_ms(&self) -> i64 {
+        self.ear.quiet_ms()
+    }
+}

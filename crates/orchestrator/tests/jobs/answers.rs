@@ -1,0 +1,105 @@
+//! Answers to agents' questions.
+
+use clutch_domain::{
+    command::{Command, NewSignal},
+    id::{SignalId, TaskId},
+    run::{Run, RunState},
+    talk::{Delivery, Signal, SignalKind, SignalSeverity},
+    task::Status,
+    text::{Body, Handle, SessionKey},
+};
+use clutch_orchestrator::runtime::RunEndKind;
+
+use crate::{
+    fake::{Lost, end},
+    house::House,
+};
+
+fn signal(house: &House, id: SignalId) -> Signal {
+    house.all::<Signal>().into_iter().find(|s| s.id == id).unwrap()
+}
+
+/// An agent has asked about `task`, and its turn has ended.
+async fn asked(house: &House, task: TaskId) -> (Run, SignalId) {
+    let run = house.working(task).await;
+    let new = NewSignal {
+        task,
+        session_key: SessionKey::parse(&run.session_key).unwrap().unwrap(),
+        agent_id: Handle::agent(),
+        run_id: None,
+        kind: SignalKind::Question,
+        severity: SignalSeverity::Normal,
+        message: Body::parse("Red or green?").unwrap().unwrap(),
+    };
+    let id = house.agent(Command::RaiseSignal(new)).await.made::<Signal>().unwrap().id;
+    house.runtime.finish(&run.session_key, &run.key, end(RunEndKind::Finished, "I asked.", None), true);
+    house.until("it waits", || house.run(run.id).state == RunState::Waiting).await;
+    (run, id)
+}
+
+async fn answer(house: &House, id: SignalId) {
+    house.person(Command::AnswerSignal(id, Body::parse("Green.").unwrap().unwrap())).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_reaches_the_session_that_asked_once() {
+    for marks in [true, false] {
+        for lost in [None, Some(Lost::Before), Some(Lost::After)] {
+            let house = House::new(marks).await;
+            let (run, id) = asked(&house, house.ready("Paint").await).await;
+            if let Some(lost) = lost {
+                house.runtime.lose_next(lost);
+            }
+            answer(&house, id).await;
+            house.until("it is delivered", || signal(&house, id).delivery == Some(Delivery::Sent)).await;
+            let key = format!("signal-{id}");
+            assert_eq!(house.runtime.arrived(&key), 1, "{marks}");
+            assert_eq!(house.runtime.calls("steer")[0].session, run.session_key);
+            house.until("it goes on", || house.run(run.id).state == RunState::Started).await;
+            assert_eq!(house.run(run.id).successors, [key]);
+        }
+    }
+}
+
+/// The connection goes with the answer, to a gateway that cannot be asked whether it arrived.
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_may_have_arrived_is_not_said_twice_and_the_next_attempt_is_told_it() {
+    for lost in [Lost::Before, Lost::After] {
+        let house = House::new(false).await;
+        let task = house.ready("Paint").await;
+        let (run, id) = asked(&house, task).await;
+        house.runtime.lose_next(lost);
+        answer(&house, id).await;
+        house.until("it was sent", || !house.runtime.calls("steer").is_empty()).await;
+        house.runtime.reconnect();
+        house.until("it is given up", || signal(&house, id).delivery == Some(Delivery::Failed)).await;
+        assert!(signal(&house, id).delivery_error.unwrap().contains("does not tell"));
+        assert_eq!(house.runtime.calls("steer").len(), 1);
+        house.until("the attempt is given up", || house.run(run.id).state == RunState::Ended).await;
+        house.until("the next begins", || house.runtime.calls("start").len() == 2).await;
+        assert_eq!(house.task(task).status, Status::InProgress);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_dies_before_it_sends_leaves_nothing_unsaid() {
+    let house = House::new(false).await;
+    let (_, id) = asked(&house, house.ready("Paint").await).await;
+    house.kill();
+    answer(&house, id).await;
+    house.start();
+    house.until("it is delivered", || signal(&house, id).delivery == Some(Delivery::Sent)).await;
+    assert_eq!(house.runtime.arrived(&format!("signal-{id}")), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gateway_that_shows_nothing_for_ever_is_given_up() {
+    let house = House::new(true).await;
+    let (run, id) = asked(&house, house.ready("Paint").await).await;
+    house.runtime.lose_next(Lost::Before);
+    house.runtime.refuse("sight", Some("missing scope: operator.read"));
+    answer(&house, id).await;
+    house.until("it is given up", || signal(&house, id).delivery == Some(Delivery::Failed)).await;
+    assert!(signal(&house, id).delivery_error.unwrap().contains("missing scope"));
+    house.until("the attempt is given up", || house.run(run.id).state == RunState::Ended).await;
+}

@@ -1,0 +1,326 @@
+//! A runtime without agents: what it shows and refuses is what a test said.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::{Arc, Mutex, MutexGuard},
+};
+
+use async_trait::async_trait;
+use clutch_domain::{speech::Speech, time::Millis};
+use clutch_orchestrator::runtime::{
+    Accepted, AgentRuntime, Begun, DownReason, Model, Picture, RunEnd, RunEndKind, RunEvent, RunSign, RuntimeError,
+    RuntimeState, SeenRun, SessionInfo, Sighting, StartRun, ToolSign,
+};
+use tokio::{
+    sync::{broadcast, watch},
+    time::Instant,
+};
+
+/// What becomes of a sending whose answer is lost.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Lost {
+    /// The words never arrived.
+    Before,
+    /// They arrived.
+    After,
+}
+
+/// A call as it was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    pub at: Instant,
+    pub what: &'static str,
+    pub session: String,
+    /// The key or the run; for `abort`: `forget` or nothing.
+    pub key: String,
+}
+
+#[derive(Default)]
+struct Session {
+    keys: Vec<String>,
+    runs: Vec<SeenRun>,
+    active: bool,
+}
+
+struct Inner {
+    /// It shows which words came under which key, and what is at work.
+    marks: bool,
+    connection: u64,
+    boot: Option<String>,
+    sessions: BTreeMap<String, Session>,
+    /// Keys that the process remembers.
+    keys: BTreeSet<String>,
+    ended: BTreeMap<String, RunEnd>,
+    refuses: BTreeMap<&'static str, String>,
+    lost: VecDeque<Lost>,
+    calls: Vec<Call>,
+}
+
+pub struct Fake {
+    state: watch::Sender<RuntimeState>,
+    events: broadcast::Sender<Arc<RunEvent>>,
+    inner: Mutex<Inner>,
+}
+
+pub fn end(how: RunEndKind, words: &str, reason: Option<&str>) -> RunEnd {
+    RunEnd { how, last_words: words.into(), reason: reason.map(str::to_owned) }
+}
+
+fn connected(connection: u64, boot: Option<String>) -> RuntimeState {
+    RuntimeState::Connected {
+        address: "ws://fake".into(),
+        since: Millis(0),
+        connection,
+        boot,
+        version: "9".into(),
+        plugin: Vec::new(),
+    }
+}
+
+impl Fake {
+    /// A connected runtime. One that marks nothing has no name for its process either, as OpenClaw 2026.2.17.
+    pub fn new(marks: bool) -> Arc<Self> {
+        let boot = marks.then(|| "boot-1".to_owned());
+        Arc::new(Self {
+            state: watch::Sender::new(connected(1, boot.clone())),
+            events: broadcast::Sender::new(4_096),
+            inner: Mutex::new(Inner {
+                marks,
+                connection: 1,
+                boot,
+                sessions: BTreeMap::new(),
+                keys: BTreeSet::new(),
+                ended: BTreeMap::new(),
+                refuses: BTreeMap::new(),
+                lost: VecDeque::new(),
+                calls: Vec::new(),
+            }),
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap()
+    }
+
+    /// From now on calls of this kind are refused in these words; `None` ends it.
+    pub fn refuse(&self, what: &'static str, sentence: Option<&str>) {
+        let mut inner = self.lock();
+        match sentence {
+            Some(sentence) => _ = inner.refuses.insert(what, sentence.to_owned()),
+            None => _ = inner.refuses.remove(what),
+        }
+    }
+
+    /// The answer to the next sending is lost.
+    pub fn lose_next(&self, lost: Lost) {
+        self.lock().lost.push_back(lost);
+    }
+
+    /// The connection ends and comes back, to the same process.
+    pub fn reconnect(&self) {
+        let (connection, boot) = {
+            let mut inner = self.lock();
+            inner.connection += 1;
+            (inner.connection, inner.boot.clone())
+        };
+        self.state.send_replace(RuntimeState::Down {
+            address: "ws://fake".into(),
+            since: Millis(0),
+            why: DownReason::Lost,
+            sentence: "It is away.".into(),
+            retry_at: Millis(0),
+        });
+        self.state.send_replace(connected(connection, boot));
+    }
+
+    /// The process is another: it remembers nothing, and what was at work is cut off.
+    pub fn restart(&self) {
+        {
+            let mut inner = self.lock();
+            inner.keys.clear();
+            inner.ended.clear();
+            inner.boot = inner.boot.take().map(|boot| format!("{boot}'"));
+            for session in inner.sessions.values_mut().filter(|s| s.active) {
+                session.active = false;
+                for run in session.runs.iter_mut().filter(|run| run.end.is_none()) {
+                    run.end = Some(end(RunEndKind::Failed, "", Some("exited before restart")));
+                }
+            }
+        }
+        self.reconnect();
+    }
+
+    /// The session goes on under another run, as a newer gateway makes it after its restart.
+    pub fn resume(&self, session: &str, run: &str) {
+        let mut inner = self.lock();
+        let session = inner.sessions.get_mut(session).unwrap();
+        session.active = true;
+        session.runs.push(SeenRun { run_id: run.into(), end: None, said_at: None, resumed: true });
+    }
+
+    /// A run ends: shown in its session, known to `wait`, and told to whoever listens, if `told`.
+    pub fn finish(&self, session: &str, run: &str, end: RunEnd, told: bool) {
+        {
+            let mut inner = self.lock();
+            inner.ended.insert(run.to_owned(), end.clone());
+            let session = inner.sessions.entry(session.to_owned()).or_default();
+            session.active = false;
+            if let Some(seen) = session.runs.iter_mut().find(|seen| seen.run_id == run) {
+                seen.end = Some(end.clone());
+            }
+        }
+        if told {
+            self.tell(session, run, RunSign::Ended(end));
+        }
+    }
+
+    /// What was at work is over, and nothing of its end is left.
+    pub fn swallow(&self, session: &str) {
+        self.lock().sessions.get_mut(session).unwrap().active = false;
+    }
+
+    /// `wait` knows no end any more.
+    pub fn forget_ends(&self) {
+        self.lock().ended.clear();
+    }
+
+    pub fn tell(&self, session: &str, run: &str, what: RunSign) {
+        let event = RunEvent { session: session.into(), run_id: run.into(), at: Millis(0), what };
+        let _ = self.events.send(Arc::new(event)); // nobody may listen
+    }
+
+    pub fn tool(&self, session: &str, run: &str, call: &str, ended: Option<bool>) {
+        let sign = ToolSign { call: call.into(), line: "cargo build".into(), ended };
+        self.tell(session, run, RunSign::Tool(sign));
+    }
+
+    /// Calls of one kind, in their order.
+    pub fn calls(&self, what: &str) -> Vec<Call> {
+        self.lock().calls.iter().filter(|call| call.what == what).cloned().collect()
+    }
+
+    /// Keys under which calls of one kind were made, in their order.
+    pub fn keys(&self, what: &str) -> Vec<String> {
+        self.calls(what).into_iter().map(|call| call.key).collect()
+    }
+
+    /// How often words under a key reached an agent.
+    pub fn arrived(&self, key: &str) -> usize {
+        self.lock().sessions.values().flat_map(|session| &session.keys).filter(|known| *known == key).count()
+    }
+
+    fn note(&self, what: &'static str, session: &str, key: &str) -> Result<(), RuntimeError> {
+        let mut inner = self.lock();
+        inner.calls.push(Call { at: Instant::now(), what, session: session.into(), key: key.into() });
+        match inner.refuses.get(what) {
+            Some(sentence) => Err(RuntimeError::Refused { code: "NO".into(), sentence: sentence.clone() }),
+            None => Ok(()),
+        }
+    }
+
+    fn take(&self, session: &str, key: &str) -> Result<Accepted, RuntimeError> {
+        let mut inner = self.lock();
+        let lost = inner.lost.pop_front();
+        if lost != Some(Lost::Before) && inner.keys.insert(key.to_owned()) {
+            let session = inner.sessions.entry(session.to_owned()).or_default();
+            session.keys.push(key.to_owned());
+            session.active = true;
+            session.runs.push(SeenRun { run_id: key.into(), end: None, said_at: None, resumed: false });
+        }
+        match lost {
+            Some(_) => Err(RuntimeError::Unknown("the answer was lost".into())),
+            None => Ok(Accepted { run_id: key.to_owned() }),
+        }
+    }
+}
+
+#[async_trait]
+impl AgentRuntime for Fake {
+    async fn start(&self, run: StartRun) -> Result<Accepted, RuntimeError> {
+        self.note("start", &run.session, &run.key)?;
+        self.take(&run.session, &run.key)
+    }
+
+    async fn wait(&self, run_id: &str, timeout_ms: u32) -> Result<Option<RunEnd>, RuntimeError> {
+        self.note("wait", "", run_id)?;
+        let known = self.lock().ended.get(run_id).cloned();
+        if known.is_none() && timeout_ms > 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(timeout_ms.into())).await;
+            return Ok(self.lock().ended.get(run_id).cloned());
+        }
+        Ok(known)
+    }
+
+    async fn sight(&self, session: &str, key: &str) -> Result<Sighting, RuntimeError> {
+        self.note("sight", session, key)?;
+        let inner = self.lock();
+        let Some(kept) = inner.sessions.get(session) else {
+            return Ok(Sighting { active: inner.marks.then_some(false), ..Sighting::default() });
+        };
+        if !inner.marks {
+            let begun = if kept.keys.is_empty() { Begun::No } else { Begun::CannotTell };
+            return Ok(Sighting { begun, ..Sighting::default() });
+        }
+        let begun = if kept.keys.iter().any(|k| k == key) || kept.runs.iter().any(|r| r.run_id == key) {
+            Begun::Yes
+        } else {
+            Begun::No
+        };
+        Ok(Sighting { begun, active: Some(kept.active), runs: kept.runs.clone(), last_words: None })
+    }
+
+    async fn abort(&self, session: &str, forget: bool) -> Result<(), RuntimeError> {
+        self.note("abort", session, if forget { "forget" } else { "" })?;
+        let mut inner = self.lock();
+        if forget {
+            inner.sessions.remove(session);
+        } else if let Some(session) = inner.sessions.get_mut(session) {
+            session.active = false;
+        }
+        Ok(())
+    }
+
+    async fn steer(
+        &self,
+        session: &str,
+        _: Speech,
+        _: &str,
+        _: &[Picture],
+        key: &str,
+    ) -> Result<Accepted, RuntimeError> {
+        self.note("steer", session, key)?;
+        self.take(session, key)
+    }
+
+    async fn answer(&self, _: &str, _: &str) -> Result<Option<String>, RuntimeError> {
+        Ok(None)
+    }
+
+    async fn session(&self, _: &str) -> Result<Option<SessionInfo>, RuntimeError> {
+        Ok(None)
+    }
+
+    async fn use_model(&self, _: &str, _: &str) -> Result<(), RuntimeError> {
+        Ok(())
+    }
+
+    async fn reset(&self, _: &str) -> Result<(), RuntimeError> {
+        Ok(())
+    }
+
+    async fn compact(&self, _: &str) -> Result<(), RuntimeError> {
+        Ok(())
+    }
+
+    async fn models(&self) -> Result<Vec<Model>, RuntimeError> {
+        Ok(Vec::new())
+    }
+
+    fn state(&self) -> watch::Receiver<RuntimeState> {
+        self.state.subscribe()
+    }
+
+    fn events(&self) -> broadcast::Receiver<Arc<RunEvent>> {
+        self.events.subscribe()
+    }
+}
