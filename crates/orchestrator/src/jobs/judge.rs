@@ -64,8 +64,8 @@ pub fn judge(clues: &Clues<'_>) -> Verdict {
     if run.state == RunState::Claimed {
         return if something { Verdict::Taken } else { Verdict::Send };
     }
-    if let Some(new) = sighting.runs.iter().find(|r| !run.is_known_as(&r.run_id)) {
-        return Verdict::Continued(new.run_id.clone());
+    if let Some(new) = continuation(run, sighting) {
+        return Verdict::Continued(new.to_owned());
     }
     if sighting.active == Some(true) {
         // A session may be shown as active for a moment after its run has ended; it may
@@ -93,6 +93,16 @@ pub fn judge(clues: &Clues<'_>) -> Verdict {
             }
         },
     }
+}
+
+/// Under which id that is not known the attempt goes on: one that the runtime made for it, one at work, or one
+/// that came after the one that is followed. What somebody else said in the session before, and what was
+/// answered to that, is over and none of it.
+fn continuation<'a>(run: &Run, sighting: &'a Sighting) -> Option<&'a str> {
+    let current = sighting.runs.iter().position(|r| r.run_id == run.current_id());
+    let mut runs = sighting.runs.iter().enumerate().filter(|(_, r)| !run.is_known_as(&r.run_id));
+    let goes_on = runs.find(|(at, r)| r.resumed || r.end.is_none() || current.is_some_and(|current| *at > current));
+    goes_on.map(|(_, r)| r.run_id.as_str())
 }
 
 /// The end of what is followed now.

@@ -91,6 +91,25 @@ fn another_id_in_the_session_is_the_attempt_continued() {
 }
 
 #[test]
+fn what_was_said_in_the_session_before_is_no_continuation() {
+    let done = Some(end(RunEndKind::Finished, "typed"));
+    let answered = run(RunState::Started, &["signal-1"]);
+    let first = seen("key", Some(end(RunEndKind::Finished, "I asked.")));
+    // A person typed there while the run waited; then the answer came, and its turn is at work, or not yet to be seen.
+    let runs = vec![first.clone(), seen("typed", done.clone()), seen("signal-1", None)];
+    assert_eq!(verdict(&answered, &sighting(Begun::Yes, Some(true), runs), &[], true, SOON), Verdict::Working);
+    let runs = vec![first.clone(), seen("typed", done.clone())];
+    assert_eq!(verdict(&answered, &sighting(Begun::Yes, Some(false), runs), &[], true, SOON), Verdict::Unsure);
+    // What comes after the one that is followed answers it; what is at work is followed, whoever began it.
+    let runs = vec![first.clone(), seen("signal-1", None), seen("later", done)];
+    let later = Verdict::Continued("later".into());
+    assert_eq!(verdict(&answered, &sighting(Begun::Yes, Some(false), runs), &[], true, SOON), later);
+    let runs = vec![first, seen("at-work", None), seen("signal-1", None)];
+    let busy = Verdict::Continued("at-work".into());
+    assert_eq!(verdict(&answered, &sighting(Begun::Yes, Some(true), runs), &[], true, SOON), busy);
+}
+
+#[test]
 fn a_finish_is_believed_at_once_unless_something_still_runs() {
     let started = run(RunState::Started, &[]);
     let finish = end(RunEndKind::Finished, "done");
