@@ -121,6 +121,8 @@ pub struct CardAgent {
     pub attempt: u32,
     /// "Starting", "Working", "Waits for an answer".
     pub state: String,
+    /// What keeps it from being followed or stopped, in a sentence.
+    pub trouble: Option<String>,
     /// At work since.
     pub since: Millis,
 }

@@ -280,13 +280,14 @@ fn card(task: &Task, run: Option<&Run>, ask: Option<&Signal>, note: Option<&Stri
         open_dependencies: task.open_dependencies,
         dependencies: task.dependencies,
         dependents: task.dependents,
-        why: refused(run).or_else(|| why(task, note, notice)),
+        why: why(task, note, notice),
         ask: ask.map(|s| Ask { signal: s.id, text: preview(s.message.as_str(), ASK_ON_CARD) }),
         agent: run.map(|r| CardAgent {
             role: r.role,
             model: r.model.clone(),
             attempt: r.attempt,
             state: r.state.label().to_owned(),
+            trouble: refused(run),
             since: r.started_at.unwrap_or(r.claimed_at),
         }),
     }

@@ -1,6 +1,7 @@
 //! Pages are painted on the server, with content.
 
 use axum::body::Body;
+use clutch_domain::command::Command;
 use serde_json::json;
 
 use super::{ADDRESS, House, Reply};
@@ -28,6 +29,26 @@ async fn the_first_paint_has_what_there_is() {
         !body.contains("<door>") && !body.contains("<site>"),
         "what people typed is text, also in what scripts are handed"
     );
+}
+
+/// What the gateway refuses of an agent is said on its card and in its panel, until it is over.
+#[tokio::test]
+async fn a_run_that_cannot_be_followed_says_so_on_its_card() {
+    let house = House::new();
+    let project = house.project("site").await;
+    let task = house.task(&project, "Paint the door", "ready").await;
+    let run = house.run_of(&task, 1).await;
+    let shown = async || {
+        let board = page(&house, "/projects/site/board").await.text;
+        let panel = page(&house, "/projects/site/board?task=T-1").await.text;
+        [board, panel].map(|text| text.contains("missing scope: operator.read"))
+    };
+    assert_eq!(shown().await, [false, false]);
+    let trouble = Some("missing scope: operator.read".into());
+    house.by_loop(Command::TellTrouble(run.id, trouble)).await;
+    assert_eq!(shown().await, [true, true]);
+    house.by_loop(Command::TellTrouble(run.id, None)).await;
+    assert_eq!(shown().await, [false, false]);
 }
 
 #[tokio::test]

@@ -66,8 +66,9 @@ fn inside(card: Card, line: Option<String>) -> AnyView {
             </p>
         }
     });
-    let why = card.why.clone().filter(|_| card.agent.is_none()).map(|why| {
-        let icon = if card.status == Status::Blocked { "alert" } else { "clock" };
+    let trouble = card.agent.as_ref().and_then(|agent| agent.trouble.clone());
+    let icon = if trouble.is_some() || card.status == Status::Blocked { "alert" } else { "clock" };
+    let why = trouble.or_else(|| card.why.clone().filter(|_| card.agent.is_none())).map(|why| {
         view! { <p class="why"><Icon name=icon /><span>{why}</span></p> }
     });
     let attempt = card
