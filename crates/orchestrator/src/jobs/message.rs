@@ -14,7 +14,7 @@ use clutch_domain::{
     chat::{Chat, DeliveryStatus, Message as Words, Step},
     command::{Carry, Command},
     doc::{Kind, Scope},
-    id::MessageId,
+    id::{ChatId, MessageId},
     project::Project,
     range::{Fetch, Order, Range},
     task::Task,
@@ -76,10 +76,13 @@ pub(crate) enum Came {
 pub(crate) struct Message {
     desk: Arc<Desk>,
     id: MessageId,
+    of: ChatId,
     ear: Ear,
     words: Option<Words>,
     session: Option<String>,
     chat: Option<Chat>,
+    /// As it was when the chat was found, for the first sending.
+    project: Option<Project>,
     /// The run that is followed: of the attempt's key, or the one that took it or went on with it.
     run: String,
     /// The connection over which this process saw it taken.
@@ -94,15 +97,18 @@ pub(crate) struct Message {
 }
 
 impl Message {
-    pub fn new(desk: Arc<Desk>, id: MessageId) -> Self {
+    /// A message of a chat.
+    pub fn new(desk: Arc<Desk>, id: MessageId, of: ChatId) -> Self {
         let ear = Ear::new(desk.clone());
         Self {
             desk,
             id,
+            of,
             ear,
             words: None,
             session: None,
             chat: None,
+            project: None,
             run: String::new(),
             taken_over: None,
             sent: None,
@@ -119,28 +125,22 @@ impl Message {
         }
     }
 
-    /// The chat and its session, once; `None` where the message has nowhere to go, which is written down.
-    async fn address(&mut self, words: &Words) -> Result<Option<()>, Hitch> {
-        if self.session.is_some() {
-            return Ok(Some(()));
-        }
-        let chat = self.desk.find::<Chat>(words.chat).await?.filter(|chat| chat.deleted_at.is_none());
-        let Some(chat) = chat else {
-            self.step(Carry::GaveUp("The chat was deleted.".into())).await?;
-            return Ok(None);
+    /// The chat and its session, once; `false` where the message has nowhere to go, which is written down.
+    async fn address(&mut self, chat: Option<Chat>) -> Result<bool, Hitch> {
+        let Some(chat) = chat.filter(|chat| chat.deleted_at.is_none()) else {
+            return self.step(Carry::GaveUp("The chat was deleted.".into())).await.map(|_| false);
         };
         let project = self.desk.find::<Project>(chat.project).await?.filter(|p| p.deleted_at.is_none());
         if project.is_none() {
-            self.step(Carry::GaveUp("The project was deleted.".into())).await?;
-            return Ok(None);
+            return self.step(Carry::GaveUp("The project was deleted.".into())).await.map(|_| false);
         }
         let Some(session) = chat.session().map(str::to_owned) else {
-            self.step(Carry::GaveUp("The chat has no session with an agent.".into())).await?;
-            return Ok(None);
+            return self.step(Carry::GaveUp("The chat has no session with an agent.".into())).await.map(|_| false);
         };
         self.session = Some(session);
+        self.project = project;
         self.chat = Some(chat);
-        Ok(Some(()))
+        Ok(true)
     }
 
     fn taken(&self) -> bool {
@@ -174,12 +174,16 @@ impl Effect for Message {
     type Result = Came;
 
     async fn stage(&mut self, _: bool) -> Result<Stage, Hitch> {
-        let Some(words) = self.desk.find::<Words>(self.id).await? else { return Ok(Stage::Over) };
+        // The chat is read with it the first time.
+        let (itself, chat) = (Range::doc(Kind::Message, self.id), Range::doc(Kind::Chat, self.of));
+        let ranges = [&itself].into_iter().chain(self.session.is_none().then_some(&chat)).cloned().collect();
+        let docs = self.desk.read(ranges).await?;
+        let Some(words) = docs.first::<Words>(&itself).cloned() else { return Ok(Stage::Over) };
         let Some(outbox) = words.outbox.clone().filter(|o| o.step != Step::Settled) else { return Ok(Stage::Over) };
         if outbox.behind || due(&words).is_some_and(|at| self.desk.office.now() < at) {
             return Ok(Stage::Over);
         }
-        if self.address(&words).await?.is_none() {
+        if self.session.is_none() && !self.address(docs.first::<Chat>(&chat).cloned()).await? {
             return Ok(Stage::Over);
         }
         let run = match outbox.step {
@@ -254,7 +258,11 @@ impl Effect for Message {
         };
         let first = words.outbox.as_ref().is_some_and(|o| o.step == Step::Queued);
         let Some(link) = self.desk.link() else { return Err(Hitch::Away("no connection".into())) };
-        let Some(project) = self.desk.find::<Project>(chat.project).await? else { return Ok(Seen::No) };
+        let project = match self.project.take() {
+            Some(project) => Some(project),
+            None => self.desk.find::<Project>(chat.project).await?,
+        };
+        let Some(project) = project else { return Ok(Seen::No) };
         let ticket: Option<Task> = match chat.about {
             Some(about) => self.desk.find(about.task).await?,
             None => None,

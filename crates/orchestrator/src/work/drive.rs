@@ -154,9 +154,9 @@ impl Driver<'_> {
                 self.again_at = self.again_at.min(wake);
                 continue;
             }
-            let (desk, id) = (self.desk.clone(), message.id);
-            self.hands.begin(self.desk, JobId::Message(message.chat), "message", |stop| {
-                let effect = message::Message::new(desk.clone(), id);
+            let (desk, id, chat) = (self.desk.clone(), message.id, message.chat);
+            self.hands.begin(self.desk, JobId::Message(chat), "message", |stop| {
+                let effect = message::Message::new(desk.clone(), id, chat);
                 Box::pin(async move { drive(&desk, effect, stop).await })
             });
         }
