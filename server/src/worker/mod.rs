@@ -112,6 +112,20 @@ pub fn roles(dir: Option<&Path>) -> Result<Arc<Roles>, String> {
 mod tests {
     use super::*;
 
+    #[tokio::test]
+    async fn the_steady_clock_goes_on_and_sleeps_end_by_it() {
+        let tokio = Tokio::new(Supervisor::default());
+        let before = tokio.steady();
+        tokio.sleep_until(before).await;
+        let until = before.plus(30);
+        tokio.sleep_until(until).await;
+        assert!(tokio.steady() >= until, "never too early");
+        // The system's count of seconds since it was started, asleep or not, is the same clock.
+        let uptime = std::fs::read_to_string("/proc/uptime").unwrap();
+        let seconds: f64 = uptime.split(' ').next().unwrap().parse().unwrap();
+        assert!((seconds * 1_000.0 - tokio.steady().0 as f64).abs() < 60_000.0, "{seconds} {:?}", tokio.steady());
+    }
+
     #[test]
     fn own_prompts_lie_over_the_built_in_ones() {
         let built_in = roles(None).unwrap();
