@@ -136,17 +136,22 @@ demo_read_ports() {
 }
 
 status_line() { # WHAT PIDFILE URL PATH
-  local pid
+  local pid down
   if [ ! -e "$2" ]; then
     printf '%-13s not running\n' "$1"
   elif ! pid=$(pid_of "$2"); then
     printf '%-13s ended without being asked (stale pid file; ./run.sh stop clears it, ./run.sh logs says why)\n' "$1"
   elif answers "$3$4"; then
     printf '%-13s answers at %s (process %s)\n' "$1" "$3" "$pid"
+    down=$(http GET "$3$4" 2>/dev/null | parts_down) || down=
+    [ -z "$down" ] || printf '%-13s does not work: %s; ./run.sh logs says why\n' '' "$down"
   else
     printf '%-13s process %s runs but does not answer at %s; ./run.sh logs says why\n' "$1" "$pid" "$3"
   fi
 }
+
+# The names of the parts that /health says to be down.
+parts_down() { { grep -o '"part":"[^"]*"' || true; } | cut -d'"' -f4 | paste -sd, - | sed 's/,/, /g'; }
 
 command_logs() {
   local name='' follow=no word folder=$start_logs files=()
