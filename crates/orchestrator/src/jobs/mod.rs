@@ -116,7 +116,7 @@ pub(crate) trait Effect: Send {
     async fn undo(&mut self) -> Result<(), Hitch>;
     /// Writes down, for people, that it is given up.
     async fn give_up(&mut self, why: GivenUp) -> Result<(), Hitch>;
-    /// Shows a trouble that lasts where people see it. A look that comes about takes it away again.
+    /// Shows a trouble that lasts where people see it. Whoever follows it again takes that away.
     async fn tell(&mut self, trouble: String) -> Result<(), Hitch>;
     /// Milliseconds since the last sign of it, or since it was first listened for.
     fn quiet_ms(&self) -> i64;

@@ -173,9 +173,6 @@ impl Effect for Run {
         let Some(run) = self.run.clone() else { return Ok(Seen::Begun) };
         let sighting = self.desk.runtime.sight(&run.session_key, &run.key).await?;
         self.ear.looked(&whose(&run));
-        if run.trouble.is_some() {
-            self.write(Command::TellTrouble(run.id, None)).await?;
-        }
         let said_at = sighting.runs.iter().filter_map(|r| r.said_at).max();
         if said_at > self.said_at {
             // Two moments of the runtime's own clock.
@@ -251,6 +248,9 @@ impl Effect for Run {
 
     async fn follow(&mut self, stop: &mut Stop) -> Result<(), Hitch> {
         let Some(run) = self.run.clone() else { return Ok(()) };
+        if run.trouble.is_some() {
+            self.write(Command::TellTrouble(run.id, None)).await?;
+        }
         let within = match self.verdict.clone() {
             // Who took it is not known: it may have begun before the runtime's last restart.
             Verdict::Taken => return self.write(Command::RunStarted(RunTaken { run: run.id, boot: None })).await,

@@ -128,3 +128,20 @@ async fn beat(desk: &Desk) -> Option<u64> {
     read.value.first::<Lease>(&lease)?;
     Some(read.value.first::<Counter>(&beat).map_or(0, |b| b.last))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_comes_late_makes_no_lease_older() {
+        let lead = Lead::new("a".into(), false);
+        assert!(!lead.holds(Millis(0)));
+        lead.confirm(Millis(20_000));
+        lead.confirm(Millis(5_000));
+        assert!(lead.holds(Millis(20_000 + UNSURE_AFTER_MS - 1)));
+        assert!(!lead.holds(Millis(20_000 + UNSURE_AFTER_MS)));
+        lead.lose();
+        assert!(!lead.holds(Millis(20_000)));
+    }
+}

@@ -11,9 +11,10 @@ use std::{
 use async_trait::async_trait;
 use clutch_domain::{
     actor::Actor,
+    change::Change,
     chat::{Chat, Message},
     command::{Command, NewMessage, NewProject, NewTask},
-    doc::{Inside, Kind},
+    doc::{DocKey, Inside, Kind},
     id::{ChatId, MessageId, ProjectId, RunId, TaskId},
     plan::Policy,
     project::{ChatLayout, Project},
@@ -28,6 +29,7 @@ use clutch_orchestrator::{
     office::{Clock, IdSource, Office},
     prompt::Roles,
     runtime::RunEnd,
+    store::{IdempotencyKey, Store},
     work::{Parts, Reactor, WorkLoop},
 };
 use clutch_store::MemoryStore;
@@ -185,6 +187,13 @@ impl House {
     /// The wall clock is set.
     pub fn set_clock(&self, by_ms: i64) {
         self.wall.offset.fetch_add(by_ms, Ordering::Relaxed);
+    }
+
+    /// A document is gone, as no rule would have it.
+    pub async fn lose(&self, key: DocKey) {
+        let mut change = Change::default();
+        change.remove(key);
+        self.store.commit(change, IdempotencyKey("lost".into())).await.unwrap();
     }
 
     pub async fn person(&self, command: Command) -> clutch_orchestrator::office::Done {

@@ -67,7 +67,8 @@ async fn an_unclear_sending_is_neither_believed_nor_repeated_where_nothing_can_b
     let next = house.say(chat, "And this").await;
     assert_eq!(settled(&house, id).await, Some(DeliveryStatus::Failed));
     assert!(reason(&house, id).contains("does not tell"), "{}", reason(&house, id));
-    assert_eq!(house.runtime.arrived(&key(id, 1)), 0, "it never got there, and nobody said that it did");
+    assert_eq!(house.runtime.arrived(&key(id, 1)), 0, "it never got there");
+    assert_eq!(house.message(id).outbox.unwrap().run_id, None, "and nobody said that it did");
     house.until("the chat goes on", || house.runtime.arrived(&key(next, 1)) == 1).await;
     house.runtime.finish(&house.session(chat), &key(next, 1), end(RunEndKind::Finished, "ok", None), true);
     settled(&house, next).await;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clutch_domain::{
     command::{Command, Ended, MoveTask, Place},
+    doc::{DocKey, Kind},
     id::TaskId,
     run::{Outcome, RunState},
     task::Status,
@@ -182,4 +183,20 @@ async fn on_a_gateway_that_tells_nothing_a_stop_takes_the_session_along() {
     house.person(to(task, Status::Backlog)).await;
     house.until("it is stopped", || house.run(run.id).outcome == Some(Outcome::Aborted)).await;
     assert_eq!(house.runtime.keys("abort"), [""], "where it can be told, the transcript stays");
+}
+
+/// The rules refuse the end of the run for a reason that stays.
+#[tokio::test(start_paused = true)]
+async fn an_end_that_cannot_be_written_is_tried_once_a_minute() {
+    let house = House::new(true).await;
+    let run = house.working(house.ready("Paint").await).await;
+    house.lose(DocKey::new(Kind::Counts, house.project)).await;
+    house.runtime.finish(&run.session_key, &run.key, end(RunEndKind::Finished, "All done", None), true);
+    house.until("people are told", || house.run(run.id).trouble.is_some()).await;
+    pass(600).await;
+    let before = house.runtime.calls("sight").len();
+    pass(3_600).await;
+    let looks = house.runtime.calls("sight").len() - before;
+    assert!((30..=61).contains(&looks), "{looks} in an hour");
+    assert!(house.run(run.id).open());
 }
