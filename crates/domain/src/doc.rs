@@ -301,7 +301,7 @@ impl Doc {
 pub enum Scope {
     /// The list of projects and their counts.
     Installation,
-    /// Everything of one project.
+    /// A project: what its board shows, and all of it that no other scope has.
     Project(ProjectId),
     /// The messages of one chat.
     Chat(ChatId),
@@ -312,6 +312,10 @@ pub enum Scope {
     /// The dependencies of one project. No document belongs to it; whoever makes or removes an edge raises it,
     /// so a search for circles can expect that the graph is as it was.
     Graph(ProjectId),
+    /// The words about one task, which only its own page shows. What its card shows is the project's scope.
+    Task(TaskId),
+    /// The list of chats of one project.
+    Chats(ProjectId),
 }
 
 impl Scope {
@@ -325,6 +329,8 @@ impl Scope {
             Self::Project(id) => format!("project:{id}"),
             Self::Chat(id) => format!("chat:{id}"),
             Self::Graph(id) => format!("graph:{id}"),
+            Self::Task(id) => format!("task:{id}"),
+            Self::Chats(id) => format!("chats:{id}"),
         }
     }
 }

@@ -223,7 +223,7 @@ fn waiting(scope: Option<Scope>) -> Range {
 }
 
 impl Query {
-    /// The ranges and scopes to read.
+    /// The ranges and scopes to read. The scopes follow from the query alone, so its version never goes back.
     #[must_use]
     pub fn fetch(&self) -> Fetch {
         match *self {
@@ -251,7 +251,7 @@ impl Query {
                 Fetch { scopes: vec![Scope::Project(project)], ranges }
             }
             Self::Chats { project } => Fetch {
-                scopes: vec![Scope::Project(project)],
+                scopes: vec![Scope::Project(project), Scope::Chats(project)],
                 ranges: vec![
                     Range::doc(Kind::Project, project),
                     Range::NewestChildren {
@@ -275,7 +275,7 @@ impl Query {
                 ],
             },
             Self::Task { project, task } => Fetch {
-                scopes: vec![Scope::Project(project)],
+                scopes: vec![Scope::Project(project), Scope::Task(task)],
                 ranges: vec![
                     Range::doc(Kind::Project, project),
                     Range::doc(Kind::Task, task),

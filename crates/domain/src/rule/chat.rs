@@ -61,7 +61,7 @@ pub fn create(view: &View, new: &NewChat, ctx: &mut Ctx<'_>) -> Decided {
         created_at: ctx.now,
         updated_at: ctx.now,
     });
-    change.touch(Scope::Project(new.project));
+    change.touch(Scope::Chats(new.project));
     let log = line(ctx, Some(new.project), None, "chat_created", &[("title", new.title.to_string())]);
     change.activity.push(log);
     Ok(change)
@@ -87,7 +87,7 @@ pub fn update(view: &View, id: ChatId, patch: &ChatPatch, ctx: &mut Ctx<'_>) -> 
     let project = is.project;
     let said = is.title.clone();
     let mut change = Change::default();
-    change.put(old.rev, is).touch(Scope::Project(project)).touch(Scope::Chat(id));
+    change.put(old.rev, is).touch(Scope::Chats(project)).touch(Scope::Chat(id));
     let log = line(ctx, Some(project), None, "chat_changed", &[("title", said)]);
     change.activity.push(log);
     Ok(change)
@@ -136,7 +136,7 @@ pub fn delete(view: &View, id: ChatId, ctx: &mut Ctx<'_>) -> Decided {
     }
     let (project, title) = (old.is.project, old.is.title.clone());
     change.put(old.rev, Chat { deleted_at: Some(ctx.now), ..old.is });
-    change.touch(Scope::Project(project)).touch(Scope::Chat(id));
+    change.touch(Scope::Chats(project)).touch(Scope::Chat(id));
     let log = line(ctx, Some(project), None, "chat_deleted", &[("title", title)]);
     change.activity.push(log);
     Ok(change)
@@ -166,7 +166,7 @@ pub fn restore(view: &View, id: ChatId, ctx: &mut Ctx<'_>) -> Decided {
     alive::project(view, project)?;
     advance(view, &mut change, id, None)?;
     change.put(old.rev, Chat { deleted_at: None, ..old.is });
-    change.touch(Scope::Project(project)).touch(Scope::Chat(id));
+    change.touch(Scope::Chats(project)).touch(Scope::Chat(id));
     let log = line(ctx, Some(project), None, "chat_restored", &[("title", title)]);
     change.activity.push(log);
     Ok(change)
@@ -292,7 +292,7 @@ pub fn post(view: &View, new: &NewMessage, ctx: &mut Ctx<'_>) -> Decided {
         said_at,
     });
     change.put(chat.rev, is);
-    change.touch(Scope::Chat(new.chat)).touch(Scope::Project(project));
+    change.touch(Scope::Chat(new.chat)).touch(Scope::Chats(project));
     if sends {
         change.touch(Scope::Outbox);
     }
@@ -459,7 +459,7 @@ pub fn retry(view: &View, id: MessageId, ctx: &mut Ctx<'_>) -> Decided {
             spoken.session_key = Some(spoken.own_session(&slug));
         }
         if spoken != chat.is {
-            change.put(chat.rev, spoken).touch(Scope::Project(project));
+            change.put(chat.rev, spoken).touch(Scope::Chats(project));
         }
     }
     change.put(old.rev, is);
@@ -488,7 +488,7 @@ pub fn withdraw(view: &View, id: MessageId, ctx: &mut Ctx<'_>) -> Decided {
     });
     let mut change = Change::default();
     change.put(chat.rev, Chat { last, introduced: chat.is.introduced && !introduces, ..chat.is });
-    change.touch(Scope::Chat(old.is.chat)).touch(Scope::Project(project)).touch(Scope::Outbox);
+    change.touch(Scope::Chat(old.is.chat)).touch(Scope::Chats(project)).touch(Scope::Outbox);
     advance(view, &mut change, old.is.chat, Some(id))?;
     remove(&mut change, old);
     let log = line(ctx, Some(project), None, "message_withdrawn", &[]);

@@ -34,7 +34,7 @@ pub fn comment(view: &View, new: &NewComment, ctx: &mut Ctx<'_>) -> Decided {
         responded_at: None,
         created_at: ctx.now,
     });
-    change.touch(Scope::Project(project));
+    change.touch(Scope::Task(new.task));
     let said = [("author", new.author.to_string()), ("preview", new.content.preview(200))];
     let log = line(ctx, Some(project), Some(new.task), "comment_added", &said);
     change.activity.push(log);
@@ -70,8 +70,12 @@ pub fn raise(view: &View, new: &NewSignal, ctx: &mut Ctx<'_>) -> Decided {
         created_at: ctx.now,
     };
     let mut change = Change::default();
+    if signal.waits() {
+        change.touch(Scope::Project(project)).touch(Scope::Installation);
+    } else {
+        change.touch(Scope::Task(new.task));
+    }
     change.create(signal);
-    change.touch(Scope::Project(project)).touch(Scope::Installation);
     let said = [
         ("kind", new.kind.word().to_owned()),
         ("severity", new.severity.word().into()),

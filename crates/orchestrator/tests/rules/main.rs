@@ -12,4 +12,5 @@ mod moves;
 mod order;
 mod projects;
 mod races;
+mod scopes;
 mod talk;

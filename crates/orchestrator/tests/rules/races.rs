@@ -130,7 +130,7 @@ fn words(text: &str) -> Body {
 }
 
 /// Four tasks, of which b waits for c and d for a, a chat, and a loop that may take a.
-async fn scene() -> (House, Vec<(Actor, Command)>) {
+pub async fn scene() -> (House, Vec<(Actor, Command)>) {
     let house = House::new().await;
     let [a, b, c, d] = [
         house.task("a", Status::Ready).await,

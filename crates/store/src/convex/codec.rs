@@ -8,7 +8,7 @@ use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use clutch_domain::{
     change::Expect,
     doc::{Body, Doc, DocKey, INDEX_VERSION, Kind, Scope},
-    id::{ChatId, ProjectId},
+    id::{ChatId, ProjectId, TaskId},
     range::{After, Before, Docs, Fetch, Order, Range, Versioned},
 };
 use clutch_orchestrator::store::{Committed, Fault, IdempotencyKey};
@@ -283,6 +283,8 @@ fn scope(word: &str) -> Result<Scope, Fault> {
         Some(("project", project)) => Ok(Scope::Project(ProjectId(id(project)?))),
         Some(("chat", chat)) => Ok(Scope::Chat(ChatId(id(chat)?))),
         Some(("graph", project)) => Ok(Scope::Graph(ProjectId(id(project)?))),
+        Some(("task", task)) => Ok(Scope::Task(TaskId(id(task)?))),
+        Some(("chats", project)) => Ok(Scope::Chats(ProjectId(id(project)?))),
         _ => Err(strange("an unknown scope")),
     }
 }
@@ -335,6 +337,8 @@ mod tests {
             Scope::Project(ProjectId(id)),
             Scope::Chat(ChatId(id)),
             Scope::Graph(ProjectId(id)),
+            Scope::Task(TaskId(id)),
+            Scope::Chats(ProjectId(id)),
         ] {
             assert_eq!(scope(&one.word()).unwrap(), one);
         }
