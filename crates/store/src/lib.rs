@@ -5,10 +5,12 @@
 //! [`convex`] is the remote engine. All pass the one suite in `tests/contract`; an adapter that joins
 //! them runs it too.
 
+mod cache;
 pub mod convex;
 pub mod faults;
 pub mod memory;
 mod prepare;
+mod ranges;
 pub mod sqlite;
 mod text;
 mod wakes;

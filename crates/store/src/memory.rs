@@ -6,12 +6,11 @@
 //! hold `sqlite` against it.
 
 use std::{
-    cmp::Ordering,
     collections::{BTreeMap, HashMap, VecDeque},
     ops::Bound,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering as Memory},
+        atomic::{AtomicBool, Ordering},
     },
 };
 
@@ -19,8 +18,7 @@ use async_trait::async_trait;
 use clutch_domain::{
     change::{Change, Expect},
     doc::{Body, Doc, DocKey, Index, Kind, Rev, Scope},
-    range::{Before, Docs, Fetch, Order, Range, Versioned},
-    time::Millis,
+    range::{Docs, Fetch, Range, Versioned},
 };
 use clutch_orchestrator::store::{CommitError, Committed, Fault, IdempotencyKey, LiveDocs, Store};
 use futures_util::stream;
@@ -28,6 +26,7 @@ use futures_util::stream;
 use crate::{
     faults::{CommitFault, Faults},
     prepare::{Prepared, changed, conflict, prepare},
+    ranges,
     wakes::{Wake, Wakes},
 };
 
@@ -69,7 +68,7 @@ impl MemoryStore {
     /// Sets what [`Store::sole_writer`] answers: `false` makes the loop behave as on a shared engine.
     #[must_use]
     pub fn with_sole_writer(self, sole: bool) -> Self {
-        self.shared.store(!sole, Memory::Relaxed);
+        self.shared.store(!sole, Ordering::Relaxed);
         self
     }
 
@@ -147,7 +146,7 @@ impl Store for MemoryStore {
     }
 
     fn sole_writer(&self) -> bool {
-        !self.shared.load(Memory::Relaxed)
+        !self.shared.load(Ordering::Relaxed)
     }
 
     fn describe(&self) -> String {
@@ -271,38 +270,6 @@ impl State {
                 })
                 .into_iter()
                 .collect(),
-            Range::Children { kind, parent, after, limit } => self.find(*kind, *limit, ordered, |id, index| {
-                !parent.is_empty()
-                    && index.parent == *parent
-                    && after.as_ref().is_none_or(|after| ordered((index, id), (&at(after.order), &after.id)).is_gt())
-            }),
-            Range::NewestChildren { kind, parent, before, limit } => self.find(*kind, *limit, newest, |id, index| {
-                !parent.is_empty() && index.parent == *parent && older(index, id, before.as_ref())
-            }),
-            Range::Linked { kind, link, limit } => {
-                self.find(*kind, *limit, ordered, |_, index| !link.is_empty() && index.link == *link)
-            }
-            Range::ByStatus { kind, scope, status, order, limit } => {
-                let sort = match order {
-                    Order::Ordered => ordered,
-                    Order::Newest => newest,
-                };
-                self.find(*kind, *limit, sort, |_, index| {
-                    !status.is_empty() && index.status == status && scope.is_none_or(|scope| index.scope == scope)
-                })
-            }
-            Range::StatusPage { kind, scope, status, from, back, limit } => {
-                let sort = if *back { last } else { ordered };
-                self.find(*kind, *limit, sort, |id, index| {
-                    !status.is_empty()
-                        && index.status == status
-                        && index.scope == *scope
-                        && from.as_ref().is_none_or(|from| sort((index, id), (&at(from.order), &from.id)).is_gt())
-                })
-            }
-            Range::Newest { kind, scope, before, limit } => {
-                self.find(*kind, *limit, newest, |id, index| index.scope == *scope && older(index, id, before.as_ref()))
-            }
             Range::All { kind, after, limit } => self.docs.get(kind).map_or_else(Vec::new, |docs| {
                 let from = after.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
                 docs.range::<String, _>((from, Bound::Unbounded))
@@ -310,40 +277,14 @@ impl State {
                     .map(|(_, e)| e.doc.clone())
                     .collect()
             }),
+            _ => ranges::kind(range).map_or_else(Vec::new, |kind| self.find(kind, range)),
         }
     }
 
-    fn find(
-        &self,
-        kind: Kind,
-        limit: u32,
-        sort: fn((&Index, &str), (&Index, &str)) -> Ordering,
-        wanted: impl Fn(&str, &Index) -> bool,
-    ) -> Vec<Arc<Doc>> {
+    fn find(&self, kind: Kind, range: &Range) -> Vec<Arc<Doc>> {
         let Some(docs) = self.docs.get(&kind) else { return Vec::new() };
-        let mut found: Vec<_> = docs.iter().filter(|(id, entry)| wanted(id, &entry.index)).collect();
-        found.sort_by(|(a_id, a), (b_id, b)| sort((&a.index, a_id), (&b.index, b_id)));
-        found.into_iter().take(limit as usize).map(|(_, entry)| entry.doc.clone()).collect()
+        let mut found: Vec<_> = docs.iter().filter(|(id, entry)| ranges::holds(range, id, &entry.index)).collect();
+        found.sort_by(|(a_id, a), (b_id, b)| ranges::compare(range, (&a.index, a_id), (&b.index, b_id)));
+        found.into_iter().take(ranges::limit(range)).map(|(_, entry)| entry.doc.clone()).collect()
     }
-}
-
-/// An index that only has an order, to compare with where a page begins.
-const fn at(order: f64) -> Index {
-    Index { scope: Scope::Installation, parent: String::new(), link: String::new(), status: "", order, at: Millis(0) }
-}
-
-fn ordered(a: (&Index, &str), b: (&Index, &str)) -> Ordering {
-    a.0.order.partial_cmp(&b.0.order).unwrap_or(Ordering::Equal).then_with(|| a.1.cmp(b.1))
-}
-
-fn newest(a: (&Index, &str), b: (&Index, &str)) -> Ordering {
-    (b.0.at, b.1).cmp(&(a.0.at, a.1))
-}
-
-fn last(a: (&Index, &str), b: (&Index, &str)) -> Ordering {
-    ordered(b, a)
-}
-
-fn older(index: &Index, id: &str, before: Option<&Before>) -> bool {
-    before.is_none_or(|before| (index.at, id) < (before.at, before.id.as_str()))
 }

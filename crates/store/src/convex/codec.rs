@@ -16,8 +16,9 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::{
+    cache::Cache,
     prepare::{Prepared, Put},
-    text,
+    ranges, text,
 };
 
 /// Most documents that one range answers; the functions have the same number (`RANGE_MOST`).
@@ -203,7 +204,7 @@ fn word<'a>(value: &'a Value, name: &str) -> Result<&'a str, Fault> {
 }
 
 /// The answer of `docs:fetch`.
-pub(super) fn fetched(asked: &Fetch, answer: &Value) -> Result<Versioned<Docs>, Fault> {
+pub(super) fn fetched(cache: &Cache, asked: &Fetch, answer: &Value) -> Result<Versioned<Docs>, Fault> {
     let (revs, found) = (list(answer, "scopes")?, list(answer, "ranges")?);
     if revs.len() != asked.scopes.len() || found.len() != asked.ranges.len() {
         return Err(strange("another number of parts"));
@@ -217,35 +218,23 @@ pub(super) fn fetched(asked: &Fetch, answer: &Value) -> Result<Versioned<Docs>, 
     let mut value = Docs::default();
     for (range, rows) in asked.ranges.iter().zip(found) {
         let rows = rows.as_array().ok_or_else(|| strange("no list"))?;
-        if rows.len() >= RANGE_MOST && limit(range) > RANGE_MOST {
+        if rows.len() >= RANGE_MOST && ranges::limit(range) > RANGE_MOST {
             return Err(Fault::new(format!(
                 "More than {RANGE_MOST} documents were asked for at once: Convex answers no more. Ask in pages."
             )));
         }
-        value.insert(range, rows.iter().map(doc).collect::<Result<_, _>>()?);
+        value.insert(range, rows.iter().map(|row| doc(cache, row)).collect::<Result<_, _>>()?);
     }
     Ok(Versioned { version: scopes.iter().map(|(_, rev)| rev).sum(), scopes, value })
 }
 
-const fn limit(range: &Range) -> usize {
-    match range {
-        Range::Doc { .. } | Range::ByUnique { .. } => 1,
-        Range::Children { limit, .. }
-        | Range::NewestChildren { limit, .. }
-        | Range::Linked { limit, .. }
-        | Range::ByStatus { limit, .. }
-        | Range::StatusPage { limit, .. }
-        | Range::Newest { limit, .. }
-        | Range::All { limit, .. } => *limit as usize,
-    }
-}
-
 /// A document. What cannot be read of its inside spoils nothing else; an answer without one is no answer.
-fn doc(row: &Value) -> Result<Arc<Doc>, Fault> {
+fn doc(cache: &Cache, row: &Value) -> Result<Arc<Doc>, Fault> {
     let kind = word(row, "kind")?;
     let kind = *Kind::ALL.iter().find(|k| k.word() == kind).ok_or_else(|| strange("an unknown kind"))?;
     let key = DocKey::new(kind, word(row, "id")?);
-    Ok(Arc::new(text::read(&key, whole(row.get("rev"))?, word(row, "body")?)))
+    // A deployment forgets the revisions of what is gone without a word to us.
+    Ok(cache.same_text(&key, whole(row.get("rev"))?, word(row, "body")?))
 }
 
 /// The answer of `docs:apply`.
@@ -388,7 +377,10 @@ mod tests {
             json!({ "scopes": [1.0], "ranges": [[{ "rev": 1.0, "body": "{\"task\":{}}" }]] }),
             json!({ "scopes": [1.0], "ranges": [[{ "kind": "planet", "id": "1", "rev": 1.0, "body": "{}" }]] }),
         ] {
-            assert!(fetched(&asked, &wrong).unwrap_err().what.contains("clutch convex deploy"), "{wrong}");
+            assert!(
+                fetched(&Cache::default(), &asked, &wrong).unwrap_err().what.contains("clutch convex deploy"),
+                "{wrong}"
+            );
         }
     }
 }

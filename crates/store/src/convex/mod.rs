@@ -34,6 +34,7 @@ use self::{
     link::Link,
 };
 use crate::{
+    cache::Cache,
     prepare::{changed, conflict, prepare},
     wakes::Wakes,
 };
@@ -116,6 +117,7 @@ struct Shared {
     link: Link,
     known: Known,
     wakes: Wakes,
+    cache: Cache,
 }
 
 impl ConvexStore {
@@ -149,6 +151,7 @@ impl ConvexStore {
             link: Link::new(url, key),
             known: Known::default(),
             wakes: Wakes::default(),
+            cache: Cache::default(),
         };
         Ok(Self { shared: Arc::new(shared), checked: OnceCell::new() })
     }
@@ -227,7 +230,7 @@ impl Shared {
         let (began, mut pause, mut again) = (Instant::now(), PAUSE, true);
         loop {
             match self.call(Kind::Query, FETCH, &args).await {
-                Ok(answer) => return codec::fetched(fetch, &answer),
+                Ok(answer) => return codec::fetched(&self.cache, fetch, &answer),
                 Err(trouble) if trouble.passes() && (again || began.elapsed() + pause <= patience) => {}
                 Err(trouble) => return Err(trouble.fault(&self.url)),
             }

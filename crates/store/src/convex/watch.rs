@@ -152,7 +152,7 @@ impl Live {
             return Ok(None);
         }
         self.raw = Some(value.clone());
-        let docs = codec::fetched(&self.fetch, &serde_json::Value::from(value))?;
+        let docs = codec::fetched(&self.shared.cache, &self.fetch, &serde_json::Value::from(value))?;
         let item = self.news(docs);
         self.calm();
         Ok(item)

@@ -16,6 +16,7 @@ mod tests;
 
 use std::{
     path::{Path, PathBuf},
+    sync::Arc,
     thread::JoinHandle,
     time::Duration,
 };
@@ -34,7 +35,7 @@ use self::{
     reader::ReadJob,
     writer::{WriteJob, Writer},
 };
-use crate::wakes::Wakes;
+use crate::{cache::Cache, wakes::Wakes};
 
 /// The database's file in the data folder.
 pub const DATABASE_FILE: &str = "clutch.db";
@@ -100,9 +101,9 @@ impl SqliteStore {
         let path = dir.join(DATABASE_FILE);
         let db = open::open(&path, options.max_pages)?;
         let failed = |fault: Fault| OpenError::Database { path: path.clone(), why: fault.what };
-        let wakes = Wakes::default();
-        let (readers, reading) = reader::start(&path, options.readers.max(1)).map_err(failed)?;
-        let writer = Writer { db, path: path.clone(), wakes: wakes.clone(), ledger_kept: options.ledger_kept };
+        let (wakes, cache) = (Wakes::default(), Arc::new(Cache::default()));
+        let (readers, reading) = reader::start(&path, options.readers.max(1), &cache).map_err(failed)?;
+        let writer = Writer { db, path: path.clone(), wakes: wakes.clone(), cache, ledger_kept: options.ledger_kept };
         let (writer, writing) = writer.start().map_err(failed)?;
         Ok(Self {
             path,

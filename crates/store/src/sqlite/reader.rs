@@ -13,6 +13,7 @@ use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{STATEMENTS_CACHED, rows, sql};
+use crate::cache::Cache;
 
 /// Reads that may wait for a reader; more wait where they were asked for.
 const READ_QUEUE: usize = 256;
@@ -28,7 +29,11 @@ pub(super) enum ReadJob {
 type Reply<T> = oneshot::Sender<Result<T, Fault>>;
 
 /// Starts `count` readers on an existing database. They end when all senders are gone.
-pub(super) fn start(path: &Path, count: usize) -> Result<(mpsc::Sender<ReadJob>, Vec<JoinHandle<()>>), Fault> {
+pub(super) fn start(
+    path: &Path,
+    count: usize,
+    cache: &Arc<Cache>,
+) -> Result<(mpsc::Sender<ReadJob>, Vec<JoinHandle<()>>), Fault> {
     let (send, receive) = mpsc::channel(READ_QUEUE);
     let receive = Arc::new(Mutex::new(receive));
     let mut threads = Vec::with_capacity(count);
@@ -36,17 +41,17 @@ pub(super) fn start(path: &Path, count: usize) -> Result<(mpsc::Sender<ReadJob>,
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let db = Connection::open_with_flags(path, flags).map_err(|e| rows::fault(path, &e))?;
         db.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
-        let (path, receive) = (path.to_path_buf(), receive.clone());
+        let (path, receive, cache) = (path.to_path_buf(), receive.clone(), cache.clone());
         let thread = Builder::new()
             .name(format!("clutch-read-{n}"))
-            .spawn(move || run(&db, &path, &receive))
+            .spawn(move || run(&db, &path, &cache, &receive))
             .map_err(|e| Fault::new(format!("No thread could be started for reading the database: {e}")))?;
         threads.push(thread);
     }
     Ok((send, threads))
 }
 
-fn run(db: &Connection, path: &Path, receive: &Mutex<mpsc::Receiver<ReadJob>>) {
+fn run(db: &Connection, path: &Path, cache: &Cache, receive: &Mutex<mpsc::Receiver<ReadJob>>) {
     loop {
         // The lock is held while waiting: idle readers queue up at it, one of them at the channel.
         let job = receive.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv();
@@ -54,7 +59,7 @@ fn run(db: &Connection, path: &Path, receive: &Mutex<mpsc::Receiver<ReadJob>>) {
         match job {
             None => return,
             Some(ReadJob::Docs(fetch, reply)) if !reply.is_closed() => {
-                let _ = reply.send(unbroken(db, path, || in_transaction(db, &fetch)));
+                let _ = reply.send(unbroken(db, path, || in_transaction(db, cache, &fetch)));
             }
             Some(ReadJob::Known(key, reply)) => {
                 let _ = reply.send(unbroken(db, path, || rows::known(db, &key)));
@@ -81,11 +86,12 @@ fn roll_back(db: &Connection) {
     }
 }
 
-fn in_transaction(db: &Connection, fetch: &Fetch) -> rusqlite::Result<Versioned<Docs>> {
+fn in_transaction(db: &Connection, cache: &Cache, fetch: &Fetch) -> rusqlite::Result<Versioned<Docs>> {
+    let sight = cache.sight();
     db.prepare_cached(sql::BEGIN_READ)?.execute([])?;
     #[cfg(test)]
     tests::break_off(fetch);
-    let answer = rows::read(db, fetch);
+    let answer = rows::read(db, sight, fetch);
     if !db.is_autocommit() {
         db.prepare_cached(sql::ROLLBACK)?.execute([])?;
     }

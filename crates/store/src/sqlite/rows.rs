@@ -3,22 +3,22 @@
 use std::{path::Path, sync::Arc};
 
 use clutch_domain::{
-    doc::{Body, Doc, DocKey, Kind, Scope},
+    doc::{Body, Doc, DocKey, Kind, Rev, Scope},
     range::{Docs, Fetch, Order, Range, Versioned},
 };
 use clutch_orchestrator::store::{Committed, Fault, IdempotencyKey};
-use rusqlite::{Connection, ErrorCode, OptionalExtension, Params, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Params, Row, params};
 
 use super::sql;
-use crate::{prepare::Put, text};
+use crate::{cache::Sight, prepare::Put, text};
 
 /// A document as it is written: its JSON is made before the writer sees it.
-pub(super) struct Row {
+pub(super) struct Written {
     pub(super) put: Put,
     pub(super) json: String,
 }
 
-impl Row {
+impl Written {
     pub(super) fn new(put: Put) -> Result<Self, Fault> {
         let json = text::write(&put.body, put.kept.as_deref())?;
         Ok(Self { put, json })
@@ -79,8 +79,8 @@ pub(super) fn doc_rev(db: &Connection, key: &DocKey) -> rusqlite::Result<u64> {
     Ok(found.map_or(0, rev))
 }
 
-/// Answers a fetch. The caller has opened a transaction.
-pub(super) fn read(db: &Connection, fetch: &Fetch) -> rusqlite::Result<Versioned<Docs>> {
+/// Answers a fetch. The caller has opened a transaction after it took the sight.
+pub(super) fn read(db: &Connection, cache: Sight<'_>, fetch: &Fetch) -> rusqlite::Result<Versioned<Docs>> {
     let scopes = fetch
         .scopes
         .iter()
@@ -88,7 +88,7 @@ pub(super) fn read(db: &Connection, fetch: &Fetch) -> rusqlite::Result<Versioned
         .collect::<rusqlite::Result<Vec<(Scope, u64)>>>()?;
     let mut value = Docs::default();
     for wanted in &fetch.ranges {
-        value.insert(wanted, range(db, wanted)?);
+        value.insert(wanted, range(db, cache, wanted)?);
     }
     Ok(Versioned { version: scopes.iter().map(|(_, rev)| rev).sum(), scopes, value })
 }
@@ -104,72 +104,104 @@ pub(super) fn known(db: &Connection, key: &IdempotencyKey) -> rusqlite::Result<O
         .transpose()
 }
 
-pub(super) fn range(db: &Connection, range: &Range) -> rusqlite::Result<Vec<Arc<Doc>>> {
+/// The documents of a range.
+pub(super) fn range(db: &Connection, cache: Sight<'_>, range: &Range) -> rusqlite::Result<Vec<Arc<Doc>>> {
+    each(db, range, |kind, row| {
+        let id = row.get_ref(1)?.as_str()?;
+        cache.doc(kind, id, rev(row.get(0)?), || Ok(row.get_ref(2)?.as_str()?))
+    })
+}
+
+/// Keys and revisions of a range's documents, which is what a guard compares: nothing is read of their texts.
+pub(super) fn keys(db: &Connection, range: &Range) -> rusqlite::Result<Vec<(DocKey, Rev)>> {
+    each(db, range, |kind, row| Ok((DocKey { kind, id: row.get(1)? }, rev(row.get(0)?))))
+}
+
+/// Takes something of each row of a range, in the range's order.
+fn each<T>(
+    db: &Connection,
+    range: &Range,
+    take: impl FnMut(Kind, &Row<'_>) -> rusqlite::Result<T>,
+) -> rusqlite::Result<Vec<T>> {
     match range {
-        Range::Doc { key } => doc(db, key),
-        Range::ByUnique { name } => match doc(db, &DocKey::unique(name))?.first().map(|doc| &doc.body) {
-            Some(Body::Unique(unique)) => doc(db, &unique.target),
-            _ => Ok(Vec::new()),
+        Range::Doc { key } => rows(db, key.kind, sql::DOC, params![key.kind.word(), key.id], take),
+        Range::ByUnique { name } => match target(db, name)? {
+            Some(key) => rows(db, key.kind, sql::DOC, params![key.kind.word(), key.id], take),
+            None => Ok(Vec::new()),
         },
         Range::Children { kind, parent, after: None, limit } => {
-            docs(db, *kind, sql::CHILDREN, params![kind.word(), parent, limit])
+            rows(db, *kind, sql::CHILDREN, params![kind.word(), parent, limit], take)
         }
         Range::Children { kind, parent, after: Some(after), limit } => {
-            docs(db, *kind, sql::CHILDREN_AFTER, params![kind.word(), parent, after.order, after.id, limit])
+            rows(db, *kind, sql::CHILDREN_AFTER, params![kind.word(), parent, after.order, after.id, limit], take)
         }
         Range::NewestChildren { kind, parent, before: None, limit } => {
-            docs(db, *kind, sql::NEWEST_CHILDREN, params![kind.word(), parent, limit])
+            rows(db, *kind, sql::NEWEST_CHILDREN, params![kind.word(), parent, limit], take)
         }
-        Range::NewestChildren { kind, parent, before: Some(before), limit } => {
-            docs(db, *kind, sql::NEWEST_CHILDREN_BEFORE, params![kind.word(), parent, before.at.0, before.id, limit])
-        }
-        Range::Linked { kind, link, limit } => docs(db, *kind, sql::LINKED, params![kind.word(), link, limit]),
+        Range::NewestChildren { kind, parent, before: Some(before), limit } => rows(
+            db,
+            *kind,
+            sql::NEWEST_CHILDREN_BEFORE,
+            params![kind.word(), parent, before.at.0, before.id, limit],
+            take,
+        ),
+        Range::Linked { kind, link, limit } => rows(db, *kind, sql::LINKED, params![kind.word(), link, limit], take),
         Range::ByStatus { kind, scope: Some(scope), status, order, limit } => {
             let sql = match order {
                 Order::Ordered => sql::STATUS_ORDERED,
                 Order::Newest => sql::STATUS_NEWEST,
             };
-            docs(db, *kind, sql, params![kind.word(), scope.word(), status, limit])
+            rows(db, *kind, sql, params![kind.word(), scope.word(), status, limit], take)
         }
         Range::ByStatus { kind, scope: None, status, order, limit } => {
             let sql = match order {
                 Order::Ordered => sql::STATUS_ORDERED_EVERYWHERE,
                 Order::Newest => sql::STATUS_NEWEST_EVERYWHERE,
             };
-            docs(db, *kind, sql, params![kind.word(), status, limit])
+            rows(db, *kind, sql, params![kind.word(), status, limit], take)
         }
         Range::StatusPage { kind, scope, status, from: None, back, limit } => {
             let sql = if *back { sql::STATUS_LAST } else { sql::STATUS_ORDERED };
-            docs(db, *kind, sql, params![kind.word(), scope.word(), status, limit])
+            rows(db, *kind, sql, params![kind.word(), scope.word(), status, limit], take)
         }
         Range::StatusPage { kind, scope, status, from: Some(from), back, limit } => {
             let sql = if *back { sql::STATUS_LAST_BEFORE } else { sql::STATUS_ORDERED_AFTER };
-            docs(db, *kind, sql, params![kind.word(), scope.word(), status, from.order, from.id, limit])
+            rows(db, *kind, sql, params![kind.word(), scope.word(), status, from.order, from.id, limit], take)
         }
         Range::Newest { kind, scope, before: None, limit } => {
-            docs(db, *kind, sql::NEWEST, params![kind.word(), scope.word(), limit])
+            rows(db, *kind, sql::NEWEST, params![kind.word(), scope.word(), limit], take)
         }
         Range::Newest { kind, scope, before: Some(before), limit } => {
-            docs(db, *kind, sql::NEWEST_BEFORE, params![kind.word(), scope.word(), before.at.0, before.id, limit])
+            rows(db, *kind, sql::NEWEST_BEFORE, params![kind.word(), scope.word(), before.at.0, before.id, limit], take)
         }
         Range::All { kind, after, limit } => {
-            docs(db, *kind, sql::EVERY, params![kind.word(), after.as_deref().unwrap_or_default(), limit])
+            rows(db, *kind, sql::EVERY, params![kind.word(), after.as_deref().unwrap_or_default(), limit], take)
         }
     }
 }
 
-fn doc(db: &Connection, key: &DocKey) -> rusqlite::Result<Vec<Arc<Doc>>> {
-    docs(db, key.kind, sql::DOC, params![key.kind.word(), key.id])
+/// The document that has a unique name.
+fn target(db: &Connection, name: &str) -> rusqlite::Result<Option<DocKey>> {
+    let key = DocKey::unique(name);
+    let found = rows(db, key.kind, sql::DOC, params![key.kind.word(), key.id], |_, row| {
+        Ok(text::read(&key, rev(row.get(0)?), row.get_ref(2)?.as_str()?).body)
+    })?;
+    Ok(found.into_iter().find_map(|body| if let Body::Unique(unique) = body { Some(unique.target) } else { None }))
 }
 
-/// The documents of one kind that a statement finds. One that cannot be read is among them as such.
-fn docs(db: &Connection, kind: Kind, sql: &str, values: impl Params) -> rusqlite::Result<Vec<Arc<Doc>>> {
+/// Takes something of each row that a statement finds: revision, id, text.
+fn rows<T>(
+    db: &Connection,
+    kind: Kind,
+    sql: &str,
+    values: impl Params,
+    mut take: impl FnMut(Kind, &Row<'_>) -> rusqlite::Result<T>,
+) -> rusqlite::Result<Vec<T>> {
     let mut statement = db.prepare_cached(sql)?;
     let mut rows = statement.query(values)?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        let key = DocKey { kind, id: row.get(1)? };
-        found.push(Arc::new(text::read(&key, rev(row.get(0)?), row.get_ref(2)?.as_str()?)));
+        found.push(take(kind, row)?);
     }
     Ok(found)
 }

@@ -28,7 +28,8 @@ statements! {
     BURY = "INSERT INTO gone (kind, id, rev, at) SELECT kind, id, rev, ?3 FROM docs WHERE kind = ?1 AND id = ?2
         ON CONFLICT (kind, id) DO UPDATE SET rev = excluded.rev, at = excluded.at";
     GONE = "SELECT rev FROM gone WHERE kind = ?1 AND id = ?2";
-    CLEAR = "DELETE FROM gone WHERE (kind, id) IN (SELECT kind, id FROM gone WHERE at < ?1 ORDER BY at LIMIT ?2)";
+    CLEAR = "DELETE FROM gone WHERE (kind, id) IN (SELECT kind, id FROM gone WHERE at < ?1 ORDER BY at LIMIT ?2)
+        RETURNING kind, id";
     // Most writes leave every index column as it is; then none of the indexes needs to be written.
     REWRITE = "UPDATE docs SET rev = rev + 1, body = ?9
         WHERE kind = ?1 AND id = ?2 AND scope = ?3 AND parent = ?4 AND link = ?5 AND status = ?6 AND ord = ?7 AND at = ?8";

@@ -4,24 +4,26 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
+    sync::Arc,
     thread::{Builder, JoinHandle},
     time::{Duration, Instant},
 };
 
 use clutch_domain::{
     change::{Change, Expect, Guard, Request},
-    doc::{DocKey, Scope},
+    doc::{DocKey, Kind, Scope},
 };
 use clutch_orchestrator::store::{CommitError, Committed, Fault, IdempotencyKey};
 use rusqlite::{Connection, ffi, params};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    rows::{self, Row, doc_rev, rev, scope_rev},
+    rows::{self, Written, doc_rev, rev, scope_rev},
     sql,
     watch::now,
 };
 use crate::{
+    cache::Cache,
     prepare::{Prepared, changed, conflict, prepare},
     wakes::Wakes,
 };
@@ -41,7 +43,7 @@ const CLEAN_MOST: u32 = 2_000;
 pub(super) struct WriteJob {
     expects: Vec<Expect>,
     deletes: Vec<DocKey>,
-    puts: Vec<Row>,
+    puts: Vec<Written>,
     touches: Vec<Scope>,
     guards: Vec<Guard>,
     made: Option<DocKey>,
@@ -55,6 +57,7 @@ pub(super) struct Writer {
     pub(super) db: Connection,
     pub(super) path: PathBuf,
     pub(super) wakes: Wakes,
+    pub(super) cache: Arc<Cache>,
     /// Age at which a row of the ledger is removed.
     pub(super) ledger_kept: Duration,
 }
@@ -81,7 +84,7 @@ pub(super) async fn ask(
     key: IdempotencyKey,
 ) -> Result<Committed, CommitError> {
     let Prepared { expects, deletes, puts, touches, guards, made, request } = prepare(change)?;
-    let puts = puts.into_iter().map(Row::new).collect::<Result<_, _>>()?;
+    let puts = puts.into_iter().map(Written::new).collect::<Result<_, _>>()?;
     let (reply, answer) = oneshot::channel();
     if writer.send(WriteJob { expects, deletes, puts, touches, guards, made, request, key, reply }).await.is_err() {
         return Err(Fault::new("The database is closed.").into());
@@ -213,8 +216,7 @@ impl Writer {
             }
         }
         for guard in &job.guards {
-            let found = rows::range(&self.db, &guard.range)?;
-            if !found.iter().map(|doc| (doc.body.key(), doc.rev)).eq(guard.seen.iter().cloned()) {
+            if rows::keys(&self.db, &guard.range)? != guard.seen {
                 return Ok(Err(CommitError::Conflict(changed(guard))));
             }
         }
@@ -238,16 +240,30 @@ impl Writer {
         Ok(Ok(Done { committed, now: true }))
     }
 
-    /// Forgets old keys. A failure is no harm: the next cleaning removes them.
+    /// Forgets old keys, and the revisions of documents that are long gone. A failure is no harm: the next cleaning
+    /// removes them.
     fn clean(&self) {
         let kept = i64::try_from(self.ledger_kept.as_millis()).unwrap_or(i64::MAX);
+        let before = now().0.saturating_sub(kept);
         let removed = self
             .db
             .prepare_cached(sql::FORGET)
-            .and_then(|mut forget| forget.execute(params![now().0.saturating_sub(kept), CLEAN_MOST]))
+            .and_then(|mut forget| forget.execute(params![before, CLEAN_MOST]))
             .and_then(|forgotten| {
                 let mut clear = self.db.prepare_cached(sql::CLEAR)?;
-                Ok(forgotten + clear.execute(params![now().0.saturating_sub(kept), CLEAN_MOST])?)
+                let keys = clear.query_map(params![before, CLEAN_MOST], |row| {
+                    Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+                })?;
+                let keys = keys.collect::<rusqlite::Result<Vec<_>>>()?;
+                // From here on their revisions may come again.
+                let known = |word: &str| Kind::ALL.iter().copied().find(|kind| kind.word() == word);
+                let cleared = keys.len();
+                let keys: Vec<DocKey> =
+                    keys.into_iter().filter_map(|(kind, id)| Some(DocKey { kind: known(&kind)?, id })).collect();
+                if !keys.is_empty() {
+                    self.cache.forget(&keys);
+                }
+                Ok(forgotten + cleared)
             });
         match removed {
             Ok(0) => {}

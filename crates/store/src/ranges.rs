@@ -1,0 +1,93 @@
+//! What a range means, in terms of what a store keeps beside a document: the one place where it is said in Rust.
+
+use std::cmp::Ordering;
+
+use clutch_domain::{
+    doc::{Index, Kind},
+    range::{After, Before, Order, Range},
+};
+
+/// A document's place among others.
+type Place<'a> = (&'a Index, &'a str);
+
+/// The kind of documents that a range finds by what is beside them; `None` where it names one document.
+pub(crate) const fn kind(range: &Range) -> Option<Kind> {
+    match range {
+        Range::Doc { .. } | Range::ByUnique { .. } => None,
+        Range::Children { kind, .. }
+        | Range::NewestChildren { kind, .. }
+        | Range::Linked { kind, .. }
+        | Range::ByStatus { kind, .. }
+        | Range::StatusPage { kind, .. }
+        | Range::Newest { kind, .. }
+        | Range::All { kind, .. } => Some(*kind),
+    }
+}
+
+/// Most documents that a range finds.
+pub(crate) const fn limit(range: &Range) -> usize {
+    match range {
+        Range::Doc { .. } | Range::ByUnique { .. } => 1,
+        Range::Children { limit, .. }
+        | Range::NewestChildren { limit, .. }
+        | Range::Linked { limit, .. }
+        | Range::ByStatus { limit, .. }
+        | Range::StatusPage { limit, .. }
+        | Range::Newest { limit, .. }
+        | Range::All { limit, .. } => *limit as usize,
+    }
+}
+
+/// Whether a document of the range's kind is in it, limits aside.
+pub(crate) fn holds(range: &Range, id: &str, index: &Index) -> bool {
+    match range {
+        Range::Doc { .. } | Range::ByUnique { .. } => false,
+        Range::Children { parent, after, .. } => {
+            !parent.is_empty() && index.parent == *parent && behind(range, id, index, after.as_ref())
+        }
+        Range::NewestChildren { parent, before, .. } => {
+            !parent.is_empty() && index.parent == *parent && older(index, id, before.as_ref())
+        }
+        Range::Linked { link, .. } => !link.is_empty() && index.link == *link,
+        Range::ByStatus { scope, status, .. } => {
+            !status.is_empty() && index.status == status && scope.is_none_or(|scope| index.scope == scope)
+        }
+        Range::StatusPage { scope, status, from, .. } => {
+            !status.is_empty()
+                && index.status == status
+                && index.scope == *scope
+                && behind(range, id, index, from.as_ref())
+        }
+        Range::Newest { scope, before, .. } => index.scope == *scope && older(index, id, before.as_ref()),
+        Range::All { after, .. } => after.as_deref().is_none_or(|after| id > after),
+    }
+}
+
+/// The order of a range.
+pub(crate) fn compare(range: &Range, a: Place<'_>, b: Place<'_>) -> Ordering {
+    match range {
+        Range::NewestChildren { .. } | Range::Newest { .. } | Range::ByStatus { order: Order::Newest, .. } => {
+            (b.0.at, b.1).cmp(&(a.0.at, a.1))
+        }
+        Range::StatusPage { back: true, .. } => ordered((b.0.order, b.1), (a.0.order, a.1)),
+        Range::All { .. } => a.1.cmp(b.1),
+        _ => ordered((a.0.order, a.1), (b.0.order, b.1)),
+    }
+}
+
+fn ordered(a: (f64, &str), b: (f64, &str)) -> Ordering {
+    a.0.partial_cmp(&b.0).unwrap_or(Ordering::Equal).then_with(|| a.1.cmp(b.1))
+}
+
+/// Behind the place where a page begins, in the range's direction.
+fn behind(range: &Range, id: &str, index: &Index, from: Option<&After>) -> bool {
+    let back = matches!(range, Range::StatusPage { back: true, .. });
+    from.is_none_or(|from| {
+        let side = ordered((index.order, id), (from.order, &from.id));
+        if back { side.is_lt() } else { side.is_gt() }
+    })
+}
+
+fn older(index: &Index, id: &str, before: Option<&Before>) -> bool {
+    before.is_none_or(|before| (index.at, id) < (before.at, before.id.as_str()))
+}
