@@ -21,6 +21,8 @@ use crate::store::{CommitError, Committed, Fault, IdempotencyKey, Store};
 
 /// How often a command is decided again after somebody else was faster.
 pub const DECIDE_AT_MOST: u32 = 5;
+/// From this attempt on a command is decided alone.
+const ALONE_FROM: u32 = 3;
 /// How often a rule may ask for more within one decision. A look brings a whole depth of questions; the
 /// deepest rule reads rings of a graph and then all of it in pages.
 const LOOKS_AT_MOST: u32 = 100;
@@ -96,8 +98,10 @@ pub struct Office {
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdSource>,
     // Commands of the only writer are decided one after another: they would only meet each other's
-    // revisions, and deciding costs less than a conflict. Where others write too, a commit is a
-    // journey: there commands begin side by side, and who met a conflict waits for a turn.
+    // revisions, and deciding costs less than a conflict. The turn is given on once a change is handed
+    // over, and the next decision sees it as done. Where others write too, a commit is a journey: there
+    // commands begin side by side, and who met a conflict waits for a turn. It is fair: who came first
+    // goes first.
     turn: Mutex<()>,
 }
 
@@ -211,33 +215,53 @@ impl Office {
         key: &IdempotencyKey,
         request: Option<Request>,
     ) -> Result<Done, Error> {
-        let mut turn = None;
-        if self.store.sole_writer() {
-            turn = Some(self.turn.lock().await);
-        }
-        if let Some(done) = self.earlier(key, request).await? {
-            return Ok(done);
-        }
+        let sole = self.store.sole_writer();
         let seed = request.map_or_else(|| key.0.clone(), |request| request.decision.to_string());
-        for _ in 0..DECIDE_AT_MOST {
-            let mut change = match self.decide(actor, command, &seed).await {
-                Ok(change) => change,
-                // Refused perhaps because the same call has done it in the meantime.
-                Err(refused) => return self.earlier(key, request).await?.ok_or(refused),
-            };
-            if change.is_empty() {
-                return Ok(Done { change, committed: Committed::default(), earlier: None });
+        let mut turn = None;
+        for attempt in 1..=DECIDE_AT_MOST {
+            if turn.is_none() && (sole || attempt > 1) {
+                turn = Some(self.turn.lock().await);
             }
+            // Whoever had to decide again and again goes alone: nothing is under way before it, and the turn is kept
+            // until it is done.
+            let alone = attempt >= ALONE_FROM;
+            let mut outlook = self.store.outlook();
+            if sole && alone {
+                self.store.settled(outlook).await;
+                outlook = self.store.outlook();
+            }
+            if request.is_some() && self.store.under_way(key) {
+                turn = None;
+                self.store.settled(outlook).await;
+                continue;
+            }
+            if let Some(done) = self.earlier(key, request).await? {
+                return Ok(done);
+            }
+            let mut change = match self.decide(actor, command, &seed).await {
+                Ok(change) if !change.is_empty() => change,
+                answer => {
+                    // It may rest on what is not committed yet, and is told when that is sure.
+                    drop(turn.take());
+                    if !self.store.settled(outlook).await {
+                        continue;
+                    }
+                    return match answer {
+                        Ok(change) => Ok(Done { change, committed: Committed::default(), earlier: None }),
+                        // Refused perhaps because the same call has done it in the meantime.
+                        Err(refused) => self.earlier(key, request).await?.ok_or(refused),
+                    };
+                }
+            };
             change.request = request;
-            match self.store.commit(change.clone(), key.clone()).await {
+            let pending = self.store.hand_over(change.clone(), key.clone(), outlook).await;
+            if sole && !alone {
+                turn = None;
+            }
+            match pending.await {
                 Ok(committed) if committed.request == request => return Ok(Done { change, committed, earlier: None }),
                 Ok(committed) => return self.answered(committed, request).await,
-                Err(CommitError::Conflict(what)) => {
-                    tracing::debug!(%what, "decided again");
-                    if turn.is_none() {
-                        turn = Some(self.turn.lock().await);
-                    }
-                }
+                Err(CommitError::Conflict(what)) => tracing::debug!(%what, "decided again"),
                 Err(CommitError::Unknown(what)) => return Err(Error::Unknown(Fault::new(what))),
                 Err(CommitError::Fault(fault)) => return Err(Error::Fault(fault)),
             }
@@ -294,7 +318,7 @@ impl Office {
                 Stop::Refuse(refusal) => return Err(refusal.into()),
                 Stop::Need(fetch) => fetch,
             };
-            let read = self.store.read(&fetch).await?;
+            let read = self.store.look(&fetch).await?;
             view.docs.merge(read.value);
             for (scope, rev) in read.scopes {
                 if !view.scopes.iter().any(|(s, _)| *s == scope) {

@@ -4,7 +4,7 @@
 //! the first item of a watch arrives without a write; after a commit every watch whose
 //! answer changed yields a version at or above it; versions never go back; states may be
 //! skipped but never the last; a change is applied whole or not at all, only if all that it
-//! expects holds, once per key.
+//! expects holds, once per key. Reads and watches see what is committed, and nothing else.
 
 use std::{pin::Pin, sync::Arc};
 
@@ -15,7 +15,10 @@ use clutch_domain::{
     range::{Docs, Fetch, Versioned},
     time::Millis,
 };
-use futures_util::Stream;
+use futures_util::{
+    Stream,
+    future::{BoxFuture, ready},
+};
 use serde::{Deserialize, Serialize};
 
 /// Our own trouble: logged once where it is handled, opaque outside.
@@ -74,6 +77,16 @@ pub struct Away {
     pub why: String,
 }
 
+/// Where a decision begins. Whatever was handed over before it, and is not committed yet, counts as done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outlook {
+    /// How much of what was handed over until then has failed; it means something to its store only.
+    pub failures: u64,
+}
+
+/// The answer to a change that was handed over. The change is applied also when nobody waits for this.
+pub type Pending = BoxFuture<'static, Result<Committed, CommitError>>;
+
 /// A live read: never ends by itself, equal answers are not repeated.
 pub type LiveDocs = Pin<Box<dyn Stream<Item = Result<Arc<Versioned<Docs>>, Away>> + Send>>;
 
@@ -86,6 +99,32 @@ pub trait Store: Send + Sync + 'static {
     async fn known(&self, key: &IdempotencyKey) -> Result<Option<Committed>, Fault>;
     /// Applies a change. A known key answers the stored result and looks at no revision.
     async fn commit(&self, change: Change, key: IdempotencyKey) -> Result<Committed, CommitError>;
+    /// Where a decision begins; taken before its first look.
+    fn outlook(&self) -> Outlook {
+        Outlook::default()
+    }
+    /// As [`read`](Self::read), with all that is handed over and not committed yet. Only for deciding: what it
+    /// shows may never come about.
+    async fn look(&self, fetch: &Fetch) -> Result<Versioned<Docs>, Fault> {
+        self.read(fetch).await
+    }
+    /// Hands a change over that was decided by looks since `outlook`; returns when it has its place behind those
+    /// handed over before. It is a conflict if one of them failed since, because it may rest on that.
+    async fn hand_over(&self, change: Change, key: IdempotencyKey, outlook: Outlook) -> Pending {
+        let _ = outlook;
+        Box::pin(ready(self.commit(change, key).await))
+    }
+    /// Waits until all that is handed over by now is answered. Whether nothing failed since `outlook`: then what
+    /// was looked at since has come about.
+    async fn settled(&self, outlook: Outlook) -> bool {
+        let _ = outlook;
+        true
+    }
+    /// Whether a change under this key is handed over and not answered.
+    fn under_way(&self, key: &IdempotencyKey) -> bool {
+        let _ = key;
+        false
+    }
     /// Reads now and again after each commit that touches one of the fetch's scopes.
     fn watch(&self, fetch: Fetch) -> LiveDocs;
     /// Whether no other process can write: then the loop's lease needs no waiting.

@@ -38,6 +38,22 @@ pub(crate) const fn limit(range: &Range) -> usize {
     }
 }
 
+/// The range that finds so many documents more.
+pub(crate) fn with_more(range: &Range, more: usize) -> Range {
+    let mut range = range.clone();
+    match &mut range {
+        Range::Doc { .. } | Range::ByUnique { .. } => {}
+        Range::Children { limit, .. }
+        | Range::NewestChildren { limit, .. }
+        | Range::Linked { limit, .. }
+        | Range::ByStatus { limit, .. }
+        | Range::StatusPage { limit, .. }
+        | Range::Newest { limit, .. }
+        | Range::All { limit, .. } => *limit = limit.saturating_add(u32::try_from(more).unwrap_or(u32::MAX)),
+    }
+    range
+}
+
 /// Whether a document of the range's kind is in it, limits aside.
 pub(crate) fn holds(range: &Range, id: &str, index: &Index) -> bool {
     match range {

@@ -5,6 +5,7 @@
 
 mod lock;
 mod open;
+mod queue;
 mod reader;
 mod rows;
 mod sql;
@@ -26,12 +27,14 @@ use clutch_domain::{
     change::Change,
     range::{Docs, Fetch, Versioned},
 };
-use clutch_orchestrator::store::{CommitError, Committed, Fault, IdempotencyKey, LiveDocs, Store};
+use clutch_orchestrator::store::{CommitError, Committed, Fault, IdempotencyKey, LiveDocs, Outlook, Pending, Store};
+use futures_util::future::ready;
 use tokio::sync::mpsc;
 
 pub use self::open::OpenError;
 use self::{
     lock::FolderLock,
+    queue::Queue,
     reader::ReadJob,
     writer::{WriteJob, Writer},
 };
@@ -73,6 +76,7 @@ impl Default for Options {
 pub struct SqliteStore {
     path: PathBuf,
     wakes: Wakes,
+    queue: Arc<Queue>,
     // Options only so that `drop` can let go of them before it waits for the threads.
     writer: Option<mpsc::Sender<WriteJob>>,
     readers: Option<mpsc::Sender<ReadJob>>,
@@ -101,13 +105,21 @@ impl SqliteStore {
         let path = dir.join(DATABASE_FILE);
         let db = open::open(&path, options.max_pages)?;
         let failed = |fault: Fault| OpenError::Database { path: path.clone(), why: fault.what };
-        let (wakes, cache) = (Wakes::default(), Arc::new(Cache::default()));
+        let (wakes, cache, queue) = (Wakes::default(), Arc::new(Cache::default()), Arc::new(Queue::default()));
         let (readers, reading) = reader::start(&path, options.readers.max(1), &cache).map_err(failed)?;
-        let writer = Writer { db, path: path.clone(), wakes: wakes.clone(), cache, ledger_kept: options.ledger_kept };
+        let writer = Writer {
+            db,
+            path: path.clone(),
+            wakes: wakes.clone(),
+            cache,
+            queue: queue.clone(),
+            ledger_kept: options.ledger_kept,
+        };
         let (writer, writing) = writer.start().map_err(failed)?;
         Ok(Self {
             path,
             wakes,
+            queue,
             writer: Some(writer),
             readers: Some(readers),
             writing: Some(writing),
@@ -154,7 +166,49 @@ impl Store for SqliteStore {
 
     async fn commit(&self, change: Change, key: IdempotencyKey) -> Result<Committed, CommitError> {
         let writer = self.writer.as_ref().ok_or_else(closed)?;
-        writer::ask(writer, change, key).await
+        writer::answered(writer::hand_over(writer, &self.queue, change, key, None).await?).await
+    }
+
+    fn outlook(&self) -> Outlook {
+        self.queue.outlook()
+    }
+
+    async fn look(&self, fetch: &Fetch) -> Result<Versioned<Docs>, Fault> {
+        if self.queue.raises(&fetch.scopes) {
+            // Which revision a scope will have is not known before it has it.
+            self.queue.drained().await;
+        }
+        let Some(over) = self.queue.over(fetch) else { return self.read(fetch).await };
+        let committed = over.committed();
+        let read = match committed == Fetch::default() {
+            true => Versioned { version: 0, scopes: Vec::new(), value: Docs::default() },
+            false => self.read(&committed).await?,
+        };
+        let (mut answer, open) = over.answer(&read);
+        // What a name leads to is known only now. That this is another moment does no harm: the change that rests on
+        // it tells what it has seen.
+        for (asked, leads_to) in open {
+            let found = Box::pin(self.look(&Fetch { scopes: Vec::new(), ranges: vec![leads_to.clone()] })).await?;
+            answer.value.insert(&asked, found.value.get(&leads_to).unwrap_or_default().to_vec());
+        }
+        Ok(answer)
+    }
+
+    async fn hand_over(&self, change: Change, key: IdempotencyKey, outlook: Outlook) -> Pending {
+        let Some(writer) = &self.writer else { return Box::pin(ready(Err(closed().into()))) };
+        match writer::hand_over(writer, &self.queue, change, key, Some(outlook)).await {
+            Ok(answer) => Box::pin(writer::answered(answer)),
+            Err(refused) => Box::pin(ready(Err(refused))),
+        }
+    }
+
+    async fn settled(&self, outlook: Outlook) -> bool {
+        self.queue.drained().await;
+        self.queue.holds(outlook)
+    }
+
+    fn under_way(&self, key: &IdempotencyKey) -> bool {
+        self.queue.has(key)
     }
 
     fn watch(&self, fetch: Fetch) -> LiveDocs {

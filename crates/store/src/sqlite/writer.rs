@@ -13,11 +13,12 @@ use clutch_domain::{
     change::{Change, Expect, Guard, Request},
     doc::{DocKey, Kind, Scope},
 };
-use clutch_orchestrator::store::{CommitError, Committed, Fault, IdempotencyKey};
+use clutch_orchestrator::store::{CommitError, Committed, Fault, IdempotencyKey, Outlook};
 use rusqlite::{Connection, ffi, params};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
+    queue::{self, Queue, Writes},
     rows::{self, Written, doc_rev, rev, scope_rev},
     sql,
     watch::now,
@@ -41,6 +42,10 @@ const CLEAN_MOST: u32 = 2_000;
 
 /// One commit that waits for the writer.
 pub(super) struct WriteJob {
+    /// Its place in the queue.
+    number: u64,
+    /// Where its decision began, if it was decided on what was handed over before.
+    outlook: Option<Outlook>,
     expects: Vec<Expect>,
     deletes: Vec<DocKey>,
     puts: Vec<Written>,
@@ -52,12 +57,25 @@ pub(super) struct WriteJob {
     reply: oneshot::Sender<Result<Committed, CommitError>>,
 }
 
+impl WriteJob {
+    fn writes(&self) -> Writes<'_> {
+        Writes {
+            expects: &self.expects,
+            deletes: &self.deletes,
+            puts: &self.puts,
+            touches: &self.touches,
+            key: &self.key,
+        }
+    }
+}
+
 /// What the writer owns.
 pub(super) struct Writer {
     pub(super) db: Connection,
     pub(super) path: PathBuf,
     pub(super) wakes: Wakes,
     pub(super) cache: Arc<Cache>,
+    pub(super) queue: Arc<Queue>,
     /// Age at which a row of the ledger is removed.
     pub(super) ledger_kept: Duration,
 }
@@ -77,18 +95,27 @@ struct Lost {
     unknown: bool,
 }
 
-/// Hands a change to the writer and waits for its answer. The change is applied also when the caller stops waiting.
-pub(super) async fn ask(
+/// Hands a change to the writer. It is applied also when nobody waits for the answer.
+pub(super) async fn hand_over(
     writer: &mpsc::Sender<WriteJob>,
+    queue: &Queue,
     change: Change,
     key: IdempotencyKey,
-) -> Result<Committed, CommitError> {
+    outlook: Option<Outlook>,
+) -> Result<oneshot::Receiver<Result<Committed, CommitError>>, CommitError> {
     let Prepared { expects, deletes, puts, touches, guards, made, request } = prepare(change)?;
     let puts = puts.into_iter().map(Written::new).collect::<Result<_, _>>()?;
     let (reply, answer) = oneshot::channel();
-    if writer.send(WriteJob { expects, deletes, puts, touches, guards, made, request, key, reply }).await.is_err() {
-        return Err(Fault::new("The database is closed.").into());
-    }
+    let place = writer.reserve().await.map_err(|_| Fault::new("The database is closed."))?;
+    let job = WriteJob { number: 0, outlook, expects, deletes, puts, touches, guards, made, request, key, reply };
+    queue.take(outlook, job, WriteJob::writes, |number, job| place.send(WriteJob { number, ..job }))?;
+    Ok(answer)
+}
+
+/// Waits for the writer's answer.
+pub(super) async fn answered(
+    answer: oneshot::Receiver<Result<Committed, CommitError>>,
+) -> Result<Committed, CommitError> {
     // No answer means that the writer broke off in the middle: nobody can say on which side of COMMIT.
     answer.await.unwrap_or_else(|_| Err(CommitError::Unknown("the writer stopped".into())))
 }
@@ -115,9 +142,11 @@ impl Writer {
                 jobs.push(next);
             }
             since = since.saturating_add(u32::try_from(jobs.len()).unwrap_or(u32::MAX));
+            let last = jobs.last().map_or(0, |job| job.number);
             // A panic costs these commits, which are told that nobody knows, and not the writer.
             if catch_unwind(AssertUnwindSafe(|| self.settle(jobs))).is_err() {
                 self.roll_back();
+                self.queue.broke_off(last);
             }
             if since >= CLEAN_EVERY || cleaned.elapsed() >= CLEAN_AFTER {
                 self.clean();
@@ -152,7 +181,9 @@ impl Writer {
     fn refuse(&self, job: Option<WriteJob>, Lost { error, unknown }: Lost) {
         let fault = rows::fault(&self.path, &error);
         tracing::error!(error = %error, unknown, "a transaction was lost");
+        self.queue.failed();
         if let Some(job) = job {
+            self.queue.answered(job.number, job.writes());
             let answer = if unknown { CommitError::Unknown(fault.what) } else { fault.into() };
             let _ = job.reply.send(Err(answer));
         }
@@ -162,6 +193,7 @@ impl Writer {
         let touched = answers.iter().flatten().filter(|done| done.now).flat_map(|done| &done.committed.scopes);
         self.wakes.publish(touched.map(|(scope, _)| scope));
         for (job, answer) in jobs.into_iter().zip(answers) {
+            self.queue.answered(job.number, job.writes());
             // A caller who went away needs no answer.
             let _ = job.reply.send(answer.map(|done| done.committed));
         }
@@ -171,7 +203,11 @@ impl Writer {
         self.run_sql(sql::BEGIN_WRITE).map_err(|error| Lost { error, unknown: false })?;
         let mut answers = Vec::with_capacity(jobs.len());
         for job in jobs {
-            answers.push(self.with_savepoint(job).inspect_err(|_| self.roll_back())?);
+            let answer = self.with_savepoint(job).inspect_err(|_| self.roll_back())?;
+            if !answer.as_ref().is_ok_and(|done| done.now) {
+                self.queue.failed();
+            }
+            answers.push(answer);
         }
         if let Err(error) = self.run_sql(sql::COMMIT) {
             self.roll_back();
@@ -205,6 +241,9 @@ impl Writer {
         tests::break_off(&job.key);
         if let Some(committed) = rows::known(&self.db, &job.key)? {
             return Ok(Ok(Done { committed, now: false }));
+        }
+        if job.outlook.is_some_and(|outlook| !self.queue.holds(outlook)) {
+            return Ok(Err(queue::overturned()));
         }
         for expect in &job.expects {
             let (found, wanted) = match expect {
@@ -282,6 +321,13 @@ impl Writer {
         {
             tracing::error!(error = %e, "a transaction could not be rolled back");
         }
+    }
+}
+
+/// However its thread ends, nobody waits for it in vain.
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.queue.broke_off(u64::MAX);
     }
 }
 

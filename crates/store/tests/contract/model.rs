@@ -53,7 +53,7 @@ fn scope() -> impl Strategy<Value = Scope> {
     prop_oneof![Just(Scope::Installation), Just(Scope::Loop), (0..3_u64).prop_map(project)]
 }
 
-fn change() -> impl Strategy<Value = Change> {
+pub fn change() -> impl Strategy<Value = Change> {
     let expect = prop_oneof![
         (doc_key(), 0..3_u64).prop_map(|(key, rev)| Expect::Doc(key, rev)),
         (scope(), 0..6_u64).prop_map(|(scope, rev)| Expect::Scope(scope, rev)),
@@ -73,7 +73,7 @@ fn change() -> impl Strategy<Value = Change> {
     )
 }
 
-fn range() -> impl Strategy<Value = Range> {
+pub fn range() -> impl Strategy<Value = Range> {
     let kind = || select(KINDS);
     let limit = || prop_oneof![0..5_u32, Just(100)];
     let before = || {
