@@ -8,74 +8,93 @@ use clutch_domain::{
     task::Task,
     time::Millis,
 };
+use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value, json};
 
 fn at(moment: Option<Millis>) -> Value {
     moment.map_or(Value::Null, |m| json!(m.0))
 }
 
-fn count(n: u32) -> Value {
-    if n == 0 { Value::Null } else { json!(n) }
-}
-
 /// A list of texts as programs keep them: a JSON array in a string.
-fn list(texts: &[String]) -> Value {
-    if texts.is_empty() { Value::Null } else { json!(json!(texts).to_string()) }
+fn list(texts: &[String]) -> Option<String> {
+    (!texts.is_empty()).then(|| json!(texts).to_string())
 }
 
-/// A task. `number` is ours, added. It is taken apart whole, so the compiler asks about a new field.
-pub fn task(task: &Task) -> Value {
-    let Task {
-        id,
-        project,
-        number,
-        title,
-        description,
-        status,
-        priority,
-        role,
-        assignee,
-        requires_human_review,
-        tags,
-        session_id,
-        prompt_version_id,
-        agent_session_key,
-        agent_spawned_at,
-        failures,
-        branch,
-        pr_number,
-        post_merge_steps,
-        resolution,
-        position,
-        created_at,
-        updated_at,
-        completed_at,
-        // The rules' own, no part of the contract.
-        open_run: _,
-        ended_runs: _,
-        retry_at: _,
-        trouble: _,
-        open_dependencies: _,
-        dependencies: _,
-        dependents: _,
-        status_changed_at: _,
-    } = task;
-    json!({
-        "id": id, "project_id": project, "number": number, "title": title, "description": description,
-        "status": status, "priority": priority, "role": role, "assignee": assignee,
-        "requires_human_review": u8::from(*requires_human_review), "tags": list(tags),
-        "session_id": session_id, "prompt_version_id": prompt_version_id,
-        "agent_session_key": agent_session_key, "agent_spawned_at": at(*agent_spawned_at),
-        "agent_retry_count": count(*failures), "branch": branch, "pr_number": pr_number,
-        "post_merge_steps": post_merge_steps, "resolution": resolution,
-        // Members of the contract that nothing here ever sets.
-        "dispatch_status": null, "dispatch_requested_at": null, "dispatch_requested_by": null,
-        "reviewer_rejection_count": null, "triage_sent_at": null, "triage_acked_at": null,
-        "auto_triage_count": null, "escalated": 0, "escalated_at": null, "cost_total": null,
-        "review_comments": null, "review_count": null, "verification_status": null, "verification_output": null,
-        "position": position, "created_at": created_at, "updated_at": updated_at,
-        "completed_at": at(*completed_at),
-    })
+/// Writes members of an object one after another.
+macro_rules! members {
+    ($object:ident, $($name:literal: $value:expr),+ $(,)?) => {
+        $($object.serialize_entry($name, &$value)?;)+
+    };
+}
+
+/// What [`task`] gives. Lists are long, so it becomes JSON without a detour.
+pub struct TaskShape<'a>(&'a Task);
+
+/// A task. `number` is ours, added.
+pub const fn task(task: &Task) -> TaskShape<'_> {
+    TaskShape(task)
+}
+
+// A task is taken apart whole, so the compiler asks about a new field.
+impl Serialize for TaskShape<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Task {
+            id,
+            project,
+            number,
+            title,
+            description,
+            status,
+            priority,
+            role,
+            assignee,
+            requires_human_review,
+            tags,
+            session_id,
+            prompt_version_id,
+            agent_session_key,
+            agent_spawned_at,
+            failures,
+            branch,
+            pr_number,
+            post_merge_steps,
+            resolution,
+            position,
+            created_at,
+            updated_at,
+            completed_at,
+            // The rules' own, no part of the contract.
+            open_run: _,
+            ended_runs: _,
+            retry_at: _,
+            trouble: _,
+            open_dependencies: _,
+            dependencies: _,
+            dependents: _,
+            status_changed_at: _,
+        } = self.0;
+        const NEVER: () = ();
+        let mut object = serializer.serialize_map(None)?;
+        members!(
+            object,
+            "id": id, "project_id": project, "number": number, "title": title, "description": description,
+            "status": status, "priority": priority, "role": role, "assignee": assignee,
+            "requires_human_review": u8::from(*requires_human_review), "tags": list(tags),
+            "session_id": session_id, "prompt_version_id": prompt_version_id,
+            "agent_session_key": agent_session_key, "agent_spawned_at": agent_spawned_at,
+            "agent_retry_count": (*failures > 0).then_some(failures), "branch": branch, "pr_number": pr_number,
+            "post_merge_steps": post_merge_steps, "resolution": resolution,
+            // Members of the contract that nothing here ever sets.
+            "dispatch_status": NEVER, "dispatch_requested_at": NEVER, "dispatch_requested_by": NEVER,
+            "reviewer_rejection_count": NEVER, "triage_sent_at": NEVER, "triage_acked_at": NEVER,
+            "auto_triage_count": NEVER, "escalated": 0, "escalated_at": NEVER, "cost_total": NEVER,
+            "review_comments": NEVER, "review_count": NEVER, "verification_status": NEVER,
+            "verification_output": NEVER,
+            "position": position, "created_at": created_at, "updated_at": updated_at,
+            "completed_at": completed_at,
+        );
+        object.end()
+    }
 }
 
 /// A task in a few words.

@@ -9,10 +9,11 @@ use axum::{
     Json,
     extract::State,
     http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
 };
 use clutch_domain::{
     command::{Command, Direction, MoveTask, NewComment, NewTask, Place, TaskPatch},
-    doc::{Kind, Scope},
+    doc::{Doc, Inside, Kind, Scope},
     id::{ProjectId, TaskId},
     range::{After, Fetch, Range},
     refusal::Refusal,
@@ -77,30 +78,37 @@ const TRIES: usize = 4;
 /// All tasks of a project, each once. They lie in the order of their columns, so one that is moved between
 /// two pages may be met twice or not at all: such a list is read again, and if people never rest, what one
 /// reading met and another did not is looked up by itself.
-async fn all_tasks(office: &Office, project: ProjectId) -> Result<Vec<Task>, Failure> {
-    let mut met: BTreeMap<TaskId, Task> = BTreeMap::new();
+async fn all_tasks(office: &Office, project: ProjectId) -> Result<Vec<Arc<Doc>>, Failure> {
+    let mut met: BTreeMap<TaskId, Arc<Doc>> = BTreeMap::new();
     for _ in 0..TRIES {
-        let (mut found, mut versions): (Vec<Task>, BTreeSet<u64>) = (Vec::new(), BTreeSet::new());
+        let (mut found, mut versions): (Vec<Arc<Doc>>, BTreeSet<u64>) = (Vec::new(), BTreeSet::new());
+        let mut after = None;
         loop {
-            let after = found.last().map(|t| After { order: t.position, id: t.id.to_string() });
             let range = Range::Children { kind: Kind::Task, parent: project.to_string(), after, limit: PAGE };
             let fetch = Fetch { scopes: vec![Scope::Project(project)], ranges: vec![range.clone()] };
             let read = office.read(&fetch).await?;
             versions.insert(read.version);
-            let before = found.len();
-            found.extend(read.value.all::<Task>(&range).cloned());
-            if found.len() - before < PAGE as usize {
+            let page = read.value.get(&range).unwrap_or_default();
+            let last = page.iter().rev().find_map(|doc| Task::of(&doc.body));
+            after = last.map(|t| After { order: t.position, id: t.id.to_string() });
+            found.extend(page.iter().cloned());
+            if page.len() < PAGE as usize || after.is_none() {
                 break;
             }
         }
         if versions.len() == 1 {
             return Ok(found);
         }
-        let now: BTreeMap<TaskId, Task> = found.into_iter().map(|t| (t.id, t)).collect();
+        let now: BTreeMap<TaskId, Arc<Doc>> =
+            found.into_iter().filter_map(|doc| Task::of(&doc.body).map(|t| t.id).map(|id| (id, doc))).collect();
         let missed: Vec<TaskId> = met.keys().filter(|id| !now.contains_key(id)).copied().collect();
         met = now;
         for id in missed {
-            met.extend(office.get::<Task>(id).await?.filter(|t| t.project == project).map(|t| (id, t)));
+            let range = Range::doc(Kind::Task, id);
+            let read = office.read(&Fetch { scopes: Vec::new(), ranges: vec![range.clone()] }).await?.value;
+            let there = read.get(&range).unwrap_or_default().first();
+            let ours = there.filter(|doc| Task::of(&doc.body).is_some_and(|t| t.project == project));
+            met.extend(ours.map(|doc| (id, doc.clone())));
         }
     }
     Ok(met.into_values().collect())
@@ -116,7 +124,7 @@ pub struct ListQuery {
 }
 
 /// `GET /api/tasks?projectId=`.
-pub async fn list(State(office): State<Arc<Office>>, Query(query): Query<ListQuery>) -> Answer {
+pub async fn list(State(office): State<Arc<Office>>, Query(query): Query<ListQuery>) -> Result<Response, Failure> {
     let project = query.project_id.filter(|p| !p.is_empty());
     let project = project.ok_or_else(|| Failure::invalid("field_missing", "projectId is required"))?;
     let status = query.status.filter(|s| !s.is_empty()).map(|s| status_word(&s)).transpose()?;
@@ -127,7 +135,8 @@ pub async fn list(State(office): State<Arc<Office>>, Query(query): Query<ListQue
         .map(|l| l.parse::<usize>().map_err(|_| Failure::invalid("invalid_field", "limit must be a whole number")));
     let limit = limit.transpose()?.unwrap_or(usize::MAX);
     let project = projects::find(&office, &project).await?.id;
-    let mut tasks = all_tasks(&office, project).await?;
+    let found = all_tasks(&office, project).await?;
+    let mut tasks: Vec<&Task> = found.iter().filter_map(|doc| Task::of(&doc.body)).collect();
     tasks.retain(|t| status.is_none_or(|s| t.status == s));
     tasks.sort_by(|a, b| {
         let done = |t: &Task| std::cmp::Reverse(t.completed_at.unwrap_or(t.updated_at));
@@ -138,8 +147,8 @@ pub async fn list(State(office): State<Arc<Office>>, Query(query): Query<ListQue
             column.then(a.position.total_cmp(&b.position)).then(a.id.cmp(&b.id))
         }
     });
-    let tasks: Vec<Value> = tasks.iter().take(limit).map(shapes::task).collect();
-    Ok(Json(json!({ "tasks": tasks })))
+    let tasks: Vec<shapes::TaskShape<'_>> = tasks.into_iter().take(limit).map(shapes::task).collect();
+    Ok(Json(BTreeMap::from([("tasks", tasks)])).into_response())
 }
 
 /// `POST /api/tasks`.
