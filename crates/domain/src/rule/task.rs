@@ -32,11 +32,13 @@ const ID_TRIES: u32 = 8;
 
 /// Makes a task at the end of its column.
 pub fn create(view: &View, new: &NewTask, ctx: &mut Ctx<'_>) -> Decided {
+    let wish = TaskId(ctx.ids.fresh());
     view.gather(
         [
             Range::doc(Kind::Project, new.project),
             Range::doc(Kind::Counts, new.project),
             Range::doc(Kind::Counter, TASK_NUMBER),
+            Range::doc(Kind::Unique, id8_name(new.project, wish)),
         ]
         .into_iter()
         .chain(ends_of(new.project, new.status, true, 1))
@@ -45,7 +47,7 @@ pub fn create(view: &View, new: &NewTask, ctx: &mut Ctx<'_>) -> Decided {
     alive::project(view, new.project)?;
     let counts = counts(view, new.project)?;
     let mut change = Change::default();
-    let id = free_id(view, new.project, ctx)?;
+    let id = free_id(view, new.project, wish, ctx)?;
     let number = next_number(view, &mut change, TASK_NUMBER)?;
     let mut task = Task::new(id, new.project, number, new.title.clone(), new.status, ctx.now);
     new.fields.apply(&mut task);
@@ -335,15 +337,16 @@ pub(crate) fn counts(view: &View, project: ProjectId) -> Result<Seen<Counts>, St
     view.must::<Counts>(project, Refusal::ProjectNotFound)
 }
 
-/// An id whose first eight characters are free in the project.
+/// The wish, or another id, whose first eight characters are free in the project.
 ///
 /// A decision's ids are the same each time that its rule is run, so a look at one of them is found again.
-fn free_id(view: &View, project: ProjectId, ctx: &mut Ctx<'_>) -> Result<TaskId, Stop> {
+fn free_id(view: &View, project: ProjectId, wish: TaskId, ctx: &mut Ctx<'_>) -> Result<TaskId, Stop> {
+    let mut id = wish;
     for _ in 0..ID_TRIES {
-        let id = TaskId(ctx.ids.fresh());
         if !view.taken(&id8_name(project, id))? {
             return Ok(id);
         }
+        id = TaskId(ctx.ids.fresh());
     }
     Err(Refusal::IdsExhausted.into())
 }
