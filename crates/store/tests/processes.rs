@@ -9,6 +9,7 @@
 mod contract;
 
 use std::{
+    collections::BTreeSet,
     fs,
     io::{BufRead, BufReader, Read, Write},
     os::unix::{
@@ -16,21 +17,32 @@ use std::{
         process::CommandExt,
     },
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Child, Command as Program, Stdio},
     sync::Arc,
 };
 
 use clutch_domain::{
-    doc::{DocKey, Kind, Scope},
-    range::Range,
+    actor::Actor,
+    command::{Command, NewProject, NewTask},
+    doc::{DocKey, Inside, Kind, Scope},
+    invariant::Everything,
+    project::{ChatLayout, Counts, Project},
+    range::{Fetch, Range},
+    task::{Status, Task},
+    text::{Name, Title},
+    time::Millis,
 };
-use clutch_orchestrator::store::CommitError;
+use clutch_orchestrator::{
+    office::{Clock, IdSource, Office},
+    store::{CommitError, Store},
+};
 use clutch_store::SqliteStore;
 use contract::{
     commit, doc,
     docs::{counter, id, titled},
     ids, puts, scope,
 };
+use uuid::Uuid;
 
 /// Names the part that the second process plays.
 const PART: &str = "CLUTCH_TEST_PART";
@@ -52,6 +64,7 @@ fn second_process() {
     match part.as_str() {
         "wait" => wait(),
         "commit for ever" => runtime.block_on(commit_for_ever(&store)),
+        "decide for ever" => runtime.block_on(decide_for_ever(store)),
         "fill" => runtime.block_on(fill(&store)),
         other => panic!("no such part: {other}"),
     }
@@ -74,6 +87,61 @@ async fn commit_for_ever(store: &Arc<SqliteStore>) {
                     let pair = puts([counter(&format!("left-{name}"), n), counter(&format!("right-{name}"), n)]);
                     commit(&*store, pair).await.unwrap();
                     println!("> confirmed {name}");
+                }
+            })
+        })
+        .collect();
+    for writer in writers {
+        writer.await.unwrap();
+    }
+}
+
+struct Now;
+
+impl Clock for Now {
+    fn now(&self) -> Millis {
+        Millis(1_800_000_000_000)
+    }
+}
+
+struct Random;
+
+impl IdSource for Random {
+    fn fresh(&self) -> Uuid {
+        Uuid::new_v4()
+    }
+}
+
+/// Many make tickets in one project at once, each decided on those that are not committed yet.
+async fn decide_for_ever(store: Arc<SqliteStore>) {
+    let office = Arc::new(Office::new(store, Arc::new(Now), Arc::new(Random)));
+    let me = || Actor::human("dan");
+    let project = match office.project("birds").await.unwrap() {
+        Some(project) => project.id,
+        None => {
+            let new = NewProject {
+                name: Name::parse("Birds").unwrap(),
+                slug: None,
+                description: None,
+                color: None,
+                repo_url: None,
+                local_path: None,
+                github_repo: None,
+                chat_layout: ChatLayout::Slack,
+                work_loop_enabled: false,
+                work_loop_max_agents: None,
+            };
+            office.run(&me(), &Command::CreateProject(new)).await.unwrap().made::<Project>().unwrap().id
+        }
+    };
+    let writers: Vec<_> = (0..16)
+        .map(|_| {
+            let office = office.clone();
+            tokio::spawn(async move {
+                loop {
+                    let new = NewTask::new(project, Title::parse("Made").unwrap(), Status::Backlog);
+                    let done = office.run(&me(), &Command::CreateTask(new)).await.unwrap();
+                    println!("> confirmed {}", done.made::<Task>().unwrap().id);
                 }
             })
         })
@@ -107,10 +175,10 @@ struct Second {
 
 impl Second {
     fn start(part: &str, dir: &Path) -> Self {
-        Self::spawn(&mut Command::new(std::env::current_exe().unwrap()), part, dir)
+        Self::spawn(&mut Program::new(std::env::current_exe().unwrap()), part, dir)
     }
 
-    fn spawn(command: &mut Command, part: &str, dir: &Path) -> Self {
+    fn spawn(command: &mut Program, part: &str, dir: &Path) -> Self {
         let mut child = command
             .args(["second_process", "--exact", "--ignored", "--nocapture", "--test-threads=1"])
             .envs([(PART, part.as_ref()), (DIR, dir.as_os_str())])
@@ -208,11 +276,50 @@ async fn killed_in_the_middle_of_commits_nothing_confirmed_is_lost() {
     assert_eq!(sound, "ok");
 }
 
+#[tokio::test]
+async fn killed_in_the_middle_of_decisions_nothing_confirmed_is_lost_and_all_of_it_fits() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut confirmed = Vec::new();
+    for round in 1..=4 {
+        let mut second = Second::start("decide for ever", dir.path());
+        assert_eq!(second.says().as_deref(), Some("opened"));
+        for _ in 0..(40 * round) {
+            confirmed.push(second.says().unwrap());
+        }
+        second.child.kill().unwrap();
+        second.child.wait().unwrap();
+        let mut rest = Vec::new();
+        while let Some(said) = second.says() {
+            rest.push(said);
+        }
+        rest.pop();
+        confirmed.extend(rest);
+
+        let store = SqliteStore::open(dir.path()).unwrap();
+        let ranges = Kind::ALL.iter().map(|kind| Range::All { kind: *kind, after: None, limit: 100_000 }).collect();
+        let all = store.read(&Fetch { scopes: Vec::new(), ranges }).await.unwrap().value;
+        let broken = Everything::of(all.docs().map(|doc| &doc.body)).broken();
+        assert!(broken.is_empty(), "round {round}: {broken:#?}");
+        let tasks: Vec<&Task> = all.docs().filter_map(|doc| Task::of(&doc.body)).collect();
+        let there: BTreeSet<String> = tasks.iter().map(|task| task.id.to_string()).collect();
+        for said in &confirmed {
+            let id = said.strip_prefix("confirmed ").unwrap();
+            assert!(there.contains(id), "{id} was confirmed and is gone (round {round})");
+        }
+        let numbers: BTreeSet<u64> = tasks.iter().map(|task| task.number).collect();
+        let count = tasks.len() as u64;
+        assert_eq!(numbers, (1..=count).collect(), "numbers follow each other");
+        let counts: Vec<u32> =
+            all.docs().filter_map(|doc| <Counts as Inside>::of(&doc.body)).map(Counts::total).collect();
+        assert_eq!(counts, [count as u32]);
+    }
+}
+
 /// The system refuses to let files grow (a quota): writes fail in the kernel, not in SQLite.
 #[tokio::test]
 async fn a_disk_that_refuses_writes_is_reported_and_then_used_again() {
     let dir = tempfile::tempdir().unwrap();
-    let mut shell = Command::new("sh");
+    let mut shell = Program::new("sh");
     // Blocks of 512 bytes; the soft limit, so that it can be lifted again. Without the trap the signal would end it.
     shell.args(["-c", "trap '' XFSZ; ulimit -S -f 3000; exec \"$0\" \"$@\""]).arg(std::env::current_exe().unwrap());
     let mut second = Second::spawn(&mut shell, "fill", dir.path());
@@ -228,7 +335,7 @@ async fn a_disk_that_refuses_writes_is_reported_and_then_used_again() {
     assert!(failed.contains("The disk that holds") && failed.contains("clutch.db"), "{failed}");
     assert!(confirmed.len() > 3, "{confirmed:?}");
 
-    let lifted = Command::new("prlimit")
+    let lifted = Program::new("prlimit")
         .args(["--fsize=unlimited", "--pid", &second.child.id().to_string()])
         .status()
         .expect("prlimit (package util-linux)");
@@ -249,10 +356,10 @@ fn as_plain_user(dir: &Path) -> String {
     let copy = program.path().join("second");
     // Copied by another process: a program that we hold open for writing, even for a moment, can be
     // held by a process that another test forks just then, and would be "busy".
-    let copied = Command::new("cp").arg(std::env::current_exe().unwrap()).arg(&copy).status().unwrap();
+    let copied = Program::new("cp").arg(std::env::current_exe().unwrap()).arg(&copy).status().unwrap();
     assert!(copied.success());
     fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).unwrap();
-    let mut command = Command::new(copy);
+    let mut command = Program::new(copy);
     command.current_dir(program.path());
     if fs::metadata(program.path()).unwrap().uid() == 0 {
         const NOBODY: u32 = 65_534;
