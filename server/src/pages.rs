@@ -1,18 +1,18 @@
 //! Turns documents into page parts for the live hub.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use async_trait::async_trait;
-use clutch_app::model::{Extra, other_tasks, painted};
+use clutch_app::model::{Extra, card_name, other_tasks, painted};
 use clutch_domain::{
     change::Change,
-    doc::{Dependency, Kind},
+    doc::{Body, Dependency, Doc, Inside, Kind},
     query::{Query, Snapshot, answer},
     range::{Docs, Fetch, Range, Versioned},
     task::Task,
 };
 use clutch_orchestrator::{
-    live::{Pages, Parts},
+    live::{Pages, Parts, Patch},
     store::{CommitError, Committed, Fault, IdempotencyKey, LiveDocs, Store},
 };
 use futures_util::{StreamExt, stream};
@@ -40,6 +40,54 @@ impl Pages for AppPages {
         let extra = Extra { others: ranges.iter().filter_map(find).collect() };
         painted(*query, snapshot, extra).await
     }
+
+    /// Of a board only the cards that are others now, where nothing else that a card shows is.
+    async fn patch(&self, query: &Query, before: &Docs, docs: &Docs) -> Result<Option<Patch>, Fault> {
+        let Query::Board { .. } = query else { return Ok(None) };
+        let fetch = query.fetch();
+        let (columns, others): (Vec<&Range>, Vec<&Range>) = fetch.ranges.iter().partition(|range| is_column(range));
+        let cards_depend_on = |range: &&&Range| !matches!(range, Range::Doc { key } if key.kind != Kind::LoopState);
+        if others.iter().filter(cards_depend_on).any(|range| !same(before.get(range), docs.get(range))) {
+            return Ok(None);
+        }
+        let all = |docs: &Docs| -> Vec<Arc<Doc>> {
+            columns.iter().flat_map(|range| docs.get(range).unwrap_or_default()).cloned().collect()
+        };
+        let (old, new) = (all(before), all(docs));
+        let [old_ones, new_ones] = [&old, &new].map(|docs| docs.iter().map(place).collect::<HashSet<usize>>());
+        let mut changed = Docs::default();
+        for range in &others {
+            changed.insert(range, docs.get(range).unwrap_or_default().to_vec());
+        }
+        for range in &columns {
+            let found = docs.get(range).unwrap_or_default().iter();
+            let told = |doc: &&Arc<Doc>| !old_ones.contains(&place(doc)) || matches!(doc.body, Body::Unread(_));
+            changed.insert(range, found.filter(told).cloned().collect());
+        }
+        let put = self.parts(query, &changed).await?;
+        if put.is_empty() {
+            return Ok(None); // the board is gone
+        }
+        let left = old.iter().filter(|doc| !new_ones.contains(&place(doc)));
+        let names = left.filter_map(|doc| Task::of(&doc.body)).map(|task| card_name(task.id));
+        let del = names.filter(|name| !put.contains_key(name)).collect();
+        Ok(Some(Patch { put, del }))
+    }
+}
+
+fn is_column(range: &Range) -> bool {
+    matches!(range, Range::ByStatus { kind: Kind::Task, .. })
+}
+
+/// Where a document lies, which tells it from all others as long as somebody holds it.
+fn place(doc: &Arc<Doc>) -> usize {
+    Arc::as_ptr(doc).addr()
+}
+
+/// Whether two answers are the same documents. Stores hand out one that did not change as it was.
+fn same(a: Option<&[Arc<Doc>]>, b: Option<&[Arc<Doc>]>) -> bool {
+    let (a, b) = (a.unwrap_or_default(), b.unwrap_or_default());
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| Arc::ptr_eq(a, b))
 }
 
 /// The store as live pages watch it: the page of a task shows the titles of its neighbours, so

@@ -239,6 +239,12 @@ pub fn message(message: &Message, budget: &mut Budget) -> MessageItem {
     }
 }
 
+/// The name of a card's part.
+#[must_use]
+pub fn card_name(task: TaskId) -> String {
+    format!("t:{task}")
+}
+
 fn board_parts(parts: &mut Parts, board: &Board) {
     let runs: BTreeMap<TaskId, &Run> = board.runs.iter().map(|r| (r.task, r)).collect();
     // Signals come oldest first: the oldest question is the one to answer first.
@@ -264,7 +270,7 @@ fn board_parts(parts: &mut Parts, board: &Board) {
         let note = state.and_then(|s| s.notes.get(&t.id));
         let card =
             card(t, runs.get(&t.id).copied(), asks.get(&t.id).copied(), note, state.and_then(|s| s.notice.as_ref()));
-        put(parts, format!("t:{}", t.id), &card);
+        put(parts, card_name(t.id), &card);
     }
 }
 

@@ -245,6 +245,12 @@ impl Docs {
         self.found.get(range).map(Vec::as_slice)
     }
 
+    /// The answer to `range`, to be changed.
+    #[must_use]
+    pub fn get_mut(&mut self, range: &Range) -> Option<&mut Vec<Arc<Doc>>> {
+        self.found.get_mut(range)
+    }
+
     /// The insides of the answer to `range`; empty when it was not asked for.
     pub fn all<'a, T: Inside + 'a>(&'a self, range: &Range) -> impl Iterator<Item = &'a T> + use<'a, T> {
         self.get(range).unwrap_or(&[]).iter().filter_map(|d| T::of(&d.body))

@@ -30,11 +30,25 @@ pub const DELTAS_KEPT: usize = 64;
 /// How many bytes of differences a topic keeps.
 pub const DELTA_BYTES_KEPT: usize = 256 * 1024;
 
+/// The parts of a page that are others now; all that is not named stays as it is.
+#[derive(Debug, Default)]
+pub struct Patch {
+    /// Parts that are new or made anew; they may be the same.
+    pub put: Parts,
+    /// Names of parts that go; they may be gone already.
+    pub del: Vec<String>,
+}
+
 /// Turns documents into a page; may read a little more (titles of neighbours).
 #[async_trait]
 pub trait Pages: Send + Sync + 'static {
     /// The page's parts.
     async fn parts(&self, query: &Query, docs: &Docs) -> Result<Parts, Fault>;
+    /// What becomes of the parts that were made of `before`; `None` where they are better made anew.
+    async fn patch(&self, query: &Query, before: &Docs, docs: &Docs) -> Result<Option<Patch>, Fault> {
+        let _ = (query, before, docs);
+        Ok(None)
+    }
 }
 
 /// Starts a task that runs until it ends by itself.
@@ -81,6 +95,19 @@ struct State {
     snapshot: Option<Arc<str>>,
     deltas: VecDeque<Delta>,
     away: Option<String>,
+}
+
+impl State {
+    /// To another page at this version, by this difference.
+    fn moves_on(&mut self, version: u64, difference: String) {
+        self.deltas.push_back(Delta { from: self.version, to: version, text: difference.into() });
+        while self.deltas.len() > DELTAS_KEPT || bytes(&self.deltas) > DELTA_BYTES_KEPT {
+            self.deltas.pop_front();
+        }
+        debug_assert!(self.deltas.back().is_none_or(|d| d.to == version));
+        self.version = version;
+        self.snapshot = None;
+    }
 }
 
 /// One live query.
@@ -133,16 +160,11 @@ impl Topic {
             // The same page at a higher version: viewers keep theirs.
             Some(old) if same(old, &parts) => {}
             Some(old) => {
-                let text: Arc<str> = difference(old, &parts, state.version, version).into();
-                let from = state.version;
-                state.deltas.push_back(Delta { from, to: version, text });
-                while state.deltas.len() > DELTAS_KEPT || bytes(&state.deltas) > DELTA_BYTES_KEPT {
-                    state.deltas.pop_front();
-                }
-                debug_assert!(state.deltas.back().is_none_or(|d| d.to == version));
-                state.version = version;
+                let put = parts.iter().filter(|(k, v)| old.get(*k).is_none_or(|o| o.get() != v.get())).collect();
+                let del: Vec<&String> = old.keys().filter(|k| !parts.contains_key(*k)).collect();
+                let text = difference(&put, &del, state.version, version);
+                state.moves_on(version, text);
                 state.parts = Some(parts);
-                state.snapshot = None;
             }
             None => {
                 state.version = version;
@@ -151,6 +173,27 @@ impl Topic {
         }
         drop(state);
         self.wake.send_modify(|n| *n += 1);
+    }
+
+    /// As [`set`](Self::set), where only so much of the page is another. `false` where there is no page yet.
+    fn patch(&self, version: u64, patch: Patch) -> bool {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(mut parts) = state.parts.take() else { return false };
+        state.away = None;
+        let Patch { mut put, mut del } = patch;
+        put.retain(|name, part| parts.get(name).is_none_or(|old| old.get() != part.get()));
+        del.retain(|name| parts.contains_key(name));
+        if !put.is_empty() || !del.is_empty() {
+            let gone: Vec<&String> = del.iter().collect();
+            let text = difference(&put.iter().collect(), &gone, state.version, version);
+            state.moves_on(version, text);
+            del.iter().for_each(|name| drop(parts.remove(name)));
+            parts.extend(put);
+        }
+        state.parts = Some(parts);
+        drop(state);
+        self.wake.send_modify(|n| *n += 1);
+        true
     }
 
     fn set_away(&self, why: String) {
@@ -172,11 +215,8 @@ fn json<T: serde::Serialize>(value: &T) -> String {
     serde_json::to_string(value).unwrap_or_else(|_| "{}".into())
 }
 
-fn difference(old: &Parts, new: &Parts, from: u64, to: u64) -> String {
-    let put: BTreeMap<&String, &Box<RawValue>> =
-        new.iter().filter(|(k, v)| old.get(*k).is_none_or(|o| o.get() != v.get())).collect();
-    let del: Vec<&String> = old.keys().filter(|k| !new.contains_key(*k)).collect();
-    format!("\"from\":{from},\"to\":{to},\"put\":{},\"del\":{}", json(&put), json(&del))
+fn difference(put: &BTreeMap<&String, &Box<RawValue>>, del: &[&String], from: u64, to: u64) -> String {
+    format!("\"from\":{from},\"to\":{to},\"put\":{},\"del\":{}", json(put), json(&del))
 }
 
 /// The hub.
@@ -235,6 +275,8 @@ async fn follow(
 ) {
     let mut docs = store.watch(query.fetch());
     let mut unwatched = unwatched.fuse();
+    // The documents that the topic shows.
+    let mut shown: Option<Arc<Versioned<Docs>>> = None;
     loop {
         let next = futures_util::select_biased! {
             _ = unwatched => return,
@@ -252,7 +294,7 @@ async fn follow(
         drop(topic);
         // Whatever keeps the page from being put together may be over without any commit: it is tried again.
         let mut wait = AGAIN_FIRST;
-        while let Err(fault) = put_together(&pages, &query, &page, &topic_of).await {
+        while let Err(fault) = put_together(&pages, &query, &mut shown, &page, &topic_of).await {
             tracing::warn!(%fault, "a live page could not be put together; it is tried again");
             let mut due = pause(wait).fuse();
             wait = (wait * 2).min(AGAIN_MOST);
@@ -273,10 +315,28 @@ async fn follow(
 async fn put_together(
     pages: &Arc<dyn Pages>,
     query: &Query,
-    page: &Versioned<Docs>,
+    shown: &mut Option<Arc<Versioned<Docs>>>,
+    page: &Arc<Versioned<Docs>>,
     topic: &Weak<Topic>,
 ) -> Result<(), Fault> {
-    let parts = pages.parts(query, &page.value).await;
+    // Whatever fails on the way, the page is made anew after it.
+    let patch = match shown.take() {
+        Some(before) => pages.patch(query, &before.value, &page.value).await,
+        None => Ok(None),
+    };
+    let parts = match patch {
+        Ok(Some(patch)) => {
+            let Some(topic) = topic.upgrade() else { return Ok(()) };
+            if topic.patch(page.version, patch) {
+                *shown = Some(page.clone());
+                return Ok(());
+            }
+            drop(topic);
+            pages.parts(query, &page.value).await
+        }
+        Ok(None) => pages.parts(query, &page.value).await,
+        Err(fault) => Err(fault),
+    };
     let Some(topic) = topic.upgrade() else { return Ok(()) };
     match parts {
         Ok(parts) => topic.set(page.version, parts),
@@ -285,5 +345,6 @@ async fn put_together(
             return Err(fault);
         }
     }
+    *shown = Some(page.clone());
     Ok(())
 }

@@ -3,6 +3,7 @@
 //! One writer thread, a few reader threads, live reads woken by the writer after COMMIT.
 //! Write-ahead log, `synchronous=FULL`: what was answered survives a crash and a power cut.
 
+mod feed;
 mod lock;
 mod open;
 mod queue;
@@ -33,6 +34,7 @@ use tokio::sync::mpsc;
 
 pub use self::open::OpenError;
 use self::{
+    feed::Feed,
     lock::FolderLock,
     queue::Queue,
     reader::ReadJob,
@@ -76,7 +78,9 @@ impl Default for Options {
 pub struct SqliteStore {
     path: PathBuf,
     wakes: Wakes,
+    cache: Arc<Cache>,
     queue: Arc<Queue>,
+    feed: Arc<Feed>,
     // Options only so that `drop` can let go of them before it waits for the threads.
     writer: Option<mpsc::Sender<WriteJob>>,
     readers: Option<mpsc::Sender<ReadJob>>,
@@ -106,20 +110,24 @@ impl SqliteStore {
         let db = open::open(&path, options.max_pages)?;
         let failed = |fault: Fault| OpenError::Database { path: path.clone(), why: fault.what };
         let (wakes, cache, queue) = (Wakes::default(), Arc::new(Cache::default()), Arc::new(Queue::default()));
+        let feed = Arc::new(Feed::default());
         let (readers, reading) = reader::start(&path, options.readers.max(1), &cache).map_err(failed)?;
         let writer = Writer {
             db,
             path: path.clone(),
             wakes: wakes.clone(),
-            cache,
+            cache: cache.clone(),
             queue: queue.clone(),
+            feed: feed.clone(),
             ledger_kept: options.ledger_kept,
         };
         let (writer, writing) = writer.start().map_err(failed)?;
         Ok(Self {
             path,
             wakes,
+            cache,
             queue,
+            feed,
             writer: Some(writer),
             readers: Some(readers),
             writing: Some(writing),
@@ -214,7 +222,7 @@ impl Store for SqliteStore {
     fn watch(&self, fetch: Fetch) -> LiveDocs {
         let readers = self.readers.as_ref().map_or_else(|| mpsc::channel(1).0.downgrade(), mpsc::Sender::downgrade);
         let wake = self.wakes.register(&fetch.scopes);
-        watch::watch(readers, fetch, wake)
+        watch::watch(readers, fetch, wake, self.feed.watch(), self.cache.clone())
     }
 
     /// The folder's lock makes sure of it.

@@ -22,6 +22,8 @@ const READ_QUEUE: usize = 256;
 pub(super) enum ReadJob {
     /// Documents.
     Docs(Fetch, Reply<Versioned<Docs>>),
+    /// Documents, and the number of the last commit that is in them.
+    Live(Fetch, Reply<(u64, Versioned<Docs>)>),
     /// A row of the ledger.
     Known(IdempotencyKey, Reply<Option<Committed>>),
 }
@@ -59,12 +61,15 @@ fn run(db: &Connection, path: &Path, cache: &Cache, receive: &Mutex<mpsc::Receiv
         match job {
             None => return,
             Some(ReadJob::Docs(fetch, reply)) if !reply.is_closed() => {
+                let _ = reply.send(unbroken(db, path, || in_transaction(db, cache, &fetch).map(|(_, docs)| docs)));
+            }
+            Some(ReadJob::Live(fetch, reply)) if !reply.is_closed() => {
                 let _ = reply.send(unbroken(db, path, || in_transaction(db, cache, &fetch)));
             }
             Some(ReadJob::Known(key, reply)) => {
                 let _ = reply.send(unbroken(db, path, || rows::known(db, &key)));
             }
-            Some(ReadJob::Docs(..)) => {}
+            Some(ReadJob::Docs(..) | ReadJob::Live(..)) => {}
         }
     }
 }
@@ -86,12 +91,12 @@ fn roll_back(db: &Connection) {
     }
 }
 
-fn in_transaction(db: &Connection, cache: &Cache, fetch: &Fetch) -> rusqlite::Result<Versioned<Docs>> {
+fn in_transaction(db: &Connection, cache: &Cache, fetch: &Fetch) -> rusqlite::Result<(u64, Versioned<Docs>)> {
     let sight = cache.sight();
     db.prepare_cached(sql::BEGIN_READ)?.execute([])?;
     #[cfg(test)]
     tests::break_off(fetch);
-    let answer = rows::read(db, sight, fetch);
+    let answer = rows::number(db).and_then(|number| Ok((number, rows::read(db, sight, fetch)?)));
     if !db.is_autocommit() {
         db.prepare_cached(sql::ROLLBACK)?.execute([])?;
     }
@@ -101,6 +106,11 @@ fn in_transaction(db: &Connection, cache: &Cache, fetch: &Fetch) -> rusqlite::Re
 /// Asks a reader and waits for its answer.
 pub(super) async fn ask(readers: &mpsc::Sender<ReadJob>, fetch: Fetch) -> Result<Versioned<Docs>, Fault> {
     answered(readers, |reply| ReadJob::Docs(fetch, reply)).await
+}
+
+/// Asks a reader for a live read: documents, and the number of the last commit that is in them.
+pub(super) async fn live(readers: &mpsc::Sender<ReadJob>, fetch: Fetch) -> Result<(u64, Versioned<Docs>), Fault> {
+    answered(readers, |reply| ReadJob::Live(fetch, reply)).await
 }
 
 /// Asks a reader what the ledger knows of a key.

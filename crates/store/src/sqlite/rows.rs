@@ -24,8 +24,8 @@ impl Written {
         Ok(Self { put, json })
     }
 
-    /// Writes it with the next revision.
-    pub(super) fn write(&self, db: &Connection) -> rusqlite::Result<()> {
+    /// Writes it with the next revision, and answers that.
+    pub(super) fn write(&self, db: &Connection) -> rusqlite::Result<Rev> {
         let Put { key, index, .. } = &self.put;
         let scope = index.scope.word();
         let values = params![
@@ -39,8 +39,11 @@ impl Written {
             index.at.0,
             self.json
         ];
-        if !self.put.fresh && db.prepare_cached(sql::REWRITE)?.execute(values)? > 0 {
-            return Ok(());
+        if !self.put.fresh {
+            let rewritten = db.prepare_cached(sql::REWRITE)?.query_row(values, |row| row.get(0)).optional()?;
+            if let Some(raised) = rewritten {
+                return Ok(rev(raised));
+            }
         }
         // The first of its key, or the first after it was gone: its revisions go on.
         let gone: Option<i64> =
@@ -58,7 +61,7 @@ impl Written {
             self.json,
             first
         ];
-        db.prepare_cached(sql::PUT)?.execute(values).map(drop)
+        db.prepare_cached(sql::PUT)?.query_row(values, |row| row.get(0)).map(rev)
     }
 }
 
@@ -70,6 +73,12 @@ pub(super) fn rev(column: i64) -> u64 {
 /// A scope's revision; 0 when it was never touched.
 pub(super) fn scope_rev(db: &Connection, scope: Scope) -> rusqlite::Result<u64> {
     let found = db.prepare_cached(sql::SCOPE_REV)?.query_row([scope.word()], |row| row.get(0)).optional()?;
+    Ok(found.map_or(0, rev))
+}
+
+/// The number of the last commit; 0 before the first.
+pub(super) fn number(db: &Connection) -> rusqlite::Result<u64> {
+    let found = db.prepare_cached(sql::NUMBER)?.query_row([], |row| row.get(0)).optional()?;
     Ok(found.map_or(0, rev))
 }
 

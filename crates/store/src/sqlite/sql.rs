@@ -32,12 +32,17 @@ statements! {
         RETURNING kind, id";
     // Most writes leave every index column as it is; then none of the indexes needs to be written.
     REWRITE = "UPDATE docs SET rev = rev + 1, body = ?9
-        WHERE kind = ?1 AND id = ?2 AND scope = ?3 AND parent = ?4 AND link = ?5 AND status = ?6 AND ord = ?7 AND at = ?8";
+        WHERE kind = ?1 AND id = ?2 AND scope = ?3 AND parent = ?4 AND link = ?5 AND status = ?6 AND ord = ?7 AND at = ?8
+        RETURNING rev";
     PUT = "INSERT INTO docs (kind, id, rev, scope, parent, link, status, ord, at, body)
         VALUES (?1, ?2, ?10, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
         ON CONFLICT (kind, id) DO UPDATE SET rev = docs.rev + 1, scope = excluded.scope, parent = excluded.parent,
-        link = excluded.link, status = excluded.status, ord = excluded.ord, at = excluded.at, body = excluded.body";
+        link = excluded.link, status = excluded.status, ord = excluded.ord, at = excluded.at, body = excluded.body
+        RETURNING rev";
     TOUCH = "INSERT INTO scopes (scope, rev) VALUES (?1, 1) ON CONFLICT (scope) DO UPDATE SET rev = scopes.rev + 1 RETURNING rev";
+    // Its place in the row of all commits; no scope has this word.
+    NUMBER = "SELECT rev FROM scopes WHERE scope = '#'";
+    COUNT = "INSERT INTO scopes (scope, rev) VALUES ('#', 1) ON CONFLICT (scope) DO UPDATE SET rev = scopes.rev + 1 RETURNING rev";
     REMEMBER = "INSERT INTO ledger (key, at, result) VALUES (?1, ?2, ?3)";
     FORGET = "DELETE FROM ledger WHERE key IN (SELECT key FROM ledger WHERE at < ?1 ORDER BY at LIMIT ?2)";
 

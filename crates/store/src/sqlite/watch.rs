@@ -1,4 +1,5 @@
-//! Live reads: one stream, no task and no thread of its own.
+//! Live reads: one stream, no task and no thread of its own. They read once; after that they take what is committed
+//! into their answer, and read again when they come too late for that, or when the answer does not tell what follows.
 
 use std::{
     sync::Arc,
@@ -16,10 +17,13 @@ use tokio::{
     time::{Instant, sleep, sleep_until},
 };
 
-use super::reader::{ReadJob, ask};
-use crate::wakes::Wake;
+use super::{
+    feed::{self, Watcher},
+    reader::{ReadJob, live},
+};
+use crate::{cache::Cache, wakes::Wake};
 
-/// Shortest time between two reads of one live query: about one frame of a screen.
+/// Shortest time between two answers of one live query: about one frame of a screen.
 const PACE: Duration = Duration::from_millis(16);
 /// Pause before a failed read is repeated; doubled up to [`RETRY_MOST`].
 const RETRY_FIRST: Duration = Duration::from_millis(250);
@@ -31,7 +35,11 @@ struct Live {
     readers: WeakSender<ReadJob>,
     fetch: Fetch,
     wake: Wake,
+    feed: Watcher,
+    cache: Arc<Cache>,
     last: Option<Arc<Versioned<Docs>>>,
+    /// Number of the last commit that is in `last`.
+    number: u64,
     last_read: Option<Instant>,
     away: Option<Trouble>,
 }
@@ -47,8 +55,14 @@ pub(super) fn now() -> Millis {
     Millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
-pub(super) fn watch(readers: WeakSender<ReadJob>, fetch: Fetch, wake: Wake) -> LiveDocs {
-    let live = Live { readers, fetch, wake, last: None, last_read: None, away: None };
+pub(super) fn watch(
+    readers: WeakSender<ReadJob>,
+    fetch: Fetch,
+    wake: Wake,
+    feed: Watcher,
+    cache: Arc<Cache>,
+) -> LiveDocs {
+    let live = Live { readers, fetch, wake, feed, cache, last: None, number: 0, last_read: None, away: None };
     Box::pin(stream::unfold(live, |mut live| async move {
         let item = live.next().await;
         Some((item, live))
@@ -66,13 +80,20 @@ impl Live {
                 sleep_until(read + PACE).await;
             }
             self.last_read = Some(Instant::now());
-            match self.read().await {
-                Ok(docs) => {
+            let docs = match self.patched() {
+                Some(docs) => Ok(docs),
+                None => self.read().await,
+            };
+            match docs {
+                Ok((number, docs)) => {
+                    self.number = number;
                     // After a time away the same answer is news too: it says that the engine is back.
                     let back = self.away.take().is_some();
-                    if back || self.last.as_ref().is_none_or(|last| last.value != docs.value) {
-                        let docs = Arc::new(docs);
-                        self.last = Some(docs.clone());
+                    let news = back || self.last.as_ref().is_none_or(|last| last.value != docs.value);
+                    // Kept also where it is equal: what comes next is told from its revisions.
+                    let docs = Arc::new(docs);
+                    self.last = Some(docs.clone());
+                    if news {
                         return Ok(docs);
                     }
                 }
@@ -89,9 +110,21 @@ impl Live {
         }
     }
 
-    async fn read(&self) -> Result<Versioned<Docs>, Fault> {
+    /// The answer after what was committed since the last one; `None` when it has to be read.
+    fn patched(&self) -> Option<(u64, Versioned<Docs>)> {
+        let last = self.last.as_ref().filter(|_| self.away.is_none() && self.readers.strong_count() > 0)?;
+        let sight = self.cache.sight();
+        let commits = self.feed.since(self.number)?;
+        let mut answer = Versioned::clone(last);
+        for commit in &commits {
+            feed::patch(&mut answer, commit, sight)?;
+        }
+        Some((commits.last().map_or(self.number, |commit| commit.number), answer))
+    }
+
+    async fn read(&self) -> Result<(u64, Versioned<Docs>), Fault> {
         match self.readers.upgrade() {
-            Some(readers) => ask(&readers, self.fetch.clone()).await,
+            Some(readers) => live(&readers, self.fetch.clone()).await,
             // Closed for good. A watch never ends by itself, so it says so once and then waits.
             None if self.away.is_some() => std::future::pending().await,
             None => Err(Fault::new("The database is closed.")),

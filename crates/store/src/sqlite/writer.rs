@@ -11,13 +11,14 @@ use std::{
 
 use clutch_domain::{
     change::{Change, Expect, Guard, Request},
-    doc::{DocKey, Kind, Scope},
+    doc::{DocKey, Kind, Rev, Scope},
 };
 use clutch_orchestrator::store::{CommitError, Committed, Fault, IdempotencyKey, Outlook};
 use rusqlite::{Connection, ffi, params};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
+    feed::{Changed, Commit, Feed, Now},
     queue::{self, Queue, Writes},
     rows::{self, Written, doc_rev, rev, scope_rev},
     sql,
@@ -76,14 +77,15 @@ pub(super) struct Writer {
     pub(super) wakes: Wakes,
     pub(super) cache: Arc<Cache>,
     pub(super) queue: Arc<Queue>,
+    pub(super) feed: Arc<Feed>,
     /// Age at which a row of the ledger is removed.
     pub(super) ledger_kept: Duration,
 }
 
 struct Done {
     committed: Committed,
-    /// Applied now; `false` when the key was known.
-    now: bool,
+    /// When it was applied now: its number, and the new revisions of its puts. `None` when the key was known.
+    now: Option<(u64, Vec<Rev>)>,
 }
 
 type Answer = Result<Done, CommitError>;
@@ -118,6 +120,20 @@ pub(super) async fn answered(
 ) -> Result<Committed, CommitError> {
     // No answer means that the writer broke off in the middle: nobody can say on which side of COMMIT.
     answer.await.unwrap_or_else(|_| Err(CommitError::Unknown("the writer stopped".into())))
+}
+
+fn commit(
+    number: u64,
+    deletes: Vec<DocKey>,
+    puts: impl Iterator<Item = (Written, Rev)>,
+    committed: &Committed,
+) -> Commit {
+    let gone = deletes.into_iter().map(|key| Changed { key, now: None });
+    let there = puts.map(|(Written { put, json }, rev)| Changed {
+        key: put.key,
+        now: Some(Now { rev, index: put.index, text: json }),
+    });
+    Commit { number, docs: gone.chain(there).collect(), scopes: committed.scopes.clone() }
 }
 
 impl Writer {
@@ -189,13 +205,26 @@ impl Writer {
         }
     }
 
+    /// Tells of what is committed: first those who watch, then those who asked.
     fn answer(&self, jobs: Vec<WriteJob>, answers: Vec<Answer>) {
-        let touched = answers.iter().flatten().filter(|done| done.now).flat_map(|done| &done.committed.scopes);
-        self.wakes.publish(touched.map(|(scope, _)| scope));
+        let mut touched: Vec<Scope> = Vec::new();
+        let (mut commits, mut replies) = (Vec::new(), Vec::with_capacity(jobs.len()));
         for (job, answer) in jobs.into_iter().zip(answers) {
             self.queue.answered(job.number, job.writes());
+            let answer = answer.map(|done| {
+                if let Some((number, revs)) = done.now {
+                    touched.extend(done.committed.scopes.iter().map(|(scope, _)| *scope));
+                    commits.push(commit(number, job.deletes, job.puts.into_iter().zip(revs), &done.committed));
+                }
+                done.committed
+            });
+            replies.push((job.reply, answer));
+        }
+        self.feed.publish(commits.into_iter());
+        self.wakes.publish(&touched);
+        for (reply, answer) in replies {
             // A caller who went away needs no answer.
-            let _ = job.reply.send(answer.map(|done| done.committed));
+            let _ = reply.send(answer);
         }
     }
 
@@ -204,7 +233,7 @@ impl Writer {
         let mut answers = Vec::with_capacity(jobs.len());
         for job in jobs {
             let answer = self.with_savepoint(job).inspect_err(|_| self.roll_back())?;
-            if !answer.as_ref().is_ok_and(|done| done.now) {
+            if !answer.as_ref().is_ok_and(|done| done.now.is_some()) {
                 self.queue.failed();
             }
             answers.push(answer);
@@ -240,7 +269,7 @@ impl Writer {
         #[cfg(test)]
         tests::break_off(&job.key);
         if let Some(committed) = rows::known(&self.db, &job.key)? {
-            return Ok(Ok(Done { committed, now: false }));
+            return Ok(Ok(Done { committed, now: None }));
         }
         if job.outlook.is_some_and(|outlook| !self.queue.holds(outlook)) {
             return Ok(Err(queue::overturned()));
@@ -264,9 +293,7 @@ impl Writer {
             self.db.prepare_cached(sql::BURY)?.execute(params![key.kind.word(), key.id, at])?;
             self.db.prepare_cached(sql::DELETE)?.execute([key.kind.word(), &key.id])?;
         }
-        for row in &job.puts {
-            row.write(&self.db)?;
-        }
+        let revs = job.puts.iter().map(|row| row.write(&self.db)).collect::<rusqlite::Result<Vec<Rev>>>()?;
         let mut committed =
             Committed { scopes: Vec::with_capacity(job.touches.len()), made: job.made.clone(), request: job.request };
         for scope in &job.touches {
@@ -276,7 +303,8 @@ impl Writer {
         let result =
             serde_json::to_string(&committed).map_err(|e| rusqlite::Error::ToSqlConversionFailure(e.into()))?;
         self.db.prepare_cached(sql::REMEMBER)?.execute(params![job.key.0, at, result])?;
-        Ok(Ok(Done { committed, now: true }))
+        let number = self.db.prepare_cached(sql::COUNT)?.query_row([], |row| row.get(0)).map(rev)?;
+        Ok(Ok(Done { committed, now: Some((number, revs)) }))
     }
 
     /// Forgets old keys, and the revisions of documents that are long gone. A failure is no harm: the next cleaning
@@ -300,6 +328,7 @@ impl Writer {
                 let keys: Vec<DocKey> =
                     keys.into_iter().filter_map(|(kind, id)| Some(DocKey { kind: known(&kind)?, id })).collect();
                 if !keys.is_empty() {
+                    self.feed.forget();
                     self.cache.forget(&keys);
                 }
                 Ok(forgotten + cleared)
