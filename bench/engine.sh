@@ -34,7 +34,7 @@ address=http://${address#http://}
 sleep 1 # memory is read once it stands still
 
 say "Measuring ${app##*/}: about a minute."
-"$cache/openclaw-$OPENCLAW/node/bin/node" bench/engine.mjs "$address" "$work" "$(pid_of "$work/server.pid")" >"$work/figures" ||
+"$(private_node_folder)/bin/node" bench/engine.mjs "$address" "$work" "$(pid_of "$work/server.pid")" >"$work/figures" ||
   { cat "$work/figures" "$work/out" >&2; die "A measurement could not be taken; the lines above say which."; }
 mv "$work/figures" "$app/engine"
 say "engine, measured with ${app##*/} on $(nproc) cores"

@@ -230,6 +230,10 @@ command_bench() {
     need_chromium
     start_openclaw "$OPENCLAW"
   fi
+  # Commits of the same kind are measured with Node's own SQLite.
+  if [ "$name" = engine ]; then
+    install_private_node || die "The private Node could not be installed; the lines above say why. Put that right, then run the same command again."
+  fi
   join_background npm
   build_app release
   join_openclaw "$OPENCLAW"

