@@ -25,6 +25,8 @@ use crate::wire::{Event, Hello};
 pub(crate) const ASKS_WAITING: usize = 256;
 /// How many frames may wait for the socket; a socket that takes none for so long is dead.
 const FRAMES_WAITING: usize = 512;
+/// Bytes of waiting frames from which on no further request is taken: a frame with pictures has up to 25 MB.
+const BYTES_WAITING: usize = 64 * 1024 * 1024;
 /// How long to say goodbye at the end.
 const GOODBYE: Duration = Duration::from_millis(500);
 
@@ -108,6 +110,13 @@ struct Line {
     unflushed: bool,
 }
 
+impl Line {
+    /// Bytes that wait for the socket.
+    fn bytes(&self) -> usize {
+        self.waiting.iter().map(Message::len).sum()
+    }
+}
+
 pub(crate) struct Actor {
     session: Session,
     url: String,
@@ -145,10 +154,10 @@ impl Actor {
             let effects = tokio::select! {
                 ask = self.inbox.recv() => match ask {
                     Some(Ask::Shutdown) | None => break,
-                    Some(ask) => {
-                        let command = self.command(ask);
-                        self.session.on_command(command, self.clock.now())
-                    }
+                    Some(ask) => match self.command(ask) {
+                        Some(command) => self.session.on_command(command, self.clock.now()),
+                        None => Vec::new(),
+                    },
                 },
                 (generation, opened) = dialed(dialing) => self.opened(generation, opened),
                 message = heard(reader) => self.message(message),
@@ -167,15 +176,22 @@ impl Actor {
         self.goodbye().await;
     }
 
-    fn command(&mut self, ask: Ask) -> Command {
+    /// `None` where the ask was answered at once.
+    fn command(&mut self, ask: Ask) -> Option<Command> {
         match ask {
             Ask::Request { method, params, timeout_ms, reply } => {
+                if self.line.bytes() >= BYTES_WAITING {
+                    let full = "Too much waits to be sent to the gateway; try again.";
+                    // The caller may have gone away; then nobody wants the answer.
+                    let _ = reply.send(Err(RuntimeError::Away(full.into())));
+                    return None;
+                }
                 self.tickets += 1;
                 self.replies.insert(self.tickets, reply);
-                Command::Request { ticket: self.tickets, method, params, timeout_ms }
+                Some(Command::Request { ticket: self.tickets, method, params, timeout_ms })
             }
-            Ask::ReconnectNow => Command::ReconnectNow,
-            Ask::Shutdown => Command::Shutdown,
+            Ask::ReconnectNow => Some(Command::ReconnectNow),
+            Ask::Shutdown => Some(Command::Shutdown),
         }
     }
 
@@ -260,8 +276,11 @@ impl Actor {
     fn welcome(&mut self, hello: Arc<Hello>) {
         self.shared.keys().set_default_agent(hello.default_agent());
         let boot_id = hello.server.boot_id.clone();
-        if boot_id.is_some() && self.boot_id.is_some() && boot_id != self.boot_id {
-            self.shared.signs().forget();
+        match (&boot_id, &self.boot_id) {
+            (Some(now), Some(before)) if now != before => self.shared.signs().forget(),
+            // Old gateways do not name their process.
+            (None, _) => self.shared.signs().forget_ends(),
+            _ => {}
         }
         self.boot_id = boot_id;
         self.shared.link.send_modify(|link| {

@@ -1,12 +1,13 @@
 //! [`OpenClaw`]: the gateway as the rest of the program sees it.
 
+mod frames;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use base64::{Engine, engine::general_purpose::STANDARD};
 use clutch_domain::speech::Speech;
 use clutch_orchestrator::runtime::{
     Accepted, AgentRuntime, DownReason, Model, Picture, RUN_EVENTS_WAITING, RunEnd, RunEvent, RuntimeError,
@@ -16,6 +17,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use serde_json::{Value, json};
 use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
 
+use self::frames::{accepted, model, said, session_info};
 use crate::actor::{ASKS_WAITING, Actor, Ask, Link, Shared, wall};
 use crate::care::{Care, Subscription};
 use crate::identity::Identity;
@@ -90,7 +92,20 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    pub(crate) async fn request(&self, method: &str, params: Value, timeout_ms: u64) -> Result<Value, RuntimeError> {
+    /// Calls a method. Session keys in the parameters are ours.
+    pub(crate) async fn request(
+        &self,
+        method: &str,
+        mut params: Value,
+        timeout_ms: u64,
+    ) -> Result<Value, RuntimeError> {
+        for name in ["sessionKey", "key"] {
+            if let Some(Value::String(key)) = params.get_mut(name) {
+                let mut keys = self.shared.keys();
+                keys.remember(key);
+                *key = keys.theirs(key);
+            }
+        }
         let (reply, answer) = oneshot::channel();
         let ask = Ask::Request { method: method.to_owned(), params, timeout_ms, reply };
         self.inbox.try_send(ask).map_err(|error| match error {
@@ -153,7 +168,13 @@ impl OpenClaw {
         let (state_in, state) = watch::channel(first);
         let (subscriptions, subscribed) = watch::channel(Vec::new());
         let kick = Arc::new(Notify::new());
-        let care = Care { client: client.clone(), state: state_in, kick: Arc::clone(&kick), subscriptions: subscribed };
+        let care = Care {
+            client: client.clone(),
+            state: state_in,
+            kick: Arc::clone(&kick),
+            subscriptions: subscribed,
+            agents_of: 0,
+        };
         let actor = tokio::spawn(Actor::new(session, url, asks, shared).run());
         let care = tokio::spawn(care.run());
         let task = GatewayTask { inbox, actor, care, state: state.clone() };
@@ -166,11 +187,6 @@ impl OpenClaw {
     /// # Errors
     /// `Away` when nothing was sent, `Refused` with the gateway's code, `Unknown` when the answer is lost.
     pub async fn request(&self, method: &str, params: Value, timeout: Duration) -> Result<Value, RuntimeError> {
-        for name in ["sessionKey", "key"] {
-            if let Some(key) = params.get(name).and_then(Value::as_str) {
-                self.client.shared.keys().remember(key);
-            }
-        }
         self.client.request(method, params, u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)).await
     }
 
@@ -230,9 +246,32 @@ impl OpenClaw {
         }
     }
 
-    async fn delete(&self, session: &str, transcript: bool) -> Result<(), RuntimeError> {
-        let params = json!({ "key": session, "deleteTranscript": transcript });
+    async fn delete(&self, session: &str) -> Result<(), RuntimeError> {
+        let params = json!({ "key": session, "deleteTranscript": true });
         self.request("sessions.delete", params, Duration::from_millis(DELETE_MS)).await.map(drop)
+    }
+
+    /// Sets the model of a session that is about to be worked in. Nothing works with another model than the
+    /// one that was asked for: it may be dearer, or see what it should not. That is as far as the gateway says
+    /// no; 2026.2.17 takes every name, and answers with its default where it finds nothing behind one.
+    async fn set_model(&self, session: &str, model: &str) -> Result<(), RuntimeError> {
+        match self.use_model(session, model).await {
+            Err(RuntimeError::Refused { code, sentence }) => Err(RuntimeError::Refused {
+                code,
+                sentence: format!(
+                    "The agent was not started, because the model \u{201c}{model}\u{201d} cannot be used: {sentence}"
+                ),
+            }),
+            Err(RuntimeError::Unknown(why)) => {
+                let set = self.session(session).await.ok().flatten().and_then(|session| session.model);
+                if set.is_some_and(|set| set.eq_ignore_ascii_case(model)) {
+                    return Ok(());
+                }
+                // Nothing was started. Whoever looks finds that, and starts again.
+                Err(RuntimeError::Unknown(why))
+            }
+            done => done,
+        }
     }
 }
 
@@ -240,11 +279,7 @@ impl OpenClaw {
 impl AgentRuntime for OpenClaw {
     async fn start(&self, run: StartRun) -> Result<Accepted, RuntimeError> {
         if let Some(model) = &run.model {
-            let params = json!({ "key": run.session, "model": model });
-            // The agent's default model works too; a name that the gateway does not know must not stop the work.
-            if let Err(error) = self.quick("sessions.patch", params).await {
-                tracing::warn!(session = run.session, model, %error, "the model could not be set, the default is used");
-            }
+            self.set_model(&run.session, model).await?;
         }
         let params = json!({
             "message": prompt(&run.message),
@@ -278,13 +313,11 @@ impl AgentRuntime for OpenClaw {
         if self.offers("sessions.abort") {
             self.quick("sessions.abort", json!({ "key": session, "clearQueued": true })).await?;
         } else {
-            let answer = self.quick("chat.abort", json!({ "sessionKey": session })).await?;
-            // Old gateways stop only runs of `chat.send` this way; removing the session stops every run.
-            if answer["aborted"] != Value::Bool(true) && !forget {
-                return self.delete(session, false).await;
-            }
+            // Old gateways stop only runs of `chat.send` this way. Others end when their session is removed,
+            // and that is only done for those who want the session gone.
+            self.quick("chat.abort", json!({ "sessionKey": session })).await?;
         }
-        if forget { self.delete(session, true).await } else { Ok(()) }
+        if forget { self.delete(session).await } else { Ok(()) }
     }
 
     async fn steer(
@@ -345,8 +378,8 @@ impl AgentRuntime for OpenClaw {
         }
         let answer = self.quick("sessions.list", json!({ "limit": SESSIONS_ROWS })).await?;
         let rows = answer["sessions"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let ours = |row: &&Value| same_session(text(row, "key"), session);
-        Ok(rows.iter().find(ours).map(session_info))
+        let keys = self.client.shared.keys();
+        Ok(rows.iter().find(|row| keys.same(text(row, "key"), session)).map(session_info))
     }
 
     async fn use_model(&self, session: &str, model: &str) -> Result<(), RuntimeError> {
@@ -383,72 +416,6 @@ impl AgentRuntime for OpenClaw {
     fn events(&self) -> broadcast::Receiver<Arc<RunEvent>> {
         self.client.shared.runs.subscribe()
     }
-}
-
-/// `accepted`, `started`, `in_flight` and `ok` all mean that the gateway has the run.
-fn accepted(answer: &Value, key: &str) -> Result<Accepted, RuntimeError> {
-    if text(answer, "status") == "error" {
-        let sentence = match text(answer, "summary") {
-            "" => "The gateway did not take the run.",
-            summary => summary,
-        };
-        return Err(RuntimeError::Refused { code: "UNAVAILABLE".into(), sentence: sentence.to_owned() });
-    }
-    let run_id = match text(answer, "runId") {
-        "" => key,
-        id => id,
-    };
-    Ok(Accepted { run_id: run_id.to_owned() })
-}
-
-/// The parameters of `chat.send`.
-fn said(session: &str, message: &str, pictures: &[Picture], key: &str) -> Value {
-    let mut params = json!({ "sessionKey": session, "message": message, "idempotencyKey": key });
-    if !pictures.is_empty() {
-        params["attachments"] = pictures.iter().map(attachment).collect();
-    }
-    params
-}
-
-fn attachment(picture: &Picture) -> Value {
-    let content = STANDARD.encode(&picture.bytes);
-    json!({ "type": "image", "mimeType": picture.mime, "fileName": picture.name, "content": content })
-}
-
-/// Gateways give keys in small letters and with the agent before them.
-fn same_session(key: &str, ours: &str) -> bool {
-    let bare = |key: &str| key.to_lowercase().trim_start_matches("agent:main:").to_owned();
-    bare(key) == bare(ours)
-}
-
-/// A row of `sessions.describe` or `sessions.list`.
-fn session_info(row: &Value) -> SessionInfo {
-    let count = |name: &str| row[name].as_u64().filter(|n| *n > 0);
-    let model = match (text(row, "modelProvider"), text(row, "model")) {
-        (_, "") => None,
-        ("", model) => Some(model.to_owned()),
-        (provider, model) => Some(format!("{provider}/{model}")),
-    };
-    // Dollars as the gateway estimates them; a millionth is finer than any price.
-    let cost = row["estimatedCostUsd"].as_f64().filter(|cost| *cost > 0.0);
-    SessionInfo {
-        model,
-        used: count("totalTokens"),
-        window: count("contextTokens"),
-        input: count("inputTokens"),
-        output: count("outputTokens"),
-        cost_micros: cost.map(|cost| (cost * 1e6).round() as u64),
-    }
-}
-
-fn model(row: &Value) -> Model {
-    let (id, provider) = (text(row, "id"), text(row, "provider"));
-    let whole = if provider.is_empty() { id.to_owned() } else { format!("{provider}/{id}") };
-    let name = match text(row, "name") {
-        "" => id,
-        name => name,
-    };
-    Model { id: whole, name: name.to_owned() }
 }
 
 /// The state in one word, as `/api/openclaw/status` gives it.

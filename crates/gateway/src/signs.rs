@@ -50,6 +50,13 @@ impl Signs {
         *self = Self::default();
     }
 
+    /// Forgets only which runs have ended, where nobody knows whether another gateway process answers: a run
+    /// that is sent to it again is told anew, and at worst an end is told twice.
+    pub fn forget_ends(&mut self) {
+        self.ended.clear();
+        self.ended_order.clear();
+    }
+
     /// Reads one event.
     pub fn on_event(&mut self, event: &Event, keys: &KeyBook, at: Millis) -> Vec<RunEvent> {
         let payload = &event.payload;

@@ -2,8 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod care;
 mod cuts;
+mod peer;
 mod session;
+mod sessions;
 mod socket;
 mod support;
 mod tls;

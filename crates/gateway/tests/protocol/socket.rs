@@ -5,106 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clutch_domain::speech::Speech;
-use clutch_gateway::{Config, GatewayTask, OpenClaw, Secret};
 use clutch_orchestrator::runtime::{AgentRuntime, DownReason, RunEndKind, RunSign, RuntimeError, RuntimeState};
-use futures_util::{SinkExt, StreamExt};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
-use tokio_tungstenite::{WebSocketStream, accept_hdr_async};
 
-const LONG: Duration = Duration::from_secs(60);
-
-struct Gate {
-    listener: TcpListener,
-}
-
-struct Peer {
-    socket: WebSocketStream<TcpStream>,
-}
-
-impl Gate {
-    async fn open() -> (Self, String) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("ws://{}/", listener.local_addr().unwrap());
-        (Self { listener }, url)
-    }
-
-    /// Takes a connection and greets it as a gateway with this boot id.
-    async fn greet(&self, boot: &str) -> Peer {
-        let (stream, _) = tokio::time::timeout(LONG, self.listener.accept()).await.expect("a connection").unwrap();
-        #[expect(clippy::result_large_err, reason = "the shape is the library's")]
-        let check = |request: &Request, response: Response| -> Result<Response, ErrorResponse> {
-            assert!(request.headers().get("origin").is_none(), "gateways refuse an Origin");
-            Ok(response)
-        };
-        let mut peer = Peer { socket: accept_hdr_async(stream, check).await.unwrap() };
-        peer.event("connect.challenge", json!({"nonce": "n", "ts": 1}), None).await;
-        let (id, params) = peer.asked("connect").await;
-        assert_eq!(params["device"]["nonce"], "n");
-        let methods = ["agent.wait", "sessions.messages.subscribe"];
-        let hello =
-            json!({"protocol": 4, "server": {"version": "9", "bootId": boot}, "features": {"methods": methods}});
-        peer.answer(&id, hello).await;
-        peer
-    }
-}
-
-impl Peer {
-    async fn send(&mut self, frame: Value) {
-        self.socket.send(Message::text(frame.to_string())).await.unwrap();
-    }
-
-    async fn event(&mut self, name: &str, payload: Value, seq: Option<u64>) {
-        self.send(json!({"type": "event", "event": name, "payload": payload, "seq": seq})).await;
-    }
-
-    async fn started(&mut self, run_id: &str, seq: u64) {
-        let payload =
-            json!({"runId": run_id, "sessionKey": "agent:main:s", "stream": "lifecycle", "data": {"phase": "start"}});
-        self.event("agent", payload, Some(seq)).await;
-    }
-
-    async fn answer(&mut self, id: &str, payload: Value) {
-        self.send(json!({"type": "res", "id": id, "ok": true, "payload": payload})).await;
-    }
-
-    async fn next(&mut self) -> Message {
-        tokio::time::timeout(LONG, self.socket.next()).await.expect("a frame").unwrap().unwrap()
-    }
-
-    /// The next call, which must be of this method: its id and parameters.
-    async fn asked(&mut self, method: &str) -> (String, Value) {
-        let message = self.next().await;
-        let frame: Value = serde_json::from_str(message.to_text().unwrap()).unwrap();
-        assert_eq!(frame["method"], method, "{frame}");
-        (frame["id"].as_str().unwrap().to_owned(), frame["params"].clone())
-    }
-}
-
-fn claw(url: &str) -> (Arc<OpenClaw>, GatewayTask, tempfile::TempDir) {
-    let folder = tempfile::tempdir().unwrap();
-    let (claw, task) = OpenClaw::connect(Config {
-        url: url.to_owned(),
-        token: Secret::new(" secret "),
-        identity_dir: folder.path().to_owned(),
-        legacy_identity: None,
-        version: "0.0.0".into(),
-    });
-    (claw, task, folder)
-}
-
-async fn until(claw: &OpenClaw, fits: impl Fn(&RuntimeState) -> bool) -> RuntimeState {
-    let mut states = claw.state();
-    let found = tokio::time::timeout(LONG, states.wait_for(|state| fits(state))).await;
-    found.unwrap_or_else(|_| panic!("now {:?}", *claw.state().borrow())).unwrap().clone()
-}
-
-fn up(state: &RuntimeState) -> bool {
-    matches!(state, RuntimeState::Connected { .. })
-}
+use crate::peer::{Gate, LONG, claw, until, up};
 
 #[tokio::test]
 async fn after_missed_events_the_ends_of_runs_are_looked_up() {

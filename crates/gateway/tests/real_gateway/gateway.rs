@@ -126,7 +126,9 @@ impl Place {
             self.version,
             prefix.display()
         );
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../end2end/gateway/start-gateway.sh");
+        let above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+        let mut scripts = above.map(|folder| folder.join("end2end/gateway/start-gateway.sh"));
+        let script = scripts.find(|script| script.exists()).expect("the tests' gateway is in the repository");
         let mut child = Command::new(script)
             .env("OC_VERSION", self.version)
             .env("OC_PREFIX", &prefix)

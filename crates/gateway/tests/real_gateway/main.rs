@@ -4,6 +4,7 @@
 
 mod commands;
 mod gateway;
+mod talk;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -180,6 +181,7 @@ async fn the_new_gateway_runs_agents_and_survives_its_own_death() {
     a_run_and_its_repetition(&mut client, &gateway).await;
     an_abort(&mut client, &gateway).await;
     commands::only_commands_are_read(&mut client, &gateway).await;
+    talk::stopped_and_remembered(&mut client, &gateway).await;
     a_restart(&mut client, gateway).await;
     client.close().await;
 }
@@ -224,19 +226,22 @@ async fn a_run_and_its_repetition(client: &mut Client, gateway: &Gateway) {
     let other = client.claw.sight(&ticket.session, "another-key").await.unwrap();
     assert_eq!(other.begun, Begun::No);
 
-    let unknown_model = self::ticket('b', "Forget the oats").run(gateway, Some("nobody/nothing"));
-    client.claw.start(unknown_model.clone()).await.unwrap();
-    assert_eq!(
-        client.end(&unknown_model.key).await.0.how,
-        RunEndKind::Finished,
-        "a wrong model does not stop the work"
-    );
+    another_model_never_works(client, gateway).await;
 
     let fails = self::ticket('c', "Fail the nuts").run(gateway, None);
     client.claw.start(fails.clone()).await.unwrap();
     let end = client.end(&fails.key).await.0;
     assert_eq!(end.how, RunEndKind::Failed);
     assert!(end.reason.is_some_and(|reason| !reason.is_empty()));
+}
+
+/// Nobody pays for, or shows their code to, a model that they did not choose.
+async fn another_model_never_works(client: &Client, gateway: &Gateway) {
+    let ticket = ticket('b', "Forget the oats");
+    let refused = client.claw.start(ticket.run(gateway, Some("nobody/nothing"))).await.unwrap_err();
+    let RuntimeError::Refused { sentence, .. } = refused else { panic!("{refused:?}") };
+    assert!(sentence.contains("nobody/nothing") && sentence.contains("not started"), "{sentence}");
+    assert_eq!(gateway.model_calls(&ticket.id), 0, "no model was asked");
 }
 
 async fn an_abort(client: &mut Client, gateway: &Gateway) {
@@ -315,7 +320,7 @@ async fn a_restart(client: &mut Client, gateway: Gateway) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_plugins_troubles_come_and_go_while_connected() {
+async fn the_plugins_troubles_come_and_go_while_connected_and_another_agent_stands_in() {
     let port = free_port();
     let gateway = Gateway::start(NEW, port, &[]).await;
     let client = client(port, Some(TOKEN));
@@ -331,6 +336,29 @@ async fn the_plugins_troubles_come_and_go_while_connected() {
         gateway.configure(place, right);
         client.troubles(&[]).await;
     }
+    another_agent_stands_in_for_main(client, &gateway, port).await;
+}
+
+/// Stored names of tickets name the agent `main`. A gateway without such an agent refuses it.
+async fn another_agent_stands_in_for_main(client: Client, gateway: &Gateway, port: u16) {
+    let defaults = gateway.configure("/agents/defaults", json!({}));
+    gateway.configure("/agents", json!({ "defaults": defaults, "list": [{ "id": "boss", "default": true }] }));
+    let begun = Instant::now();
+    let agents = async || client.claw.request("agents.list", json!({}), LONG).await.unwrap_or_default();
+    while agents().await["defaultId"] != "boss" {
+        assert!(begun.elapsed() < LONG, "the gateway does not read its configuration");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    client.close().await;
+    let mut client = self::client(port, Some(TOKEN));
+    client.connected().await;
+    let ticket = ticket('a', "Forget the seed");
+    let run = ticket.run(gateway, Some("scripted/lively-2"));
+    client.claw.start(run.clone()).await.unwrap();
+    let (end, _) = client.end(&run.key).await;
+    assert_eq!(end.how, RunEndKind::Finished, "{end:?}");
+    let sighting = client.claw.sight(&ticket.session, &run.key).await.unwrap();
+    assert!(sighting.runs.iter().any(|seen| seen.run_id == run.key), "{sighting:?}");
     client.close().await;
 }
 
@@ -359,10 +387,12 @@ async fn the_old_gateway_shakes_hands_and_runs_an_agent() {
     let run = slow.run(&gateway, None);
     client.claw.start(run.clone()).await.unwrap();
     client.until(&run.key, "watching", |sign| matches!(sign, RunSign::Line(line) if line.contains("watching"))).await;
-    client.claw.abort(&slow.session, false).await.unwrap();
+    // It stops such runs only with their session.
+    client.claw.abort(&slow.session, true).await.unwrap();
     assert_eq!(client.end(&run.key).await.0.how, RunEndKind::Aborted);
 
     commands::only_commands_are_read(&mut client, &gateway).await;
+    talk::stopped_and_remembered(&mut client, &gateway).await;
 
     let stranger = self::client(port, Some("wrong"));
     assert_eq!(stranger.down().await.0, DownReason::TokenRefused);
