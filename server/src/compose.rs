@@ -44,6 +44,7 @@ use crate::{
     rest,
     session::{self, Sessions},
     settings::{Engine, Settings},
+    settling::Settling,
     short,
     state::AppState,
     streams::Streams,
@@ -137,6 +138,8 @@ pub async fn house(
         streams: streams.clone(),
         uploads: uploads.clone(),
         ephemeral: ephemeral.clone(),
+        settling: Settling::default(),
+        looks: watch::Sender::default(),
     });
     let reactor = Arc::new(worker::Tokio::new(supervisor.clone()));
     let parts = Parts {
@@ -157,7 +160,10 @@ pub async fn house(
         let bridge = bridge.clone();
         move || bridge.clone().follow()
     });
-    supervisor.keep("missed answers", move || missed::fetch(bridge.clone(), leading.clone()));
+    supervisor.keep("missed answers", move || {
+        let leading = leading.clone();
+        missed::fetch(bridge.clone(), move || leading.holds(), missed::PAUSES)
+    });
     let state = share(Picked {
         supervisor: supervisor.clone(),
         office,

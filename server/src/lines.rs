@@ -12,8 +12,8 @@ use clutch_domain::{
     run::Run,
 };
 use clutch_orchestrator::{
-    office::Office,
-    runtime::{AgentRuntime, RunSign},
+    office::{Error, Office},
+    runtime::{AgentRuntime, RunEvent, RunSign, RuntimeState},
 };
 use tokio::sync::{broadcast::error::RecvError, watch};
 
@@ -25,14 +25,16 @@ const SESSIONS_MAX: usize = 2_000;
 /// Lines of one project by task.
 pub type ProjectLines = BTreeMap<TaskId, String>;
 
-#[derive(Default)]
-struct Now {
-    lines: BTreeMap<ProjectId, ProjectLines>,
+/// The newest line of a task's agent. Each attempt at a task has a session of its own.
+struct Line {
+    session: String,
+    run: String,
+    words: String,
 }
 
 /// The newest lines.
 pub struct Lines {
-    now: Mutex<Now>,
+    now: Mutex<BTreeMap<ProjectId, BTreeMap<TaskId, Line>>>,
     news: watch::Sender<u64>,
 }
 
@@ -50,18 +52,42 @@ impl Lines {
 
     /// The lines of a project.
     pub fn of(&self, project: ProjectId) -> ProjectLines {
-        self.now.lock().unwrap_or_else(PoisonError::into_inner).lines.get(&project).cloned().unwrap_or_default()
+        let now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
+        let lines = now.get(&project).into_iter().flatten();
+        lines.map(|(task, line)| (*task, line.words.clone())).collect()
     }
 
-    fn set(&self, project: ProjectId, task: TaskId, line: Option<String>) {
-        let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
-        let lines = now.lines.entry(project).or_default();
-        let changed = match line {
-            Some(line) => lines.insert(task, line.clone()).as_deref() != Some(&line),
-            None => lines.remove(&task).is_some(),
+    /// A run says what it does now.
+    fn say(&self, (project, task): (ProjectId, TaskId), event: &RunEvent, words: String) {
+        let line = Line { session: event.session.clone(), run: event.run_id.clone(), words };
+        let changed = {
+            let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
+            let lines = now.entry(project).or_default();
+            let changed = lines.get(&task).is_none_or(|before| before.words != line.words);
+            lines.insert(task, line);
+            changed
         };
-        drop(now);
         if changed {
+            self.news.send_modify(|n| *n += 1);
+        }
+    }
+
+    /// Takes the line of a task away if it is one of these.
+    fn drop_if(&self, (project, task): (ProjectId, TaskId), over: impl FnOnce(&Line) -> bool) {
+        let gone = {
+            let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
+            let lines = now.get_mut(&project);
+            lines.is_some_and(|lines| lines.get(&task).is_some_and(over) && lines.remove(&task).is_some())
+        };
+        if gone {
+            self.news.send_modify(|n| *n += 1);
+        }
+    }
+
+    /// Ends may have been missed: only who says something more is shown again.
+    fn forget(&self) {
+        let before = std::mem::take(&mut *self.now.lock().unwrap_or_else(PoisonError::into_inner));
+        if before.values().any(|lines| !lines.is_empty()) {
             self.news.send_modify(|n| *n += 1);
         }
     }
@@ -69,37 +95,57 @@ impl Lines {
     /// Listens to the gateway for ever.
     pub async fn follow(self: Arc<Self>, office: Arc<Office>, runtime: Arc<dyn AgentRuntime>) {
         let mut events = runtime.events();
+        let mut state = runtime.state();
         let mut known: HashMap<String, Option<(ProjectId, TaskId)>> = HashMap::new();
         loop {
-            let event = match events.recv().await {
-                Ok(event) => event,
-                Err(RecvError::Lagged(_)) => continue, // lines only: the next one is newer anyway
-                Err(RecvError::Closed) => return,
+            let event = tokio::select! {
+                event = events.recv() => match event {
+                    Ok(event) => event,
+                    Err(RecvError::Lagged(_)) => {
+                        self.forget();
+                        continue;
+                    }
+                    Err(RecvError::Closed) => return,
+                },
+                // A gateway that goes away tells no ends.
+                Ok(()) = state.changed() => {
+                    if !matches!(*state.borrow_and_update(), RuntimeState::Connected { .. }) {
+                        self.forget();
+                    }
+                    continue;
+                }
             };
-            let line = match &event.what {
-                RunSign::Line(line) => Some(clutch_domain::text::preview(line, LINE_MAX)),
-                RunSign::Ended(_) => None,
-                RunSign::Started | RunSign::Tool(_) | RunSign::Text(_) => continue,
-            };
+            if matches!(event.what, RunSign::Tool(_) | RunSign::Text(_)) {
+                continue;
+            }
             if known.len() > SESSIONS_MAX {
                 known.clear();
             }
             let place = match known.get(&event.session) {
                 Some(place) => *place,
-                None => {
-                    let place = place_of(&office, &event.session).await;
-                    known.insert(event.session.clone(), place);
-                    place
-                }
+                // Only what is known is remembered: a store in trouble says nothing about the session.
+                None => match place_of(&office, &event.session).await {
+                    Ok(place) => *known.entry(event.session.clone()).or_insert(place),
+                    Err(error) => {
+                        tracing::debug!(session = event.session, %error, "nobody knows whose line this is");
+                        continue;
+                    }
+                },
             };
-            if let Some((project, task)) = place {
-                self.set(project, task, line);
+            let Some(place) = place else { continue };
+            match &event.what {
+                RunSign::Line(line) => self.say(place, &event, clutch_domain::text::preview(line, LINE_MAX)),
+                // What another attempt at this task did is over.
+                RunSign::Started => self.drop_if(place, |line| line.session != event.session),
+                // Words into the middle of a run end by themselves, and the run goes on.
+                RunSign::Ended(_) => self.drop_if(place, |line| line.run == event.run_id),
+                RunSign::Tool(_) | RunSign::Text(_) => {}
             }
         }
     }
 }
 
-async fn place_of(office: &Office, session: &str) -> Option<(ProjectId, TaskId)> {
-    let run: Run = office.first(Range::unique(session_name(session))).await.ok()??;
-    Some((run.project, run.task))
+async fn place_of(office: &Office, session: &str) -> Result<Option<(ProjectId, TaskId)>, Error> {
+    let run: Option<Run> = office.first(Range::unique(session_name(session))).await?;
+    Ok(run.map(|run| (run.project, run.task)))
 }

@@ -30,7 +30,9 @@ impl Mail for ServerMail {
         let mut words = end.last_words.trim().to_owned();
         let calls = self.bridge.streams.calls(chat, run);
         match end.how {
-            RunEndKind::Finished => words = self.bridge.whole(session, run, &words).await,
+            RunEndKind::Finished => {
+                words = self.bridge.whole(session, run, &words).await.map_err(|error| error.to_string())?;
+            }
             RunEndKind::Aborted | RunEndKind::Failed if words.is_empty() => {
                 "_Stopped before the first word._".clone_into(&mut words);
             }

@@ -24,6 +24,7 @@ mod rest;
 mod serve;
 mod session;
 mod settings;
+mod settling;
 mod short;
 mod state;
 mod streams;

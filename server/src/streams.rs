@@ -13,7 +13,7 @@ use clutch_domain::{
     id::ChatId,
     time::Millis,
 };
-use clutch_orchestrator::runtime::{AgentRuntime, RunSign, ToolSign};
+use clutch_orchestrator::runtime::{AgentRuntime, RunSign, RuntimeState, ToolSign};
 use tokio::{
     sync::{broadcast::error::RecvError, watch},
     time::Instant,
@@ -139,11 +139,19 @@ impl Streams {
     /// Listens to the gateway for ever.
     pub async fn follow(self: Arc<Self>, runtime: Arc<dyn AgentRuntime>) {
         let mut events = runtime.events();
+        let mut state = runtime.state();
         let mut sweep = tokio::time::interval(SWEEP_EVERY);
         loop {
             let event = tokio::select! {
                 _ = sweep.tick() => {
                     self.sweep();
+                    continue;
+                }
+                // A gateway that goes away tells no ends.
+                Ok(()) = state.changed() => {
+                    if !matches!(*state.borrow_and_update(), RuntimeState::Connected { .. }) {
+                        self.doubt();
+                    }
                     continue;
                 }
                 event = events.recv() => match event {

@@ -6,7 +6,7 @@ use clutch_domain::actor::Who;
 use serde_json::{Value, json};
 
 use super::{House, NOBODY, id, keys, known};
-use crate::{bridge::Bridge, ephemeral::TypingState};
+use crate::{bridge::Bridge, ephemeral::TypingState, settling::Settling};
 
 async fn chat(house: &House, project: &str, title: &str) -> String {
     id(&house.post("/api/chats", json!({ "project_id": project, "title": title })).await.ok(201)["chat"])
@@ -322,6 +322,8 @@ fn bridge(house: &House) -> Bridge {
         streams: state.streams.clone(),
         uploads: state.uploads.clone(),
         ephemeral: state.ephemeral.clone(),
+        settling: Settling::default(),
+        looks: Default::default(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The server's edges through their public face: the real router over a store in memory.
 
+mod agents;
 mod callers;
 mod chats;
 mod comments;
@@ -7,7 +8,9 @@ mod complete;
 mod deliveries;
 mod dependencies;
 mod door;
+mod heard;
 mod keys;
+mod lines;
 mod lists;
 mod live;
 mod live_random;
@@ -169,7 +172,7 @@ impl House {
         Self::over(|dir| Arc::new(SqliteStore::open(dir).unwrap()))
     }
 
-    fn over(store: impl FnOnce(&std::path::Path) -> Arc<dyn Store>) -> Self {
+    pub fn over(store: impl FnOnce(&std::path::Path) -> Arc<dyn Store>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let store = store(dir.path());
         let office = Arc::new(Office::new(store, Arc::new(Ticking(AtomicI64::new(BEGIN))), Arc::new(RandomIds)));
