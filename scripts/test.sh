@@ -235,7 +235,7 @@ duplicates() { # FLAGS...
     sed -n 's/^\([A-Za-z0-9_-]*\) v\([0-9.]*\).*/\1 \2/p' | sort -u | cut -d' ' -f1 | uniq -d
 }
 
-readonly TEST_FEATURES=clutch-gateway/real-gateway,clutch-store/convex-bridge
+readonly TEST_FEATURES=clutch/real-gateway,clutch-gateway/real-gateway,clutch-store/convex-bridge
 
 # All tests with the same features, always: asked for one crate at a time, cargo would compile shared
 # dependencies again for each choice of features. What is fresh costs a second.
