@@ -187,9 +187,6 @@ const port = await listening(server, Number(flag("port", 0)));
 const controls = await listening(http.createServer(safely(control)), 0);
 console.log(`READY ${port} ${controls}`);
 
-const over = () => {
-  engine.close();
-  process.exit(0);
-};
+const over = () => process.exit(0);
 process.on("SIGTERM", over).on("SIGINT", over);
 if (process.argv.includes("--with-parent")) process.stdin.on("end", over).resume();

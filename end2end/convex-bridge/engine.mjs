@@ -1,7 +1,7 @@
 // Runs the functions of a folder inside convex-test, the official mock of Convex's runtime, and tells
 // what they read and wrote.
 import { AsyncLocalStorage, AsyncResource } from "node:async_hooks";
-import { existsSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
@@ -43,26 +43,30 @@ export class Engine {
     const sources = readdirSync(folder, { recursive: true })
       .map((name) => String(name).split(path.sep).join("/"))
       .filter((name) => /\.[jt]s$/.test(name) && !/\.d\.ts$/.test(name) && name !== "crons.ts");
-    this.built = mkdtempSync(path.join(tmpdir(), "convex-bridge-"));
-    symlinkSync(nodeModules, path.join(this.built, "node_modules"));
+    const built = mkdtempSync(path.join(tmpdir(), "convex-bridge-"));
+    try {
+      symlinkSync(nodeModules, path.join(built, "node_modules"));
+      await this.#load(folder, built, sources, esbuild);
+    } finally {
+      // All of it is loaded by now. Whoever ends this process may leave it no time to clean up.
+      rmSync(built, { recursive: true, force: true });
+    }
+  }
+
+  async #load(folder, built, sources, esbuild) {
     await (esbuild.default ?? esbuild).build({
-      entryPoints: sources.map((name) => path.join(folder, name)), outbase: folder, outdir: path.join(this.built, "convex"),
+      entryPoints: sources.map((name) => path.join(folder, name)), outbase: folder, outdir: path.join(built, "convex"),
       bundle: true, splitting: true, format: "esm", platform: "node", target: "node20", packages: "external",
       sourcemap: "inline", outExtension: { ".js": ".mjs" }, logLevel: "error",
     });
     this.modules = {};
     for (const name of sources) {
       const base = name.replace(/\.[^.]+$/, "");
-      const href = pathToFileURL(path.join(this.built, "convex", `${base}.mjs`)).href;
-      this.modules[`/convex/${base}.js`] = () => import(href);
+      const module = await import(pathToFileURL(path.join(built, "convex", `${base}.mjs`)).href);
+      this.modules[`/convex/${base}.js`] = async () => module;
     }
     this.modules["/convex/_generated/anchor.js"] ??= async () => ({});
-    this.schema = existsSync(path.join(this.built, "convex/schema.mjs")) ? (await this.modules["/convex/schema.js"]()).default : undefined;
-  }
-
-  /** Removes what was built. */
-  close() {
-    rmSync(this.built, { recursive: true, force: true });
+    this.schema = (await this.modules["/convex/schema.js"]?.())?.default;
   }
 
   // Every call of a function into Convex passes this object.
