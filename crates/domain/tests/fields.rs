@@ -1,5 +1,7 @@
 //! Every member of a stored task is a field that somebody sets, or the rules' own: whoever adds one says which.
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::BTreeSet;
 
 use clutch_domain::{

@@ -160,7 +160,8 @@ impl Topic {
             // The same page at a higher version: viewers keep theirs.
             Some(old) if same(old, &parts) => {}
             Some(old) => {
-                let put = parts.iter().filter(|(k, v)| old.get(*k).is_none_or(|o| o.get() != v.get())).collect();
+                let put = parts.iter().filter(|(k, v)| old.get(*k).is_none_or(|o| o.get() != v.get()));
+                let put = put.map(|(k, v)| (k, &**v)).collect();
                 let del: Vec<&String> = old.keys().filter(|k| !parts.contains_key(*k)).collect();
                 let text = difference(&put, &del, state.version, version);
                 state.moves_on(version, text);
@@ -185,7 +186,8 @@ impl Topic {
         del.retain(|name| parts.contains_key(name));
         if !put.is_empty() || !del.is_empty() {
             let gone: Vec<&String> = del.iter().collect();
-            let text = difference(&put.iter().collect(), &gone, state.version, version);
+            let changed = put.iter().map(|(name, part)| (name, &**part)).collect();
+            let text = difference(&changed, &gone, state.version, version);
             state.moves_on(version, text);
             del.iter().for_each(|name| drop(parts.remove(name)));
             parts.extend(put);
@@ -215,7 +217,7 @@ fn json<T: serde::Serialize>(value: &T) -> String {
     serde_json::to_string(value).unwrap_or_else(|_| "{}".into())
 }
 
-fn difference(put: &BTreeMap<&String, &Box<RawValue>>, del: &[&String], from: u64, to: u64) -> String {
+fn difference(put: &BTreeMap<&String, &RawValue>, del: &[&String], from: u64, to: u64) -> String {
     format!("\"from\":{from},\"to\":{to},\"put\":{},\"del\":{}", json(put), json(&del))
 }
 

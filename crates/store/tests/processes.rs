@@ -134,21 +134,19 @@ async fn decide_for_ever(store: Arc<SqliteStore>) {
             office.run(&me(), &Command::CreateProject(new)).await.unwrap().made::<Project>().unwrap().id
         }
     };
-    let writers: Vec<_> = (0..16)
-        .map(|_| {
-            let office = office.clone();
-            tokio::spawn(async move {
-                loop {
-                    let new = NewTask::new(project, Title::parse("Made").unwrap(), Status::Backlog);
-                    let done = office.run(&me(), &Command::CreateTask(new)).await.unwrap();
-                    println!("> confirmed {}", done.made::<Task>().unwrap().id);
-                }
-            })
-        })
-        .collect();
-    for writer in writers {
-        writer.await.unwrap();
+    let mut writers = tokio::task::JoinSet::new();
+    for _ in 0..16 {
+        let office = office.clone();
+        writers.spawn(async move {
+            loop {
+                let new = NewTask::new(project, Title::parse("Made").unwrap(), Status::Backlog);
+                let done = office.run(&me(), &Command::CreateTask(new)).await.unwrap();
+                println!("> confirmed {}", done.made::<Task>().unwrap().id);
+            }
+        });
     }
+    // None of them ends but by what went wrong.
+    writers.join_next().await.unwrap().unwrap();
 }
 
 async fn fill(store: &Arc<SqliteStore>) {
