@@ -51,6 +51,27 @@ async fn a_run_that_cannot_be_followed_says_so_on_its_card() {
     assert_eq!(shown().await, [false, false]);
 }
 
+/// A column has more cards than a board loads: it says so, and of which end of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_long_column_says_truly_what_it_does_not_show() {
+    let house = House::new();
+    let project = house.project("site").await;
+    for n in 0..502 {
+        house.task(&project, &format!("open {n}."), "backlog").await;
+    }
+    for n in 0..51 {
+        house.task(&project, &format!("done {n}."), "done").await;
+    }
+    let board = page(&house, "/projects/site/board").await.text;
+    assert!(board.contains("2 more tickets below are not shown"), "open columns are by place");
+    assert!(board.contains("1 older ticket is not shown"), "done is by time");
+    for (title, shown) in
+        [("open 0.", true), ("open 499.", true), ("open 501.", false), ("done 50.", true), ("done 0.", false)]
+    {
+        assert_eq!(board.contains(title), shown, "{title}");
+    }
+}
+
 #[tokio::test]
 async fn a_title_is_text_too() {
     let house = House::on_disk();

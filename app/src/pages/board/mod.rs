@@ -156,17 +156,28 @@ fn fetch_ahead() {
     }
 }
 
+/// What a column says of tickets that it has and does not show, at least one.
+fn rest(status: Status, left: u32, filtered: bool) -> String {
+    let (tickets, are, these) = if left == 1 { ("ticket", "is", "it") } else { ("tickets", "are", "them") };
+    // Done is by time, newest first; open columns are by place.
+    let which = if status == Status::Done { "older" } else { "more" };
+    let below = if status == Status::Done { "" } else { " below" };
+    if filtered {
+        format!("{left} {which} {tickets}{below} {are} not loaded; the filter does not see {these}")
+    } else {
+        format!("{left} {which} {tickets}{below} {are} not shown")
+    }
+}
+
 #[component]
 fn Column(state: BoardState, status: Status, chosen: Memo<Option<u64>>) -> impl IntoView {
     let ids = state.columns[status as usize];
     let count = move || state.counts.with(|c| c[status as usize]);
     let add = format!("?new={}", status.word());
     let hidden = move || {
-        let shown = ids.with(Vec::len) as u32;
+        let left = count().saturating_sub(state.loaded.with(|l| l[status as usize]));
         let filtered = state.filter.with(|f| *f != state::Filter::default());
-        (!filtered && count() > shown).then(|| {
-            view! { <p class="rest">{format!("{} older tickets are not shown", count() - shown)}</p> }
-        })
+        (left > 0).then(|| view! { <p class="rest">{rest(status, left, filtered)}</p> })
     };
     let empty = move || ids.with(Vec::is_empty).then(|| view! { <p class="none">{hint(status)}</p> });
     view! {
@@ -208,5 +219,22 @@ pub const fn end_of(status: Status, top: bool) -> Place {
         Status::Done => Place::End,
         _ if top => Place::Top,
         _ => Place::End,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_shown_is_said_truly() {
+        for (status, left, filtered, words) in [
+            (Status::Done, 1, false, "1 older ticket is not shown"),
+            (Status::Done, 2, true, "2 older tickets are not loaded; the filter does not see them"),
+            (Status::Backlog, 7, false, "7 more tickets below are not shown"),
+            (Status::Ready, 1, true, "1 more ticket below is not loaded; the filter does not see it"),
+        ] {
+            assert_eq!(rest(status, left, filtered), words);
+        }
     }
 }

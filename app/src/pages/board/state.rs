@@ -101,6 +101,8 @@ pub struct BoardState {
     pub columns: [RwSignal<Vec<TaskId>>; COLUMNS],
     /// Tasks per column, also those that are not loaded.
     pub counts: RwSignal<[u32; COLUMNS]>,
+    /// Those that are loaded, whether the filter shows them or not.
+    pub loaded: RwSignal<[u32; COLUMNS]>,
     /// What is shown.
     pub filter: RwSignal<Filter>,
     /// The card that the keyboard holds.
@@ -127,6 +129,7 @@ impl BoardState {
         let head = part::<BoardHead>(load, "head")?;
         let state = Self {
             counts: RwSignal::new(head.counts),
+            loaded: RwSignal::new([0; COLUMNS]),
             head: RwSignal::new(head),
             gone: RwSignal::new(false),
             columns: std::array::from_fn(|_| RwSignal::new(Vec::new())),
@@ -299,6 +302,7 @@ impl BoardState {
         let filter = self.filter.get_untracked();
         let mut columns: [Vec<(f64, TaskId)>; COLUMNS] = Default::default();
         let mut counts = self.head.with_untracked(|h| h.counts);
+        let mut loaded = [0; COLUMNS];
         self.cards.with_value(|cards| {
             for entry in cards.values() {
                 let card = entry.shown.get_untracked();
@@ -307,6 +311,7 @@ impl BoardState {
                     *from = from.saturating_sub(1);
                     counts[card.status as usize] += 1;
                 }
+                loaded[card.status as usize] += 1;
                 if filter.shows(&card) {
                     // Done is newest first.
                     let order = if card.status == Status::Done { -(card.since.0 as f64) } else { card.position };
@@ -319,6 +324,7 @@ impl BoardState {
             set(self.columns[at], cards.into_iter().map(|(_, id)| id).collect());
         }
         set(self.counts, counts);
+        set(self.loaded, loaded);
     }
 }
 
