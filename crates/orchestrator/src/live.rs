@@ -7,6 +7,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
+    panic::AssertUnwindSafe,
     sync::{Arc, Mutex, PoisonError, Weak},
     time::Duration,
 };
@@ -313,8 +314,26 @@ async fn follow(
     }
 }
 
-/// Sets the topic's page, or says that it is away.
+/// Sets the topic's page, or says that it is away. A mistake of ours in one page is a page that could not be put
+/// together, and no end of its feed.
 async fn put_together(
+    pages: &Arc<dyn Pages>,
+    query: &Query,
+    shown: &mut Option<Arc<Versioned<Docs>>>,
+    page: &Arc<Versioned<Docs>>,
+    topic: &Weak<Topic>,
+) -> Result<(), Fault> {
+    let made = AssertUnwindSafe(make(pages, query, shown, page, topic)).catch_unwind().await;
+    made.unwrap_or_else(|_| {
+        if let Some(topic) = topic.upgrade() {
+            topic.set_away(BROKEN.into());
+        }
+        Err(Fault::new("it broke off; the log says above where"))
+    })
+}
+
+/// Sets the topic's page, or says that it is away.
+async fn make(
     pages: &Arc<dyn Pages>,
     query: &Query,
     shown: &mut Option<Arc<Versioned<Docs>>>,

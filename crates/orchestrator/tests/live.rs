@@ -18,9 +18,10 @@ use clutch_orchestrator::{
 use clutch_store::MemoryStore;
 use tokio::sync::Notify;
 
-/// Pages whose neighbours cannot be read for a while.
+/// Pages that cannot be put together for a while: their neighbours cannot be read, or they break off.
 struct Hiccup {
     left: AtomicU32,
+    breaks: bool,
 }
 
 #[async_trait]
@@ -29,6 +30,7 @@ impl Pages for Hiccup {
         let left = self.left.load(Ordering::Relaxed);
         if left > 0 {
             self.left.store(left - 1, Ordering::Relaxed);
+            assert!(!self.breaks, "broken off as the test wants it");
             return Err(Fault::new("the secret address of the engine"));
         }
         Ok(Parts::new())
@@ -49,11 +51,20 @@ async fn next(topic: &Topic, not: &Update) -> Update {
 
 #[tokio::test]
 async fn a_page_that_fell_away_heals_without_a_commit() {
+    heals(false).await;
+}
+
+#[tokio::test]
+async fn a_page_that_broke_off_heals_too() {
+    heals(true).await;
+}
+
+async fn heals(breaks: bool) {
     let time = Arc::new(Notify::new());
     let passes = time.clone();
     let hub = Hub::new(
         Arc::new(MemoryStore::new()),
-        Arc::new(Hiccup { left: AtomicU32::new(2) }),
+        Arc::new(Hiccup { left: AtomicU32::new(2), breaks }),
         Arc::new(|task| drop(tokio::spawn(task))),
         Arc::new(move |_| {
             let passes = passes.clone();
