@@ -107,11 +107,12 @@ impl Supervisor {
         });
     }
 
-    /// Looks after a part that others have begun, and that cannot be begun again: `ended` is ready when it is gone.
-    pub fn watch(&self, name: &'static str, ended: impl Future<Output = ()> + Send + 'static) {
+    /// Looks after a part that cannot be begun again; or that others have begun, then `part` is ready when it is gone.
+    pub fn watch(&self, name: &'static str, part: impl Future<Output = ()> + Send + 'static) {
         let this = self.clone();
         self.spawn(name, async move {
-            ended.await;
+            // Whether it broke off or ended, it is gone.
+            let _ = AssertUnwindSafe(part).catch_unwind().await;
             this.ended(name);
             tracing::error!(part = name, "a part of the server is gone; restart the server to have it again");
         });
@@ -281,14 +282,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_part_of_others_is_down_for_good_when_it_is_gone() {
+    async fn a_part_that_cannot_be_begun_again_is_down_for_good() {
         let supervisor = supervisor(SOON);
+        supervisor.watch("breaks off", async { panic!("on purpose") });
         let (gone, told) = tokio::sync::oneshot::channel::<()>();
         supervisor.watch("theirs", async move { drop(told.await) });
-        assert_eq!(supervisor.down(), []);
-        drop(gone);
         let mut down = supervisor.0.down.subscribe();
-        down.wait_for(|down| down.get("theirs").is_some_and(|d| d.times == 1)).await.unwrap();
+        down.wait_for(|down| down.contains_key("breaks off")).await.unwrap();
+        assert!(!supervisor.0.down.borrow().contains_key("theirs"));
+        drop(gone);
+        down.wait_for(|down| down.len() == 2 && down.values().all(|d| d.times == 1)).await.unwrap();
         supervisor.stop().await;
     }
 
