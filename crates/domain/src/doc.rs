@@ -427,7 +427,7 @@ impl Body {
                 } else {
                     "settled"
                 },
-                link: if s.open() { asks_link(s.task) } else { String::new() },
+                link: if s.open() { asks_link(s.asked_from.unwrap_or(s.task)) } else { String::new() },
                 ..plain(Scope::Project(s.project), s.task.to_string(), s.created_at)
             },
             Self::Activity(a) => plain(nil_or(a.project), a.task.map(|t| t.to_string()).unwrap_or_default(), a.at),

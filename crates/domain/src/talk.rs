@@ -114,6 +114,9 @@ pub struct Signal {
     /// Which run asked, where it is known.
     #[serde(default)]
     pub run: Option<RunId>,
+    /// The task of the run that asked, where the question is about another one: that run waits for the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_from: Option<TaskId>,
     /// The session that asked, as it was given.
     #[serde(deserialize_with = "crate::text::stored::line")]
     pub session_key: String,

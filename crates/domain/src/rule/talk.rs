@@ -44,7 +44,13 @@ pub fn comment(view: &View, new: &NewComment, ctx: &mut Ctx<'_>) -> Decided {
 /// An agent signals. A blocking one waits for a person.
 pub fn raise(view: &View, new: &NewSignal, ctx: &mut Ctx<'_>) -> Decided {
     let task = alive::task(view, new.task)?;
-    let run = reporting_run(view, &task.is, new.run_id.as_ref(), Some(&new.session_key))?.any();
+    let reporter = reporting_run(view, &task.is, new.run_id.as_ref(), Some(&new.session_key))?;
+    let (run, asked_from) = match reporter {
+        Reporter::Of(run) => (Some(run.is.id), None),
+        // It counts for the run that asks, not for one of the task that it is about.
+        Reporter::Elsewhere(run) => (Some(run.is.id), Some(run.is.task)),
+        Reporter::Nobody => (None, None),
+    };
     let project = task.is.project;
     if !speaks_here(view, project, new.session_key.as_str())? {
         return Err(Refusal::SessionElsewhere.into());
@@ -53,7 +59,8 @@ pub fn raise(view: &View, new: &NewSignal, ctx: &mut Ctx<'_>) -> Decided {
         id: SignalId(ctx.ids.fresh()),
         task: new.task,
         project,
-        run: run.map(|r| r.is.id),
+        run,
+        asked_from,
         session_key: new.session_key.to_string(),
         agent_id: new.agent_id.to_string(),
         kind: new.kind,
@@ -262,14 +269,6 @@ enum Reporter {
 }
 
 impl Reporter {
-    /// Its run, whatever it works on.
-    fn any(self) -> Option<Seen<Run>> {
-        match self {
-            Self::Of(run) | Self::Elsewhere(run) => Some(run),
-            Self::Nobody => None,
-        }
-    }
-
     fn of(task: &Task, run: Seen<Run>) -> Self {
         if run.is.task == task.id { Self::Of(run) } else { Self::Elsewhere(run) }
     }

@@ -231,6 +231,12 @@ fn a_report_or_question_about_another_task_counts_for_no_run_of_that_task() {
         assert_eq!(bench.last.made::<Signal>().unwrap().run, Some(pm), "the answer goes to whoever asked");
         bench.end(dev, Ended::Finished, "That is all.").unwrap();
         assert_eq!(bench.the_run(dev).outcome, Some(Outcome::Silent), "it waits for nothing that it asked");
+        let question = bench.all::<Signal>()[0].id;
+        bench.end(pm, Ended::Finished, "I asked.").unwrap();
+        assert_eq!(bench.the_run(pm).waits_for, Some(question), "and whoever asked waits");
+        bench.person(&Command::AnswerSignal(question, words("Green."))).unwrap();
+        bench.run(&Command::SettleAnswer(question, Ok("turn-2".into()))).unwrap();
+        assert_eq!((bench.the_run(pm).state, bench.the_run(pm).current_id()), (RunState::Started, "turn-2"));
     }
 }
 

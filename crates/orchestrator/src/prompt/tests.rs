@@ -168,6 +168,7 @@ fn a_later_attempt_hears_what_was_said_and_why_the_last_one_failed() {
         created_at: Millis(1_767_362_700_000),
     };
     let signal = Signal {
+        asked_from: None,
         id: SignalId(Uuid::from_u128(1)),
         task: TaskId(Uuid::from_u128(0x1234)),
         project: ProjectId(Uuid::from_u128(1)),
