@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::{
     chat::{Call, DeliveryStatus},
     id::{ChatId, DependencyId, MessageId, ProjectId, RunId, SignalId, TaskId},
+    phase::Phase,
     project::ChatLayout,
     run::Stopping,
     talk::{AuthorType, CommentType, SignalKind, SignalSeverity},
@@ -422,6 +423,8 @@ pub struct DeliveryPatch {
 pub struct ClaimRun {
     /// Which.
     pub task: TaskId,
+    /// What for.
+    pub phase: Phase,
     /// The agent's role.
     pub role: Role,
     /// The ordinal that the plan saw.

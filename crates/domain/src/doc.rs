@@ -407,7 +407,7 @@ impl Body {
             Self::Task(t) => Index {
                 scope: Scope::Project(t.project),
                 parent: t.project.to_string(),
-                link: if t.status == Status::Ready { start_link(t) } else { String::new() },
+                link: start_link(t),
                 status: t.status.word(),
                 order: t.position,
                 at: if t.status == Status::Done { t.completed_at.unwrap_or(t.status_changed_at) } else { t.created_at },

@@ -15,6 +15,7 @@ pub mod doc;
 pub mod id;
 pub mod invariant;
 pub mod named;
+pub mod phase;
 pub mod plan;
 pub mod project;
 pub mod query;

@@ -13,11 +13,12 @@ use std::collections::{BTreeMap, VecDeque};
 use crate::{
     command::Retry,
     id::{ProjectId, RunId, SignalId, TaskId},
+    phase::{Phase, Row},
     project::Project,
     rule::work::next_attempt,
     run::RunState,
     talk::Delivery,
-    task::{Role, Status, Task},
+    task::{Role, Task},
     text::Excerpt,
     time::Millis,
 };
@@ -99,7 +100,7 @@ pub enum Action {
     Deliver(SignalId),
     /// Bring the run to the runtime, or follow it there.
     Attend(RunId),
-    /// Take a ready task for an agent.
+    /// Take a task for an agent.
     Claim(Start),
 }
 
@@ -108,6 +109,8 @@ pub enum Action {
 pub struct Start {
     /// Task.
     pub task: TaskId,
+    /// What for.
+    pub phase: Phase,
     /// The agent's role.
     pub role: Role,
     /// Ordinal of the attempt.
@@ -169,10 +172,7 @@ pub fn decide(world: &World, now: Millis, policy: &Policy) -> Plan {
 /// What an open run needs.
 fn tend(seen: &OpenRun) -> Option<Action> {
     let run = &seen.run;
-    let kept = seen
-        .task
-        .as_ref()
-        .is_some_and(|t| matches!(t.status, Status::InProgress | Status::InReview) && t.open_run == Some(run.id));
+    let kept = seen.task.as_ref().is_some_and(|t| run.phase.row().keeps(t.status) && t.open_run == Some(run.id));
     if !kept {
         return Some(Action::Stop(run.id));
     }
@@ -204,7 +204,7 @@ struct Queues<'a> {
 
 struct Lane<'a> {
     project: &'a Project,
-    tasks: VecDeque<&'a Task>,
+    tasks: VecDeque<(&'static Row, &'a Task)>,
     at_work: u32,
     by_role: BTreeMap<Role, u32>,
 }
@@ -234,16 +234,19 @@ impl<'a> Queues<'a> {
             self.said.insert(id, Notes { tasks, notice: Some(notice) });
             return;
         }
-        let mut tasks: Vec<&Task> = own.ready.iter().filter(|t| t.status == Status::Ready).collect();
-        tasks.sort_by(|a, b| b.priority.cmp(&a.priority).then(a.position.total_cmp(&b.position)).then(a.id.cmp(&b.id)));
+        let taken = own.ready.iter().filter_map(|task| Row::taking(task.status).map(|row| (row, task)));
+        let mut tasks: Vec<(&Row, &Task)> = taken.collect();
+        tasks.sort_by(|(_, a), (_, b)| {
+            b.priority.cmp(&a.priority).then(a.position.total_cmp(&b.position)).then(a.id.cmp(&b.id))
+        });
         let mut startable = VecDeque::new();
-        for task in tasks {
+        for (row, task) in tasks {
             if let Some(at) = task.retry_at.filter(|at| now < *at) {
                 self.wake_at = Some(self.wake_at.map_or(at, |w| w.min(at)));
             }
-            match Why::task(task, now) {
+            match Why::task(row, task, now) {
                 Some(why) => self.say(id, task.id, &why),
-                None => startable.push_back(task),
+                None => startable.push_back((row, task)),
             }
         }
         self.lanes.insert(id, Lane { project: &own.project, tasks: startable, at_work: 0, by_role: BTreeMap::new() });
@@ -259,8 +262,8 @@ impl<'a> Queues<'a> {
         loop {
             let id = *self.lanes.iter().filter(|(_, l)| !l.tasks.is_empty()).min_by_key(|(id, l)| (l.at_work, **id))?.0;
             let lane = self.lanes.get_mut(&id)?;
-            let task = lane.tasks.pop_front()?;
-            let role = task.acting_role();
+            let (row, task) = lane.tasks.pop_front()?;
+            let role = row.role(task);
             let of_role = lane.by_role.get(&role).copied().unwrap_or(0);
             let most = lane.project.work_loop_max_agents.unwrap_or(policy.max_agents_per_project);
             let all = policy.max_agents.min(WORKING_MAX);
@@ -279,7 +282,7 @@ impl<'a> Queues<'a> {
             *lane.by_role.entry(role).or_insert(0) += 1;
             self.at_work += 1;
             let model = lane.project.role_model_overrides.get(role.word()).filter(|m| !m.is_empty()).cloned();
-            return Some(Start { task: task.id, role, attempt: next_attempt(task, role), model });
+            return Some(Start { task: task.id, phase: row.phase, role, attempt: next_attempt(task, role), model });
         }
     }
 }

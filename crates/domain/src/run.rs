@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     id::{ProjectId, RunId, SignalId, TaskId},
+    phase::Phase,
     task::{Role, words},
     time::Millis,
 };
@@ -87,6 +88,9 @@ pub struct Run {
     pub project: ProjectId,
     /// The **agent's** role; the task's may change later.
     pub role: Role,
+    /// What the agent was started for.
+    #[serde(default)]
+    pub phase: Phase,
     /// The ordinal among this task's runs of this role, from 1.
     pub attempt: u32,
     /// `<task>:<role>:<ordinal>`; unique.

@@ -144,6 +144,7 @@ async fn a_question_behind_hundreds_of_notes_keeps_its_run_open() {
     by_loop(Command::HoldLease(HoldLease { holder: "a".into(), take_over_beat: None, sole_writer: true })).await;
     let claim = ClaimRun {
         task: TaskId(id(5)),
+        phase: clutch_domain::phase::Phase::Work,
         role: Role::Dev,
         attempt: 1,
         model: None,

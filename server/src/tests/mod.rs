@@ -290,6 +290,7 @@ impl House {
             .await;
         let claim = ClaimRun {
             task: task.parse().unwrap(),
+            phase: clutch_domain::phase::Phase::Work,
             role: Role::Dev,
             attempt,
             model: None,

@@ -2,6 +2,7 @@
 
 use crate::{
     id::{ProjectId, TaskId},
+    phase::{Need, Row},
     task::{Priority, Role, Task},
 };
 
@@ -35,14 +36,15 @@ pub fn asks_link(task: TaskId) -> String {
     format!("asks:{task}")
 }
 
-/// Where a ready task stands among those that could start.
+/// Where a task stands among those that could start; empty where no phase takes it from its column.
 pub(super) fn start_link(task: &Task) -> String {
-    if task.open_dependencies > 0 || task.open_run.is_some() {
+    let Some(row) = Row::taking(task.status) else { return String::new() };
+    if (row.needs(Need::Dependencies) && task.open_dependencies > 0) || task.open_run.is_some() {
         String::new()
     } else if task.retry_at.is_some() {
         retries_link(task.project)
     } else {
-        startable_link(task.project, task.acting_role(), task.priority)
+        startable_link(task.project, row.role(task), task.priority)
     }
 }
 

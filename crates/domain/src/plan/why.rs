@@ -4,6 +4,7 @@
 use std::fmt;
 
 use crate::{
+    phase::{Need, PHASES, Row},
     plan::{
         Policy,
         world::{OwnWorld, World},
@@ -49,7 +50,7 @@ impl Why {
             Some(Self::ProjectOff)
         } else if own.state.as_ref().is_some_and(|s| s.paused) {
             Some(Self::Paused)
-        } else if own.project.local_path.is_none() {
+        } else if own.project.local_path.is_none() && PHASES.iter().all(|row| row.needs(Need::LocalPath)) {
             Some(Self::NoPath)
         } else {
             world.trouble.clone().map(Self::Gateway)
@@ -58,8 +59,8 @@ impl Why {
 
     /// What keeps one task from starting, apart from limits.
     #[must_use]
-    pub fn task(task: &Task, now: Millis) -> Option<Self> {
-        if task.open_dependencies > 0 {
+    pub fn task(row: &Row, task: &Task, now: Millis) -> Option<Self> {
+        if row.needs(Need::Dependencies) && task.open_dependencies > 0 {
             Some(Self::Dependencies(task.open_dependencies))
         } else if task.open_run.is_some() {
             Some(Self::OldRun)

@@ -9,12 +9,13 @@ use std::collections::BTreeMap;
 use crate::{
     doc::{Kind, RUN_WAITING, RUN_WORKING, Scope, retries_link, startable_link},
     id::{ProjectId, RunId, SignalId, TaskId},
+    phase::PHASES,
     project::Project,
     query::{PROJECTS_MAX, SIGNALS_MAX},
     range::{Docs, Fetch, Order, Range},
     run::{LoopState, Run},
     talk::Signal,
-    task::{Priority, Role, Status, Task},
+    task::{Priority, Role, Task},
 };
 
 /// Ready tasks of one project, from the top of the column, that get a note even when they cannot start.
@@ -97,14 +98,15 @@ fn answers() -> Range {
     }
 }
 
-fn ready(project: ProjectId) -> Range {
-    Range::ByStatus {
+/// The top of each column that a phase takes from.
+fn ready(project: ProjectId) -> impl Iterator<Item = Range> {
+    PHASES.iter().map(move |row| Range::ByStatus {
         kind: Kind::Task,
         scope: Some(Scope::Project(project)),
-        status: Status::Ready.word().into(),
+        status: row.from.word().into(),
         order: Order::Ordered,
         limit: READY_MAX,
-    }
+    })
 }
 
 /// The tasks that could start, and those that are tried again later.
@@ -152,7 +154,7 @@ impl Shape {
         for (project, on) in &self.projects {
             fetch.ranges.push(Range::doc(Kind::LoopState, project));
             if *on {
-                fetch.ranges.push(ready(*project));
+                fetch.ranges.extend(ready(*project));
                 fetch.ranges.extend(startable(*project));
             }
         }
@@ -195,7 +197,7 @@ impl World {
 
 /// Each ready task that was read, once: a task that could start is mostly near the top of its column too.
 fn ready_tasks(docs: &Docs, project: ProjectId) -> Vec<Task> {
-    let ranges = startable(project).chain([ready(project)]);
+    let ranges = startable(project).chain(ready(project));
     let found = ranges.flat_map(|range| docs.all::<Task>(&range).collect::<Vec<_>>());
     let once: BTreeMap<TaskId, &Task> = found.map(|task| (task.id, task)).collect();
     once.into_values().cloned().collect()

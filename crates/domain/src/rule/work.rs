@@ -13,6 +13,7 @@ use crate::{
     ctx::Ctx,
     doc::{Counter, DocKey, Kind, Rev, Scope, action_name, asks_link, session_name},
     id::{ProjectId, RunId, TaskId},
+    phase::{LastWords, Need, Then},
     query::SIGNALS_MAX,
     range::Range,
     refusal::Refusal,
@@ -60,7 +61,7 @@ pub(super) fn under_lease(view: &View, ctx: &Ctx<'_>) -> Result<Option<Expect>, 
     Ok(Some(Expect::Doc(DocKey::new(Kind::Lease, "loop"), lease.rev)))
 }
 
-/// Takes a ready task for an agent.
+/// Takes a task for an agent of a phase.
 pub fn claim(view: &View, claim: &ClaimRun, ctx: &mut Ctx<'_>) -> Decided {
     view.gather([Range::doc(Kind::Lease, "loop"), Range::doc(Kind::Task, claim.task)])?;
     let lease = view.must::<Lease>("loop", Refusal::LeaseLost)?;
@@ -72,17 +73,19 @@ pub fn claim(view: &View, claim: &ClaimRun, ctx: &mut Ctx<'_>) -> Decided {
         return Err(Refusal::RunOpen.into());
     }
     let waits = task.is.retry_at.is_some_and(|at| ctx.now < at);
-    if task.is.status != Status::Ready || waits || claim.attempt != next_attempt(&task.is, claim.role) {
+    let row = claim.phase.row();
+    if task.is.status != row.from || waits || claim.attempt != next_attempt(&task.is, claim.role) {
         return Err(Refusal::NotReady.into());
     }
-    if task.is.open_dependencies > 0 {
+    if row.needs(Need::Dependencies) && task.is.open_dependencies > 0 {
         return Err(Refusal::DependenciesOpen(task.is.open_dependencies).into());
     }
     view.gather([Range::doc(Kind::Project, task.is.project), Range::doc(Kind::LoopState, task.is.project)])?;
     let project = alive::project(view, task.is.project)?;
     let state = view.find::<LoopState>(task.is.project)?;
     let paused = state.as_ref().is_some_and(|s| s.is.paused);
-    if !project.is.work_loop_enabled || paused || project.is.local_path.is_none() {
+    let homeless = row.needs(Need::LocalPath) && project.is.local_path.is_none();
+    if !project.is.work_loop_enabled || paused || homeless {
         return Err(Refusal::NotReady.into());
     }
 
@@ -98,6 +101,7 @@ pub fn claim(view: &View, claim: &ClaimRun, ctx: &mut Ctx<'_>) -> Decided {
         task: claim.task,
         project: project.is.id,
         role: claim.role,
+        phase: claim.phase,
         attempt: claim.attempt,
         action_id: action_id(claim.task, claim.role, claim.attempt),
         key: Run::key_of(id),
@@ -127,7 +131,7 @@ pub fn claim(view: &View, claim: &ClaimRun, ctx: &mut Ctx<'_>) -> Decided {
     after.session_id = Some(session.clone());
     after.agent_spawned_at = Some(ctx.now);
     after.retry_at = None;
-    super::task::enter(view, &mut change, &mut after, Status::InProgress, Place::End, None, false, ctx)?;
+    super::task::enter(view, &mut change, &mut after, row.at, Place::End, None, false, ctx)?;
     after.updated_at = ctx.now;
     change.activity.push(line(
         ctx,
@@ -139,8 +143,8 @@ pub fn claim(view: &View, claim: &ClaimRun, ctx: &mut Ctx<'_>) -> Decided {
             ("model", claim.model.clone().unwrap_or_default()),
             ("role", claim.role.word().into()),
             ("attempt", claim.attempt.to_string()),
-            ("from_status", Status::Ready.word().into()),
-            ("to_status", Status::InProgress.word().into()),
+            ("from_status", row.from.word().into()),
+            ("to_status", row.at.word().into()),
         ],
     ));
     change.create(run);
@@ -230,7 +234,8 @@ pub fn ended(view: &View, end: &EndRun, ctx: &mut Ctx<'_>) -> Decided {
         return Ok(Change::default());
     }
     let task = view.find::<Task>(run.is.task)?;
-    let on_it = task.as_ref().is_some_and(|t| t.is.status == Status::InProgress && t.is.open_run == Some(run.is.id));
+    let row = run.is.phase.row();
+    let on_it = task.as_ref().is_some_and(|t| t.is.status == row.at && t.is.open_run == Some(run.is.id));
     // A pull request of an earlier attempt says nothing of this one. Programs of before did not tell them apart.
     let opened_pr = run.is.opened_pr.unwrap_or_else(|| task.as_ref().is_some_and(|t| t.is.pr_number.is_some()));
     let reported = run.is.reported || (end.how == Ended::Finished && opened_pr);
@@ -282,7 +287,7 @@ pub fn ended(view: &View, end: &EndRun, ctx: &mut Ctx<'_>) -> Decided {
         // Whether its agent still works nobody knows: no other begins before a person has looked.
         let locks = end.how == Ended::OutOfReach
             && outcome == Outcome::Failed
-            && (on_it || after.status == Status::Ready && seen.is.open_run == Some(run.is.id));
+            && (on_it || after.status == row.from && seen.is.open_run == Some(run.is.id));
         if locks {
             let from = after.status;
             super::task::enter(view, &mut change, &mut after, Status::Blocked, Place::End, None, false, ctx)?;
@@ -291,19 +296,19 @@ pub fn ended(view: &View, end: &EndRun, ctx: &mut Ctx<'_>) -> Decided {
             data.push(("to_status", Status::Blocked.word().into()));
             data.push(("reason", after.trouble.clone().unwrap_or_default()));
         } else if on_it {
-            let to = fate(&mut after, outcome, &words, end.retry, ctx);
+            let to = fate(&mut after, (row.then)(outcome), &words, end.retry, ctx);
             let trouble = after.trouble.take();
             super::task::enter(view, &mut change, &mut after, to, Place::End, None, false, ctx)?;
             after.trouble = trouble;
-            data.push(("from_status", Status::InProgress.word().into()));
+            data.push(("from_status", row.at.word().into()));
             data.push(("to_status", to.word().into()));
             data.push(("reason", after.trouble.clone().unwrap_or_default()));
-        } else if after.status == Status::Ready && after.failures >= end.retry.cap {
+        } else if after.status == row.from && after.failures >= end.retry.cap {
             // Handed back by whoever worked on it, as often as an attempt may fail.
             super::task::enter(view, &mut change, &mut after, Status::Blocked, Place::End, None, false, ctx)?;
             after.trouble =
                 Some(format!("The agent gave it back {} times in a row. {words}", after.failures).trim().to_owned());
-            data.push(("from_status", Status::Ready.word().into()));
+            data.push(("from_status", row.from.word().into()));
             data.push(("to_status", Status::Blocked.word().into()));
             data.push(("reason", after.trouble.clone().unwrap_or_default()));
         }
@@ -438,32 +443,30 @@ fn calm(task: &mut Task) {
 }
 
 /// Where an ended run brings its task, and what the task remembers of it.
-fn fate(task: &mut Task, outcome: Outcome, words: &str, retry: Retry, ctx: &Ctx<'_>) -> Status {
+fn fate(task: &mut Task, then: Then, words: &str, retry: Retry, ctx: &Ctx<'_>) -> Status {
     let said = if words.is_empty() { "(nothing)".to_owned() } else { cut(words, PREVIEW_MAX) };
-    match outcome {
-        Outcome::Completed => Status::InReview,
-        Outcome::Silent => {
-            task.trouble = Some(format!("The agent ended without reporting. Its last words: {said}"));
-            Status::Blocked
+    match then {
+        Then::Goes(to) => to,
+        Then::Stuck(to, sentence, last) => {
+            task.trouble = Some(match last {
+                LastWords::Follow => format!("{sentence} {said}"),
+                LastWords::Left => sentence.to_owned(),
+            });
+            to
         }
-        Outcome::Aborted => {
-            task.trouble =
-                Some("The agent was stopped outside the board. Move the task to Ready to start another.".into());
-            Status::Blocked
-        }
-        Outcome::Failed => {
+        Then::Again(back, over) => {
             task.failures += 1;
             if task.failures >= retry.cap {
                 task.retry_at = None;
                 let times =
                     if task.failures == 1 { "once".to_owned() } else { format!("{} times in a row", task.failures) };
                 task.trouble = Some(format!("The agent failed {times}. The last reason: {said}"));
-                Status::Blocked
+                over
             } else {
                 let doubled = retry.wait_ms.max(0).saturating_mul(1_i64 << (task.failures - 1).min(32));
                 task.retry_at = Some(ctx.now.plus(doubled.min(RETRY_WAIT_MAX_MS)));
                 task.trouble = Some(said);
-                Status::Ready
+                back
             }
         }
     }

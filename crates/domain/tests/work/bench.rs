@@ -286,6 +286,7 @@ impl Bench {
 pub fn claim(task: TaskId, attempt: u32) -> Command {
     Command::ClaimRun(ClaimRun {
         task,
+        phase: clutch_domain::phase::Phase::Work,
         role: clutch_domain::task::Role::Dev,
         attempt,
         model: Some("big".into()),

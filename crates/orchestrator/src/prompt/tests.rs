@@ -55,6 +55,7 @@ fn run(attempt: u32) -> Run {
         project: ProjectId(Uuid::from_u128(1)),
         role: Role::Dev,
         attempt,
+        phase: clutch_domain::phase::Phase::Work,
         action_id: "a".into(),
         key: "clutch-5".into(),
         session_key: "agent:main:site:dev:00000000:r1".into(),

@@ -222,6 +222,7 @@ impl Driver<'_> {
     async fn claim(&mut self, start: Start) {
         let claim = ClaimRun {
             task: start.task,
+            phase: start.phase,
             role: start.role,
             attempt: start.attempt,
             model: start.model,

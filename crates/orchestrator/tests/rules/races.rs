@@ -180,6 +180,7 @@ pub async fn scene() -> (House, Vec<(Actor, Command)>) {
     };
     let claim = ClaimRun {
         task: a,
+        phase: clutch_domain::phase::Phase::Work,
         role: Role::Dev,
         attempt: 1,
         model: None,

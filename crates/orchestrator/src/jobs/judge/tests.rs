@@ -20,6 +20,7 @@ fn run(state: RunState, successors: &[&str]) -> Run {
         project: ProjectId(Uuid::from_u128(1)),
         role: Role::Dev,
         attempt: 1,
+        phase: clutch_domain::phase::Phase::Work,
         action_id: "a".into(),
         key: "key".into(),
         session_key: "s".into(),
