@@ -12,6 +12,7 @@ use crate::{
     activity::Activity,
     doc::{Body, Doc, DocKey, Inside, Kind, Rev, Scope, Unique},
     range::{Docs, Range},
+    sabotage::{Switch, removed},
     view::{Seen, Stop, View},
 };
 
@@ -167,7 +168,7 @@ impl Change {
     /// is applied. The edges of a project are left to the scope of its graph, where the change expects that.
     pub fn rest_on(&mut self, docs: &Docs) {
         let mut expected: BTreeSet<DocKey> = BTreeSet::new();
-        let mut graph = false;
+        let mut graph = removed(Switch::GraphUnchanged);
         for expect in &self.expects {
             match expect {
                 Expect::Doc(key, _) => _ = expected.insert(key.clone()),
@@ -177,6 +178,7 @@ impl Change {
         for (range, found) in docs.iter() {
             match range {
                 Range::Doc { key } if expected.contains(key) => {}
+                Range::Doc { .. } if removed(Switch::RestOnRead) => {}
                 Range::Doc { key } => {
                     self.expects.push(Expect::Doc(key.clone(), found.first().map_or(0, |doc| doc.rev)));
                 }

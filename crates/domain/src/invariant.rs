@@ -1,7 +1,12 @@
-//! What is true between any two changes, checked over all documents at once.
-//! Rules keep it; the simulator and the property tests look.
+//! What must always be true. The [laws](law::Law) of documents are checked here, over all of them at once: rules
+//! keep them between any two changes, the simulator and the property tests look. The others are looked after by
+//! the simulator, which sees what happens outside the store too.
+
+pub mod law;
 
 use std::collections::{BTreeMap, BTreeSet};
+
+pub use law::{Breach, Law};
 
 use crate::{
     chat::{Chat, Message},
@@ -57,16 +62,51 @@ impl<'a> Everything<'a> {
         all
     }
 
-    /// Everything that is wrong, each a sentence; empty when all is well.
+    /// Everything that is wrong; empty when all is well.
     #[must_use]
-    pub fn broken(&self) -> Vec<String> {
+    pub fn broken(&self) -> Vec<Breach> {
+        let mut wrong = self.broken_but_names();
+        self.check_names(&mut wrong);
+        wrong
+    }
+
+    /// As [`broken`](Self::broken) without the look at unique names, which costs more than the rest: enough after a
+    /// change that neither makes nor removes a document.
+    #[must_use]
+    pub fn broken_but_names(&self) -> Vec<Breach> {
         let mut wrong = Vec::new();
         self.check_counts(&mut wrong);
         self.check_edges(&mut wrong);
+        self.check_circles(&mut wrong);
         self.check_runs(&mut wrong);
-        self.check_names(&mut wrong);
         self.check_parents(&mut wrong);
         wrong
+    }
+
+    /// No circle: taking away whatever waits for nothing, again and again, leaves nothing.
+    fn check_circles(&self, wrong: &mut Vec<Breach>) {
+        let mut waits: BTreeMap<TaskId, usize> = BTreeMap::new();
+        let mut before: BTreeMap<TaskId, Vec<TaskId>> = BTreeMap::new();
+        for edge in &self.edges {
+            *waits.entry(edge.task).or_insert(0) += 1;
+            before.entry(edge.depends_on).or_default().push(edge.task);
+        }
+        let mut free: Vec<TaskId> = before.keys().filter(|task| !waits.contains_key(task)).copied().collect();
+        while let Some(task) = free.pop() {
+            for next in before.get(&task).into_iter().flatten() {
+                if let Some(left) = waits.get_mut(next) {
+                    *left -= 1;
+                    if *left == 0 {
+                        waits.remove(next);
+                        free.push(*next);
+                    }
+                }
+            }
+        }
+        if !waits.is_empty() {
+            let tasks: Vec<String> = waits.keys().filter_map(|id| self.tasks.get(id)).map(|t| t.short()).collect();
+            wrong.push(Breach::new(Law::NoCircle, format!("a circle of dependencies among {}", tasks.join(", "))));
+        }
     }
 
     /// A project that is being removed for good: what is in it goes part by part.
@@ -75,12 +115,12 @@ impl<'a> Everything<'a> {
     }
 
     /// Nothing is without what it hangs on, except in a project that is being removed.
-    fn check_parents(&self, wrong: &mut Vec<String>) {
+    fn check_parents(&self, wrong: &mut Vec<Breach>) {
         let mut orphan = |what: String, project: ProjectId, there: bool| {
             if !self.projects.contains_key(&project) {
-                wrong.push(format!("{what} has no project"));
+                wrong.push(Breach::new(Law::Parents, format!("{what} has no project")));
             } else if !there && !self.purging(project) {
-                wrong.push(format!("{what} hangs on nothing"));
+                wrong.push(Breach::new(Law::Parents, format!("{what} hangs on nothing")));
             }
         };
         for counts in &self.counts {
@@ -111,25 +151,23 @@ impl<'a> Everything<'a> {
         }
         for message in &self.messages {
             if !self.chats.contains_key(&message.chat) {
-                wrong.push(format!("message {} has no chat", message.id));
+                wrong.push(Breach::new(Law::Parents, format!("message {} has no chat", message.id)));
             }
         }
     }
 
-    fn check_counts(&self, wrong: &mut Vec<String>) {
+    fn check_counts(&self, wrong: &mut Vec<Breach>) {
         for project in self.projects.values().filter(|p| !p.purging) {
             let mut real = Counts { hidden: project.deleted_at.is_some(), ..Counts::none(project.id) };
             for task in self.tasks.values().filter(|t| t.project == project.id) {
                 real.shift(None, Some(task.status));
             }
             match self.counts.iter().find(|c| c.project == project.id) {
-                None => wrong.push(format!("project {} has no counts", project.slug)),
+                None => wrong.push(Breach::new(Law::Counts, format!("project {} has no counts", project.slug))),
                 Some(kept) if kept.columns() != real.columns() => {
-                    wrong.push(format!(
-                        "project {} counts {:?}, there are {:?}",
-                        project.slug,
-                        kept.columns(),
-                        real.columns()
+                    wrong.push(Breach::new(
+                        Law::Counts,
+                        format!("project {} counts {:?}, there are {:?}", project.slug, kept.columns(), real.columns()),
                     ));
                 }
                 Some(_) => {}
@@ -137,7 +175,7 @@ impl<'a> Everything<'a> {
         }
     }
 
-    fn check_edges(&self, wrong: &mut Vec<String>) {
+    fn check_edges(&self, wrong: &mut Vec<Breach>) {
         for task in self.tasks.values().filter(|t| !self.purging(t.project)) {
             let waits = self.edges.iter().filter(|e| e.task == task.id);
             let open = waits
@@ -145,53 +183,58 @@ impl<'a> Everything<'a> {
                 .filter(|e| self.tasks.get(&e.depends_on).is_some_and(|t| t.status != Status::Done))
                 .count();
             if (task.dependencies as usize, task.open_dependencies as usize) != (waits.count(), open) {
-                wrong.push(format!("{} miscounts what it waits for", task.short()));
+                wrong.push(Breach::new(Law::Counts, format!("{} miscounts what it waits for", task.short())));
             }
             if task.dependents as usize != self.edges.iter().filter(|e| e.depends_on == task.id).count() {
-                wrong.push(format!("{} miscounts what waits for it", task.short()));
+                wrong.push(Breach::new(Law::Counts, format!("{} miscounts what waits for it", task.short())));
             }
         }
     }
 
-    fn check_runs(&self, wrong: &mut Vec<String>) {
+    fn check_runs(&self, wrong: &mut Vec<Breach>) {
         let mut actions = BTreeSet::new();
         let mut ended: BTreeMap<(TaskId, Role), u32> = BTreeMap::new();
         let mut open: BTreeMap<TaskId, RunId> = BTreeMap::new();
         for run in self.runs.values() {
             if !actions.insert(&run.action_id) {
-                wrong.push(format!("action {} was claimed twice", run.action_id));
+                wrong.push(Breach::new(Law::OneRun, format!("action {} was claimed twice", run.action_id)));
             }
             if run.open() {
                 if open.insert(run.task, run.id).is_some() {
-                    wrong.push(format!("task {} has two open runs", run.task));
+                    wrong.push(Breach::new(Law::OneRun, format!("task {} has two open runs", run.task)));
                 }
             } else {
                 *ended.entry((run.task, run.role)).or_insert(0) += 1;
                 if run.outcome.is_none() || run.ended_at.is_none() {
-                    wrong.push(format!("run {} ended without an outcome", run.id));
+                    wrong.push(Breach::new(Law::RunWhole, format!("run {} ended without an outcome", run.id)));
                 }
             }
             if (run.state == RunState::Waiting) != run.waits_for.is_some() {
-                wrong.push(format!("run {} waits without a question, or has one and does not wait", run.id));
+                wrong.push(Breach::new(
+                    Law::RunWhole,
+                    format!("run {} waits without a question, or has one and does not wait", run.id),
+                ));
             }
         }
         for task in self.tasks.values() {
             if task.open_run != open.get(&task.id).copied() {
-                wrong.push(format!(
-                    "{} says that {:?} is open, but it is {:?}",
-                    task.short(),
-                    task.open_run,
-                    open.get(&task.id)
+                wrong.push(Breach::new(
+                    Law::OneRun,
+                    format!(
+                        "{} says that {:?} is open, but it is {:?}",
+                        task.short(),
+                        task.open_run,
+                        open.get(&task.id)
+                    ),
                 ));
             }
             for role in Role::ALL {
                 let kept = task.ended_runs.get(role).copied().unwrap_or(0);
                 let real = ended.get(&(task.id, *role)).copied().unwrap_or(0);
                 if kept != real && !self.purging(task.project) {
-                    wrong.push(format!(
-                        "{} counts {kept} ended runs of {}, there are {real}",
-                        task.short(),
-                        role.word()
+                    wrong.push(Breach::new(
+                        Law::Counts,
+                        format!("{} counts {kept} ended runs of {}, there are {real}", task.short(), role.word()),
                     ));
                 }
             }
@@ -199,7 +242,7 @@ impl<'a> Everything<'a> {
     }
 
     /// Every name that something has is taken by it, and no name is taken for nothing.
-    fn check_names(&self, wrong: &mut Vec<String>) {
+    fn check_names(&self, wrong: &mut Vec<Breach>) {
         let mut used: BTreeSet<String> = BTreeSet::new();
         used.extend(self.projects.values().filter(|p| p.deleted_at.is_none()).map(|p| slug_name(p.slug.as_str())));
         for task in self.tasks.values() {
@@ -213,32 +256,31 @@ impl<'a> Everything<'a> {
         used.extend(self.chats.values().filter_map(|c| c.about.as_ref()).map(|about| task_chat_name(about.task)));
         for name in &used {
             if !self.names.contains_key(name.as_str()) {
-                wrong.push(format!("the unique name {name} is free though it is used"));
+                wrong.push(Breach::new(Law::Names, format!("the unique name {name} is free though it is used")));
             }
         }
         for (name, unique) in &self.names {
             if !used.contains(*name) {
-                wrong.push(format!("the unique name {name} is taken though nothing has it"));
+                wrong.push(Breach::new(Law::Names, format!("the unique name {name} is taken though nothing has it")));
             } else if !self.keys.contains(&unique.target) {
-                wrong.push(format!("the unique name {name} leads to nothing"));
+                wrong.push(Breach::new(Law::Names, format!("the unique name {name} leads to nothing")));
             }
         }
     }
 
     /// Tasks that failed more often in a row than they may.
     #[must_use]
-    pub fn over_cap(&self, cap: u32) -> Vec<String> {
-        self.tasks
-            .values()
-            .filter(|t| t.failures > cap)
-            .map(|t| format!("{} failed {} times in a row, the cap is {cap}", t.short(), t.failures))
-            .collect()
+    pub fn over_cap(&self, cap: u32) -> Vec<Breach> {
+        let over = self.tasks.values().filter(|t| t.failures > cap);
+        let says = |t: &&Task| format!("{} failed {} times in a row, the cap is {cap}", t.short(), t.failures);
+        over.map(|task| Breach::new(Law::Cap, says(&task))).collect()
     }
 
     /// Tasks that are not at rest: neither parked, done, in review nor blocked with a reason,
-    /// and not waiting for a person's answer either. Ready is no rest where an agent could start.
+    /// and not waiting for a person's answer either. Ready is no rest where an agent could start. A task of a
+    /// deleted project rests when it has no agent.
     #[must_use]
-    pub fn restless(&self) -> Vec<String> {
+    pub fn restless(&self) -> Vec<Breach> {
         let mut found = Vec::new();
         for task in self.tasks.values() {
             let run = task.open_run.and_then(|id| self.runs.get(&id));
@@ -246,7 +288,10 @@ impl<'a> Everything<'a> {
                 r.state == RunState::Waiting
                     && r.waits_for.and_then(|q| self.signals.get(&q)).is_some_and(|q| q.waits())
             });
+            let there = self.projects.get(&task.project).is_some_and(|p| p.deleted_at.is_none());
             let rests = match task.status {
+                // What lies in the bin has no agent, and nothing else is to be done with it.
+                _ if !there => run.is_none(),
                 Status::Backlog | Status::Done | Status::InReview => run.is_none(),
                 Status::Blocked => run.is_none() && task.trouble.is_some(),
                 Status::InProgress => asks,
@@ -254,7 +299,8 @@ impl<'a> Everything<'a> {
             };
             if !rests {
                 let state = run.map_or("none", |r| r.state.word());
-                found.push(format!("{} is {} with its run {state}", task.short(), task.status.word()));
+                let says = format!("{} is {} with its run {state}", task.short(), task.status.word());
+                found.push(Breach::new(Law::AtRest, says));
             }
         }
         found

@@ -17,6 +17,7 @@ use crate::{
     project::Project,
     rule::work::next_attempt,
     run::RunState,
+    sabotage::{Switch, reach, removed},
     talk::Delivery,
     task::{Role, Task},
     text::Excerpt,
@@ -104,6 +105,18 @@ pub enum Action {
     Claim(Start),
 }
 
+impl Action {
+    fn reached(&self) {
+        reach(match self {
+            Self::Stop(_) => "plan: stops",
+            Self::Strand(..) => "plan: strands",
+            Self::Deliver(_) => "plan: delivers",
+            Self::Attend(_) => "plan: attends",
+            Self::Claim(_) => "plan: claims",
+        });
+    }
+}
+
 /// An attempt that may begin.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Start {
@@ -150,10 +163,12 @@ pub fn decide(world: &World, now: Millis, policy: &Policy) -> Plan {
         plan.actions.extend(world.answers.iter().map(|s| Action::Deliver(s.id)));
     }
     plan.actions.sort();
+    plan.actions.iter().for_each(Action::reached);
 
     let mut queues = Queues::of(world, now, policy);
     while let Some(start) = queues.next(policy) {
         plan.actions.push(Action::Claim(start));
+        reach("plan: claims");
     }
     plan.wake_at = queues.wake_at;
     for own in &world.projects {
@@ -162,7 +177,7 @@ pub fn decide(world: &World, now: Millis, policy: &Policy) -> Plan {
         let same = before.map_or(said == Notes::default(), |s| {
             s.notes == said.tasks && s.notice.as_deref() == said.notice.as_ref().map(Excerpt::as_str)
         });
-        if !same {
+        if !same || removed(Switch::EqualNotes) {
             plan.notes.insert(own.project.id, said);
         }
     }
@@ -227,7 +242,7 @@ impl<'a> Queues<'a> {
 
     fn open_lane(&mut self, own: &'a OwnWorld, world: &World, now: Millis, policy: &Policy) {
         let id = own.project.id;
-        let hindered = Why::project(own, world, policy);
+        let hindered = Why::project(own, world, policy).map(Why::reached);
         if let Some(why) = hindered {
             let notice = Excerpt::from(why.to_string());
             let tasks = own.ready.iter().map(|t| (t.id, notice.to_string())).collect();
@@ -244,7 +259,7 @@ impl<'a> Queues<'a> {
             if let Some(at) = task.retry_at.filter(|at| now < *at) {
                 self.wake_at = Some(self.wake_at.map_or(at, |w| w.min(at)));
             }
-            match Why::task(row, task, now) {
+            match Why::task(row, task, now).map(Why::reached) {
                 Some(why) => self.say(id, task.id, &why),
                 None => startable.push_back((row, task)),
             }
@@ -267,14 +282,15 @@ impl<'a> Queues<'a> {
             let of_role = lane.by_role.get(&role).copied().unwrap_or(0);
             let most = lane.project.work_loop_max_agents.unwrap_or(policy.max_agents_per_project);
             let all = policy.max_agents.min(WORKING_MAX);
-            let why = if self.at_work >= all {
+            let why = if self.at_work >= all && !removed(Switch::PlacesInAll) {
                 Some(Why::AllAgents(self.at_work, all))
-            } else if lane.at_work >= most {
+            } else if lane.at_work >= most && !removed(Switch::PlacesInProject) {
                 Some(Why::ProjectAgents(lane.at_work, most))
             } else {
-                policy.most_of(role).filter(|m| of_role >= *m).map(|m| Why::RoleAgents(role, of_role, m))
+                let most = policy.most_of(role).filter(|m| of_role >= *m && !removed(Switch::PlacesOfRole));
+                most.map(|m| Why::RoleAgents(role, of_role, m))
             };
-            if let Some(why) = why {
+            if let Some(why) = why.map(Why::reached) {
                 self.say(id, task.id, &why);
                 continue;
             }

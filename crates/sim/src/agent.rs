@@ -9,9 +9,10 @@ use clutch_domain::{
     actor::Actor,
     command::{Command, Completion, NewSignal},
     id::TaskId,
+    invariant::Law,
     run::Run,
     talk::{SignalKind, SignalSeverity},
-    task::TaskFields,
+    task::{Task, TaskFields},
     text::{Body, Handle, RunKey, SessionKey},
 };
 use clutch_orchestrator::{
@@ -19,7 +20,7 @@ use clutch_orchestrator::{
     runtime::{RunEnd, RunEndKind, RunSign},
 };
 
-use crate::{exec::Exec, gateway::Gateway, store::SimStore};
+use crate::{exec::Exec, gateway::Gateway, known::Known, store::SimStore};
 
 /// What an agent does with a ticket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,15 +50,33 @@ pub struct Board {
     /// Where webhooks arrive.
     pub office: Arc<Office>,
     scripts: Mutex<BTreeMap<TaskId, Script>>,
-    reported: Mutex<Vec<TaskId>>,
+    reported: Mutex<Vec<Report>>,
+    // Sessions and their tasks, also of runs that are gone by now.
+    sessions: Mutex<BTreeMap<String, TaskId>>,
     open: Mutex<bool>,
+}
+
+/// A report that was accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// About which task.
+    pub task: TaskId,
+    /// Its words, which no other report has.
+    pub words: String,
 }
 
 impl Board {
     /// A board that can be reached.
     #[must_use]
     pub fn new(store: Arc<SimStore>, office: Arc<Office>) -> Arc<Self> {
-        Arc::new(Self { store, office, scripts: Mutex::default(), reported: Mutex::default(), open: Mutex::new(true) })
+        Arc::new(Self {
+            store,
+            office,
+            scripts: Mutex::default(),
+            reported: Mutex::default(),
+            sessions: Mutex::default(),
+            open: Mutex::new(true),
+        })
     }
 
     /// What the agent of a task will do.
@@ -70,9 +89,9 @@ impl Board {
         *self.open.lock().unwrap_or_else(PoisonError::into_inner) = open;
     }
 
-    /// Tasks whose report was accepted.
+    /// Reports that were accepted.
     #[must_use]
-    pub fn reported(&self) -> Vec<TaskId> {
+    pub fn reported(&self) -> Vec<Report> {
         self.reported.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -80,12 +99,36 @@ impl Board {
     pub fn check_claim(&self, exec: &Exec, session: &str, key: &str) {
         match self.run_of(session) {
             Some(run) if run.key == key && run.open() => {}
-            found => exec.wrong(format!("{key} was dispatched into {session} without an open claim: {found:?}")),
+            found => {
+                let says = format!("{key} was dispatched into {session} without an open claim: {found:?}");
+                exec.wrong(Law::ClaimedFirst, says);
+            }
+        }
+        if let Some(run) = self.run_of(session) {
+            self.sessions.lock().unwrap_or_else(PoisonError::into_inner).insert(session.to_owned(), run.task);
         }
     }
 
-    fn run_of(&self, session: &str) -> Option<Run> {
-        self.store.all::<Run>().into_iter().find(|r| r.session_key == session)
+    /// The run of a session, as it is truly kept.
+    #[must_use]
+    pub fn run_of(&self, session: &str) -> Option<Run> {
+        self.store.find::<Run>(|run| run.session_key == session)
+    }
+
+    /// The task of a session, also when its run is gone.
+    #[must_use]
+    pub fn task_of(&self, session: &str) -> Option<TaskId> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner).get(session).copied()
+    }
+
+    /// Reports; true when it was accepted.
+    async fn report(&self, exec: &Exec, report: Completion, words: String) -> bool {
+        let task = report.task;
+        let accepted = self.post(exec, &Command::CompleteTask(report)).await;
+        if accepted {
+            self.reported.lock().unwrap_or_else(PoisonError::into_inner).push(Report { task, words });
+        }
+        accepted
     }
 
     /// A webhook: three tries, as the plugin does. True when it was accepted.
@@ -113,6 +156,8 @@ pub struct Turn {
     pub session: String,
     /// Its run id.
     pub run: String,
+    /// A person at the gateway began it.
+    pub typed: bool,
 }
 
 /// Plays a turn to its end.
@@ -120,7 +165,12 @@ pub async fn work(turn: Turn) {
     let gateway = turn.gateway.clone();
     let board = gateway.board.clone();
     let exec = gateway.exec.clone();
-    let Some(run) = board.run_of(&turn.session) else { return };
+    let Some(run) = board.run_of(&turn.session).filter(|_| !turn.typed) else {
+        gateway.publish(&turn.session, &turn.run, RunSign::Started);
+        turn.busy(3).await;
+        gateway.finish(&turn.session, &turn.run, finished("You are welcome."));
+        return;
+    };
     let script = board.scripts.lock().unwrap_or_else(PoisonError::into_inner).get(&run.task).copied();
     let script = script.unwrap_or(Script::Complete);
     gateway.publish(&turn.session, &turn.run, RunSign::Started);
@@ -204,8 +254,11 @@ impl Turn {
         if self.gateway.session(&self.session, |s| s.reported) {
             return finished("Already reported.");
         }
-        let Ok(Some(summary)) = Body::parse("It is done.") else { return finished("") };
-        let report = Command::CompleteTask(Completion {
+        let exec = self.gateway.exec.clone();
+        let (luck, number) = exec.rng(|r| (r.between(0, 99), r.bits() >> 40));
+        let words = format!("It is done, says {} ({number}).", self.run);
+        let Ok(Some(summary)) = Body::parse(&words) else { return finished("") };
+        let mut report = Completion {
             task: run.task,
             summary,
             pr_url: None,
@@ -213,13 +266,43 @@ impl Turn {
             agent: Some(Handle::agent()),
             session_key: SessionKey::parse(&self.session).ok().flatten(),
             run_id: RunKey::parse(&self.run).ok().flatten(),
-        });
-        if self.gateway.board.post(&self.gateway.exec, &report).await {
+        };
+        let board = self.gateway.board.clone();
+        board.store.hears(&self.session);
+        if luck < 5 {
+            // The turn ends while its report is still on the way.
+            exec.count("report came late");
+            let process = self.gateway.process();
+            let late = exec.rng(|r| r.between(500, 90_000));
+            let from = exec.clone();
             self.gateway.session(&self.session, |s| s.reported = true);
-            self.gateway.board.reported.lock().unwrap_or_else(PoisonError::into_inner).push(run.task);
-            finished("Done.")
-        } else {
-            finished("I could not report.")
+            exec.spawn(
+                process,
+                "late report",
+                Box::pin(async move {
+                    from.sleep(late).await;
+                    board.report(&from, report, words).await;
+                }),
+            );
+            return finished("Done.");
         }
+        if (5..9).contains(&luck)
+            && Known::ReportsForOthers.happens()
+            && let Some(other) = board.store.find::<Task>(|t| t.project == run.project && t.id != run.task)
+        {
+            exec.count("report named another task");
+            report.task = other.id;
+            board.report(&exec, report.clone(), words.clone()).await;
+            report.task = run.task;
+        }
+        if !board.report(&exec, report.clone(), words.clone()).await {
+            return finished("I could not report.");
+        }
+        self.gateway.session(&self.session, |s| s.reported = true);
+        if (9..17).contains(&luck) {
+            exec.count("report came twice");
+            board.report(&exec, report, words).await;
+        }
+        finished("Done.")
     }
 }

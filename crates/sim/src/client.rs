@@ -1,26 +1,46 @@
-//! The connection of one server to the gateway: requests in order, answers that get lost.
+//! The connection of one server to the gateway: requests in order, answers that get lost, requests that arrive
+//! after whoever sent them has died.
 
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering},
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering},
+    },
 };
 
 use async_trait::async_trait;
-use clutch_domain::{run::Lease, speech::Speech};
+use clutch_domain::{invariant::Law, speech::Speech};
 use clutch_orchestrator::runtime::{
     Accepted, AgentRuntime, DownReason, Model, Picture, RUN_EVENTS_WAITING, RunEnd, RunEvent, RuntimeError,
     RuntimeState, SessionInfo, Sighting, StartRun,
 };
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{broadcast, oneshot, watch};
 
 use crate::{
     exec::{Exec, Group},
     gateway::Gateway,
+    pace::Pace,
 };
 
 /// A call that gets no answer gives up after so long, in milliseconds.
 const CALL_MS: i64 = 30_000;
 const ADDRESS: &str = "ws://simulated";
+/// Calls of one kind about one session within one virtual minute; more is a loop without a pause.
+const CALLS_A_MINUTE: u32 = 150;
+
+/// A kind of call that a gateway may refuse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Call {
+    /// A start.
+    Start,
+    /// A look into a session.
+    Look,
+    /// A stop.
+    Stop,
+    /// Words.
+    Steer,
+}
 
 /// One server's client.
 pub struct Client {
@@ -30,11 +50,13 @@ pub struct Client {
     state: watch::Sender<RuntimeState>,
     events: broadcast::Sender<Arc<RunEvent>>,
     // Raised with each connection; what was on its way over an older one is lost.
-    epoch: AtomicU64,
+    epoch: Arc<AtomicU64>,
     // Requests of one connection are handled in their order.
     line: AtomicI64,
     faults: AtomicU32,
-    refuses: Mutex<Option<String>>,
+    // Until when each kind of call is refused (steady milliseconds).
+    refuses: Mutex<BTreeMap<Call, i64>>,
+    paces: Mutex<BTreeMap<(Call, String), Pace>>,
     holder: Mutex<String>,
 }
 
@@ -48,10 +70,11 @@ impl Client {
             gateway: gateway.clone(),
             state: watch::Sender::new(RuntimeState::Connecting { address: ADDRESS.into(), attempt: 1 }),
             events: broadcast::Sender::new(RUN_EVENTS_WAITING),
-            epoch: AtomicU64::new(0),
+            epoch: Arc::default(),
             line: AtomicI64::new(0),
             faults: AtomicU32::new(faults),
-            refuses: Mutex::new(None),
+            refuses: Mutex::default(),
+            paces: Mutex::default(),
             holder: Mutex::default(),
         });
         gateway.welcome(client.clone());
@@ -71,9 +94,42 @@ impl Client {
         self.faults.store(percent, Ordering::Relaxed);
     }
 
-    /// The next start is refused with this sentence.
-    pub fn refuse_next(&self, sentence: &str) {
-        *self.refuses.lock().unwrap_or_else(PoisonError::into_inner) = Some(sentence.to_owned());
+    /// Calls of this kind are refused until then (steady milliseconds).
+    pub fn refuse(&self, call: Call, until: i64) {
+        self.refusing().insert(call, until);
+    }
+
+    /// Whether the gateway neither shows nor stops anything that this server asks for now.
+    pub fn is_kept_out(&self) -> bool {
+        let (now, refusing) = (self.exec.now(), self.refusing());
+        [Call::Look, Call::Stop].iter().any(|call| refusing.get(call).is_some_and(|until| now < *until))
+    }
+
+    fn refusing(&self) -> MutexGuard<'_, BTreeMap<Call, i64>> {
+        self.refuses.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts a call, and refuses it where the gateway does.
+    fn enter(&self, call: Call, session: &str) -> Result<(), RuntimeError> {
+        let now = self.exec.now();
+        self.exec.say(|| format!("server {} asks {call:?} of {session}", self.group));
+        let calls = {
+            let mut paces = self.paces.lock().unwrap_or_else(PoisonError::into_inner);
+            paces.entry((call, session.to_owned())).or_default().step(now, CALLS_A_MINUTE)
+        };
+        if let Some(calls) = calls {
+            self.exec.wrong(Law::NoHurry, format!("{calls} calls of the kind {call:?} within a minute in {session}"));
+        }
+        if self.refusing().get(&call).is_none_or(|until| now >= *until) {
+            return Ok(());
+        }
+        self.exec.count(match call {
+            Call::Start => "gateway refused a start",
+            Call::Look => "gateway refused a look",
+            Call::Stop => "gateway refused a stop",
+            Call::Steer => "gateway refused words",
+        });
+        Err(RuntimeError::Refused { code: "UNAVAILABLE".into(), sentence: "the gateway is busy".into() })
     }
 
     /// The name under which this server's loop holds the lease.
@@ -84,9 +140,8 @@ impl Client {
     /// Only the server that leads does anything.
     fn check_lead(&self, what: &str) {
         let ours = self.holder.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let leads = self.gateway.store.all::<Lease>().first().map(|l| l.holder.clone());
-        if leads.as_deref() != Some(ours.as_str()) {
-            self.exec.wrong(format!("server {} does not lead any more and does {what}", self.group));
+        if self.gateway.store.leader().as_deref() != Some(ours.as_str()) {
+            self.exec.wrong(Law::LeaderActs, format!("server {} does not lead any more and does {what}", self.group));
         }
     }
 
@@ -108,7 +163,7 @@ impl Client {
                 self.exec.say(|| format!("server {} is connected", self.group));
                 self.state.send_replace(RuntimeState::Connected {
                     address: ADDRESS.into(),
-                    since: self.exec.wall(),
+                    since: self.exec.wall_of(self.group),
                     connection: self.epoch.load(Ordering::Relaxed),
                     boot: self.gateway.boot(),
                     version: "2026.9.6".into(),
@@ -124,7 +179,7 @@ impl Client {
             return;
         }
         self.epoch.fetch_add(1, Ordering::Relaxed);
-        let now = self.exec.wall();
+        let now = self.exec.wall_of(self.group);
         self.state.send_replace(RuntimeState::Down {
             address: ADDRESS.into(),
             since: now,
@@ -152,8 +207,12 @@ impl Client {
         is
     }
 
-    /// One call: to the gateway in order, handled there, and back.
-    async fn call<T>(&self, handle: impl FnOnce(&Arc<Gateway>) -> T) -> Result<T, RuntimeError> {
+    /// One call: to the gateway in order, handled there, and back. What has left arrives, whether the server that
+    /// sent it lives or not, unless the gateway dies before.
+    async fn call<T: Send + 'static>(
+        &self,
+        handle: impl FnOnce(&Arc<Gateway>) -> T + Send + 'static,
+    ) -> Result<T, RuntimeError> {
         if !matches!(&*self.state.borrow(), RuntimeState::Connected { .. }) {
             return Err(RuntimeError::Away("not connected".into()));
         }
@@ -166,11 +225,28 @@ impl Client {
             self.line.store(at, Ordering::Relaxed);
             at
         };
-        self.exec.sleep_until(arrives).await;
-        if !same() {
+        let (done, answer) = oneshot::channel();
+        let (exec, gateway, group) = (self.exec.clone(), self.gateway.clone(), self.group);
+        // A connection that is cut takes along what was on its way, half of the time.
+        let now = self.epoch.clone();
+        self.exec.spawn(
+            self.gateway.process(),
+            "request",
+            Box::pin(async move {
+                exec.sleep_until(arrives).await;
+                if now.load(Ordering::Relaxed) != epoch && exec.rng(|r| r.chance(50)) {
+                    return;
+                }
+                if exec.is_dead(group) {
+                    exec.count("request arrived after its sender had died");
+                }
+                // Nobody may listen for the answer any more.
+                let _ = done.send(handle(&gateway));
+            }),
+        );
+        let Ok(answer) = answer.await else {
             return Err(RuntimeError::Unknown("the connection ended".into()));
-        }
-        let answer = handle(&self.gateway);
+        };
         if self.unlucky("answer of the gateway was lost") {
             self.exec.sleep(CALL_MS).await;
             return Err(RuntimeError::Unknown("no answer in time".into()));
@@ -189,18 +265,15 @@ fn unknown_here(what: &str) -> RuntimeError {
 impl AgentRuntime for Client {
     async fn start(&self, run: StartRun) -> Result<Accepted, RuntimeError> {
         self.check_lead("start");
-        let refused = self.refuses.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(sentence) = refused {
-            self.exec.count("gateway refused a start");
-            return Err(RuntimeError::Refused { code: "UNAVAILABLE".into(), sentence });
-        }
-        self.call(|g| Accepted { run_id: g.start(&run.session, &run.key) }).await
+        self.enter(Call::Start, &run.session)?;
+        self.call(move |g| Accepted { run_id: g.start(&run.session, &run.key) }).await
     }
 
     async fn wait(&self, run_id: &str, timeout_ms: u32) -> Result<Option<RunEnd>, RuntimeError> {
         let until = self.exec.now() + i64::from(timeout_ms);
         loop {
-            if let Some(end) = self.call(|g| g.ended(run_id)).await? {
+            let id = run_id.to_owned();
+            if let Some(end) = self.call(move |g| g.ended(&id)).await? {
                 return Ok(Some(end));
             }
             if self.exec.now() >= until {
@@ -212,12 +285,16 @@ impl AgentRuntime for Client {
     }
 
     async fn sight(&self, session: &str, key: &str) -> Result<Sighting, RuntimeError> {
-        self.call(|g| g.sight(session, key)).await
+        self.enter(Call::Look, session)?;
+        let (session, key) = (session.to_owned(), key.to_owned());
+        self.call(move |g| g.sight(&session, &key)).await
     }
 
     async fn abort(&self, session: &str, forget: bool) -> Result<(), RuntimeError> {
         self.check_lead("abort");
-        self.call(|g| g.abort(session, forget)).await
+        self.enter(Call::Stop, session)?;
+        let session = session.to_owned();
+        self.call(move |g| g.abort(&session, forget)).await
     }
 
     async fn steer(
@@ -229,11 +306,14 @@ impl AgentRuntime for Client {
         key: &str,
     ) -> Result<Accepted, RuntimeError> {
         self.check_lead("steer");
-        self.call(|g| Accepted { run_id: g.steer(session, key) }).await
+        self.enter(Call::Steer, session)?;
+        let (session, key) = (session.to_owned(), key.to_owned());
+        self.call(move |g| Accepted { run_id: g.steer(&session, &key) }).await
     }
 
     async fn answer(&self, session: &str, run_id: &str) -> Result<Option<String>, RuntimeError> {
-        let seen = self.call(|g| g.sight(session, run_id)).await?;
+        let (of, id) = (session.to_owned(), run_id.to_owned());
+        let seen = self.call(move |g| g.sight(&of, &id)).await?;
         let end = seen.runs.into_iter().find(|run| run.run_id == run_id).and_then(|run| run.end);
         Ok(end.map(|end| end.last_words).filter(|words| !words.is_empty()))
     }

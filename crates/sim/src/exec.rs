@@ -9,7 +9,10 @@ use std::{
     task::{Context, Poll, Wake, Waker},
 };
 
-use clutch_domain::time::Millis;
+use clutch_domain::{
+    invariant::{Breach, Law},
+    time::Millis,
+};
 use clutch_orchestrator::{
     office::{Clock, IdSource},
     work::Reactor,
@@ -29,11 +32,21 @@ const EPOCH: i64 = 1_767_225_600_000;
 const SPIN: u64 = 200_000;
 /// Lines of the trace that are kept.
 const TRACE_KEPT: usize = 200_000;
+/// The hash of a trace begins with this (FNV-1a, 64 bits).
+const HASH_BEGINS: u64 = 0xcbf2_9ce4_8422_2325;
 
 struct Slot {
     group: Group,
     name: &'static str,
     future: Option<BoxFuture<'static, ()>>,
+}
+
+/// What happens to a group after some polls.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Dies,
+    /// Sleeps, in milliseconds.
+    Sleeps(i64),
 }
 
 struct Inner {
@@ -44,11 +57,14 @@ struct Inner {
     timers: BTreeMap<(i64, u64), Waker>,
     dead: BTreeSet<Group>,
     frozen: BTreeMap<Group, Vec<u64>>,
-    fuse: Option<(Group, u64)>,
+    // Per machine: how far its wall clock is from the right time.
+    walls: BTreeMap<Group, i64>,
+    fuse: Option<(Group, u64, Fate)>,
     polls: u64,
     polls_now: u64,
     trace: Vec<String>,
-    wrong: Vec<String>,
+    hash: u64,
+    wrong: Vec<Breach>,
     counts: BTreeMap<&'static str, u64>,
 }
 
@@ -86,10 +102,12 @@ impl Exec {
             timers: BTreeMap::new(),
             dead: BTreeSet::new(),
             frozen: BTreeMap::new(),
+            walls: BTreeMap::new(),
             fuse: None,
             polls: 0,
             polls_now: 0,
             trace: Vec::new(),
+            hash: HASH_BEGINS,
             wrong: Vec::new(),
             counts: BTreeMap::new(),
         };
@@ -102,10 +120,22 @@ impl Exec {
         lock(&self.inner).now
     }
 
-    /// Wall time.
+    /// The right wall time.
     #[must_use]
     pub fn wall(&self) -> Millis {
         Millis(EPOCH + self.now())
+    }
+
+    /// Wall time as a group's machine has it.
+    #[must_use]
+    pub fn wall_of(&self, group: Group) -> Millis {
+        let inner = lock(&self.inner);
+        Millis(EPOCH + inner.now + inner.walls.get(&group).copied().unwrap_or(0))
+    }
+
+    /// A group's wall clock steps to so many milliseconds beside the right time; its steady clock goes on.
+    pub fn set_wall(&self, group: Group, beside: i64) {
+        lock(&self.inner).walls.insert(group, beside);
     }
 
     /// Uses the run's randomness.
@@ -152,13 +182,30 @@ impl Exec {
 
     /// Ends a group after it was polled so many times from now on.
     pub fn kill_after(&self, group: Group, polls: u64) {
-        lock(&self.inner).fuse = Some((group, polls));
+        lock(&self.inner).fuse = Some((group, polls, Fate::Dies));
+    }
+
+    /// Lets a group sleep for `ms` milliseconds after it was polled so many times from now on.
+    pub fn freeze_after(&self, group: Group, polls: u64, ms: i64) {
+        lock(&self.inner).fuse = Some((group, polls, Fate::Sleeps(ms)));
     }
 
     /// Stops a group for a while, as a machine that sleeps: time goes on, it does not.
     pub async fn freeze(&self, group: Group, ms: i64) {
         lock(&self.inner).frozen.entry(group).or_default();
         self.sleep(ms).await;
+        self.wake(group);
+    }
+
+    /// Lets a group sleep from its next step on.
+    pub fn freeze_now(&self, group: Group, ms: i64) {
+        lock(&self.inner).frozen.entry(group).or_default();
+        let exec = self.clone();
+        self.spawn(WORLD, "sleep", Box::pin(async move { exec.freeze(group, ms).await }));
+    }
+
+    /// A group wakes up, before its time.
+    pub fn wake(&self, group: Group) {
         let parked = lock(&self.inner).frozen.remove(&group).unwrap_or_default();
         lock(&self.ready).extend(parked);
     }
@@ -183,18 +230,21 @@ impl Exec {
 
     /// Writes a line into the trace.
     pub fn say(&self, line: impl FnOnce() -> String) {
+        let line = line();
         let mut inner = lock(&self.inner);
+        let line = format!("{:>6}.{:03} {line}", inner.now / 1_000, inner.now % 1_000);
+        inner.hash =
+            line.bytes().fold(inner.hash, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
         if inner.trace.len() < TRACE_KEPT {
-            let line = format!("{:>10.3} {}", inner.now as f64 / 1_000.0, line());
             inner.trace.push(line);
         }
     }
 
     /// Something happened that must never happen.
-    pub fn wrong(&self, what: String) {
-        self.say(|| format!("WRONG {what}"));
-        let mut inner = lock(&self.inner);
-        inner.wrong.push(what);
+    pub fn wrong(&self, law: Law, what: impl Into<String>) {
+        let breach = Breach::new(law, what);
+        self.say(|| format!("WRONG {breach}"));
+        lock(&self.inner).wrong.push(breach);
     }
 
     /// Counts something, to see that the run met it.
@@ -204,14 +254,26 @@ impl Exec {
 
     /// What went wrong so far.
     #[must_use]
-    pub fn wrongs(&self) -> Vec<String> {
+    pub fn wrongs(&self) -> Vec<Breach> {
         lock(&self.inner).wrong.clone()
     }
 
-    /// The trace.
+    /// The end: lets go of everything that runs or waits, and gives the trace away.
     #[must_use]
-    pub fn trace(&self) -> Vec<String> {
-        lock(&self.inner).trace.clone()
+    pub fn end(&self) -> Vec<String> {
+        let (tasks, trace) = {
+            let mut inner = lock(&self.inner);
+            (std::mem::take(&mut inner.tasks), std::mem::take(&mut inner.trace))
+        };
+        // Futures are dropped without the lock: they give their timers back.
+        drop(tasks);
+        trace
+    }
+
+    /// A hash of everything that was said, and when, whether the trace was kept or not.
+    #[must_use]
+    pub fn hash(&self) -> u64 {
+        lock(&self.inner).hash
     }
 
     /// Counts.
@@ -268,7 +330,8 @@ impl Exec {
             inner.polls_now += 1;
             if inner.polls_now > SPIN {
                 let name = inner.tasks.get(&id).map_or("", |s| s.name);
-                inner.wrong.push(format!("{name} spins: {SPIN} polls without time going on"));
+                let says = format!("{name} spins: {SPIN} polls without time going on");
+                inner.wrong.push(Breach::new(Law::NoHurry, says));
                 return false;
             }
             let Some(group) = inner.tasks.get(&id).map(|s| s.group) else { return true };
@@ -285,12 +348,12 @@ impl Exec {
         let mut dying = None;
         let rest = {
             let mut inner = lock(&self.inner);
-            if let Some((doomed, left)) = &mut inner.fuse
+            if let Some((doomed, left, fate)) = &mut inner.fuse
                 && *doomed == group
             {
                 *left = left.saturating_sub(1);
                 if *left == 0 {
-                    dying = Some(group);
+                    dying = Some((group, *fate));
                     inner.fuse = None;
                 }
             }
@@ -305,10 +368,18 @@ impl Exec {
             }
         };
         drop(rest);
-        if let Some(group) = dying {
-            self.say(|| format!("process {group} dies"));
-            self.count("process died between two steps");
-            self.kill(group);
+        match dying {
+            Some((group, Fate::Dies)) => {
+                self.say(|| format!("process {group} dies"));
+                self.count("process died between two steps");
+                self.kill(group);
+            }
+            Some((group, Fate::Sleeps(ms))) => {
+                self.say(|| format!("server {group} sleeps"));
+                self.count("server slept between two steps");
+                self.freeze_now(group, ms);
+            }
+            None => {}
         }
         true
     }
@@ -374,7 +445,7 @@ impl Reactor for Process {
 
 impl Clock for Process {
     fn now(&self) -> Millis {
-        self.exec.wall()
+        self.exec.wall_of(self.group)
     }
 }
 

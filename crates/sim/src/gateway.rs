@@ -1,13 +1,14 @@
 //! A runtime that keeps and breaks the promises of the real gateways: keys remembered in
-//! memory only, `wait` that says nothing of what it does not know, sessions resumed under a
+//! memory only and for five minutes, `wait` that says nothing of what it does not know, sessions resumed under a
 //! new run id after its own restart (new generation) or forgotten (old), lost answers, lost
-//! events, dropped connections.
+//! events, dropped connections, people who type into its sessions themselves.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use clutch_domain::{id::TaskId, invariant::Law, run::Run};
 use clutch_orchestrator::runtime::{Begun, RunEnd, RunEndKind, RunEvent, RunSign, SeenRun, Sighting};
 use futures_util::future::{AbortHandle, abortable};
 
@@ -15,11 +16,22 @@ use crate::{
     agent::{Turn, work},
     client::Client,
     exec::{Exec, Group, WORLD},
+    known::Known,
     store::SimStore,
 };
 
 /// What the ledger says of a run that was cut off by the gateway's own end.
 pub const CUT_OFF: &str = "exited before restart";
+
+/// What is said under a key, whichever attempt it is: of a chat's message `chat-<message>` without the attempt.
+fn words_of(key: &str) -> &str {
+    if key.starts_with("chat-") { key.rsplit_once('-').map_or(key, |(words, _)| words) } else { key }
+}
+
+/// A look that found nothing at work may be so old, in milliseconds.
+const LOOK_ON_ITS_WAY_MS: i64 = 1_000;
+/// A key is forgotten after so long, in milliseconds.
+const KEY_KEPT_MS: i64 = 5 * 60_000;
 
 /// Which gateway is played.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +73,23 @@ pub struct Session {
 struct Active {
     run: String,
     handle: AbortHandle,
+    // A person at the gateway began it, not the board.
+    typed: bool,
+    // When the gateway went on with it by itself after its restart, if it did.
+    resumed_at: Option<i64>,
+    // When the agent gave its newest sign.
+    sign_at: i64,
+}
+
+/// How a turn begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Begin<'a> {
+    /// With what was sent under this key.
+    Sent(&'a str),
+    /// By the gateway itself, after its restart.
+    Resumed,
+    /// By a person at the gateway.
+    Typed,
 }
 
 struct State {
@@ -69,7 +98,7 @@ struct State {
     sessions: BTreeMap<String, Session>,
     cut_off: Vec<String>,
     // Memory.
-    keys: BTreeMap<String, String>,
+    keys: BTreeMap<String, i64>,
     active: BTreeMap<String, Active>,
     preparing: BTreeMap<String, AbortHandle>,
     ended: BTreeMap<String, RunEnd>,
@@ -77,7 +106,22 @@ struct State {
     // What the witness wrote down.
     calls: BTreeMap<String, u32>,
     resumes: u64,
+    typed: u64,
+    // Sessions whose agents the board had to leave alone, because the gateway let nobody near them.
+    lost: BTreeSet<String>,
+    // How often a person wanted a message sent again, by the beginning of its keys.
+    pressed: BTreeMap<String, u32>,
     clients: Vec<Arc<Client>>,
+}
+
+impl State {
+    /// Whether a key is known; an unknown one is known from now on.
+    fn knows(&mut self, key: &str, now: i64) -> bool {
+        self.keys.retain(|_, at| now - *at < KEY_KEPT_MS);
+        let known = self.keys.contains_key(key);
+        self.keys.entry(key.to_owned()).or_insert(now);
+        known
+    }
 }
 
 /// The gateway; one handle, shared.
@@ -109,6 +153,9 @@ impl Gateway {
             process,
             calls: BTreeMap::new(),
             resumes: 0,
+            typed: 0,
+            lost: BTreeSet::new(),
+            pressed: BTreeMap::new(),
             clients: Vec::new(),
         };
         Arc::new(Self { exec, store, generation, board, state: Mutex::new(state) })
@@ -135,6 +182,11 @@ impl Gateway {
         state.clients.push(client);
     }
 
+    /// Lets go of its clients, which hold on to it.
+    pub fn close(&self) {
+        self.lock().clients.clear();
+    }
+
     /// All clients of living servers.
     pub fn clients(&self) -> Vec<Arc<Client>> {
         self.lock().clients.iter().filter(|c| !self.exec.is_dead(c.group())).cloned().collect()
@@ -151,7 +203,8 @@ impl Gateway {
             state.keys.clear();
             state.preparing.clear();
             state.ended.clear();
-            let cut: Vec<(String, String)> = state.active.iter().map(|(s, a)| (s.clone(), a.run.clone())).collect();
+            let ours = state.active.iter().filter(|(_, active)| !active.typed);
+            let cut: Vec<(String, String)> = ours.map(|(s, a)| (s.clone(), a.run.clone())).collect();
             state.active.clear();
             for (session, run) in cut {
                 if self.generation == Generation::New {
@@ -203,8 +256,9 @@ impl Gateway {
     fn resume(self: &Arc<Self>, session: &str) {
         let run = {
             let mut state = self.lock();
+            let still = state.cut_off.iter().any(|s| s == session);
             state.cut_off.retain(|s| s != session);
-            let fits = state.sessions.contains_key(session) && !state.active.contains_key(session);
+            let fits = still && state.sessions.contains_key(session) && !state.active.contains_key(session);
             if !fits {
                 return;
             }
@@ -213,33 +267,67 @@ impl Gateway {
         };
         self.exec.count("gateway resumed a run by itself");
         self.exec.say(|| format!("gateway resumes {session} as {run}"));
-        self.begin(session, &run, None, true);
+        self.begin(session, &run, Begin::Resumed);
     }
 
-    /// Begins a turn. Every turn that is no resumption is a delivery of `key`; a second one is a double.
-    fn begin(self: &Arc<Self>, session: &str, run: &str, key: Option<&str>, resumed: bool) {
-        let (turn, handle) =
-            abortable(work(Turn { gateway: self.clone(), session: session.to_owned(), run: run.to_owned() }));
-        let (process, doubled) = {
+    /// A person at the gateway writes into a session of the board.
+    pub fn type_into(self: &Arc<Self>, session: &str) {
+        let open = self.board.run_of(session).is_some_and(|run| run.open());
+        let run = {
             let mut state = self.lock();
-            let kept = state.sessions.entry(session.to_owned()).or_default();
-            kept.runs.push(Record { id: run.to_owned(), end: None, resumed });
-            let mut doubled = false;
-            if let Some(key) = key {
-                kept.keys.push(key.to_owned());
-                let calls = state.calls.entry(key.to_owned()).or_insert(0);
-                *calls += 1;
-                doubled = *calls > 1;
+            if open && !state.active.contains_key(session) && !Known::TypedIsFollowed.happens() {
+                return;
             }
-            state.active.insert(session.to_owned(), Active { run: run.to_owned(), handle });
-            (state.process, doubled)
+            if !state.up || !state.sessions.contains_key(session) {
+                return;
+            }
+            state.typed += 1;
+            let run = format!("typed-{}", state.typed);
+            if state.active.contains_key(session) {
+                // The turn that is at work takes the words along.
+                if let Some(kept) = state.sessions.get_mut(session) {
+                    kept.runs.push(Record { id: run, end: None, resumed: false });
+                }
+                return;
+            }
+            run
         };
-        // An old gateway cannot be asked whether an answer arrived; sent again after a restart it is told twice.
-        let excused = self.generation == Generation::Old && key.is_some_and(|k| k.starts_with("signal-"));
-        if doubled && !excused {
-            self.exec.wrong(format!("the model was called twice for {key:?} in {session}"));
+        self.exec.count("somebody typed into the gateway's own session");
+        self.exec.say(|| format!("somebody types into {session}: {run}"));
+        self.begin(session, &run, Begin::Typed);
+    }
+
+    /// Begins a turn. Every turn with a key is a delivery of it; a second one is a double.
+    fn begin(self: &Arc<Self>, session: &str, run: &str, how: Begin<'_>) {
+        let typed = how == Begin::Typed;
+        let turn = Turn { gateway: self.clone(), session: session.to_owned(), run: run.to_owned(), typed };
+        let (turn, handle) = abortable(work(turn));
+        let now = self.exec.now();
+        let process = {
+            let mut state = self.lock();
+            // What was cut off is over once something else began in its session.
+            state.cut_off.retain(|s| s != session);
+            let kept = state.sessions.entry(session.to_owned()).or_default();
+            kept.runs.push(Record { id: run.to_owned(), end: None, resumed: how == Begin::Resumed });
+            if let Begin::Sent(key) = how {
+                kept.keys.push(key.to_owned());
+            }
+            let resumed_at = (how == Begin::Resumed).then_some(now);
+            let active = Active { run: run.to_owned(), handle, typed, resumed_at, sign_at: now };
+            state.active.insert(session.to_owned(), active);
+            state.process
+        };
+        if let Begin::Sent(key) = how {
+            self.said(session, key);
         }
-        self.check_alone(session);
+        // A chat has no run; the others have one, or had one.
+        if !typed && self.board.task_of(session).is_some() && !self.lock().lost.contains(session) {
+            if self.board.run_of(session).is_some_and(|run| run.open()) {
+                self.check_alone(session);
+            } else {
+                self.exec.wrong(Law::NoneForgotten, format!("{run} begins in {session}, whose run is over"));
+            }
+        }
         self.exec.count("model called");
         self.exec.spawn(
             process,
@@ -250,23 +338,79 @@ impl Gateway {
         );
     }
 
+    /// Words arrived under a key, for the first time as it should be.
+    fn said(&self, session: &str, key: &str) {
+        let (calls, most) = {
+            let mut state = self.lock();
+            let calls = state.calls.entry(words_of(key).to_owned()).or_insert(0);
+            *calls += 1;
+            (*calls, 1 + state.pressed.get(words_of(key)).copied().unwrap_or(0))
+        };
+        let words = !key.starts_with("clutch-");
+        // An old gateway cannot be asked whether an answer arrived; sent again after a restart it is told twice.
+        let excused = self.generation == Generation::Old && words && !Known::AnswersToldAgain.happens();
+        if calls > most && !excused {
+            let law = if words { Law::WordsOnce } else { Law::PromptOnce };
+            self.exec.wrong(law, format!("{key} was said {calls} times in {session}"));
+        }
+    }
+
     /// Two agents never work on one task at the same time.
     fn check_alone(&self, session: &str) {
-        let Some((task, _)) = session.rsplit_once(":r") else { return };
-        let active: Vec<String> = self.lock().active.keys().filter(|s| s.starts_with(task)).cloned().collect();
+        let Some(task) = self.board.task_of(session) else { return };
+        let active = self.at_work();
+        let active: Vec<String> = active.into_iter().filter(|s| self.board.task_of(s) == Some(task)).collect();
         if active.len() > 1 {
-            self.exec.wrong(format!("several agents work on one task: {active:?}"));
+            self.exec.wrong(Law::OneAgent, format!("several agents work on one task: {active:?}"));
         }
+    }
+
+    /// A run ends in the store: nothing may work for it any more.
+    pub fn check_ended(&self, run: &Run) {
+        let (now, strict) = (self.exec.now(), Known::EndedWhileGoneOn.happens());
+        let at_work = self.lock().active.get(&run.session_key).is_some_and(|active| {
+            let just_now = active.resumed_at.is_some_and(|at| now - at < LOOK_ON_ITS_WAY_MS);
+            !active.typed && (strict || !just_now)
+        });
+        if self.keeps_out() {
+            // It may be at work, or be gone on with later: the board was not let near it.
+            self.exec.count("an agent was left alone");
+            self.lock().lost.insert(run.session_key.clone());
+            return;
+        }
+        if at_work {
+            self.exec.wrong(Law::NoneForgotten, format!("{} is over and its agent works on", run.session_key));
+        }
+    }
+
+    /// Whether it lets some server neither see nor stop anything now.
+    pub fn keeps_out(&self) -> bool {
+        self.clients().iter().any(|client| client.is_kept_out())
+    }
+
+    /// Agents that gave no sign since then (steady milliseconds), with the moment of their last.
+    pub fn silent_since(&self, then: i64) -> Vec<(String, i64)> {
+        let state = self.lock();
+        let silent = state
+            .active
+            .iter()
+            .filter(|(session, active)| !active.typed && active.sign_at < then && !state.lost.contains(*session));
+        silent.map(|(session, active)| (session.clone(), active.sign_at)).collect()
+    }
+
+    /// A task's sessions that it keeps.
+    pub fn sessions_of(&self, task: TaskId) -> Vec<String> {
+        let all: Vec<String> = self.lock().sessions.keys().cloned().collect();
+        all.into_iter().filter(|session| self.board.task_of(session) == Some(task)).collect()
     }
 
     /// `agent`.
     pub fn start(self: &Arc<Self>, session: &str, key: &str) -> String {
-        let known = self.lock().keys.get(key).cloned();
-        if let Some(run) = known {
+        let now = self.exec.now();
+        if self.lock().knows(key, now) {
             self.exec.count("the same key was sent again");
-            return run;
+            return key.to_owned();
         }
-        self.lock().keys.insert(key.to_owned(), key.to_owned());
         self.board.check_claim(&self.exec, session, key);
         self.exec.say(|| format!("gateway takes {key} in {session}"));
         let (gateway, session, run) = (self.clone(), session.to_owned(), key.to_owned());
@@ -276,7 +420,7 @@ impl Gateway {
             let wait = gateway.exec.rng(|r| r.between(0, 300));
             gateway.exec.sleep(wait).await;
             gateway.lock().preparing.remove(&session);
-            gateway.begin(&session, &run, Some(&run), false);
+            gateway.begin(&session, &run, Begin::Sent(&run));
         });
         self.lock().preparing.insert(to, handle);
         // Between the answer and the first row nothing shows the run.
@@ -292,15 +436,14 @@ impl Gateway {
 
     /// `chat.send`.
     pub fn steer(self: &Arc<Self>, session: &str, key: &str) -> String {
-        let known = self.lock().keys.get(key).cloned();
-        if let Some(run) = known {
+        let now = self.exec.now();
+        if self.lock().knows(key, now) {
             self.exec.count("the same key was sent again");
-            return run;
+            return key.to_owned();
         }
         self.exec.say(|| format!("gateway is told {key} in {session}"));
         let busy = {
             let mut state = self.lock();
-            state.keys.insert(key.to_owned(), key.to_owned());
             state.sessions.entry(session.to_owned()).or_default().answered = true;
             state.active.contains_key(session)
         };
@@ -312,12 +455,12 @@ impl Gateway {
                 kept.keys.push(key.to_owned());
                 // Its own row shows no end: the turn that was at work answers it.
                 kept.runs.push(Record { id: key.to_owned(), end: None, resumed: false });
-                *state.calls.entry(key.to_owned()).or_insert(0) += 1;
             }
+            self.said(session, key);
             self.exec.count("words reached a turn at work");
             self.publish(session, key, RunSign::Ended(end));
         } else {
-            self.begin(session, key, Some(key), false);
+            self.begin(session, key, Begin::Sent(key));
         }
         key.to_owned()
     }
@@ -360,6 +503,9 @@ impl Gateway {
             let mut state = self.lock();
             if let Some(preparing) = state.preparing.remove(session) {
                 preparing.abort();
+            }
+            if !Known::StoppedIsResumed.happens() {
+                state.cut_off.retain(|s| s != session);
             }
             let stopped = state.active.remove(session);
             if let Some(active) = &stopped {
@@ -410,6 +556,10 @@ impl Gateway {
 
     /// Tells everybody who is connected; some hear nothing.
     pub fn publish(&self, session: &str, run: &str, what: RunSign) {
+        let now = self.exec.now();
+        if let Some(active) = self.lock().active.get_mut(session) {
+            active.sign_at = now;
+        }
         let event =
             Arc::new(RunEvent { session: session.to_owned(), run_id: run.to_owned(), at: self.exec.wall(), what });
         for client in self.clients() {
@@ -417,14 +567,21 @@ impl Gateway {
         }
     }
 
-    /// Sessions in which something runs.
+    /// Sessions in which something runs that the board began.
     pub fn at_work(&self) -> Vec<String> {
-        self.lock().active.keys().cloned().collect()
+        let state = self.lock();
+        let at_work = state.active.iter().filter(|(session, active)| !active.typed && !state.lost.contains(*session));
+        at_work.map(|(session, _)| session.clone()).collect()
+    }
+
+    /// A person wants a message sent again.
+    pub fn press_again(&self, message: impl std::fmt::Display) {
+        *self.lock().pressed.entry(format!("chat-{message}")).or_insert(0) += 1;
     }
 
     /// How often a key began a turn or reached one.
     pub fn calls(&self, key: &str) -> u32 {
-        self.lock().calls.get(key).copied().unwrap_or(0)
+        self.lock().calls.get(words_of(key)).copied().unwrap_or(0)
     }
 
     /// Which group its turns run in.

@@ -3,55 +3,101 @@
 
 use std::{collections::BTreeMap, process::ExitCode};
 
-use clutch_sim::simulate;
+use clutch_domain::sabotage::Switch;
+use clutch_sim::{
+    known::{Known, try_out},
+    simulate, simulate_without,
+};
 
-const USAGE: &str = "usage: clutch-sim [--seed N] [--seeds COUNT] [--trace]";
+const USAGE: &str = "usage: clutch-sim [--seed N] [--seeds COUNT] [--trace] [--twice] [--hashes] [--without SAFEGUARD]
+--seed N         the first seed (1), alone unless --seeds is given
+--seeds COUNT    so many seeds (50)
+--trace          everything that happened
+--twice          each seed twice: both must be the same day
+--hashes         nothing but a hash of each day
+--known NAME     with a fault, or a law, that is known and being mended (src/known.rs); --not-known: without it
+--without NAME   without this safeguard (built with --features sabotage): ";
 
-fn main() -> ExitCode {
-    let mut first = 1;
-    let mut seeds = None;
-    let mut trace = false;
+#[derive(Default)]
+struct Wish {
+    first: Option<u64>,
+    seeds: Option<u64>,
+    trace: bool,
+    twice: bool,
+    hashes: bool,
+    known: Vec<(Known, bool)>,
+    without: Option<Switch>,
+}
+
+fn wish() -> Option<Wish> {
+    let mut wish = Wish::default();
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
-        let number = |words: &mut dyn Iterator<Item = String>| words.next().and_then(|n| n.parse::<u64>().ok());
         match word.as_str() {
-            "--trace" => trace = true,
-            "--seed" | "--seeds" => match number(&mut words) {
-                Some(n) if word == "--seed" => {
-                    first = n;
-                    seeds = seeds.or(Some(1));
-                }
-                Some(n) => seeds = Some(n),
-                None => {
-                    println!("{USAGE}");
-                    return ExitCode::from(2);
-                }
-            },
-            _ => {
-                println!("{USAGE}");
-                return ExitCode::from(2);
+            "--trace" => wish.trace = true,
+            "--twice" => wish.twice = true,
+            "--hashes" => wish.hashes = true,
+            "--seed" => wish.first = Some(words.next()?.parse().ok()?),
+            "--seeds" => wish.seeds = Some(words.next()?.parse().ok()?),
+            "--known" | "--not-known" => {
+                let name = words.next()?;
+                let known = *Known::ALL.iter().find(|known| format!("{known:?}") == name)?;
+                wish.known.push((known, word == "--known"));
             }
+            "--without" => {
+                let name = words.next()?;
+                wish.without = Some(*Switch::ALL.iter().find(|switch| format!("{switch:?}") == name)?);
+            }
+            _ => return None,
         }
+    }
+    Some(wish)
+}
+
+fn main() -> ExitCode {
+    let Some(wish) = wish() else {
+        let names: Vec<String> = Switch::ALL.iter().map(|switch| format!("{switch:?}")).collect();
+        println!("{USAGE}{}", names.join(", "));
+        return ExitCode::from(2);
+    };
+    for (known, happens) in &wish.known {
+        try_out(*known, *happens);
     }
     let mut bad = 0;
     let mut totals: BTreeMap<&str, u64> = BTreeMap::new();
-    for seed in first..first + seeds.unwrap_or(50) {
-        let outcome = simulate(seed);
+    let mut branches: BTreeMap<&str, u64> = BTreeMap::new();
+    let first = wish.first.unwrap_or(1);
+    for seed in first..first + wish.seeds.unwrap_or(if wish.first.is_some() { 1 } else { 50 }) {
+        let outcome = match wish.without {
+            None => simulate(seed),
+            Some(switch) => simulate_without(seed, switch),
+        };
+        if wish.hashes {
+            println!("{seed} {:016x}", outcome.hash);
+            continue;
+        }
         for (what, n) in &outcome.counts {
             *totals.entry(what).or_insert(0) += n;
         }
-        if trace {
+        for (branch, n) in &outcome.reached {
+            *branches.entry(branch).or_insert(0) += n;
+        }
+        if wish.trace {
             outcome.trace.iter().for_each(|line| println!("{line}"));
         }
-        if outcome.wrong.is_empty() {
-            println!("seed {seed}: well, {} polls", outcome.polls);
-        } else {
+        if wish.twice && simulate(seed).hash != outcome.hash {
+            bad += 1;
+            println!("seed {seed}: DIFFERS from itself");
+        }
+        if !outcome.wrong.is_empty() {
             bad += 1;
             println!("seed {seed}: WRONG");
-            outcome.wrong.iter().for_each(|what| println!("  {what}"));
+            outcome.wrong.iter().for_each(|breach| println!("  {breach}"));
+        } else if wish.seeds.is_none_or(|seeds| seeds <= 50) {
+            println!("seed {seed}: well, {} polls", outcome.polls);
         }
     }
-    for (what, n) in totals {
+    for (what, n) in totals.iter().chain(&branches) {
         println!("{n:>8} {what}");
     }
     if bad == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }

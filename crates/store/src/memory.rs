@@ -19,6 +19,7 @@ use clutch_domain::{
     change::{Change, Expect},
     doc::{Body, Doc, DocKey, Index, Kind, Rev, Scope},
     range::{Docs, Fetch, Range, Versioned},
+    sabotage::{Switch, removed},
 };
 use clutch_orchestrator::store::{CommitError, Committed, Fault, IdempotencyKey, LiveDocs, Store};
 use futures_util::stream;
@@ -42,7 +43,7 @@ pub struct MemoryStore {
     shared: AtomicBool,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct State {
     docs: BTreeMap<Kind, BTreeMap<String, Entry>>,
     scopes: BTreeMap<Scope, u64>,
@@ -53,6 +54,7 @@ struct State {
     gone_order: VecDeque<DocKey>,
 }
 
+#[derive(Clone)]
 struct Entry {
     index: Index,
     doc: Arc<Doc>,
@@ -84,13 +86,21 @@ impl MemoryStore {
         self.lock().docs.values().flat_map(|docs| docs.values()).map(|entry| entry.doc.clone()).collect()
     }
 
+    /// A second store that holds the same and goes its own way from here: for tests that try several ends of one
+    /// beginning. Faults and watches stay with the first.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        let state = Arc::new(Mutex::new(self.lock().clone()));
+        Self { state, ..Self::default() }.with_sole_writer(self.sole_writer())
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
     }
 
     fn apply(&self, change: Change, key: IdempotencyKey) -> Result<Committed, CommitError> {
         let mut state = self.lock();
-        if let Some(known) = state.ledger.get(&key) {
+        if let Some(known) = state.ledger.get(&key).filter(|_| !removed(Switch::Ledger)) {
             return Ok(known.clone());
         }
         let committed = state.apply(prepare(change)?)?;

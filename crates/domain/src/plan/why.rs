@@ -9,6 +9,7 @@ use crate::{
         Policy,
         world::{OwnWorld, World},
     },
+    sabotage::{Switch, reach, removed},
     task::{Role, Task},
     time::Millis,
 };
@@ -48,7 +49,7 @@ impl Why {
             Some(Self::LoopOff)
         } else if !own.project.work_loop_enabled {
             Some(Self::ProjectOff)
-        } else if own.state.as_ref().is_some_and(|s| s.paused) {
+        } else if own.state.as_ref().is_some_and(|s| s.paused) && !removed(Switch::Pause) {
             Some(Self::Paused)
         } else if own.project.local_path.is_none() && PHASES.iter().all(|row| row.needs(Need::LocalPath)) {
             Some(Self::NoPath)
@@ -60,13 +61,31 @@ impl Why {
     /// What keeps one task from starting, apart from limits.
     #[must_use]
     pub fn task(row: &Row, task: &Task, now: Millis) -> Option<Self> {
-        if row.needs(Need::Dependencies) && task.open_dependencies > 0 {
+        if row.needs(Need::Dependencies) && task.open_dependencies > 0 && !removed(Switch::DependenciesFirst) {
             Some(Self::Dependencies(task.open_dependencies))
-        } else if task.open_run.is_some() {
+        } else if task.open_run.is_some() && !removed(Switch::OldRunFirst) {
             Some(Self::OldRun)
         } else {
-            task.retry_at.filter(|at| now < *at).map(Self::RetriesAt)
+            task.retry_at.filter(|at| now < *at && !removed(Switch::RetryWait)).map(Self::RetriesAt)
         }
+    }
+
+    /// Notes that this reason was given, for whoever counts branches.
+    pub(crate) fn reached(self) -> Self {
+        reach(match self {
+            Self::LoopOff => "plan: the loop is off",
+            Self::ProjectOff => "plan: the project is off",
+            Self::Paused => "plan: paused",
+            Self::NoPath => "plan: no repository",
+            Self::Gateway(_) => "plan: the runtime is away",
+            Self::Dependencies(_) => "plan: waits for others",
+            Self::RetriesAt(_) => "plan: tried again later",
+            Self::OldRun => "plan: the old run is being stopped",
+            Self::AllAgents(..) => "plan: all places are taken",
+            Self::ProjectAgents(..) => "plan: the project's places are taken",
+            Self::RoleAgents(..) => "plan: the role's places are taken",
+        });
+        self
     }
 }
 

@@ -1,7 +1,13 @@
 //! Moving cards: which moves are allowed, and where a card comes to lie.
 //! The browser calls these on the cards that it holds, before the server answers.
 
-use crate::{command::Place, id::TaskId, refusal::Refusal, task::Status};
+use crate::{
+    command::Place,
+    id::TaskId,
+    refusal::Refusal,
+    sabotage::{Switch, removed},
+    task::Status,
+};
 
 /// Below this distance between two neighbours nothing is put between them any more: first they are spread.
 pub const SMALLEST_GAP: f64 = 1e-6;
@@ -14,11 +20,12 @@ pub const HALF_WINDOW: usize = 16;
 ///
 /// Any column may follow any other, but nobody starts before what the task waits
 /// for is done, and `done` is left on purpose only.
-pub const fn may_move(from: Status, to: Status, open_dependencies: u32, reopen: bool) -> Result<(), Refusal> {
+pub fn may_move(from: Status, to: Status, open_dependencies: u32, reopen: bool) -> Result<(), Refusal> {
     if matches!(from, Status::Done) && !matches!(to, Status::Done) && !reopen {
         return Err(Refusal::DoneIsFinal);
     }
-    if matches!(to, Status::InProgress) && !matches!(from, Status::InProgress) && open_dependencies > 0 {
+    let early = matches!(to, Status::InProgress) && !matches!(from, Status::InProgress) && open_dependencies > 0;
+    if early && !removed(Switch::DependenciesFirst) {
         return Err(Refusal::DependenciesOpen(open_dependencies));
     }
     Ok(())

@@ -18,6 +18,7 @@ use crate::{
     range::Range,
     refusal::Refusal,
     run::{BEAT, Lease, LoopState, Outcome, Run, RunState, Stopping},
+    sabotage::{Switch, removed},
     talk::Signal,
     task::{Role, Status, Task},
     text::{Excerpt, cut},
@@ -65,27 +66,28 @@ pub(super) fn under_lease(view: &View, ctx: &Ctx<'_>) -> Result<Option<Expect>, 
 pub fn claim(view: &View, claim: &ClaimRun, ctx: &mut Ctx<'_>) -> Decided {
     view.gather([Range::doc(Kind::Lease, "loop"), Range::doc(Kind::Task, claim.task)])?;
     let lease = view.must::<Lease>("loop", Refusal::LeaseLost)?;
-    if lease.is.holder != claim.holder {
+    if lease.is.holder != claim.holder && !removed(Switch::UnderLease) {
         return Err(Refusal::LeaseLost.into());
     }
     let task = view.must::<Task>(claim.task, Refusal::TaskNotFound)?;
-    if task.is.open_run.is_some() {
+    if task.is.open_run.is_some() && !removed(Switch::OldRunFirst) {
         return Err(Refusal::RunOpen.into());
     }
-    let waits = task.is.retry_at.is_some_and(|at| ctx.now < at);
+    let waits = task.is.retry_at.is_some_and(|at| ctx.now < at) && !removed(Switch::RetryWait);
     let row = claim.phase.row();
     if task.is.status != row.from || waits || claim.attempt != next_attempt(&task.is, claim.role) {
         return Err(Refusal::NotReady.into());
     }
-    if row.needs(Need::Dependencies) && task.is.open_dependencies > 0 {
+    if row.needs(Need::Dependencies) && task.is.open_dependencies > 0 && !removed(Switch::DependenciesFirst) {
         return Err(Refusal::DependenciesOpen(task.is.open_dependencies).into());
     }
     view.gather([Range::doc(Kind::Project, task.is.project), Range::doc(Kind::LoopState, task.is.project)])?;
     let project = alive::project(view, task.is.project)?;
     let state = view.find::<LoopState>(task.is.project)?;
-    let paused = state.as_ref().is_some_and(|s| s.is.paused);
+    let paused = state.as_ref().is_some_and(|s| s.is.paused) && !removed(Switch::Pause);
+    let off = !project.is.work_loop_enabled && !removed(Switch::Off);
     let homeless = row.needs(Need::LocalPath) && project.is.local_path.is_none();
-    if !project.is.work_loop_enabled || paused || homeless {
+    if off || paused || homeless {
         return Err(Refusal::NotReady.into());
     }
 
@@ -238,7 +240,7 @@ pub fn ended(view: &View, end: &EndRun, ctx: &mut Ctx<'_>) -> Decided {
     let on_it = task.as_ref().is_some_and(|t| t.is.status == row.at && t.is.open_run == Some(run.is.id));
     // A pull request of an earlier attempt says nothing of this one. Programs of before did not tell them apart.
     let opened_pr = run.is.opened_pr.unwrap_or_else(|| task.as_ref().is_some_and(|t| t.is.pr_number.is_some()));
-    let reported = run.is.reported || (end.how == Ended::Finished && opened_pr);
+    let reported = run.is.reported && !removed(Switch::ReportCounts) || (end.how == Ended::Finished && opened_pr);
     let words = end.last_words.to_string();
 
     if end.how == Ended::Finished
@@ -342,7 +344,7 @@ pub fn note(
     let (rev, mut state) = loop_state(view, project, ctx)?;
     let mut change = Change::default();
     let notice = notice.map(Excerpt::as_str);
-    if state.notes != *notes || state.notice.as_deref() != notice {
+    if state.notes != *notes || state.notice.as_deref() != notice || removed(Switch::EqualNotes) {
         state.notes.clone_from(notes);
         state.notice = notice.map(str::to_owned);
         state.updated_at = ctx.now;
@@ -456,7 +458,7 @@ fn fate(task: &mut Task, then: Then, words: &str, retry: Retry, ctx: &Ctx<'_>) -
         }
         Then::Again(back, over) => {
             task.failures += 1;
-            if task.failures >= retry.cap {
+            if task.failures >= retry.cap && !removed(Switch::FailureCap) {
                 task.retry_at = None;
                 let times =
                     if task.failures == 1 { "once".to_owned() } else { format!("{} times in a row", task.failures) };

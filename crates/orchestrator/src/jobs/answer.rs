@@ -10,6 +10,7 @@ use clutch_domain::{
     command::Command,
     id::SignalId,
     run::Run,
+    sabotage::{Switch, removed},
     speech::Speech,
     talk::{Delivery, Signal},
     text::Excerpt,
@@ -111,6 +112,9 @@ impl Effect for Answer {
         let (Some(session), Some(signal)) = (self.session(), self.signal.as_ref()) else { return Ok(Seen::No) };
         let sighting = self.desk.runtime.sight(&session, &self.key).await?;
         self.ear.looked(&Self::whose(&self.key));
+        if removed(Switch::AnswerOnce) {
+            return Ok(Seen::No);
+        }
         if let Some(run_id) = arrived(&sighting, &self.key) {
             return Ok(Seen::Done(Ok(run_id)));
         }

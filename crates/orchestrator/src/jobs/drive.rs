@@ -1,5 +1,6 @@
 //! The one driver of effects.
 
+use clutch_domain::sabotage::{Switch, removed};
 use futures_util::{FutureExt, select_biased};
 use tokio::sync::watch;
 
@@ -89,7 +90,7 @@ pub(crate) async fn drive<E: Effect>(desk: &Desk, mut effect: E, mut stop: Stop)
                 if patience.refusals == TOLD_AFTER {
                     tracing::warn!(%sentence, "refused again and again");
                 }
-                if patience.refusals >= REFUSED_MOST {
+                if patience.refusals >= REFUSED_MOST && !removed(Switch::GivingUp) {
                     tracing::warn!(%sentence, "given up");
                     if let Err(Hitch::Deposed) = effect.give_up(GivenUp::Refused(sentence)).await {
                         return Err(Deposed);
@@ -139,6 +140,7 @@ async fn step<E: Effect>(
     match seen {
         None => {}
         Some(Seen::Done(result)) => effect.record(result).await?,
+        Some(Seen::CannotTell) if removed(Switch::NeverAgain) => drop(effect.act().await?),
         Some(Seen::CannotTell) if effect.quiet_ms() >= LOST_AFTER_MS => effect.give_up(GivenUp::Unclear).await?,
         Some(Seen::Begun | Seen::CannotTell) => effect.follow(stop).await?,
         // Acting leaves nothing that was not begun; were it so, it is looked for again, not at once.

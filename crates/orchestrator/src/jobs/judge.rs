@@ -13,7 +13,10 @@ pub mod words;
 
 use std::collections::BTreeMap;
 
-use clutch_domain::run::{Run, RunState};
+use clutch_domain::{
+    run::{Run, RunState},
+    sabotage::reach,
+};
 
 use crate::runtime::{Begun, RunEnd, RunEndKind, Sighting};
 
@@ -62,16 +65,24 @@ pub fn judge(clues: &Clues<'_>) -> Verdict {
     // The session is this attempt's alone: words in it are its own, also where the runtime marks nothing (rule 4).
     let something = sighting.begun != Begun::No || !sighting.runs.is_empty() || sighting.active == Some(true);
     if run.state == RunState::Claimed {
-        return if something { Verdict::Taken } else { Verdict::Send };
+        return if something {
+            by("judge: a claim, and something is there", Verdict::Taken)
+        } else {
+            by("judge: a claim, and nothing is there", Verdict::Send)
+        };
     }
     if let Some(new) = continuation(run, sighting) {
-        return Verdict::Continued(new.to_owned());
+        return by("judge: another id", Verdict::Continued(new.to_owned()));
     }
     if sighting.active == Some(true) {
         // A session may be shown as active for a moment after its run has ended; it may
         // also be at work on what was said to it in the middle of a turn.
         let ended = end_of_id(clues, run.current_id()).is_some();
-        return if ended { Verdict::Unsure } else { Verdict::Working };
+        return if ended {
+            by("judge: active, and its end is known", Verdict::Unsure)
+        } else {
+            by("judge: active", Verdict::Working)
+        };
     }
     let late = clues.quiet_ms >= LOST_AFTER_MS;
     match end_of(clues) {
@@ -79,17 +90,23 @@ pub fn judge(clues: &Clues<'_>) -> Verdict {
             // A runtime that cannot tell whether something runs: words said in the middle of a
             // turn end at once and without words, while the turn itself goes on.
             let doubtful = sighting.active.is_none() && !run.successors.is_empty() && end.last_words.is_empty();
-            if doubtful && !late { Verdict::Unsure } else { Verdict::Over(with_words(end, sighting)) }
+            if doubtful && !late {
+                by("judge: an empty finish that may be another's", Verdict::Unsure)
+            } else {
+                by("judge: finished", Verdict::Over(with_words(end, sighting)))
+            }
         }
         // Cut off by the runtime's own restart looks like a failure until it goes on.
-        Some(end) if clues.unbroken || late => Verdict::Over(with_words(end, sighting)),
-        Some(_) => Verdict::Unsure,
-        None if sighting.active.is_none() && clues.unbroken => Verdict::Working,
-        None if !late => Verdict::Unsure,
+        Some(end) if clues.unbroken => by("judge: failed", Verdict::Over(with_words(end, sighting))),
+        Some(end) if late => by("judge: failed, and nothing goes on", Verdict::Over(with_words(end, sighting))),
+        Some(_) => by("judge: failed, and it may go on", Verdict::Unsure),
+        None if sighting.active.is_none() && clues.unbroken => by("judge: trusted to speak", Verdict::Working),
+        None if !late => by("judge: nothing known yet", Verdict::Unsure),
         None => match finished_before(sighting) {
-            Some(end) => Verdict::Over(with_words(end, sighting)),
+            Some(end) => by("judge: finished under another id", Verdict::Over(with_words(end, sighting))),
             None => {
-                Verdict::Lost("The gateway lost this run: nothing runs in its session, and no end is known.".into())
+                let why = "The gateway lost this run: nothing runs in its session, and no end is known.";
+                by("judge: lost", Verdict::Lost(why.into()))
             }
         },
     }
@@ -103,6 +120,12 @@ fn continuation<'a>(run: &Run, sighting: &'a Sighting) -> Option<&'a str> {
     let mut runs = sighting.runs.iter().enumerate().filter(|(_, r)| !run.is_known_as(&r.run_id));
     let goes_on = runs.find(|(at, r)| r.resumed || r.end.is_none() || current.is_some_and(|current| *at > current));
     goes_on.map(|(_, r)| r.run_id.as_str())
+}
+
+/// The verdict, and for whoever counts branches the one that led to it.
+fn by(branch: &'static str, verdict: Verdict) -> Verdict {
+    reach(branch);
+    verdict
 }
 
 /// The end of what is followed now.

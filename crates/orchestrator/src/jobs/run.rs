@@ -13,6 +13,7 @@ use clutch_domain::{
     project::Project,
     range::Range,
     run::{Run as Claim, RunState, Stopping},
+    sabotage::{Switch, removed},
     talk::{Comment, Signal},
     task::Task,
 };
@@ -160,7 +161,7 @@ impl Effect for Run {
         } else if run.state == RunState::Waiting || self.strand.is_some() {
             // The courier of the answer brings it back to work.
             Stage::Over
-        } else if self.fresh {
+        } else if self.fresh || removed(Switch::LookFirst) {
             Stage::New
         } else {
             Stage::Open
@@ -198,10 +199,9 @@ impl Effect for Run {
             Verdict::Send => Seen::No,
             Verdict::Over(end) => Seen::Done(Came::Over(end.clone())),
             Verdict::Lost(why) => Seen::Done(Came::Lost(why.clone())),
-            Verdict::Working | Verdict::Unsure if self.quiet_ms() >= most => Seen::Done(Came::Failed(format!(
-                "The agent gave no sign for {} minutes and was stopped.",
-                most / 60_000
-            ))),
+            Verdict::Working | Verdict::Unsure if self.quiet_ms() >= most && !removed(Switch::Stale) => Seen::Done(
+                Came::Failed(format!("The agent gave no sign for {} minutes and was stopped.", most / 60_000)),
+            ),
             Verdict::Taken | Verdict::Continued(_) | Verdict::Working | Verdict::Unsure => Seen::Begun,
         })
     }
@@ -260,7 +260,7 @@ impl Effect for Run {
             }
             Verdict::Working => {
                 self.unsure_ms = UNSURE_MS.0;
-                LOOK_EVERY_MS
+                if removed(Switch::LookPace) { 1 } else { LOOK_EVERY_MS }
             }
             _ => {
                 let pause = self.unsure_ms;
@@ -300,6 +300,9 @@ impl Effect for Run {
         let Some(Stopping { how, why, forget }) = run.stopping.clone() else { return Ok(()) };
         let desk = self.desk.clone();
         let _turn = desk.turn(run.id).await;
+        if removed(if how == Ended::Aborted { Switch::StopMoved } else { Switch::StopFirst }) {
+            return self.end(how, None, why).await;
+        }
         let link = desk.link();
         let before = desk.runtime.sight(&run.session_key, &run.key).await?;
         // A runtime that does not say what is at work may not stop it either, unless the session goes.

@@ -1,0 +1,124 @@
+//! The laws: what must always be true, each with a name of its own, so that a test can say which one was broken.
+
+use std::fmt;
+
+macro_rules! laws {
+    ($($(#[$doc:meta])* $law:ident = $says:literal;)+) => {
+        /// Something that must always be true.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Law { $($(#[$doc])* $law,)+ }
+
+        impl Law {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$law,)+];
+
+            /// The law in words.
+            #[must_use]
+            pub const fn says(self) -> &'static str {
+                match self { $(Self::$law => $says,)+ }
+            }
+        }
+    };
+}
+
+laws! {
+    // Of documents, between any two changes: `Everything::broken`.
+    /// Counts of a project, and of the edges at a task.
+    Counts = "what is counted is what is there";
+    /// Dependencies.
+    NoCircle = "no task waits for itself, not through others either";
+    /// Actions and open runs.
+    OneRun = "a task has one open run at most, and knows it; an action is claimed once";
+    /// Outcomes and questions of runs.
+    RunWhole = "an ended run says how it ended, a waiting one for what it waits";
+    /// Slugs, numbers, edges, actions, sessions.
+    Names = "a unique name is taken by what has it, and by nothing else";
+    /// Parents.
+    Parents = "nothing is without what it hangs on";
+    /// The cap of failures.
+    Cap = "a task fails no more often in a row than it may";
+
+    // Of a commit, beside what was there before it.
+    /// Places in the whole installation.
+    PlacesInAll = "no claim beyond the places of the installation";
+    /// Places in a project.
+    PlacesInProject = "no claim beyond the places of a project";
+    /// Places of a role.
+    PlacesOfRole = "no claim beyond the places of a role in a project";
+    /// Pause.
+    NotWhilePaused = "nothing is claimed in a project that is paused";
+    /// The project's switch, and the bin.
+    NotWhileOff = "nothing is claimed in a project that is switched off or deleted";
+    /// Waiting after a failure.
+    NotBeforeRetry = "nothing is claimed before it may be tried again";
+    /// Dependencies.
+    NotBeforeOthers = "nothing is claimed while it waits for others";
+    /// Writing.
+    LeaderWrites = "only the server that leads takes the loop's steps";
+    /// Notes.
+    SaidOnce = "notes are written when their words change, and then only";
+    /// Reports and outcomes.
+    ReportHolds = "a run that has reported neither fails nor ends in silence";
+    /// Repeated calls.
+    DoneOnce = "a call that is repeated under its key is done once";
+
+    // Of what happens outside the store.
+    /// Effects.
+    LeaderActs = "only the server that leads asks anything of the runtime that changes something";
+    /// Prompts.
+    PromptOnce = "the prompt of an attempt reaches the model once";
+    /// Words of people.
+    WordsOnce = "a person's words reach the agent once";
+    /// Agents of one task.
+    OneAgent = "one agent at a time works on a task";
+    /// Dispatches.
+    ClaimedFirst = "nothing is dispatched without an open claim";
+    /// Agents in silence.
+    SilentStopped = "an agent that gives no sign is stopped in time";
+    /// Agents whose run is over.
+    NoneForgotten = "no agent works for a run that is over, nor does the runtime go on with one";
+    /// Reports.
+    ReportKept = "a report that was accepted is kept";
+    /// Reports about others.
+    ReportOfItsOwn = "a report counts for the run that it names, and for no other";
+    /// Answers.
+    AnswersArrive = "an answer arrives, or it says why not; what is said to have arrived has";
+
+    /// Chats.
+    ChatsGoOn = "a message arrives and is answered, or it says why not, and the next one goes";
+
+    // Of the whole.
+    /// Rest.
+    AtRest = "once nothing goes wrong any more, everything comes to rest with a reason";
+    /// Pace.
+    NoHurry = "nothing is asked again and again without a pause";
+}
+
+impl fmt::Display for Law {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.says())
+    }
+}
+
+/// A law that does not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Breach {
+    /// Which.
+    pub law: Law,
+    /// What is wrong, in a sentence.
+    pub what: String,
+}
+
+impl Breach {
+    /// A breach.
+    #[must_use]
+    pub fn new(law: Law, what: impl Into<String>) -> Self {
+        Self { law, what: what.into() }
+    }
+}
+
+impl fmt::Display for Breach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {}", self.law, self.what)
+    }
+}

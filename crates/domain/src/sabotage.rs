@@ -1,0 +1,151 @@
+//! Safeguards taken away on purpose, one at a time, to see that the simulator notices.
+//!
+//! Beside each safeguard stands `removed(Switch::…)`. In the product that is `false` and leaves no code behind: the
+//! switches exist only under the feature `sabotage`, which nothing but the simulator's tests turns on (a test holds
+//! that). A switch names the [law](crate::invariant::Law) that is broken without its safeguard, and a test demands
+//! that exactly this one is.
+//!
+//! Under the same feature code may say which of its branches it went through, [`reach`].
+
+#[cfg(not(feature = "sabotage"))]
+use std::collections::BTreeMap;
+
+use crate::invariant::Law;
+
+macro_rules! switches {
+    ($($(#[$doc:meta])* $switch:ident breaks $law:ident;)+) => {
+        /// A safeguard.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Switch { $($(#[$doc])* $switch,)+ }
+
+        impl Switch {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$switch,)+];
+
+            /// The law that does not hold without it.
+            #[must_use]
+            pub const fn breaks(self) -> Law {
+                match self { $(Self::$switch => Law::$law,)+ }
+            }
+        }
+    };
+}
+
+switches! {
+    /// Whoever takes up a run looks into its session before it sends the prompt.
+    LookFirst breaks PromptOnce;
+    /// An attempt that failed is stopped before it counts as over.
+    StopFirst breaks NoneForgotten;
+    /// A task that went elsewhere has its agent stopped before its run counts as over.
+    StopMoved breaks NoneForgotten;
+    /// No attempt begins while an older one is not over.
+    OldRunFirst breaks OneRun;
+    /// The loop's commands expect that whoever gives them holds the lease.
+    UnderLease breaks LeaderWrites;
+    /// Before each effect: whether this server still leads.
+    Lawful breaks LeaderActs;
+    /// Most agents in the installation.
+    PlacesInAll breaks PlacesInAll;
+    /// Most agents in a project.
+    PlacesInProject breaks PlacesInProject;
+    /// Most agents of a role.
+    PlacesOfRole breaks PlacesOfRole;
+    /// A paused project.
+    Pause breaks NotWhilePaused;
+    /// A project whose loop is off.
+    Off breaks NotWhileOff;
+    /// The wait after a failure.
+    RetryWait breaks NotBeforeRetry;
+    /// The cap of failures.
+    FailureCap breaks Cap;
+    /// What was reported decides how a run ended.
+    ReportCounts breaks ReportHolds;
+    /// An agent without a sign is given up.
+    Stale breaks SilentStopped;
+    /// A known key is answered with what was done under it.
+    Ledger breaks DoneOnce;
+    /// The search for a circle.
+    CycleSearch breaks NoCircle;
+    /// The search for a circle expects that the graph is as it was.
+    GraphUnchanged breaks NoCircle;
+    /// What was read must still be so when the change is applied.
+    RestOnRead breaks Parents;
+    /// Only what waits for nothing starts.
+    DependenciesFirst breaks NotBeforeOthers;
+    /// An answer is looked for before it is said again.
+    AnswerOnce breaks WordsOnce;
+    /// What may have arrived is not said again.
+    NeverAgain breaks WordsOnce;
+    /// What is refused again and again is given up.
+    GivingUp breaks AtRest;
+    /// Who ends a run and who brings an answer into its session take turns.
+    TurnOfAnswers breaks NoneForgotten;
+    /// Equal notes are not written.
+    EqualNotes breaks SaidOnce;
+    /// What is at work is looked at now and then only.
+    LookPace breaks NoHurry;
+}
+
+#[cfg(feature = "sabotage")]
+mod on {
+    use std::{
+        cell::{Cell, RefCell},
+        collections::BTreeMap,
+    };
+
+    use super::Switch;
+
+    thread_local! {
+        static REMOVED: Cell<Option<Switch>> = const { Cell::new(None) };
+        static REACHED: RefCell<BTreeMap<&'static str, u64>> = const { RefCell::new(BTreeMap::new()) };
+    }
+
+    /// Whether this safeguard is taken away on this thread.
+    #[must_use]
+    pub fn removed(switch: Switch) -> bool {
+        REMOVED.get() == Some(switch)
+    }
+
+    /// Takes a safeguard away on this thread, or none.
+    pub fn remove(switch: Option<Switch>) {
+        REMOVED.set(switch);
+    }
+
+    /// This thread went through a branch.
+    pub fn reach(branch: &'static str) {
+        REACHED.with_borrow_mut(|reached| *reached.entry(branch).or_insert(0) += 1);
+    }
+
+    /// How often this thread went through each branch since it was asked last.
+    #[must_use]
+    pub fn reached() -> BTreeMap<&'static str, u64> {
+        REACHED.take()
+    }
+}
+
+#[cfg(feature = "sabotage")]
+pub use on::{reach, reached, remove, removed};
+
+/// Whether this safeguard is taken away: never.
+#[cfg(not(feature = "sabotage"))]
+#[must_use]
+#[inline(always)]
+pub const fn removed(_: Switch) -> bool {
+    false
+}
+
+/// Takes no safeguard away.
+#[cfg(not(feature = "sabotage"))]
+pub const fn remove(_: Option<Switch>) {}
+
+/// A branch was gone through; nobody counts.
+#[cfg(not(feature = "sabotage"))]
+#[inline(always)]
+pub const fn reach(_: &'static str) {}
+
+/// Nobody counts.
+#[cfg(not(feature = "sabotage"))]
+#[must_use]
+pub const fn reached() -> BTreeMap<&'static str, u64> {
+    BTreeMap::new()
+}

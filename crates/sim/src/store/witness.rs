@@ -1,0 +1,131 @@
+//! Looks at each change that is applied beside what was there before it: what was claimed, by whom, and whether
+//! it may have been.
+
+use clutch_domain::{
+    change::Change,
+    doc::{Body, DocKey, Inside, Kind},
+    invariant::{Breach, Law},
+    plan::Policy,
+    project::Project,
+    run::{LoopState, Outcome, Run, RunState},
+    task::Task,
+};
+
+use super::Kept;
+use crate::known::Known;
+
+/// A run that works again because of an answer may stand beside the limits; one that has done so for this long,
+/// in milliseconds, is counted by everybody who claims.
+const COUNTED_AFTER_MS: i64 = 60_000;
+
+/// Kinds on which the laws of documents rest.
+pub(super) const fn is_lawful_matter(kind: Kind) -> bool {
+    !matches!(kind, Kind::Lease | Kind::Counter | Kind::LoopState | Kind::Activity)
+}
+
+/// What is wrong with a change, and what has to be remembered of it. `by` is the server that made it, by the name
+/// under which it takes the lease; `None` is a person or an agent.
+pub(super) fn look(kept: &mut Kept, change: &Change, by: Option<&str>, policy: &Policy, now: i64) -> Vec<Breach> {
+    let mut wrong = Vec::new();
+    let takes_lease = change.puts().any(|body| matches!(body.kind(), Kind::Lease | Kind::Counter));
+    let leader = kept.get::<clutch_domain::run::Lease>("loop").map(|lease| lease.holder.clone());
+    if let Some(by) = by
+        && !takes_lease
+        && leader.as_deref() != Some(by)
+        && (Known::WritesOfTheDeposed.happens() || change.made::<Run>().is_some())
+    {
+        let what: Vec<String> = change.puts().map(|body| body.key().kind.word().to_owned()).collect();
+        wrong.push(Breach::new(Law::LeaderWrites, format!("{by} does not lead and writes {}", what.join(", "))));
+    }
+    for body in change.puts() {
+        match body {
+            Body::Run(run) => {
+                let before = kept.get::<Run>(run.id).cloned();
+                match &before {
+                    None => claimed(kept, change, run, policy, now, &mut wrong),
+                    Some(before) => went_on(kept, before, run, &mut wrong),
+                }
+                if before.is_some_and(|before| before.state == RunState::Waiting) && run.takes_a_place() {
+                    kept.returned.insert(run.id, now);
+                }
+            }
+            Body::LoopState(state) => {
+                let same = |old: &LoopState| {
+                    (old.paused, &old.notes, &old.notice) == (state.paused, &state.notes, &state.notice)
+                };
+                if kept.get::<LoopState>(state.project).is_some_and(same) {
+                    wrong.push(Breach::new(Law::SaidOnce, format!("the notes of {} are written again", state.project)));
+                }
+            }
+            Body::Task(task) => {
+                let key = DocKey::new(Kind::Task, task.id);
+                let first = kept.titles.entry(task.title.to_string()).or_insert_with(|| key.clone());
+                if *first != key {
+                    wrong.push(Breach::new(Law::DoneOnce, format!("\"{}\" was made twice", task.title)));
+                }
+            }
+            _ => {}
+        }
+    }
+    wrong
+}
+
+/// Runs that end with this change, as they were.
+pub(super) fn ended(kept: &Kept, change: &Change) -> Vec<Run> {
+    let gone = change.deletes().filter(|key| key.kind == Kind::Run).filter_map(|key| kept.get::<Run>(&key.id));
+    let over = change.puts().filter_map(Run::of).filter(|run| !run.open()).filter_map(|run| kept.get::<Run>(run.id));
+    over.chain(gone).filter(|run| run.open()).cloned().collect()
+}
+
+/// A claim: everything that has to be so before an agent may begin.
+fn claimed(kept: &Kept, change: &Change, run: &Run, policy: &Policy, now: i64, wrong: &mut Vec<Breach>) {
+    let mut breach = |law, what: String| wrong.push(Breach::new(law, format!("{} is claimed {what}", run.session_key)));
+    let Some(project) = kept.get::<Project>(run.project) else {
+        return breach(Law::NotWhileOff, "and its project is gone".into());
+    };
+    if !project.work_loop_enabled || project.deleted_at.is_some() {
+        breach(Law::NotWhileOff, "while its project is off or deleted".into());
+    }
+    if kept.get::<LoopState>(run.project).is_some_and(|state| state.paused) {
+        breach(Law::NotWhilePaused, "while its project is paused".into());
+    }
+    let task = kept.get::<Task>(run.task);
+    if let Some(at) = task.and_then(|task| task.retry_at).filter(|at| run.claimed_at < *at) {
+        breach(Law::NotBeforeRetry, format!("at {} and may be tried again at {}", run.claimed_at.0, at.0));
+    }
+    if task.is_some_and(|task| task.open_dependencies > 0) {
+        breach(Law::NotBeforeOthers, "while its task waits for others".into());
+    }
+    // A run that was at work when the claim was decided still is, or it has ended since: then it has a place less.
+    let counted = |other: &&Run| {
+        let returned = kept.returned.get(&other.id).is_some_and(|since| now - since < COUNTED_AFTER_MS);
+        other.takes_a_place() && !returned && change.written::<Run>(other.id).is_none()
+    };
+    let places: Vec<&Run> = kept.all::<Run>().filter(counted).collect();
+    let in_project = places.iter().filter(|other| other.project == run.project);
+    let of_role = in_project.clone().filter(|other| other.role == run.role).count() + 1;
+    let (all, in_project) = (places.len() + 1, in_project.count() + 1);
+    let most = project.work_loop_max_agents.unwrap_or(policy.max_agents_per_project) as usize;
+    if all > policy.max_agents as usize {
+        breach(Law::PlacesInAll, format!("as number {all} of {}", policy.max_agents));
+    }
+    if in_project > most {
+        breach(Law::PlacesInProject, format!("as number {in_project} of {most} in its project"));
+    }
+    if let Some(most) = policy.most_of(run.role).filter(|most| of_role > *most as usize) {
+        breach(Law::PlacesOfRole, format!("as number {of_role} of {most} of its role"));
+    }
+}
+
+/// A run that was there before.
+fn went_on(kept: &Kept, before: &Run, run: &Run, wrong: &mut Vec<Breach>) {
+    if run.reported && !before.reported && !kept.spoke.contains(&run.session_key) {
+        let says = format!("{} counts as reported, and its agent said nothing", run.session_key);
+        wrong.push(Breach::new(Law::ReportOfItsOwn, says));
+    }
+    let failed = matches!(run.outcome, Some(Outcome::Failed | Outcome::Silent));
+    if before.open() && (before.reported || run.reported) && failed {
+        let says = format!("{} has reported and ends as {:?}", run.session_key, run.outcome);
+        wrong.push(Breach::new(Law::ReportHolds, says));
+    }
+}
