@@ -5,22 +5,22 @@ use std::collections::BTreeSet;
 use clutch_domain::{
     actor::Actor,
     chat::Chat,
-    command::{Command, NewComment, NewSignal},
+    command::{
+        ClaimRun, Command, Completion, Direction, EdgeRef, Force, HoldLease, NewChat, NewComment, NewMessage,
+        NewSignal, Place, ProjectPatch, TaskPatch,
+    },
     doc::{Kind, Scope},
     id::TaskId,
     plan::world::Shape,
     query::Query,
     range::{Docs, Fetch, Range, Versioned},
     talk::{AuthorType, CommentType, Signal, SignalKind, SignalSeverity},
-    task::Status,
-    text::{Body, Handle, SessionKey},
+    task::{Priority, Role, Status, TaskFields},
+    text::{Body, ChatTitle, Handle, LocalPath, Participants, SessionKey},
 };
 use futures_util::{FutureExt, StreamExt};
 
-use crate::{
-    house::{House, me},
-    races::scene,
-};
+use crate::house::{House, at, me, new_task, reopen, to, waiting_for};
 
 fn words(text: &str) -> Body {
     Body::parse(text).unwrap().unwrap()
@@ -50,6 +50,99 @@ fn signal(task: TaskId, kind: SignalKind) -> Command {
 
 async fn read(house: &House, fetch: &Fetch) -> Versioned<Docs> {
     house.store.read(fetch).await.unwrap()
+}
+
+/// Four tasks, of which b waits for c and d for a, a chat, and a loop that may take a.
+async fn scene() -> (House, Vec<(Actor, Command)>) {
+    let house = House::new().await;
+    let [a, b, c, d] = [
+        house.task("a", Status::Ready).await,
+        house.task("b", Status::Done).await,
+        house.task("c", Status::Backlog).await,
+        house.task("d", Status::Ready).await,
+    ];
+    house.run(Command::AddDependency(b, c)).await.unwrap();
+    house.run(Command::AddDependency(d, a)).await.unwrap();
+    let on = ProjectPatch {
+        work_loop_enabled: Some(true),
+        local_path: Some(Some(LocalPath::parse("/srv/site").unwrap().unwrap())),
+        ..ProjectPatch::default()
+    };
+    house.run(Command::UpdateProject(house.project, on)).await.unwrap();
+    let hold = HoldLease { holder: "one".into(), take_over_beat: None, sole_writer: true };
+    house.office.run(&Actor::work_loop(), &Command::HoldLease(hold)).await.unwrap();
+    let chat = house.list::<Chat>(Range::children(Kind::Chat, house.project, 1)).await[0].id;
+
+    let new = |edges: &[(TaskId, Direction)]| waiting_for(new_task(house.project, "new", Status::Backlog), edges);
+    let mut send = NewMessage::new(chat, Handle::owner(), words("Hello"));
+    send.send = true;
+    let comment = NewComment {
+        task: a,
+        author: Handle::owner(),
+        author_type: AuthorType::Human,
+        content: words("Nice."),
+        kind: CommentType::Message,
+    };
+    let signal = NewSignal {
+        task: a,
+        session_key: SessionKey::parse("s").unwrap().unwrap(),
+        agent_id: Handle::agent(),
+        run_id: None,
+        kind: SignalKind::Question,
+        severity: SignalSeverity::Normal,
+        message: words("Red?"),
+    };
+    let report = Completion {
+        task: a,
+        summary: words("Done."),
+        pr_url: None,
+        notes: None,
+        agent: None,
+        session_key: None,
+        run_id: None,
+    };
+    let claim = ClaimRun {
+        task: a,
+        phase: clutch_domain::phase::Phase::Work,
+        role: Role::Dev,
+        attempt: 1,
+        model: None,
+        prompt_version: "v".into(),
+        holder: "one".into(),
+    };
+    let urgent = TaskPatch::from(TaskFields { priority: Some(Priority::High), ..TaskFields::default() });
+    let people = [
+        Command::AddDependency(a, b),
+        Command::AddDependency(c, d),
+        Command::AddDependency(c, a),
+        Command::RemoveDependency(EdgeRef::Ends(b, c)),
+        Command::CreateTask(new(&[])),
+        Command::CreateTask(new(&[(a, Direction::DependsOn), (b, Direction::Blocks)])),
+        Command::CreateTask(new(&[(c, Direction::DependsOn), (d, Direction::Blocks)])),
+        to(a, Status::Done),
+        to(c, Status::Done),
+        reopen(b, Status::Ready),
+        at(c, Status::Ready, Place::Before(a)),
+        Command::DeleteTask(a),
+        Command::DeleteTask(c),
+        Command::UpdateTask(a, urgent),
+        Command::AddComment(comment),
+        Command::DeleteProject(house.project, Force::Yes),
+        Command::PauseLoop(house.project, true),
+        Command::PostMessage(send),
+        Command::DeleteChat(chat),
+        Command::CreateChat(NewChat {
+            project: house.project,
+            title: ChatTitle::parse("About").unwrap().unwrap(),
+            participants: Participants::default(),
+            about: Some(a),
+        }),
+    ];
+    let mut all: Vec<(Actor, Command)> = people.into_iter().map(|command| (me(), command)).collect();
+    all.push((Actor::agent("main"), Command::RaiseSignal(signal)));
+    all.push((Actor::agent("main"), Command::CompleteTask(report)));
+    all.push((Actor::work_loop(), Command::ClaimRun(claim)));
+    (house, all)
 }
 
 /// What the loop watches.
