@@ -6,6 +6,7 @@
 
 pub mod commits;
 pub mod docs;
+pub mod histories;
 pub mod model;
 pub mod ranges;
 pub mod reads;
@@ -63,6 +64,7 @@ macro_rules! contract {
                 a_moved_document_is_found_at_its_new_place_only, empty_names_find_nothing, a_limit_of_none_finds_none,
             }
             texts::{ accepted_text_comes_back_the_same, }
+            histories::{ the_same_history_leaves_the_same_documents, }
             model::{ random_changes_read_as_in_the_plainest_store, }
             watches::{
                 the_first_answer_needs_no_write, a_commit_is_seen_at_its_version_or_later,
