@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # ./run.sh test: cheap checks first, the first red stage ends it. The last line adds up all stages.
 
-readonly STAGES=(format lints compile build rust convex docs plugin script browser firefox demo)
+readonly STAGES=(format lints compile build rust sim convex docs plugin script browser firefox demo)
 # Parts of the stage rust, for --only.
 readonly RUST_PARTS=(domain core server gateway)
 # With --engine convex: what depends on where data is kept.
@@ -18,6 +18,7 @@ declare -A STAGE_TITLES=(
   [domain]="Domain: the rules"
   [core]="Orchestrator, stores, simulator"
   [convex]="Convex: its functions, and the store on the bridge (or on CONVEX_TEST_URL)"
+  [sim]="Simulator: built as the program is, and with its switches, the same days"
   [server]="Server and pages"
   [docs]="Examples in the documentation"
   [plugin]="Plugin"
@@ -235,7 +236,9 @@ duplicates() { # FLAGS...
     sed -n 's/^\([A-Za-z0-9_-]*\) v\([0-9.]*\).*/\1 \2/p' | sort -u | cut -d' ' -f1 | uniq -d
 }
 
-readonly TEST_FEATURES=clutch/real-gateway,clutch-gateway/real-gateway,clutch-store/convex-bridge
+readonly TEST_FEATURES=clutch/real-gateway,clutch-gateway/real-gateway,clutch-store/convex-bridge,clutch-sim/sabotage
+# Days that the simulator runs, each twice. A test that is run by hand runs fewer.
+readonly SIMULATED_DAYS=2000
 
 # All tests with the same features, always: asked for one crate at a time, cargo would compile shared
 # dependencies again for each choice of features. What is fresh costs a second.
@@ -243,6 +246,7 @@ rust_tests() { # SUBCOMMAND FLAGS...
   local subcommand=$1
   shift
   OC_PREFIX="$cache/openclaw-$OPENCLAW" OC_PREFIX_OLD="$cache/openclaw-$OPENCLAW_OLD" \
+    CLUTCH_SIM_SEEDS=${CLUTCH_SIM_SEEDS:-$SIMULATED_DAYS} \
     cargo nextest "$subcommand" --locked --cargo-quiet --features "$TEST_FEATURES" "$@"
 }
 
@@ -262,6 +266,18 @@ stage_compile() {
 stage_rust() { run_tests 'all() - binary(/^convex/)' --test-threads $(($(nproc) + 1)); }
 stage_domain() { run_tests 'package(clutch-domain)'; }
 stage_core() { run_tests 'package(clutch-orchestrator) + package(clutch-sim) + (package(clutch-store) - binary(/^convex/))'; }
+# Switches that take safeguards away are compiled into the tests only. That they change nothing while none is used is
+# seen on days of the very code that people run.
+stage_sim() {
+  local without=$target/fast/clutch-sim with=$target/debug/clutch-sim
+  # With the program beside it everything but the simulator itself is compiled already.
+  cargo build --locked --profile fast -p clutch -p clutch-sim --bin clutch --bin clutch-sim
+  cargo build --locked --features "$TEST_FEATURES" --bin clutch-sim
+  cmp <("$without" --hashes --seeds "$COMPARED_DAYS") <("$with" --hashes --seeds "$COMPARED_DAYS")
+  say "check passed: $COMPARED_DAYS days are the same with switches and without"
+}
+readonly COMPARED_DAYS=100
+
 stage_convex() {
   local flags=()
   # A real deployment is one for all.

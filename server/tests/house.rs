@@ -42,6 +42,24 @@ fn tree(package: &str) -> BTreeSet<String> {
     names
 }
 
+/// Safeguards that can be switched off are the simulator's; what people run has no switches.
+#[test]
+fn the_program_has_all_its_safeguards() {
+    let lines = cargo(&["tree", "-p", "clutch", "-e", "normal,build", "--prefix", "none", "--format", "{p} [{f}]"]);
+    let ours: Vec<&str> = lines.lines().filter(|line| line.starts_with("clutch")).collect();
+    assert!(ours.iter().any(|line| line.starts_with("clutch-domain ")), "{ours:#?}");
+    assert!(ours.iter().all(|line| !line.contains("sabotage")), "{ours:#?}");
+    // Nor can a feature of the program turn them on: only the simulator and the domain itself know the word.
+    let metadata: Value = serde_json::from_str(&cargo(&["metadata", "--format-version", "1", "--no-deps"])).unwrap();
+    let packages = metadata["packages"].as_array().unwrap().iter();
+    let knows = packages.filter(|p| {
+        p["features"].to_string().contains("sabotage")
+            || p["dependencies"].as_array().unwrap().iter().any(|d| d["features"].to_string().contains("sabotage"))
+    });
+    let knows: BTreeSet<&str> = knows.map(|p| p["name"].as_str().unwrap()).collect();
+    assert_eq!(knows, BTreeSet::from(["clutch-domain", "clutch-sim"]));
+}
+
 /// Who may name whom. Anything else is a new arrow: change ARCHITECTURE.md first.
 const ARROWS: &[(&str, &[&str])] = &[
     ("clutch-domain", &[]),
