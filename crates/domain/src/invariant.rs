@@ -273,7 +273,7 @@ impl<'a> Everything<'a> {
     pub fn over_cap(&self, cap: u32) -> Vec<Breach> {
         let over = self.tasks.values().filter(|t| t.failures > cap);
         let says = |t: &&Task| format!("{} failed {} times in a row, the cap is {cap}", t.short(), t.failures);
-        over.map(|task| Breach::new(Law::Cap, says(&task))).collect()
+        over.map(|task| Breach::new(Law::Cap, says(task))).collect()
     }
 
     /// Tasks that are not at rest: neither parked, done, in review nor blocked with a reason,

@@ -1,5 +1,7 @@
 //! Many seeds, each a bad day. So many: `CLUTCH_SIM_SEEDS`, else [`SEEDS`].
 
+#![allow(clippy::print_stdout, reason = "what a run has met is part of what it shows")]
+
 use std::collections::BTreeMap;
 
 use clutch_sim::{Outcome, simulate};
