@@ -3,12 +3,15 @@
 //! new run id after its own restart (new generation) or forgotten (old), lost answers, lost
 //! events, dropped connections, people who type into its sessions themselves.
 
+mod kept;
+mod witness;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use clutch_domain::{id::TaskId, invariant::Law, run::Run};
+use clutch_domain::invariant::Law;
 use clutch_orchestrator::runtime::{Begun, RunEnd, RunEndKind, RunEvent, RunSign, SeenRun, Sighting};
 use futures_util::future::{AbortHandle, abortable};
 
@@ -20,16 +23,11 @@ use crate::{
     store::SimStore,
 };
 
+pub use kept::{Record, Session};
+
 /// What the ledger says of a run that was cut off by the gateway's own end.
 pub const CUT_OFF: &str = "exited before restart";
 
-/// What is said under a key, whichever attempt it is: of a chat's message `chat-<message>` without the attempt.
-fn words_of(key: &str) -> &str {
-    if key.starts_with("chat-") { key.rsplit_once('-').map_or(key, |(words, _)| words) } else { key }
-}
-
-/// A look that found nothing at work may be so old, in milliseconds.
-const LOOK_ON_ITS_WAY_MS: i64 = 1_000;
 /// A key is forgotten after so long, in milliseconds.
 const KEY_KEPT_MS: i64 = 5 * 60_000;
 
@@ -40,34 +38,6 @@ pub enum Generation {
     New,
     /// 2026.2: shows that there are words, nothing else, and resumes nothing.
     Old,
-}
-
-/// A run as the gateway's ledger keeps it.
-#[derive(Clone, Debug)]
-pub struct Record {
-    /// Id.
-    pub id: String,
-    /// Its end, if it has one.
-    pub end: Option<RunEnd>,
-    /// Made by the gateway to go on after its restart.
-    pub resumed: bool,
-}
-
-/// A session as it is kept on disk.
-#[derive(Clone, Debug, Default)]
-pub struct Session {
-    /// Keys of the messages in it.
-    pub keys: Vec<String>,
-    /// Its runs.
-    pub runs: Vec<Record>,
-    /// Newest words of the agent.
-    pub words: Option<String>,
-    /// The agent asked.
-    pub asked: bool,
-    /// A person's answer is in it.
-    pub answered: bool,
-    /// The agent reported.
-    pub reported: bool,
 }
 
 struct Active {
@@ -338,72 +308,6 @@ impl Gateway {
         );
     }
 
-    /// Words arrived under a key, for the first time as it should be.
-    fn said(&self, session: &str, key: &str) {
-        let (calls, most) = {
-            let mut state = self.lock();
-            let calls = state.calls.entry(words_of(key).to_owned()).or_insert(0);
-            *calls += 1;
-            (*calls, 1 + state.pressed.get(words_of(key)).copied().unwrap_or(0))
-        };
-        let words = !key.starts_with("clutch-");
-        // An old gateway cannot be asked whether an answer arrived; sent again after a restart it is told twice.
-        let excused = self.generation == Generation::Old && words && !Known::AnswersToldAgain.happens();
-        if calls > most && !excused {
-            let law = if words { Law::WordsOnce } else { Law::PromptOnce };
-            self.exec.wrong(law, format!("{key} was said {calls} times in {session}"));
-        }
-    }
-
-    /// Two agents never work on one task at the same time.
-    fn check_alone(&self, session: &str) {
-        let Some(task) = self.board.task_of(session) else { return };
-        let active = self.at_work();
-        let active: Vec<String> = active.into_iter().filter(|s| self.board.task_of(s) == Some(task)).collect();
-        if active.len() > 1 {
-            self.exec.wrong(Law::OneAgent, format!("several agents work on one task: {active:?}"));
-        }
-    }
-
-    /// A run ends in the store: nothing may work for it any more.
-    pub fn check_ended(&self, run: &Run) {
-        let (now, strict) = (self.exec.now(), Known::EndedWhileGoneOn.happens());
-        let at_work = self.lock().active.get(&run.session_key).is_some_and(|active| {
-            let just_now = active.resumed_at.is_some_and(|at| now - at < LOOK_ON_ITS_WAY_MS);
-            !active.typed && (strict || !just_now)
-        });
-        if self.keeps_out() {
-            // It may be at work, or be gone on with later: the board was not let near it.
-            self.exec.count("an agent was left alone");
-            self.lock().lost.insert(run.session_key.clone());
-            return;
-        }
-        if at_work {
-            self.exec.wrong(Law::NoneForgotten, format!("{} is over and its agent works on", run.session_key));
-        }
-    }
-
-    /// Whether it lets some server neither see nor stop anything now.
-    pub fn keeps_out(&self) -> bool {
-        self.clients().iter().any(|client| client.is_kept_out())
-    }
-
-    /// Agents that gave no sign since then (steady milliseconds), with the moment of their last.
-    pub fn silent_since(&self, then: i64) -> Vec<(String, i64)> {
-        let state = self.lock();
-        let silent = state
-            .active
-            .iter()
-            .filter(|(session, active)| !active.typed && active.sign_at < then && !state.lost.contains(*session));
-        silent.map(|(session, active)| (session.clone(), active.sign_at)).collect()
-    }
-
-    /// A task's sessions that it keeps.
-    pub fn sessions_of(&self, task: TaskId) -> Vec<String> {
-        let all: Vec<String> = self.lock().sessions.keys().cloned().collect();
-        all.into_iter().filter(|session| self.board.task_of(session) == Some(task)).collect()
-    }
-
     /// `agent`.
     pub fn start(self: &Arc<Self>, session: &str, key: &str) -> String {
         let now = self.exec.now();
@@ -565,23 +469,6 @@ impl Gateway {
         for client in self.clients() {
             client.hear(&event);
         }
-    }
-
-    /// Sessions in which something runs that the board began.
-    pub fn at_work(&self) -> Vec<String> {
-        let state = self.lock();
-        let at_work = state.active.iter().filter(|(session, active)| !active.typed && !state.lost.contains(*session));
-        at_work.map(|(session, _)| session.clone()).collect()
-    }
-
-    /// A person wants a message sent again.
-    pub fn press_again(&self, message: impl std::fmt::Display) {
-        *self.lock().pressed.entry(format!("chat-{message}")).or_insert(0) += 1;
-    }
-
-    /// How often a key began a turn or reached one.
-    pub fn calls(&self, key: &str) -> u32 {
-        self.lock().calls.get(words_of(key)).copied().unwrap_or(0)
     }
 
     /// Which group its turns run in.

@@ -473,10 +473,8 @@ async fn commands_on_a_shared_store_do_not_wait_for_each_other() {
         })
     });
     let urgent = |task| {
-        Command::UpdateTask(
-            task,
-            TaskPatch::from(TaskFields { priority: Some(Priority::High), ..TaskFields::default() }),
-        )
+        let fields = TaskFields { priority: Some(Priority::High), ..TaskFields::default() };
+        Command::UpdateTask(task, fields.into())
     };
     let (urgent_a, urgent_b, me) = (urgent(a), urgent(b), me());
     let (first, second) = tokio::join!(office.run(&me, &urgent_a), office.run(&me, &urgent_b));
