@@ -428,8 +428,9 @@ fn giants(size: usize) -> Vec<(&'static str, String)> {
 /// of one). The limit leaves room for busy machines: it finds what grows with the square.
 #[test]
 fn giants_are_rendered_or_cut() {
-    let (size, limit) = if cfg!(debug_assertions) { (200_000, 6) } else { (1_000_000, 3) };
-    let limit = Duration::from_secs(limit);
+    let size = if cfg!(debug_assertions) { 200_000 } else { 1_000_000 };
+    // What costs more than its length takes hours here; a busy machine makes a second a quarter of a minute.
+    let limit = Duration::from_mins(1);
     let (mut slow, mut cut) = (Vec::new(), Vec::new());
     for (name, text) in giants(size) {
         let begun = Instant::now();
