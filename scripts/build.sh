@@ -177,6 +177,7 @@ seed_dependencies() {
 }
 
 newest_set() { # NAME-WITHOUT-LOCK-FILE
+  [ -d "$cache" ] || return 0
   find "$cache" -maxdepth 1 -type d -name "${1##*/}-????????" -printf '%T@ %p\n' | sort -rn | head -n 1 | cut -d' ' -f2-
 }
 

@@ -44,6 +44,10 @@ printf '#!/bin/sh\necho v22.1.0\n' >"$work/bin/node"
 same "with Node 22" "$(path_after)" "$work/bin"
 passed "the private Node goes before one that is too old"
 
+# The first command of a new user may be one that needs no tool of ours.
+same "dependencies on a new machine" "$(cache=$work/nowhere && newest_set "$cache/dependencies-0")" ""
+passed "a machine without any cache has no compiled dependencies, and that is all"
+
 # Old builds go, the newest and the one that runs stay; folders may have blanks.
 mkdir -p "$target/app"
 for name in 1 2 3 4; do
