@@ -31,26 +31,23 @@ use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
 use uuid::Uuid;
 
 use crate::{
-    assets, bin, bounds,
-    bridge::Bridge,
-    door::{self, Door},
-    ephemeral::Ephemeral,
-    forms::{self, Seals},
-    lines::Lines,
-    live,
-    mail::ServerMail,
-    missed,
+    chat::{bridge::Bridge, ephemeral::Ephemeral, mail::ServerMail, missed, settling::Settling, streams::Streams},
+    http::{
+        assets, bounds,
+        compat::{self, webhooks},
+        door::{self, Door},
+        forms::{self, Seals},
+        live,
+        session::{self, Sessions},
+        short,
+        uploads::{self, Uploads},
+        words,
+    },
     pages::{AppPages, WithNeighbours},
-    rest,
-    session::{self, Sessions},
     settings::{Engine, Settings},
-    settling::Settling,
-    short,
     state::AppState,
-    streams::Streams,
     supervise::Supervisor,
-    uploads::{self, Uploads},
-    webhooks, words, worker,
+    worker::{self, bin, lines::Lines},
 };
 
 /// Everything that serves.
@@ -274,14 +271,14 @@ pub(crate) fn router(state: AppState, door: Door) -> Router {
     let pages = generate_route_list(App);
     let app = Router::<AppState>::new()
         .leptos_routes_with_context(&state, pages, context, move || shell(options.clone()))
-        .merge(rest::routes())
+        .merge(compat::routes())
         .merge(webhooks::routes())
         .merge(uploads::routes())
         .route("/live", get(live::upgrade))
         .route("/health", get(health))
         .route("/t/{number}", get(short::ticket))
         .route("/words/{kind}/{id}", get(words::serve))
-        .method_not_allowed_fallback(rest::wrong_method)
+        .method_not_allowed_fallback(compat::wrong_method)
         .fallback(assets::serve);
     layers(app, &state, door).with_state(state)
 }
@@ -291,7 +288,7 @@ fn layers(app: Router<AppState>, state: &AppState, door: Door) -> Router<AppStat
     let seals = state.seals.clone();
     app.layer(middleware::from_fn_with_state(seals, forms::answers))
         .layer(CompressionLayer::new())
-        .layer(DefaultBodyLimit::max(rest::body::BODY_BYTES_MAX))
+        .layer(DefaultBodyLimit::max(compat::body::BODY_BYTES_MAX))
         .layer(middleware::from_fn_with_state(bounds::Bodies::default(), bounds::bodies))
         .layer(middleware::from_fn_with_state(state.sessions.clone(), session::sessions))
         .layer(middleware::from_fn(bounds::targets))
@@ -313,7 +310,7 @@ async fn health(State(state): State<AppState>) -> Response {
             }
             axum::Json(shape).into_response()
         }
-        Err(fault) => rest::error::Failure::from(fault).into_response(),
+        Err(fault) => compat::error::Failure::from(fault).into_response(),
     }
 }
 
@@ -334,7 +331,7 @@ async fn headers(request: Request, next: Next) -> Response {
 
 /// What it was and where, the log knows already.
 fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
-    rest::error::Failure::from(clutch_orchestrator::store::Fault::new("a panic")).into_response()
+    compat::error::Failure::from(clutch_orchestrator::store::Fault::new("a panic")).into_response()
 }
 
 #[cfg(test)]

@@ -1,91 +1,25 @@
-//! `clutch`: the server of OpenClutch. Its sub-commands are its roles.
+//! `clutch`: the server of OpenClutch.
 
-mod assets;
-mod bin;
-mod bounds;
-mod bridge;
-mod caller;
+mod chat;
+mod cli;
 mod compose;
-mod connections;
-mod context;
-mod convex;
-mod door;
-mod ephemeral;
-mod forms;
-mod letter;
-mod lines;
-mod live;
+mod http;
 mod logs;
-mod mail;
-mod missed;
 mod pages;
 mod private;
-mod rest;
 mod serve;
-mod session;
 mod settings;
-mod settling;
-mod short;
 mod state;
-mod streams;
 mod supervise;
 #[cfg(test)]
 mod tests;
-mod uploads;
-mod webhooks;
-mod words;
 mod worker;
 
-use std::{net::IpAddr, path::PathBuf, process::ExitCode};
+use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, Parser};
 
-/// The board on which people and AI agents do the same work.
-#[derive(Parser)]
-#[command(name = "clutch", version)]
-struct Cli {
-    #[command(subcommand)]
-    role: Option<Role>,
-}
-
-#[derive(Subcommand)]
-enum Role {
-    /// Serve the board, its webhooks and the work loop
-    #[command(after_long_help = settings::table())]
-    Serve(ServeArgs),
-    /// Work with the Convex deployment that CONVEX_URL names
-    Convex {
-        #[command(subcommand)]
-        what: ConvexRole,
-    },
-}
-
-#[derive(Subcommand)]
-enum ConvexRole {
-    /// Put OpenClutch's functions on the deployment, with Convex's own program (needs npm and Node.js)
-    Deploy {
-        /// Folder for data; the functions are laid out in a folder of it
-        #[arg(long)]
-        data_dir: Option<PathBuf>,
-    },
-}
-
-/// Flags win over the environment, the environment over `.env.local`.
-#[derive(clap::Args, Default)]
-struct ServeArgs {
-    /// Address to listen on (127.0.0.1)
-    #[arg(long)]
-    host: Option<IpAddr>,
-    /// Port to listen on (3002); 0 takes a free one
-    #[arg(long)]
-    port: Option<u16>,
-    /// Folder for data, logs and keys ($XDG_DATA_HOME/openclutch)
-    #[arg(long)]
-    data_dir: Option<PathBuf>,
-    /// File to write the address into when the server answers
-    #[arg(long)]
-    ready_file: Option<PathBuf>,
-}
+use crate::cli::{Cli, ConvexRole, Role, ServeArgs};
 
 fn main() -> ExitCode {
     private::guard();
@@ -104,7 +38,7 @@ fn main() -> ExitCode {
             let flags = settings::Flags { host: args.host, port: args.port, data_dir: args.data_dir };
             serve::run(&flags, args.ready_file.as_deref())
         }
-        Role::Convex { what: ConvexRole::Deploy { data_dir } } => convex::deploy(data_dir),
+        Role::Convex { what: ConvexRole::Deploy { data_dir } } => cli::convex::deploy(data_dir),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

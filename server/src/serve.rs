@@ -14,7 +14,9 @@ use tokio::{
 };
 
 use crate::{
-    compose, connections, logs, private,
+    compose,
+    http::connections,
+    logs, private,
     settings::{Flags, Settings, Source},
 };
 

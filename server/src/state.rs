@@ -10,8 +10,10 @@ use leptos::config::LeptosOptions;
 use tokio::sync::watch;
 
 use crate::{
-    ephemeral::Ephemeral, forms::Seals, lines::Lines, live::Tabs, session::Sessions, streams::Streams,
-    supervise::Supervisor, uploads::Uploads,
+    chat::{ephemeral::Ephemeral, streams::Streams},
+    http::{forms::Seals, live::Tabs, session::Sessions, uploads::Uploads},
+    supervise::Supervisor,
+    worker::lines::Lines,
 };
 
 /// Shared state of the web server.

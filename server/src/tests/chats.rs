@@ -6,7 +6,7 @@ use clutch_domain::actor::Who;
 use serde_json::{Value, json};
 
 use super::{House, NOBODY, id, keys, known};
-use crate::{bridge::Bridge, ephemeral::TypingState, settling::Settling};
+use crate::chat::{bridge::Bridge, ephemeral::TypingState, settling::Settling};
 
 async fn chat(house: &House, project: &str, title: &str) -> String {
     id(&house.post("/api/chats", json!({ "project_id": project, "title": title })).await.ok(201)["chat"])
@@ -307,10 +307,10 @@ async fn a_deleted_chat_is_gone_for_programs_and_leaves_the_bin_with_its_project
         house.office.get::<clutch_domain::chat::Chat>(id).await.unwrap().is_some()
     };
     house.delete(&format!("/api/projects/{doomed}")).await.ok(200);
-    crate::bin::sweep(&house.office).await.unwrap();
+    crate::worker::bin::sweep(&house.office).await.unwrap();
     assert_eq!((there(&chats[0]).await, there(&chats[1]).await), (true, true), "a week is not over");
     house.delete(&format!("/api/projects/{doomed}?now=true")).await.ok(200);
-    crate::bin::sweep(&house.office).await.unwrap();
+    crate::worker::bin::sweep(&house.office).await.unwrap();
     assert_eq!((there(&chats[0]).await, there(&chats[1]).await), (true, false), "its project is gone for good");
 }
 

@@ -20,7 +20,7 @@ use super::{
     agents::{Agents, TELLS, finished, seen},
     id,
 };
-use crate::{
+use crate::chat::{
     bridge::Bridge,
     missed,
     settling::{Pauses, Settling},

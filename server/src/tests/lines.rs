@@ -24,7 +24,7 @@ use super::{
     House,
     agents::{Agents, finished},
 };
-use crate::lines::Lines;
+use crate::worker::lines::Lines;
 
 /// Longest wait for anything.
 const LONG: Duration = Duration::from_secs(60);

@@ -13,7 +13,7 @@ use super::{
     House, id,
     tab::{PATIENCE, Tab, all_queries, connect, listen, parts_of, tab, truth},
 };
-use crate::live::SUBSCRIPTIONS_MAX;
+use crate::http::live::SUBSCRIPTIONS_MAX;
 
 #[tokio::test]
 async fn the_gateway_is_told_at_once() {

@@ -70,13 +70,10 @@ use uuid::Uuid;
 
 use crate::{
     compose::{self, Picked},
-    door::Door,
-    forms::Seals,
-    lines::Lines,
-    session::Sessions,
+    http::{door::Door, forms::Seals, session::Sessions, uploads::Uploads},
     state::AppState,
     supervise::Supervisor,
-    uploads::Uploads,
+    worker::lines::Lines,
 };
 
 /// The address under which the house says it listens.

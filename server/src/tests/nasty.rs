@@ -8,7 +8,7 @@ use super::{House, NOBODY, Reply, id};
 
 /// Paths of all routes, read where they are declared, so that none is forgotten.
 fn paths() -> BTreeSet<&'static str> {
-    let sources = [include_str!("../rest/mod.rs"), include_str!("../webhooks/mod.rs")];
+    let sources = [include_str!("../http/compat/mod.rs"), include_str!("../http/compat/webhooks/mod.rs")];
     let quoted = sources.iter().flat_map(|s| s.split('"')).filter(|s| s.starts_with("/api"));
     let paths: BTreeSet<&str> = quoted.filter(|p| !p.contains('*')).collect();
     assert!(paths.len() >= 16, "{paths:?}");
@@ -18,13 +18,13 @@ fn paths() -> BTreeSet<&'static str> {
 /// Every field that some route reads, read where it is read.
 fn fields() -> BTreeSet<&'static str> {
     let sources = [
-        include_str!("../rest/chats.rs"),
-        include_str!("../rest/deliveries.rs"),
-        include_str!("../rest/dependencies.rs"),
-        include_str!("../rest/projects.rs"),
-        include_str!("../rest/signals.rs"),
-        include_str!("../rest/tasks.rs"),
-        include_str!("../webhooks/mod.rs"),
+        include_str!("../http/compat/chats.rs"),
+        include_str!("../http/compat/deliveries.rs"),
+        include_str!("../http/compat/dependencies.rs"),
+        include_str!("../http/compat/projects.rs"),
+        include_str!("../http/compat/signals.rs"),
+        include_str!("../http/compat/tasks.rs"),
+        include_str!("../http/compat/webhooks/mod.rs"),
     ];
     let calls = sources.iter().flat_map(|s| s.split(['(', '[']).filter_map(|rest| rest.strip_prefix('"')));
     let names = calls.filter_map(|rest| rest.split_once('"').map(|(name, _)| name));

@@ -277,7 +277,7 @@ async fn a_large_project_goes_and_comes_back_or_is_removed_for_good() {
     house.delete("/api/projects/site-1?now=maybe").await.fails_with(400, "invalid_field");
     house.delete("/api/projects/site-1?now=true").await.ok(200);
     house.post(&format!("/api/projects/{id}/restore"), json!({})).await.fails_with(404, "project_not_found");
-    while crate::bin::sweep(&house.office).await.unwrap() {}
+    while crate::worker::bin::sweep(&house.office).await.unwrap() {}
     let gone: Option<Project> = house.office.get(&id).await.unwrap();
     assert_eq!(gone, None);
     let left: Vec<Task> = house.office.all(Range::children(Kind::Task, &id, 500)).await.unwrap();

@@ -6,7 +6,7 @@ use leptos::server_fn::axum::server_fn_paths;
 use serde_json::json;
 
 use super::{ADDRESS, House, Reply, id};
-use crate::{compose, door::Door};
+use crate::{compose, http::door::Door};
 
 /// A form as a browser without our code posts it.
 async fn form(house: &House, path: &str, body: impl Into<Body>, headers: &[(&str, &str)]) -> Reply {

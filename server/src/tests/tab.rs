@@ -18,7 +18,11 @@ use tokio_tungstenite::{
 };
 
 use super::House;
-use crate::{compose, connections, door::Door, pages::AppPages};
+use crate::{
+    compose,
+    http::{connections, door::Door},
+    pages::AppPages,
+};
 
 /// Nothing here takes that long; a test that waits longer has failed.
 pub const PATIENCE: Duration = Duration::from_secs(20);

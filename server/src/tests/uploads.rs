@@ -20,7 +20,10 @@ use serde_json::json;
 use tower::ServiceExt;
 
 use super::{ADDRESS, House, Reply, keys};
-use crate::{compose, door::Door, uploads::Uploads};
+use crate::{
+    compose,
+    http::{door::Door, uploads::Uploads},
+};
 
 const BOUNDARY: &str = "a-boundary";
 

@@ -3,6 +3,9 @@
 //! The loop itself lives in `clutch_orchestrator::work`, where neither tokio nor a clock is
 //! in reach: the simulator runs the very same code.
 
+pub mod bin;
+pub mod lines;
+
 use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use clutch_domain::{task::Role, time::Millis};

@@ -1,0 +1,56 @@
+//! What is said to the program when it is started: its sub-commands are its roles.
+
+pub mod convex;
+
+use std::{net::IpAddr, path::PathBuf};
+
+use clap::{Parser, Subcommand};
+
+use crate::settings;
+
+/// The board on which people and AI agents do the same work.
+#[derive(Parser)]
+#[command(name = "clutch", version)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub role: Option<Role>,
+}
+
+#[derive(Subcommand)]
+pub enum Role {
+    /// Serve the board, its webhooks and the work loop
+    #[command(after_long_help = settings::table())]
+    Serve(ServeArgs),
+    /// Work with the Convex deployment that CONVEX_URL names
+    Convex {
+        #[command(subcommand)]
+        what: ConvexRole,
+    },
+}
+
+#[derive(Subcommand)]
+pub enum ConvexRole {
+    /// Put OpenClutch's functions on the deployment, with Convex's own program (needs npm and Node.js)
+    Deploy {
+        /// Folder for data; the functions are laid out in a folder of it
+        #[arg(long)]
+        data_dir: Option<PathBuf>,
+    },
+}
+
+/// Flags win over the environment, the environment over `.env.local`.
+#[derive(clap::Args, Default)]
+pub struct ServeArgs {
+    /// Address to listen on (127.0.0.1)
+    #[arg(long)]
+    pub host: Option<IpAddr>,
+    /// Port to listen on (3002); 0 takes a free one
+    #[arg(long)]
+    pub port: Option<u16>,
+    /// Folder for data, logs and keys ($XDG_DATA_HOME/openclutch)
+    #[arg(long)]
+    pub data_dir: Option<PathBuf>,
+    /// File to write the address into when the server answers
+    #[arg(long)]
+    pub ready_file: Option<PathBuf>,
+}

@@ -1,0 +1,128 @@
+//! Who a request comes from: the one place that decides it, for every route.
+//!
+//! A **person** is told by the cookie of a page view *and* by the browser's own word that a page of
+//! ours asks (`Sec-Fetch-Site: same-origin`, or our `Origin` where a browser does not say that).
+//! Anything else from this machine is a **program**. Nobody has logged in: both are labels for what
+//! is recorded and refused, and no wall against programs of the same machine (SECURITY.md).
+//!
+//! An `Authorization` header is ignored: there are no tokens yet, and old callers send the gateway's.
+
+use std::convert::Infallible;
+
+use axum::extract::FromRequestParts;
+use clutch_domain::actor::{Actor, OWNER};
+use http::{HeaderMap, header, request::Parts};
+
+use crate::http::session::Session;
+
+/// Who a request comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Caller {
+    /// A person at a page of ours; which browser session.
+    Person(String),
+    /// A program on this machine.
+    Program,
+}
+
+impl Caller {
+    /// Tells it from the session that the cookie proves, and from what the browser says.
+    pub fn of(session: Option<&Session>, headers: &HeaderMap) -> Self {
+        match session {
+            Some(session) if from_our_page(headers) => Self::Person(session.id.clone()),
+            _ => Self::Program,
+        }
+    }
+
+    /// The actor of a request that names nobody.
+    pub fn actor(&self) -> Actor {
+        match self {
+            Self::Person(session) => {
+                let mut actor = Actor::human(OWNER);
+                // Enough to tell two browsers apart in the log; the cookie itself is nobody's business.
+                actor.who.id = Some(session.chars().take(8).collect());
+                actor
+            }
+            Self::Program => Actor::program(None),
+        }
+    }
+
+    /// The actor of a request that names an author: of a program a claim, of a person nothing new.
+    pub fn claiming(&self, author: &str) -> Actor {
+        match self {
+            Self::Person(_) => self.actor(),
+            Self::Program => Actor::program(Some(author)),
+        }
+    }
+
+    /// The actor of a webhook that an agent's plugin calls, for the agent that it names.
+    pub fn agent(&self, name: &str) -> Actor {
+        match self {
+            Self::Person(_) => self.actor(),
+            Self::Program => Actor::agent(name),
+        }
+    }
+
+    /// Whose idempotency keys these are: two callers may use the same words for two calls.
+    pub fn keys(&self) -> &str {
+        match self {
+            Self::Person(session) => session,
+            Self::Program => "",
+        }
+    }
+}
+
+/// The browser says that a page of this very address asks. The closed door has looked at both headers
+/// already; here a request that has neither, as a program's, is not enough.
+fn from_our_page(headers: &HeaderMap) -> bool {
+    let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
+    match text("sec-fetch-site") {
+        Some(site) => site == "same-origin",
+        None => match (text(header::ORIGIN.as_str()), text(header::HOST.as_str())) {
+            (Some(origin), Some(host)) => {
+                origin.strip_prefix("http://").is_some_and(|origin| origin.eq_ignore_ascii_case(host))
+            }
+            _ => false,
+        },
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        // Without the session layer nobody is a person.
+        Ok(parts.extensions.get::<Self>().cloned().unwrap_or(Self::Program))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_person_has_the_cookie_and_a_browser_at_our_page() {
+        let session = Session { id: "00112233445566778899aabbccddeeff".into(), fresh: true };
+        let host = ("host", "127.0.0.1:3002");
+        for (headers, person) in [
+            (vec![host, ("sec-fetch-site", "same-origin")], true),
+            (vec![host, ("sec-fetch-site", "same-origin"), ("origin", "http://127.0.0.1:3002")], true),
+            (vec![host, ("origin", "http://127.0.0.1:3002")], true),
+            (vec![host, ("origin", "HTTP://127.0.0.1:3002")], false),
+            (vec![host, ("origin", "http://localhost:3002")], false),
+            (vec![host, ("origin", "null")], false),
+            (vec![host, ("sec-fetch-site", "none")], false),
+            (vec![host, ("sec-fetch-site", "same-site")], false),
+            (vec![host, ("sec-fetch-site", "cross-site"), ("origin", "http://127.0.0.1:3002")], false),
+            (vec![host], false),
+            (vec![("origin", "http://127.0.0.1:3002")], false),
+        ] {
+            let named: HeaderMap = headers.iter().map(|(k, v)| (k.parse().unwrap(), v.parse().unwrap())).collect();
+            let caller = Caller::of(Some(&session), &named);
+            assert_eq!(matches!(caller, Caller::Person(_)), person, "{headers:?}");
+            assert_eq!(Caller::of(None, &named), Caller::Program, "no cookie, no person");
+            let who = caller.claiming("ada").who;
+            assert_eq!((who.is_human(), who.name.as_deref()), (person, Some(if person { "dan" } else { "ada" })));
+            assert_eq!(who.id.as_deref(), person.then_some("00112233"));
+        }
+    }
+}
