@@ -71,7 +71,7 @@ pub fn judge(clues: &Clues<'_>) -> Verdict {
             by("judge: a claim, and nothing is there", Verdict::Send)
         };
     }
-    if let Some(new) = continuation(run, sighting) {
+    if let Some(new) = continuation(clues) {
         return by("judge: another id", Verdict::Continued(new.to_owned()));
     }
     if sighting.active == Some(true) {
@@ -112,13 +112,17 @@ pub fn judge(clues: &Clues<'_>) -> Verdict {
     }
 }
 
-/// Under which id that is not known the attempt goes on: one that the runtime made for it, one at work, or one
-/// that came after the one that is followed. What somebody else said in the session before, and what was
-/// answered to that, is over and none of it.
-fn continuation<'a>(run: &Run, sighting: &'a Sighting) -> Option<&'a str> {
-    let current = sighting.runs.iter().position(|r| r.run_id == run.current_id());
+/// Under which id that is not known the attempt goes on: one at work, one that came after the one that is
+/// followed, or one that the runtime made for it, where the words that are followed joined that. What somebody else
+/// said in the session before, or the runtime went on with before, is over and none of it.
+fn continuation<'a>(clues: &Clues<'a>) -> Option<&'a str> {
+    let Clues { run, sighting, .. } = *clues;
+    let followed = run.current_id();
+    let current = sighting.runs.iter().position(|r| r.run_id == followed);
+    let joins = current.is_none() || end_of_id(clues, followed).is_some_and(|end| is_empty_finish(&end));
     let mut runs = sighting.runs.iter().enumerate().filter(|(_, r)| !run.is_known_as(&r.run_id));
-    let goes_on = runs.find(|(at, r)| r.resumed || r.end.is_none() || current.is_some_and(|current| *at > current));
+    let goes_on =
+        runs.find(|(at, r)| r.end.is_none() || current.is_some_and(|current| *at > current) || r.resumed && joins);
     goes_on.map(|(_, r)| r.run_id.as_str())
 }
 
@@ -130,19 +134,23 @@ fn by(branch: &'static str, verdict: Verdict) -> Verdict {
 
 /// The end of what is followed now.
 fn end_of(clues: &Clues<'_>) -> Option<RunEnd> {
+    end_of_id(clues, joined(clues))
+}
+
+/// The run whose end counts. Words that were said in the middle of a turn end at once and without words of the
+/// agent: then the end of the turn that they joined counts, and that turn may itself have been begun with words
+/// said before them that had joined one.
+fn joined<'a>(clues: &Clues<'a>) -> &'a str {
     let run = clues.run;
-    let end = end_of_id(clues, run.current_id())?;
-    if end.how != RunEndKind::Finished || !end.last_words.is_empty() {
-        return Some(end);
-    }
-    // Words that were said in the middle of a turn end at once and without words of the agent:
-    // then the end of the turn that they joined is the one that counts.
-    let known = std::iter::once(&run.key).chain(&run.successors);
-    let joined = known.rev().find(|id| *id != run.current_id() && is_seen(clues, id));
-    match joined {
-        Some(id) => end_of_id(clues, id),
-        None => Some(end),
-    }
+    let followed = run.current_id();
+    let known = std::iter::once(&run.key).chain(&run.successors).map(String::as_str);
+    let seen = known.rev().filter(|id| *id == followed || is_seen(clues, id));
+    let mut turns = seen.filter(|id| !end_of_id(clues, id).is_some_and(|end| is_empty_finish(&end)));
+    turns.next().unwrap_or(followed)
+}
+
+fn is_empty_finish(end: &RunEnd) -> bool {
+    end.how == RunEndKind::Finished && end.last_words.is_empty()
 }
 
 fn is_seen(clues: &Clues<'_>, id: &str) -> bool {

@@ -110,6 +110,22 @@ fn what_was_said_in_the_session_before_is_no_continuation() {
     assert_eq!(verdict(&answered, &sighting(Begun::Yes, Some(true), runs), &[], true, SOON), busy);
 }
 
+/// The gateway was restarted, went on, and came to an end, all unseen; the turn of the answer was cut off after that.
+#[test]
+fn what_the_runtime_went_on_with_before_the_answer_is_no_continuation_of_it() {
+    let answered = run(RunState::Started, &["signal-1"]);
+    let cut = Some(end(RunEndKind::Failed, ""));
+    let before = SeenRun { resumed: true, ..seen("resumed", Some(end(RunEndKind::Finished, "I asked."))) };
+    let runs = vec![seen("key", cut.clone()), before.clone(), seen("signal-1", cut.clone())];
+    assert_eq!(verdict(&answered, &sighting(Begun::Yes, Some(false), runs), &[], false, SOON), Verdict::Unsure);
+    let runs = vec![seen("key", cut.clone()), before.clone(), seen("signal-1", None)];
+    assert_eq!(verdict(&answered, &sighting(Begun::Yes, Some(true), runs.clone()), &[], true, SOON), Verdict::Working);
+    // Words that joined it have no turn of their own: there it is what counts.
+    let joined = ("signal-1", end(RunEndKind::Finished, ""));
+    let goes_on = Verdict::Continued("resumed".into());
+    assert_eq!(verdict(&answered, &sighting(Begun::Yes, Some(false), runs), &[joined], true, SOON), goes_on);
+}
+
 #[test]
 fn a_finish_is_believed_at_once_unless_something_still_runs() {
     let started = run(RunState::Started, &[]);
@@ -136,6 +152,16 @@ fn words_in_the_middle_of_a_turn_end_at_once_and_the_turn_goes_on() {
     // After a restart of ours nothing was heard: the finish of the turn stands for it, but not at once.
     assert_eq!(verdict(&steered, &rest, &[], true, SOON), Verdict::Unsure);
     assert_eq!(verdict(&steered, &rest, &[], true, LATE), over);
+    // Words after those joined the same turn: however many did, the end of one of them is never the turn's.
+    let twice = run(RunState::Started, &["signal-1", "signal-2"]);
+    let both = [empty.clone(), ("signal-2", end(RunEndKind::Finished, ""))];
+    let going_on = sighting(Begun::Yes, Some(false), vec![seen("key", None)]);
+    assert_eq!(verdict(&twice, &going_on, &both, true, SOON), Verdict::Unsure);
+    assert_eq!(verdict(&twice, &cut, &both, false, SOON), Verdict::Unsure);
+    assert_eq!(verdict(&twice, &rest, &both, true, SOON), over);
+    // Only where nothing else is known of the attempt is an empty finish the end of it.
+    let nothing = sighting(Begun::Yes, Some(false), vec![]);
+    assert_eq!(verdict(&twice, &nothing, &both, true, SOON), over, "with the words that the session shows");
     // Where the runtime cannot tell, an empty finish waits.
     let blind = sighting(Begun::Yes, None, vec![]);
     assert_eq!(verdict(&steered, &blind, std::slice::from_ref(&empty), true, SOON), Verdict::Unsure);
