@@ -18,7 +18,7 @@ use clutch_domain::{
 };
 use futures_util::lock::{Mutex as Turn, OwnedMutexGuard};
 
-use super::{Hitch, judge::LOST_AFTER_MS, mail::Mail};
+use super::{Hitch, judge::LOST_AFTER_MS, mail::Mail, signs::Parked};
 use crate::{
     office::{Error, Office},
     prompt::Roles,
@@ -31,6 +31,8 @@ const BREATH_MS: i64 = 1_000;
 /// So long after a sending the runtime surely knows its key, over the same connection: real ones keep keys for
 /// five minutes.
 const KEY_KNOWN_MS: i64 = 4 * 60_000;
+/// Most ears that are kept for runs which were put down; most of them another server brings to their end.
+const EARS_MAX: usize = 256;
 
 /// The lease is lost: whatever was about to be done is somebody else's now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +66,8 @@ pub(crate) struct Desk {
     turns: Mutex<BTreeMap<RunId, Arc<Turn<()>>>>,
     // The connection over which this process gave a run to the runtime.
     given: Mutex<BTreeMap<RunId, u64>>,
+    // What listens for runs that were put down before their end.
+    ears: Mutex<BTreeMap<RunId, Parked>>,
     // The newest connection, and the steady moment at which it was first noticed.
     noticed: Mutex<Option<(u64, Millis)>>,
 }
@@ -86,6 +90,7 @@ impl Desk {
             lead,
             turns: Mutex::default(),
             given: Mutex::default(),
+            ears: Mutex::default(),
             noticed: Mutex::default(),
         }
     }
@@ -141,6 +146,19 @@ impl Desk {
     /// This process gave a run to the runtime over this connection.
     pub fn gave(&self, run: RunId, connection: u64) {
         locked(&self.given).insert(run, connection);
+    }
+
+    /// A run is put down before its end: whoever leads goes on with it, perhaps this process once more.
+    pub fn leaves(&self, run: RunId, ear: Parked) {
+        let mut ears = locked(&self.ears);
+        if ears.len() < EARS_MAX {
+            ears.insert(run, ear);
+        }
+    }
+
+    /// What listened for a run since it was put down.
+    pub fn left(&self, run: RunId) -> Option<Parked> {
+        locked(&self.ears).remove(&run)
     }
 
     /// A run is over.

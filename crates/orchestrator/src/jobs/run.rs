@@ -61,6 +61,16 @@ pub(crate) struct Run {
     /// When the agent last said something, as its session shows it.
     said_at: Option<clutch_domain::time::Millis>,
     unsure_ms: i64,
+    /// It is at work, as far as was read: a sign of its agent is waited for.
+    at_work: bool,
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        if self.at_work {
+            self.desk.leaves(self.id, self.ear.park());
+        }
+    }
 }
 
 fn whose(run: &Claim) -> impl Fn(&RunEvent) -> Whose + Sync + use<> {
@@ -79,9 +89,22 @@ fn whose(run: &Claim) -> impl Fn(&RunEvent) -> Whose + Sync + use<> {
 impl Run {
     /// A run that is open; `fresh` where this process claimed it a moment ago.
     pub fn new(desk: Arc<Desk>, id: RunId, fresh: bool, strand: Option<String>) -> Self {
-        let ear = Ear::new(desk.clone());
-        let unsure_ms = UNSURE_MS.0;
-        Self { desk, id, ear, run: None, fresh, strand, verdict: Verdict::Unsure, said_at: None, unsure_ms }
+        let ear = match desk.left(id) {
+            Some(parked) => Ear::again(desk.clone(), parked),
+            None => Ear::new(desk.clone()),
+        };
+        Self {
+            desk,
+            id,
+            ear,
+            run: None,
+            fresh,
+            strand,
+            verdict: Verdict::Unsure,
+            said_at: None,
+            unsure_ms: UNSURE_MS.0,
+            at_work: false,
+        }
     }
 
     async fn write(&self, command: Command) -> Result<(), Hitch> {
@@ -137,14 +160,15 @@ impl Effect for Run {
     type Result = Came;
 
     async fn stage(&mut self, stop: bool) -> Result<Stage, Hitch> {
-        let Some(run) = self.desk.find::<Claim>(self.id).await? else { return Ok(Stage::Over) };
-        if run.state == RunState::Ended {
+        let Some(run) = self.desk.find::<Claim>(self.id).await?.filter(Claim::open) else {
+            self.at_work = false;
             return Ok(Stage::Over);
-        }
+        };
         if run.stopping.is_none() && stop {
             let why = "Stopped because the task was moved away.".to_owned();
             if self.fresh {
                 self.end(Ended::Aborted, None, why).await?;
+                self.at_work = false;
                 return Ok(Stage::Over);
             }
             self.stop(Ended::Aborted, why, false).await?;
@@ -166,6 +190,7 @@ impl Effect for Run {
         } else {
             Stage::Open
         };
+        self.at_work = stage != Stage::Over;
         self.run = Some(run);
         Ok(stage)
     }
@@ -199,9 +224,12 @@ impl Effect for Run {
             Verdict::Send => Seen::No,
             Verdict::Over(end) => Seen::Done(Came::Over(end.clone())),
             Verdict::Lost(why) => Seen::Done(Came::Lost(why.clone())),
-            Verdict::Working | Verdict::Unsure if self.quiet_ms() >= most && !removed(Switch::Stale) => Seen::Done(
-                Came::Failed(format!("The agent gave no sign for {} minutes and was stopped.", most / 60_000)),
-            ),
+            Verdict::Working | Verdict::Unsure if self.ear.silent_ms() >= most && !removed(Switch::Stale) => {
+                Seen::Done(Came::Failed(format!(
+                    "The agent gave no sign for {} minutes and was stopped.",
+                    most / 60_000
+                )))
+            }
             Verdict::Taken | Verdict::Continued(_) | Verdict::Working | Verdict::Unsure => Seen::Begun,
         })
     }

@@ -13,7 +13,7 @@ use tokio::sync::broadcast::{
 };
 
 use super::{Desk, Stop};
-use crate::runtime::{RunEnd, RunEvent, RunSign, RuntimeError};
+use crate::runtime::{RUN_EVENTS_WAITING, RunEnd, RunEvent, RunSign, RuntimeError};
 
 /// How long one call may wait for a run's end, in milliseconds.
 const WAIT_MS: u32 = 25_000;
@@ -39,6 +39,13 @@ enum News {
     Connection,
 }
 
+/// An ear that was put down, as by a server that does not lead for a while: what is said reaches it all the same.
+pub(crate) struct Parked {
+    events: broadcast::Receiver<Arc<RunEvent>>,
+    connection: Option<u64>,
+    silent_from: Millis,
+}
+
 /// Hears the runtime's events from its making on.
 pub(super) struct Ear {
     desk: Arc<Desk>,
@@ -51,6 +58,8 @@ pub(super) struct Ear {
     calls: BTreeSet<String>,
     /// Steady moment of the newest sign, or of when we began to listen.
     sign_at: Millis,
+    /// The same, but of when this process began to listen, whatever it did in between.
+    silent_from: Millis,
     /// Steady moment of the newest look.
     looked_at: Millis,
     /// The connection over which signs were listened for last.
@@ -69,19 +78,42 @@ impl Ear {
             ours: false,
             calls: BTreeSet::new(),
             sign_at: now,
+            silent_from: now,
             looked_at: now,
             connection,
         }
     }
 
-    /// Milliseconds without a sign.
+    /// Goes on with one that was put down; of one that has missed something nothing counts.
+    pub fn again(desk: Arc<Desk>, parked: Parked) -> Self {
+        let ear = Self::new(desk);
+        if parked.events.len() > RUN_EVENTS_WAITING {
+            return ear;
+        }
+        let Parked { events, connection, silent_from } = parked;
+        Self { events, connection, silent_from, ..ear }
+    }
+
+    /// Puts it down.
+    pub fn park(&mut self) -> Parked {
+        let events = std::mem::replace(&mut self.events, self.desk.runtime.events());
+        Parked { events, connection: self.connection, silent_from: self.silent_from }
+    }
+
+    /// Milliseconds without a sign since this effect was taken up.
     pub fn quiet_ms(&self) -> i64 {
         self.desk.reactor.steady().since(self.sign_at)
+    }
+
+    /// Milliseconds without a sign, also before this effect was put down and taken up again.
+    pub fn silent_ms(&self) -> i64 {
+        self.desk.reactor.steady().since(self.silent_from)
     }
 
     /// There was a sign just now.
     pub fn sign(&mut self) {
         self.sign_at = self.desk.reactor.steady();
+        self.silent_from = self.sign_at;
     }
 
     /// Whether a tool is at work, as far as was heard.
