@@ -20,7 +20,7 @@ use clutch_orchestrator::{
     runtime::{RunEnd, RunEndKind, RunSign},
 };
 
-use crate::{exec::Exec, gateway::Gateway, known::Known, store::SimStore};
+use crate::{exec::Exec, gateway::Gateway, store::SimStore};
 
 /// What an agent does with a ticket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -287,7 +287,6 @@ impl Turn {
             return finished("Done.");
         }
         if (5..9).contains(&luck)
-            && Known::ReportsForOthers.happens()
             && let Some(other) = board.store.find::<Task>(|t| t.project == run.project && t.id != run.task)
         {
             exec.count("report named another task");

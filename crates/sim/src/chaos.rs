@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use clutch_domain::run::Run;
 
-use crate::{Servers, client::Call, known::Known};
+use crate::{Servers, client::Call};
 
 /// Until `end` of steady time.
 pub(crate) async fn reign(servers: Arc<Servers>, end: i64) {
@@ -40,8 +40,7 @@ pub(crate) async fn reign(servers: Arc<Servers>, end: i64) {
                 server.door.blind(ms);
             }
             88..=93 => servers.type_something(),
-            _ if Known::ClocksDiffer.happens() => servers.turn_a_clock(),
-            _ => {}
+            _ => servers.turn_a_clock(),
         }
     }
 }
@@ -83,7 +82,7 @@ impl Servers {
         let call = [Call::Start, Call::Look, Call::Stop, Call::Steer];
         let (which, ms, ever) = self.exec.rng(|r| (r.index(call.len()), r.between(500, 60_000), r.chance(10)));
         let Some(call) = call.get(which).copied() else { return };
-        let ever = ever && Known::RefusedForEver.happens() && call != Call::Start;
+        let ever = ever && call != Call::Start;
         // A refused start is a failed attempt: a second of it is enough.
         let ms = if call == Call::Start { ms.min(2_000) } else { ms };
         let until = if ever { i64::MAX } else { (self.exec.now() + ms).min(end) };

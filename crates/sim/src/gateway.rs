@@ -19,7 +19,6 @@ use crate::{
     agent::{Turn, work},
     client::Client,
     exec::{Exec, Group, WORLD},
-    known::Known,
     store::SimStore,
 };
 
@@ -45,8 +44,6 @@ struct Active {
     handle: AbortHandle,
     // A person at the gateway began it, not the board.
     typed: bool,
-    // When the gateway went on with it by itself after its restart, if it did.
-    resumed_at: Option<i64>,
     // When the agent gave its newest sign.
     sign_at: i64,
 }
@@ -242,12 +239,8 @@ impl Gateway {
 
     /// A person at the gateway writes into a session of the board.
     pub fn type_into(self: &Arc<Self>, session: &str) {
-        let open = self.board.run_of(session).is_some_and(|run| run.open());
         let run = {
             let mut state = self.lock();
-            if open && !state.active.contains_key(session) && !Known::TypedIsFollowed.happens() {
-                return;
-            }
             if !state.up || !state.sessions.contains_key(session) {
                 return;
             }
@@ -282,8 +275,7 @@ impl Gateway {
             if let Begin::Sent(key) = how {
                 kept.keys.push(key.to_owned());
             }
-            let resumed_at = (how == Begin::Resumed).then_some(now);
-            let active = Active { run: run.to_owned(), handle, typed, resumed_at, sign_at: now };
+            let active = Active { run: run.to_owned(), handle, typed, sign_at: now };
             state.active.insert(session.to_owned(), active);
             state.process
         };
@@ -407,9 +399,6 @@ impl Gateway {
             let mut state = self.lock();
             if let Some(preparing) = state.preparing.remove(session) {
                 preparing.abort();
-            }
-            if !Known::StoppedIsResumed.happens() {
-                state.cut_off.retain(|s| s != session);
             }
             let stopped = state.active.remove(session);
             if let Some(active) = &stopped {

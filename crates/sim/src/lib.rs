@@ -17,7 +17,6 @@ mod chaos;
 pub mod client;
 pub mod exec;
 pub mod gateway;
-pub mod known;
 pub mod mail;
 mod pace;
 pub mod people;

@@ -4,10 +4,7 @@
 use std::{collections::BTreeMap, process::ExitCode};
 
 use clutch_domain::sabotage::Switch;
-use clutch_sim::{
-    known::{Known, try_out},
-    simulate, simulate_without,
-};
+use clutch_sim::{simulate, simulate_without};
 
 const USAGE: &str = "usage: clutch-sim [--seed N] [--seeds COUNT] [--trace] [--twice] [--hashes] [--without SAFEGUARD]
 --seed N         the first seed (1), alone unless --seeds is given
@@ -15,7 +12,6 @@ const USAGE: &str = "usage: clutch-sim [--seed N] [--seeds COUNT] [--trace] [--t
 --trace          everything that happened
 --twice          each seed twice: both must be the same day
 --hashes         nothing but a hash of each day
---known NAME     with a fault, or a law, that is known and being mended (src/known.rs); --not-known: without it
 --without NAME   without this safeguard (built with --features sabotage): ";
 
 #[derive(Default)]
@@ -25,7 +21,6 @@ struct Wish {
     trace: bool,
     twice: bool,
     hashes: bool,
-    known: Vec<(Known, bool)>,
     without: Option<Switch>,
 }
 
@@ -39,11 +34,6 @@ fn wish() -> Option<Wish> {
             "--hashes" => wish.hashes = true,
             "--seed" => wish.first = Some(words.next()?.parse().ok()?),
             "--seeds" => wish.seeds = Some(words.next()?.parse().ok()?),
-            "--known" | "--not-known" => {
-                let name = words.next()?;
-                let known = *Known::ALL.iter().find(|known| format!("{known:?}") == name)?;
-                wish.known.push((known, word == "--known"));
-            }
             "--without" => {
                 let name = words.next()?;
                 wish.without = Some(*Switch::ALL.iter().find(|switch| format!("{switch:?}") == name)?);
@@ -60,9 +50,6 @@ fn main() -> ExitCode {
         println!("{USAGE}{}", names.join(", "));
         return ExitCode::from(2);
     };
-    for (known, happens) in &wish.known {
-        try_out(*known, *happens);
-    }
     let mut bad = 0;
     let mut totals: BTreeMap<&str, u64> = BTreeMap::new();
     let mut branches: BTreeMap<&str, u64> = BTreeMap::new();

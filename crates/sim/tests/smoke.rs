@@ -16,6 +16,8 @@ const KEPT: &[(&str, u64)] = &[
     ("a project goes while the gateway is about to go on with its agent", 1400),
     ("the gateway refuses for ever what it goes on with later", 671),
     ("words joined a turn that the gateway's restart cut off", 812),
+    ("the lease is lost and won again while an agent gives no sign", 1496),
+    ("the turn of an answer is cut off after the gateway went on with the turn before it", 2996),
 ];
 /// Parts in which they run, side by side.
 const PARTS: u64 = 2;

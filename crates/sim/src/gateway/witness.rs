@@ -2,11 +2,7 @@
 
 use clutch_domain::{id::TaskId, invariant::Law, run::Run};
 
-use super::{Gateway, Generation};
-use crate::known::Known;
-
-/// A look that found nothing at work may be so old, in milliseconds.
-const LOOK_ON_ITS_WAY_MS: i64 = 1_000;
+use super::Gateway;
 
 /// What is said under a key, whichever attempt it is: of a chat's message `chat-<message>` without the attempt.
 fn words_of(key: &str) -> &str {
@@ -22,11 +18,8 @@ impl Gateway {
             *calls += 1;
             (*calls, 1 + state.pressed.get(words_of(key)).copied().unwrap_or(0))
         };
-        let words = !key.starts_with("clutch-");
-        // An old gateway cannot be asked whether an answer arrived; sent again after a restart it is told twice.
-        let excused = self.generation == Generation::Old && words && !Known::AnswersToldAgain.happens();
-        if calls > most && !excused {
-            let law = if words { Law::WordsOnce } else { Law::PromptOnce };
+        if calls > most {
+            let law = if key.starts_with("clutch-") { Law::PromptOnce } else { Law::WordsOnce };
             self.exec.wrong(law, format!("{key} was said {calls} times in {session}"));
         }
     }
@@ -43,11 +36,7 @@ impl Gateway {
 
     /// A run ends in the store: nothing may work for it any more.
     pub fn check_ended(&self, run: &Run) {
-        let (now, strict) = (self.exec.now(), Known::EndedWhileGoneOn.happens());
-        let at_work = self.lock().active.get(&run.session_key).is_some_and(|active| {
-            let just_now = active.resumed_at.is_some_and(|at| now - at < LOOK_ON_ITS_WAY_MS);
-            !active.typed && (strict || !just_now)
-        });
+        let at_work = self.lock().active.get(&run.session_key).is_some_and(|active| !active.typed);
         if self.keeps_out() {
             // It may be at work, or be gone on with later: the board was not let near it.
             self.exec.count("an agent was left alone");

@@ -12,7 +12,6 @@ use clutch_domain::{
 };
 
 use super::Kept;
-use crate::known::Known;
 
 /// A run that works again because of an answer may stand beside the limits; one that has done so for this long,
 /// in milliseconds, is counted by everybody who claims.
@@ -32,7 +31,6 @@ pub(super) fn look(kept: &mut Kept, change: &Change, by: Option<&str>, policy: &
     if let Some(by) = by
         && !takes_lease
         && leader.as_deref() != Some(by)
-        && (Known::WritesOfTheDeposed.happens() || change.made::<Run>().is_some())
     {
         let what: Vec<String> = change.puts().map(|body| body.key().kind.word().to_owned()).collect();
         wrong.push(Breach::new(Law::LeaderWrites, format!("{by} does not lead and writes {}", what.join(", "))));
