@@ -1,5 +1,7 @@
 //! Everything that a person, an agent, a program or the loop may ask for.
 
+mod new;
+
 use std::collections::BTreeMap;
 
 use crate::{
@@ -185,14 +187,6 @@ pub struct NewTask {
     pub fields: TaskFields,
     /// Edges to existing tasks.
     pub dependencies: Vec<(TaskId, Direction)>,
-}
-
-impl NewTask {
-    /// A task of which nothing else is known.
-    #[must_use]
-    pub fn new(project: ProjectId, title: Title, status: Status) -> Self {
-        Self { project, title, status, fields: TaskFields::default(), dependencies: Vec::new() }
-    }
 }
 
 /// A change of a task.

@@ -17,7 +17,7 @@ use clutch_domain::{
     actor::Actor,
     command::{Command, MoveTask, NewComment, NewMessage, NewProject, NewTask, Place},
     id::{ChatId, ProjectId, TaskId},
-    project::{ChatLayout, Project},
+    project::Project,
     query::Query,
     talk::{AuthorType, CommentType},
     task::Status,
@@ -142,18 +142,7 @@ async fn what_people_do_is_a_few_round_trips() {
     let house = House { place, office };
     let most = |trips, documents| Cost { trips, documents };
 
-    let new = NewProject {
-        name: Name::parse("Birds").unwrap(),
-        slug: None,
-        description: None,
-        color: None,
-        repo_url: None,
-        local_path: None,
-        github_repo: None,
-        chat_layout: ChatLayout::default(),
-        work_loop_enabled: false,
-        work_loop_max_agents: None,
-    };
+    let new = NewProject::new(Name::parse("Birds").unwrap());
     // The first commit asks once what the deployment is.
     let made = house.run("creating the first project", most(8, 40), Command::CreateProject(new)).await;
     let project: ProjectId = made.made::<Project>().unwrap().id;

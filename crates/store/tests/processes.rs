@@ -26,7 +26,7 @@ use clutch_domain::{
     command::{Command, NewProject, NewTask},
     doc::{DocKey, Inside, Kind, Scope},
     invariant::Everything,
-    project::{ChatLayout, Counts, Project},
+    project::{Counts, Project},
     range::{Fetch, Range},
     task::{Status, Task},
     text::{Name, Title},
@@ -119,18 +119,7 @@ async fn decide_for_ever(store: Arc<SqliteStore>) {
     let project = match office.project("birds").await.unwrap() {
         Some(project) => project.id,
         None => {
-            let new = NewProject {
-                name: Name::parse("Birds").unwrap(),
-                slug: None,
-                description: None,
-                color: None,
-                repo_url: None,
-                local_path: None,
-                github_repo: None,
-                chat_layout: ChatLayout::Slack,
-                work_loop_enabled: false,
-                work_loop_max_agents: None,
-            };
+            let new = NewProject::new(Name::parse("Birds").unwrap());
             office.run(&me(), &Command::CreateProject(new)).await.unwrap().made::<Project>().unwrap().id
         }
     };
@@ -206,6 +195,21 @@ impl Drop for Second {
     }
 }
 
+/// Lets the second process play its part until it has confirmed so many things, and kills it in the middle of it.
+/// All that it has confirmed, by name.
+fn killed_after(confirmations: usize, part: &str, dir: &Path) -> Vec<String> {
+    let mut second = Second::start(part, dir);
+    assert_eq!(second.says().as_deref(), Some("opened"));
+    let mut said: Vec<String> = (0..confirmations).map(|_| second.says().unwrap()).collect();
+    // SIGKILL; what it said before, and we have not read yet, counts as well. The last line may be cut off.
+    second.child.kill().unwrap();
+    second.child.wait().unwrap();
+    let mut rest: Vec<String> = std::iter::from_fn(|| second.says()).collect();
+    rest.pop();
+    said.extend(rest);
+    said.iter().map(|line| line.strip_prefix("confirmed ").unwrap().to_owned()).collect()
+}
+
 #[test]
 fn a_second_process_is_refused_by_name_and_number() {
     let dir = tempfile::tempdir().unwrap();
@@ -235,24 +239,9 @@ async fn killed_in_the_middle_of_commits_nothing_confirmed_is_lost() {
     let dir = tempfile::tempdir().unwrap();
     let mut confirmed = Vec::new();
     for round in 1..=6 {
-        let mut second = Second::start("commit for ever", dir.path());
-        assert_eq!(second.says().as_deref(), Some("opened"));
-        for _ in 0..(40 * round) {
-            confirmed.push(second.says().unwrap());
-        }
-        // SIGKILL; what it said before, and we have not read yet, counts as well. The last line may be cut off.
-        second.child.kill().unwrap();
-        second.child.wait().unwrap();
-        let mut rest = Vec::new();
-        while let Some(said) = second.says() {
-            rest.push(said);
-        }
-        rest.pop();
-        confirmed.extend(rest);
-
+        confirmed.extend(killed_after(40 * round, "commit for ever", dir.path()));
         let store = SqliteStore::open(dir.path()).unwrap();
-        for said in &confirmed {
-            let name = said.strip_prefix("confirmed ").unwrap();
+        for name in &confirmed {
             for side in ["left", "right"] {
                 let found = doc(&store, &DocKey::new(Kind::Counter, format!("{side}-{name}"))).await;
                 assert!(found.is_some(), "{side}-{name} was confirmed and is gone (round {round})");
@@ -279,20 +268,7 @@ async fn killed_in_the_middle_of_decisions_nothing_confirmed_is_lost_and_all_of_
     let dir = tempfile::tempdir().unwrap();
     let mut confirmed = Vec::new();
     for round in 1..=4 {
-        let mut second = Second::start("decide for ever", dir.path());
-        assert_eq!(second.says().as_deref(), Some("opened"));
-        for _ in 0..(40 * round) {
-            confirmed.push(second.says().unwrap());
-        }
-        second.child.kill().unwrap();
-        second.child.wait().unwrap();
-        let mut rest = Vec::new();
-        while let Some(said) = second.says() {
-            rest.push(said);
-        }
-        rest.pop();
-        confirmed.extend(rest);
-
+        confirmed.extend(killed_after(40 * round, "decide for ever", dir.path()));
         let store = SqliteStore::open(dir.path()).unwrap();
         let ranges = Kind::ALL.iter().map(|kind| Range::All { kind: *kind, after: None, limit: 100_000 }).collect();
         let all = store.read(&Fetch { scopes: Vec::new(), ranges }).await.unwrap().value;
@@ -300,8 +276,7 @@ async fn killed_in_the_middle_of_decisions_nothing_confirmed_is_lost_and_all_of_
         assert!(broken.is_empty(), "round {round}: {broken:#?}");
         let tasks: Vec<&Task> = all.docs().filter_map(|doc| Task::of(&doc.body)).collect();
         let there: BTreeSet<String> = tasks.iter().map(|task| task.id.to_string()).collect();
-        for said in &confirmed {
-            let id = said.strip_prefix("confirmed ").unwrap();
+        for id in &confirmed {
             assert!(there.contains(id), "{id} was confirmed and is gone (round {round})");
         }
         let numbers: BTreeSet<u64> = tasks.iter().map(|task| task.number).collect();

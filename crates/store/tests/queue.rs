@@ -15,7 +15,7 @@ use clutch_domain::{
     doc::{Body, Counter, Doc, DocKey, Inside, Kind, Scope, slug_name},
     id::{ProjectId, TaskId},
     invariant::Everything,
-    project::{ChatLayout, Counts, Project},
+    project::{Counts, Project},
     range::{Fetch, Range},
     refusal::Refusal,
     task::{Status, Task, TaskFields},
@@ -141,18 +141,7 @@ impl Desk {
 }
 
 fn new_project(name: &str, slug: Option<&str>) -> NewProject {
-    NewProject {
-        name: Name::parse(name).unwrap(),
-        slug: slug.map(|slug| Slug::parse(slug).unwrap()),
-        description: None,
-        color: None,
-        repo_url: None,
-        local_path: None,
-        github_repo: None,
-        chat_layout: ChatLayout::Slack,
-        work_loop_enabled: false,
-        work_loop_max_agents: None,
-    }
+    NewProject { slug: slug.map(|slug| Slug::parse(slug).unwrap()), ..NewProject::new(Name::parse(name).unwrap()) }
 }
 
 fn new_task(project: ProjectId, title: &str) -> NewTask {

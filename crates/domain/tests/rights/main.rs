@@ -16,7 +16,6 @@ use clutch_domain::{
     },
     ctx::Ctx,
     id::{ChatId, DependencyId, MessageId, ProjectId, RunId, SignalId, TaskId},
-    project::ChatLayout,
     refusal::Refusal,
     right::{Right, Rights, needed},
     rule,
@@ -35,18 +34,7 @@ const NIL: Uuid = Uuid::nil();
 const TASK: TaskId = TaskId(NIL);
 
 fn new_project() -> NewProject {
-    NewProject {
-        name: Name::parse("Site").unwrap(),
-        slug: None,
-        description: None,
-        color: None,
-        repo_url: None,
-        local_path: None,
-        github_repo: None,
-        chat_layout: ChatLayout::Slack,
-        work_loop_enabled: false,
-        work_loop_max_agents: None,
-    }
+    NewProject::new(Name::parse("Site").unwrap())
 }
 
 fn new_task(project: ProjectId, status: Status, reserved: bool) -> NewTask {

@@ -14,7 +14,7 @@ use clutch_domain::{
     doc::{Body, Doc, DocKey, Inside, Scope},
     id::{ProjectId, RunId, SignalId, TaskId},
     invariant::Everything,
-    project::{ChatLayout, Project},
+    project::Project,
     range::{Order, Range},
     refusal::Refusal,
     rule,
@@ -58,16 +58,9 @@ impl Bench {
         };
         bench.run(&hold(HOLDER, None, true)).unwrap();
         let new = NewProject {
-            name: Name::parse("Site").unwrap(),
-            slug: None,
-            description: None,
-            color: None,
-            repo_url: None,
             local_path: LocalPath::parse("/srv/site").unwrap(),
-            github_repo: None,
-            chat_layout: ChatLayout::Slack,
             work_loop_enabled: true,
-            work_loop_max_agents: None,
+            ..NewProject::new(Name::parse("Site").unwrap())
         };
         bench.person(&Command::CreateProject(new)).unwrap();
         bench.project = bench.all::<Project>()[0].id;

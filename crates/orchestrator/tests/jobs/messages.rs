@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::atomic::Ordering};
 use clutch_domain::{
     chat::{DeliveryStatus, Step},
     command::{Command, Force},
-    id::MessageId,
+    id::{ChatId, MessageId},
 };
 use clutch_orchestrator::runtime::{RunEndKind, RunSign};
 
@@ -26,6 +26,19 @@ fn key(id: MessageId, attempt: u32) -> String {
     format!("chat-{id}-{attempt}")
 }
 
+/// A person says something, and the runtime has taken it.
+async fn taken(house: &House, chat: ChatId, words: &str) -> MessageId {
+    let id = house.say(chat, words).await;
+    house.until("it is taken", || status(house, id) == Some(DeliveryStatus::Delivered)).await;
+    id
+}
+
+/// The agent answers the first attempt of a message, and that is known.
+async fn answered(house: &House, chat: ChatId, id: MessageId) {
+    house.runtime.finish(&house.session(chat), &key(id, 1), end(RunEndKind::Finished, "ok", None), true);
+    settled(house, id).await;
+}
+
 async fn settled(house: &House, id: MessageId) -> Option<DeliveryStatus> {
     house.until("the message is settled", || !house.message(id).open()).await;
     status(house, id)
@@ -36,8 +49,7 @@ async fn a_message_is_taken_followed_and_answered() {
     for marks in [true, false] {
         let house = House::new(marks).await;
         let chat = house.general().await;
-        let id = house.say(chat, "Hello").await;
-        house.until("it is taken", || status(&house, id) == Some(DeliveryStatus::Delivered)).await;
+        let id = taken(&house, chat, "Hello").await;
         let (session, run) = (house.session(chat), key(id, 1));
         house.runtime.tell(&session, &run, RunSign::Text("Hel".into()));
         house.until("it is read", || status(&house, id) == Some(DeliveryStatus::Processing)).await;
@@ -55,10 +67,7 @@ async fn a_message_is_taken_followed_and_answered() {
 async fn an_unclear_sending_is_neither_believed_nor_repeated_where_nothing_can_be_told() {
     let house = House::new(false).await;
     let chat = house.general().await;
-    let before = house.say(chat, "Before").await;
-    house.until("it is taken", || status(&house, before) == Some(DeliveryStatus::Delivered)).await;
-    house.runtime.finish(&house.session(chat), &key(before, 1), end(RunEndKind::Finished, "ok", None), true);
-    settled(&house, before).await;
+    answered(&house, chat, taken(&house, chat, "Before").await).await;
 
     house.runtime.lose_next(Lost::Before);
     let id = house.say(chat, "Hello").await;
@@ -70,8 +79,7 @@ async fn an_unclear_sending_is_neither_believed_nor_repeated_where_nothing_can_b
     assert_eq!(house.runtime.arrived(&key(id, 1)), 0, "it never got there");
     assert_eq!(house.message(id).outbox.unwrap().run_id, None, "and nobody said that it did");
     house.until("the chat goes on", || house.runtime.arrived(&key(next, 1)) == 1).await;
-    house.runtime.finish(&house.session(chat), &key(next, 1), end(RunEndKind::Finished, "ok", None), true);
-    settled(&house, next).await;
+    answered(&house, chat, next).await;
     assert_eq!(house.runtime.keys("steer").iter().filter(|k| k.contains(&id.to_string())).count(), 1);
 
     house.person(Command::RetryMessage(id)).await;
@@ -83,13 +91,9 @@ async fn over_the_same_connection_the_same_key_is_sent_again_and_arrives_once() 
     for lost in [Lost::Before, Lost::After] {
         let house = House::new(false).await;
         let chat = house.general().await;
-        let before = house.say(chat, "Before").await;
-        house.until("it is taken", || status(&house, before) == Some(DeliveryStatus::Delivered)).await;
-        house.runtime.finish(&house.session(chat), &key(before, 1), end(RunEndKind::Finished, "ok", None), true);
-        settled(&house, before).await;
+        answered(&house, chat, taken(&house, chat, "Before").await).await;
         house.runtime.lose_next(lost);
-        let id = house.say(chat, "Hello").await;
-        house.until("it is taken", || status(&house, id) == Some(DeliveryStatus::Delivered)).await;
+        let id = taken(&house, chat, "Hello").await;
         assert_eq!(house.runtime.arrived(&key(id, 1)), 1);
         assert_eq!(house.runtime.keys("steer")[1..], [key(id, 1), key(id, 1)]);
     }
@@ -101,8 +105,7 @@ async fn a_missed_end_is_asked_for_where_nothing_is_shown() {
     for known in [true, false] {
         let house = House::new(false).await;
         let chat = house.general().await;
-        let id = house.say(chat, "Hello").await;
-        house.until("it is taken", || status(&house, id) == Some(DeliveryStatus::Delivered)).await;
+        let id = taken(&house, chat, "Hello").await;
         house.kill();
         house.runtime.finish(&house.session(chat), &key(id, 1), end(RunEndKind::Finished, "Yes", None), true);
         if !known {
@@ -124,8 +127,7 @@ async fn what_has_begun_is_never_sent_again_by_itself() {
     for failed in [true, false] {
         let house = House::new(true).await;
         let chat = house.general().await;
-        let id = house.say(chat, "Push it").await;
-        house.until("it is taken", || status(&house, id) == Some(DeliveryStatus::Delivered)).await;
+        let id = taken(&house, chat, "Push it").await;
         let session = house.session(chat);
         if failed {
             house.runtime.finish(&session, &key(id, 1), end(RunEndKind::Failed, "", Some("no credit")), true);
@@ -184,8 +186,7 @@ async fn an_unclear_sending_is_looked_for_and_sent_again_only_if_it_is_not_there
 async fn a_gateway_that_shows_nothing_for_ever_is_asked_less_and_less_and_then_given_up() {
     let house = House::new(true).await;
     let chat = house.general().await;
-    let id = house.say(chat, "Hello").await;
-    house.until("it is taken", || status(&house, id) == Some(DeliveryStatus::Delivered)).await;
+    let id = taken(&house, chat, "Hello").await;
     house.kill();
     house.runtime.refuse("sight", Some("missing scope: operator.read"));
     house.start();
@@ -202,8 +203,7 @@ async fn a_gateway_that_shows_nothing_for_ever_is_asked_less_and_less_and_then_g
 async fn a_run_that_the_gateway_goes_on_with_is_followed_under_its_new_id() {
     let house = House::new(true).await;
     let chat = house.general().await;
-    let id = house.say(chat, "Hello").await;
-    house.until("it is taken", || status(&house, id) == Some(DeliveryStatus::Delivered)).await;
+    let id = taken(&house, chat, "Hello").await;
     let session = house.session(chat);
     house.runtime.resume(&session, "new");
     house.runtime.reconnect();
@@ -220,8 +220,7 @@ async fn a_run_that_the_gateway_goes_on_with_is_followed_under_its_new_id() {
 async fn what_a_restart_of_the_gateway_cut_off_is_waited_for() {
     let house = House::new(true).await;
     let chat = house.general().await;
-    let id = house.say(chat, "Hello").await;
-    house.until("it is taken", || status(&house, id) == Some(DeliveryStatus::Delivered)).await;
+    let id = taken(&house, chat, "Hello").await;
     let session = house.session(chat);
     house.runtime.restart();
     pass(20).await;
@@ -259,8 +258,7 @@ async fn messages_of_one_chat_arrive_one_after_another_in_their_order() {
         house.until("it is taken", || status(&house, id) == Some(DeliveryStatus::Delivered)).await;
         pass(60).await;
         assert_eq!(house.runtime.keys("steer").last(), Some(&key(id, 1)));
-        house.runtime.finish(&house.session(chat), &key(id, 1), end(RunEndKind::Finished, "ok", None), true);
-        settled(&house, id).await;
+        answered(&house, chat, id).await;
     }
     assert_eq!(house.runtime.keys("steer"), ids.map(|id| key(id, 1)));
 }

@@ -17,7 +17,7 @@ use clutch_domain::{
     doc::{Inside, Kind, Scope},
     id::{ProjectId, TaskId},
     invariant::Everything,
-    project::{ChatLayout, Counts, Project},
+    project::{Counts, Project},
     range::{Docs, Fetch, Range, Versioned},
     refusal::Refusal,
     right::{Right, needed},
@@ -210,18 +210,7 @@ impl House {
 }
 
 pub fn new_project(name: &str) -> NewProject {
-    NewProject {
-        name: Name::parse(name).unwrap(),
-        slug: None,
-        description: None,
-        color: None,
-        repo_url: None,
-        local_path: None,
-        github_repo: None,
-        chat_layout: ChatLayout::Slack,
-        work_loop_enabled: false,
-        work_loop_max_agents: None,
-    }
+    NewProject::new(Name::parse(name).unwrap())
 }
 
 pub fn new_task(project: ProjectId, title: &str, status: Status) -> NewTask {
