@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod before_data;
+mod under_way;
 
 use std::sync::Arc;
 
@@ -66,6 +67,12 @@ async fn what_a_newer_program_wrote_spoils_nothing() {
     let db = Connection::open(dir.path().join("clutch.db")).unwrap();
     let left = "SELECT count(*) FROM docs WHERE body LIKE '%quite another%' OR body = '{\"task\":{\"id\":'";
     assert_eq!(db.query_row(left, [], |row| row.get::<_, i64>(0)).unwrap(), 2, "they are left as they are");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_under_way_in_a_folder_of_before_goes_on() {
+    let dir = then();
+    under_way::goes_on(before_data::office(Arc::new(SqliteStore::open(dir.path()).unwrap()))).await;
 }
 
 #[test]

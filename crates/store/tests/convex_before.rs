@@ -4,6 +4,7 @@
 
 mod before_data;
 mod bridge;
+mod under_way;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -34,6 +35,12 @@ async fn a_deployment_of_before_is_gone_on_with() {
     before_data::everything_reads(&office).await;
     before_data::the_loop_goes_on(&office).await;
     before_data::one_can_work_on(&office).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_under_way_in_a_deployment_of_before_goes_on() {
+    let place = then(|_, _| {}).await;
+    under_way::goes_on(before_data::office(Arc::new(place.store()))).await;
 }
 
 #[tokio::test]
