@@ -19,6 +19,8 @@ use crate::runtime::{RUN_EVENTS_WAITING, RunEnd, RunEvent, RunSign, RuntimeError
 const WAIT_MS: u32 = 25_000;
 /// Signs of what is not known ask for a look; two such looks are this far apart at least, in milliseconds.
 const LOOK_LEAST_MS: i64 = 1_000;
+/// A wait that ends so much later than it should, in milliseconds, means that this machine slept.
+const OVERSLEPT_MS: i64 = 60_000;
 /// Most tool calls at once of which an end is waited for.
 const CALLS_MAX: usize = 64;
 
@@ -37,6 +39,7 @@ enum News {
     Event(Result<Arc<RunEvent>, RecvError>),
     End(Option<RunEnd>),
     Connection,
+    Due,
 }
 
 /// An ear that was put down, as by a server that does not lead for a while: what is said reaches it all the same.
@@ -191,10 +194,15 @@ impl Ear {
                     event = event => News::Event(event),
                     end = end => News::End(end),
                     _ = connection => News::Connection,
-                    () = deadline => return,
+                    () = deadline => News::Due,
                 }
             };
+            // What was said meanwhile nobody could hear, and perhaps the agent slept too: that is no silence.
+            if desk.reactor.steady().since(until) > OVERSLEPT_MS {
+                self.sign();
+            }
             let soon = match news {
+                News::Due => return,
                 News::Event(Ok(event)) => {
                     let of = whose(&event);
                     if of != Whose::Nobodys {

@@ -20,7 +20,7 @@ fn signal(house: &House, id: SignalId) -> Signal {
 }
 
 /// An agent has asked about `task`, and its turn has ended.
-async fn asked(house: &House, task: TaskId) -> (Run, SignalId) {
+pub async fn asked(house: &House, task: TaskId) -> (Run, SignalId) {
     let run = house.working(task).await;
     let new = NewSignal {
         task,
@@ -37,7 +37,7 @@ async fn asked(house: &House, task: TaskId) -> (Run, SignalId) {
     (run, id)
 }
 
-async fn answer(house: &House, id: SignalId) {
+pub async fn answer(house: &House, id: SignalId) {
     house.person(Command::AnswerSignal(id, Body::parse("Green.").unwrap().unwrap())).await;
 }
 

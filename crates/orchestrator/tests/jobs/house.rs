@@ -17,7 +17,7 @@ use clutch_domain::{
     doc::{DocKey, Inside, Kind},
     id::{ChatId, MessageId, ProjectId, RunId, TaskId},
     plan::Policy,
-    project::{ChatLayout, Project},
+    project::Project,
     range::Range,
     run::Run,
     task::{Role, Status, Task},
@@ -37,7 +37,7 @@ use futures_util::future::BoxFuture;
 use tokio::{task::AbortHandle, time::Instant};
 use uuid::Uuid;
 
-use crate::fake::Fake;
+use crate::{fake::Fake, glass::Glass};
 
 /// The virtual time in which a condition must come true.
 const AT_MOST: Duration = Duration::from_secs(6 * 3_600);
@@ -114,6 +114,8 @@ pub struct House {
     pub post: Arc<Post>,
     pub wall: Arc<Wall>,
     pub project: ProjectId,
+    /// What the server sees the store through.
+    pub glass: Arc<Glass>,
     store: Arc<MemoryStore>,
     server: Mutex<Option<Arc<Virtual>>>,
 }
@@ -137,6 +139,7 @@ impl House {
             post: Arc::default(),
             wall,
             project: ProjectId(Uuid::nil()),
+            glass: Glass::new(store.clone()),
             store,
             server: Mutex::default(),
         };
@@ -146,26 +149,21 @@ impl House {
 
     pub async fn new_project(&self, name: &str) -> ProjectId {
         let new = NewProject {
-            name: Name::parse(name).unwrap(),
-            slug: None,
-            description: None,
-            color: None,
-            repo_url: None,
             local_path: LocalPath::parse("/srv/birds").unwrap(),
-            github_repo: None,
-            chat_layout: ChatLayout::Slack,
             work_loop_enabled: true,
-            work_loop_max_agents: None,
+            ..NewProject::new(Name::parse(name).unwrap())
         };
         let done = self.person(Command::CreateProject(new)).await;
         done.made::<Project>().unwrap().id
     }
 
     pub fn start(&self) {
+        self.glass.rise();
         let server = Arc::new(Virtual { began: self.wall.began, tasks: Mutex::default() });
         let roles = Role::ALL.iter().map(|r| (*r, "{{ticket}}{{description}}{{comments}}{{reporting}}"));
+        let office = Office::new(self.glass.clone(), self.wall.clone(), Arc::new(RandomIds));
         let work = WorkLoop::new(Parts {
-            office: self.office.clone(),
+            office: Arc::new(office),
             runtime: self.runtime.clone(),
             reactor: server.clone(),
             roles: Arc::new(Roles::load(roles).unwrap()),

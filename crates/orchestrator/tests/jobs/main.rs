@@ -7,6 +7,8 @@
 
 mod answers;
 mod fake;
+mod glass;
+mod hardship;
 mod house;
 mod messages;
 mod runs;
