@@ -22,7 +22,8 @@ use crate::{
 use self::names::start_link;
 pub use self::names::{
     CHAT_BIN, MESSAGE_BEHIND, MESSAGE_OPEN, PROJECT_BIN, RUN_WAITING, RUN_WORKING, action_name, asks_link, edge_name,
-    id8_name, message_run_name, number_name, retries_link, session_name, slug_name, startable_link, task_chat_name,
+    id8_name, message_run_name, number_name, retries_link, session_name, slug_name, startable_link, startable_links,
+    task_chat_name,
 };
 
 /// A document's revision: 0 means absent, the first write makes it 1.

@@ -21,7 +21,22 @@ pub const MESSAGE_BEHIND: &str = "behind";
 /// Whoever looks for work goes through the priorities and finds the right one first, however many wait.
 #[must_use]
 pub fn startable_link(project: ProjectId, role: Role, priority: Priority) -> String {
-    format!("start:{project}:{}:{}", role.word(), priority.word())
+    startable_under(&startable_beginning(project), role, priority)
+}
+
+fn startable_beginning(project: ProjectId) -> String {
+    format!("start:{project}:")
+}
+
+fn startable_under(beginning: &str, role: Role, priority: Priority) -> String {
+    [beginning, role.word(), ":", priority.word()].concat()
+}
+
+/// All of these links of a project, the most urgent first.
+pub fn startable_links(project: ProjectId) -> impl Iterator<Item = String> {
+    let beginning = startable_beginning(project);
+    let groups = Priority::ALL.iter().rev().flat_map(|priority| Role::ALL.iter().map(move |role| (*role, *priority)));
+    groups.map(move |(role, priority)| startable_under(&beginning, role, priority))
 }
 
 /// The link of ready tasks that failed and are tried again later.

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    doc::{Kind, RUN_WAITING, RUN_WORKING, Scope, retries_link, startable_link},
+    doc::{Inside, Kind, RUN_WAITING, RUN_WORKING, Scope, retries_link, startable_links},
     id::{ProjectId, RunId, SignalId, TaskId},
     phase::PHASES,
     project::Project,
@@ -15,7 +15,7 @@ use crate::{
     range::{Docs, Fetch, Order, Range},
     run::{LoopState, Run},
     talk::Signal,
-    task::{Priority, Role, Task},
+    task::Task,
 };
 
 /// Ready tasks of one project, from the top of the column, that get a note even when they cannot start.
@@ -112,9 +112,9 @@ fn ready(project: ProjectId) -> impl Iterator<Item = Range> {
 /// The tasks that could start, and those that are tried again later.
 fn startable(project: ProjectId) -> impl Iterator<Item = Range> {
     let linked = |link, limit| Range::Linked { kind: Kind::Task, link, limit };
-    let groups = Priority::ALL.iter().rev().flat_map(|priority| Role::ALL.iter().map(move |role| (*priority, *role)));
-    let startable = groups.map(move |(priority, role)| startable_link(project, role, priority));
-    startable.map(move |link| linked(link, STARTABLE_MAX)).chain([linked(retries_link(project), RETRIES_MAX)])
+    startable_links(project)
+        .map(move |link| linked(link, STARTABLE_MAX))
+        .chain([linked(retries_link(project), RETRIES_MAX)])
 }
 
 impl Shape {
@@ -173,9 +173,10 @@ impl World {
     /// The world in an answer to a fetch of the right shape.
     #[must_use]
     pub fn of(docs: &Docs, trouble: Option<String>) -> Self {
+        let mut ready = ready_tasks(docs);
         let own = |project: &Project| OwnWorld {
             state: docs.first::<LoopState>(&Range::doc(Kind::LoopState, project.id)).cloned(),
-            ready: ready_tasks(docs, project.id),
+            ready: ready.remove(&project.id).unwrap_or_default().into_values().cloned().collect(),
             project: project.clone(),
         };
         let open = |run: &Run| OpenRun {
@@ -195,10 +196,13 @@ impl World {
     }
 }
 
-/// Each ready task that was read, once: a task that could start is mostly near the top of its column too.
-fn ready_tasks(docs: &Docs, project: ProjectId) -> Vec<Task> {
-    let ranges = startable(project).chain(ready(project));
-    let found = ranges.flat_map(|range| docs.all::<Task>(&range).collect::<Vec<_>>());
-    let once: BTreeMap<TaskId, &Task> = found.map(|task| (task.id, task)).collect();
-    once.into_values().cloned().collect()
+/// Each ready task that was read, once: a task that could start is mostly near the top of its column too. One that is
+/// read by its id is there for its run.
+fn ready_tasks(docs: &Docs) -> BTreeMap<ProjectId, BTreeMap<TaskId, &Task>> {
+    let mut ready: BTreeMap<ProjectId, BTreeMap<TaskId, &Task>> = BTreeMap::new();
+    let columns = docs.iter().filter(|(range, _)| !matches!(range, Range::Doc { .. }));
+    for task in columns.flat_map(|(_, found)| found).filter_map(|doc| Task::of(&doc.body)) {
+        ready.entry(task.project).or_default().insert(task.id, task);
+    }
+    ready
 }
