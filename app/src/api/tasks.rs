@@ -1,7 +1,7 @@
 //! One ticket: its panel, its fields, and what is said about it.
 
 use clutch_domain::{
-    id::{DependencyId, SignalId, TaskId},
+    id::{DependencyId, RunId, SignalId, TaskId},
     task::TaskField,
 };
 use leptos::prelude::*;
@@ -51,6 +51,12 @@ pub async fn edit_task(task: TaskId, field: TaskField, #[server(default)] value:
 
     let fields = told(TaskFields::parse(field, &value).map_err(AppError::from))?;
     save(Command::UpdateTask(task, fields.into())).await
+}
+
+/// A person says that a run is over which the gateway neither shows nor stops.
+#[server(prefix = "/fn", endpoint = "treat_as_ended", output = crate::codec::Reply)]
+pub async fn treat_as_ended(run: RunId) -> Result<Saved, AppError> {
+    super::edge::save(clutch_domain::command::Command::TreatAsEnded(run)).await
 }
 
 /// Writes a comment as whoever calls.

@@ -151,6 +151,8 @@ pub struct MessageItem {
     pub open: bool,
     /// It waits for its turn or for the next attempt.
     pub queued: bool,
+    /// What keeps it from being carried or followed, while that is tried again.
+    pub trouble: Option<String>,
     /// Why it failed, or why the last attempt did.
     pub reason: Option<String>,
     /// Its place in the thread, and when it was written unless `said_at` tells.

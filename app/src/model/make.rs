@@ -233,6 +233,7 @@ pub fn message(message: &Message, budget: &mut Budget) -> MessageItem {
         status: message.delivery_status,
         open: message.open(),
         queued: step == Some(Step::Queued),
+        trouble: message.outbox.as_ref().filter(|_| message.open()).and_then(|o| o.trouble.clone()),
         reason: message.failure_reason.clone(),
         at: message.created_at,
         said_at: message.said_at,
@@ -329,6 +330,7 @@ fn why(task: &Task, note: Option<&String>, notice: Option<&String>) -> Option<St
 fn task_parts(parts: &mut Parts, view: &TaskView, extra: &Extra) {
     let task = &view.task;
     let mut budget = Budget::default();
+    let open = view.runs.iter().find(|r| Some(r.id) == task.open_run);
     let head = TaskHead {
         id: task.id,
         project: task.project,
@@ -342,11 +344,8 @@ fn task_parts(parts: &mut Parts, view: &TaskView, extra: &Extra) {
         branch: task.branch.clone(),
         github_repo: view.project.github_repo.clone(),
         resolution: task.resolution,
-        why: both(
-            unread_words(&view.unread),
-            refused(view.runs.iter().find(|r| Some(r.id) == task.open_run))
-                .or_else(|| why(task, view.note.as_ref(), None)),
-        ),
+        lost: open.filter(|run| run.open() && run.trouble.is_some()).map(|run| run.id),
+        why: both(unread_words(&view.unread), refused(open).or_else(|| why(task, view.note.as_ref(), None))),
         failures: task.failures,
         created_at: task.created_at,
         since: task.status_changed_at,
@@ -397,6 +396,7 @@ fn signal(signal: &Signal, budget: &mut Budget) -> SignalItem {
         by_program: signal.answered_by_program(),
         delivery: signal.delivery,
         delivery_error: signal.delivery_error.clone(),
+        delivery_trouble: signal.delivery_trouble.clone(),
         at: signal.created_at,
     }
 }

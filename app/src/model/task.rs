@@ -43,6 +43,8 @@ pub struct TaskHead {
     pub resolution: Option<Resolution>,
     /// Why it does not start, or why it is blocked.
     pub why: Option<String>,
+    /// Its run, where the gateway refuses what is needed to follow or stop it: a person may treat it as ended.
+    pub lost: Option<RunId>,
     /// Failures in a row.
     pub failures: u32,
     /// Made at.
@@ -97,6 +99,8 @@ pub struct SignalItem {
     pub delivery: Option<Delivery>,
     /// Why the delivery failed.
     pub delivery_error: Option<String>,
+    /// What keeps it from being delivered, while it is tried again.
+    pub delivery_trouble: Option<String>,
     /// When.
     pub at: Millis,
 }

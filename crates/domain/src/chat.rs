@@ -182,6 +182,9 @@ pub struct Outbox {
     /// It stands behind another one of its chat, which is on its way.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub behind: bool,
+    /// What keeps it from being carried or followed, in a sentence of who refuses; for people.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::text::stored::some_lines")]
+    pub trouble: Option<String>,
     /// How the gateway may read it: decided when it was queued, by who asked for it then.
     #[serde(default)]
     pub speech: Speech,
@@ -199,6 +202,7 @@ impl Outbox {
             not_before: None,
             introduces: false,
             behind: false,
+            trouble: None,
             speech: Speech::Words,
         }
     }

@@ -60,6 +60,8 @@ pub enum Command {
     BeginAnswer(SignalId),
     /// The answer was taken by the gateway under `run_id`, or refused with a reason.
     SettleAnswer(SignalId, Result<String, Excerpt>),
+    /// What keeps the answer from being sent, for people; `None` when nothing does any more.
+    TellAnswerTrouble(SignalId, Option<Excerpt>),
     /// An agent reports its work as complete.
     CompleteTask(Completion),
     /// Makes a chat.
@@ -92,6 +94,8 @@ pub enum Command {
     StopRun(RunId, Stopping),
     /// What keeps the run from being followed, for people; `None` when nothing does any more.
     TellTrouble(RunId, Option<Excerpt>),
+    /// A person says that a run is over which the runtime neither shows nor stops.
+    TreatAsEnded(RunId),
     /// The run is over.
     RunEnded(EndRun),
     /// The loop's notes about a project changed.
@@ -391,6 +395,8 @@ pub enum Carry {
     AtWork,
     /// The gateway goes on with it under another run id.
     GoesOn(String),
+    /// What keeps it from being carried or followed, for people; `None` when nothing does any more.
+    Trouble(Option<Excerpt>),
     /// Its run is over and was answered, or had nothing to say.
     Answered,
     /// The attempt failed, for this reason, and nothing of it has begun: another may follow.

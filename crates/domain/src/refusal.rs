@@ -164,6 +164,8 @@ refusals! {
     NotReady => Conflict, "not_ready", "The task is no longer ready.";
     /// The run has ended.
     RunEnded => Conflict, "run_ended", "This run has already ended.";
+    /// Nothing keeps the run from being followed.
+    RunIsFollowed => Conflict, "run_is_followed", "This run is followed: stop its agent by moving the task.";
     /// Somebody else leads.
     LeaseLost => Conflict, "lease_lost", "Another server leads the work loop now.";
     /// A newer program wrote the document.

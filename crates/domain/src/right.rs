@@ -90,9 +90,11 @@ pub const fn needed(command: &Command) -> Right {
         | Command::RetryMessage(_)
         | Command::WithdrawMessage(_)
         | Command::PauseLoop(..) => Right::Write,
+        Command::TreatAsEnded(_) => Right::Decide,
         Command::RaiseSignal(_) | Command::CompleteTask(_) => Right::Report,
         Command::BeginAnswer(_)
         | Command::SettleAnswer(..)
+        | Command::TellAnswerTrouble(..)
         | Command::ClaimRun(_)
         | Command::RunStarted(_)
         | Command::RunContinued(..)

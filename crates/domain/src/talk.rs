@@ -150,6 +150,9 @@ pub struct Signal {
     /// Why it failed.
     #[serde(default, deserialize_with = "crate::text::stored::some_lines")]
     pub delivery_error: Option<String>,
+    /// What keeps the answer from being sent, in a sentence of who refuses; for people, while it is on its way.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::text::stored::some_lines")]
+    pub delivery_trouble: Option<String>,
     /// Its project lies in the bin: lists of the installation leave it out.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub shelved: bool,

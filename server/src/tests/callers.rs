@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::{ADDRESS, House, Reply, id};
 
 const FORM: &str = "application/x-www-form-urlencoded";
-const SAME: (&str, &str) = ("sec-fetch-site", "same-origin");
+pub const SAME: (&str, &str) = ("sec-fetch-site", "same-origin");
 
 impl House {
     /// The cookie of a browser that has opened a page.

@@ -4,7 +4,7 @@ use axum::body::Body;
 use clutch_domain::command::Command;
 use serde_json::json;
 
-use super::{ADDRESS, House, Reply};
+use super::{ADDRESS, House, Reply, callers::SAME};
 
 async fn page(house: &House, path: &str) -> Reply {
     house.raw("GET", path, &[("accept", "text/html")], Body::empty()).await
@@ -49,6 +49,18 @@ async fn a_run_that_cannot_be_followed_says_so_on_its_card() {
     assert_eq!(shown().await, [true, true]);
     house.by_loop(Command::TellTrouble(run.id, None)).await;
     assert_eq!(shown().await, [false, false]);
+    let panel = async || page(&house, "/projects/site/board?task=T-1").await.text;
+    assert!(!panel().await.contains("Treat as ended"), "it is followed");
+    house.by_loop(Command::TellTrouble(run.id, Some("gone".into()))).await;
+    assert!(panel().await.contains("Treat as ended"));
+    let treat = async |headers: &[(&str, &str)]| {
+        house.function("treat_as_ended", headers, &[("run", &run.id.to_string())]).await.status.as_u16()
+    };
+    assert_eq!(treat(&[]).await, 403, "a program is no person");
+    let cookie = house.cookie().await;
+    assert_eq!(treat(&[("cookie", &cookie), SAME]).await, 200);
+    assert_eq!(house.look(&task).await["status"], "blocked");
+    assert!(!panel().await.contains("Treat as ended"));
 }
 
 /// A column has more cards than a board loads: it says so, and of which end of it.

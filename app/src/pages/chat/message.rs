@@ -162,6 +162,10 @@ fn way(m: &MessageItem, act: Act) -> AnyView {
             let why = m.reason.clone().unwrap_or_else(|| "No reason was given.".into());
             ("way bad", format!("Not answered: {why}"))
         }
+        Some(_) if m.trouble.is_some() => {
+            let why = m.trouble.as_deref().unwrap_or_default();
+            ("way bad", format!("The gateway refuses what is needed to carry it; tried again: {why}"))
+        }
         Some(DeliveryStatus::Sent) if m.queued => match &m.reason {
             Some(why) => ("way", format!("Tried again in a moment: {why}")),
             // Why is seen in the header; here it is said in a word.

@@ -1,12 +1,13 @@
 //! The agents' attempts at a ticket, and its log.
 
-use clutch_domain::run::Outcome;
+use clutch_domain::{id::RunId, run::Outcome};
 use leptos::prelude::*;
 
 use super::state::TaskState;
 use crate::{
+    api::treat_as_ended,
     model::task::{ActivityItem, RunItem},
-    ui::{Ago, Avatar, Erase, Markdown, duration, dynamic, use_clock},
+    ui::{Act, Ago, Avatar, Confirm, Erase, Markdown, duration, dynamic, use_clock},
 };
 
 /// The runs, newest first.
@@ -45,6 +46,27 @@ fn run(run: RunItem) -> AnyView {
         </li>
     }
     .erase()
+}
+
+/// Of a run that the gateway neither shows nor stops a person may say that it is over.
+#[component]
+pub fn Lost(run: RunId, act: Act) -> impl IntoView {
+    let asking = RwSignal::new(false);
+    let answer = Callback::new(move |yes: bool| {
+        asking.set(false);
+        if yes {
+            act.run(treat_as_ended(run), |_| {});
+        }
+    });
+    view! {
+        <p class="row">
+            <button type="button" class="btn s js-only" disabled=move || act.busy.get() != 0 on:click=move |_| asking.set(true)>"Treat as ended"</button>
+        </p>
+        {dynamic(move || asking.get().then(|| view! {
+            <Confirm title="Treat the agent as ended?".to_owned() yes="Treat as ended" answer
+                text="The board stops asking the gateway about it, and the ticket goes to Blocked. The agent may still be at work there: look first, so that no two work on the same files.".to_owned() />
+        }))}
+    }
 }
 
 /// The log, newest first; closed until it is asked for.

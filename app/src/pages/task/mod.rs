@@ -134,6 +134,7 @@ fn Ticket(board: BoardState, state: TaskState, version: u64, close: String, leav
     let why = move || {
         task.with(|t| t.why.clone()).map(|why| view! { <p class="note"><Icon name="clock" /><span>{why}</span></p> })
     };
+    let lost = Memo::new(move |_| task.with(|t| t.lost));
     let gone = move || {
         state.gone.get().then(|| view! { <p class="note bad" role="status"><Icon name="trash" /><span>"This ticket was deleted."</span></p> })
     };
@@ -159,6 +160,7 @@ fn Ticket(board: BoardState, state: TaskState, version: u64, close: String, leav
             <words::TitleEdit state act />
             <talk::Questions state />
             {dynamic(why)}
+            {dynamic(move || lost.get().map(|run| view! { <history::Lost run act /> }))}
             <fields::Fields board state status act />
             <words::DescriptionEdit state act />
             <edges::Edges board state act />

@@ -136,6 +136,12 @@ fn signal(s: &SignalItem) -> AnyView {
     let way = s.delivery.map(|delivery| {
         let text = match (&s.delivery_error, delivery) {
             (Some(why), Delivery::Failed) => format!("Not delivered: {why}"),
+            (_, Delivery::Pending) if s.delivery_trouble.is_some() => {
+                format!(
+                    "Not delivered yet, the gateway refuses it; tried again: {}",
+                    s.delivery_trouble.as_deref().unwrap_or_default()
+                )
+            }
             _ => delivery.label().to_owned(),
         };
         let class = if delivery == Delivery::Failed { "way bad" } else { "way" };

@@ -4,7 +4,9 @@
 mod alive;
 pub mod answer;
 pub mod chat;
+mod delivery;
 pub mod dependency;
+mod lost;
 mod order;
 pub mod placing;
 pub mod project;
@@ -76,6 +78,7 @@ fn decide(view: &View, command: &Command, ctx: &mut Ctx<'_>) -> Decided {
         Command::AnswerSignal(id, answer) => talk::answer(view, *id, answer, ctx),
         Command::BeginAnswer(id) => talk::begin(view, *id, ctx),
         Command::SettleAnswer(id, settled) => talk::settle(view, *id, settled, ctx),
+        Command::TellAnswerTrouble(id, trouble) => talk::tell(view, *id, trouble.as_ref(), ctx),
         Command::CompleteTask(report) => talk::complete(view, report, ctx),
         Command::CreateChat(new) => chat::create(view, new, ctx),
         Command::UpdateChat(id, patch) => chat::update(view, *id, patch, ctx),
@@ -83,15 +86,16 @@ fn decide(view: &View, command: &Command, ctx: &mut Ctx<'_>) -> Decided {
         Command::RestoreChat(id) => chat::restore(view, *id, ctx),
         Command::PurgeChat(id) => chat::purge(view, *id),
         Command::PostMessage(new) => chat::post(view, new, ctx),
-        Command::CarryMessage(id, step) => chat::carry(view, *id, step, ctx),
-        Command::SetDelivery(id, patch) => chat::set_delivery(view, *id, patch, ctx),
-        Command::RetryMessage(id) => chat::retry(view, *id, ctx),
-        Command::WithdrawMessage(id) => chat::withdraw(view, *id, ctx),
+        Command::CarryMessage(id, step) => delivery::carry(view, *id, step, ctx),
+        Command::SetDelivery(id, patch) => delivery::set_delivery(view, *id, patch, ctx),
+        Command::RetryMessage(id) => delivery::retry(view, *id, ctx),
+        Command::WithdrawMessage(id) => delivery::withdraw(view, *id, ctx),
         Command::ClaimRun(claim) => work::claim(view, claim, ctx),
         Command::RunStarted(taken) => work::started(view, taken, ctx),
         Command::RunContinued(run, as_id) => work::continued(view, *run, as_id, ctx),
         Command::StopRun(run, stopping) => work::stop(view, *run, stopping, ctx),
         Command::TellTrouble(run, trouble) => work::tell(view, *run, trouble.as_ref(), ctx),
+        Command::TreatAsEnded(run) => lost::treat_as_ended(view, *run, ctx),
         Command::RunEnded(end) => work::ended(view, end, ctx),
         Command::NoteProject(project, notes, notice) => work::note(view, *project, notes, notice.as_ref(), ctx),
         Command::PauseLoop(project, paused) => work::pause(view, *project, *paused, ctx),

@@ -73,6 +73,7 @@ pub fn raise(view: &View, new: &NewSignal, ctx: &mut Ctx<'_>) -> Decided {
         delivery: None,
         delivery_error: None,
         delivery_begun: None,
+        delivery_trouble: None,
         shelved: false,
         created_at: ctx.now,
     };
@@ -128,6 +129,21 @@ pub fn begin(view: &View, id: SignalId, _: &mut Ctx<'_>) -> Decided {
     Ok(change)
 }
 
+/// What keeps the answer from being sent. The same words write nothing.
+pub fn tell(view: &View, id: SignalId, trouble: Option<&Excerpt>, _: &mut Ctx<'_>) -> Decided {
+    let old = view.must::<Signal>(id, Refusal::SignalNotFound)?;
+    if old.is.delivery != Some(Delivery::Pending) {
+        return Err(Refusal::DeliveryMoved.into());
+    }
+    let mut change = Change::default();
+    let trouble = trouble.map(ToString::to_string);
+    if old.is.delivery_trouble != trouble {
+        change.touch(Scope::Task(old.is.task));
+        change.put(old.rev, Signal { delivery_trouble: trouble, ..old.is });
+    }
+    Ok(change)
+}
+
 /// The gateway took the answer under a run id, or refused it. A run that waited for it goes on.
 pub fn settle(view: &View, id: SignalId, settled: &Result<String, Excerpt>, ctx: &mut Ctx<'_>) -> Decided {
     let old = view.must::<Signal>(id, Refusal::SignalNotFound)?;
@@ -136,6 +152,7 @@ pub fn settle(view: &View, id: SignalId, settled: &Result<String, Excerpt>, ctx:
     }
     let mut change = Change::default();
     let mut is = old.is;
+    is.delivery_trouble = None;
     let said = match settled {
         Ok(run_id) => {
             is.delivery = Some(Delivery::Sent);

@@ -25,7 +25,7 @@ use crate::{
     view::{Seen, Stop, View},
 };
 
-use super::{Decided, alive, line};
+use super::{Decided, alive, line, lost};
 
 /// Longest preview of last words in a line of the log, in characters.
 pub const PREVIEW_MAX: usize = 500;
@@ -293,7 +293,7 @@ pub fn ended(view: &View, end: &EndRun, ctx: &mut Ctx<'_>) -> Decided {
         if locks {
             let from = after.status;
             super::task::enter(view, &mut change, &mut after, Status::Blocked, Place::End, None, false, ctx)?;
-            after.trouble = Some(out_of_reach(&words));
+            after.trouble = Some(lost::out_of_reach(&words));
             data.push(("from_status", from.word().into()));
             data.push(("to_status", Status::Blocked.word().into()));
             data.push(("reason", after.trouble.clone().unwrap_or_default()));
@@ -392,7 +392,7 @@ pub fn hold(view: &View, hold: &HoldLease, _ctx: &mut Ctx<'_>) -> Decided {
     Ok(change)
 }
 
-fn open_run(view: &View, run: RunId) -> Result<Seen<Run>, Stop> {
+pub(super) fn open_run(view: &View, run: RunId) -> Result<Seen<Run>, Stop> {
     let run = view.must::<Run>(run, Refusal::RunNotFound)?;
     if run.is.open() { Ok(run) } else { Err(Refusal::RunEnded.into()) }
 }
@@ -428,14 +428,6 @@ fn wait_for(mut run: Seen<Run>, question: &Signal, words: String, ctx: &mut Ctx<
     touch(&mut change, run.is.project);
     change.put(run.rev, run.is);
     Ok(change)
-}
-
-/// What people are told of a run that the runtime neither shows nor stops.
-fn out_of_reach(words: &str) -> String {
-    format!(
-        "The gateway lets nobody see or stop the agent of the last attempt, so it may still be at work: {words} \
-         Stop it there, then move the task to Ready."
-    )
 }
 
 fn calm(task: &mut Task) {

@@ -104,6 +104,7 @@ fn all() -> Vec<(Command, &'static str)> {
         (Command::AnswerSignal(SignalId(NIL), words("x")), "hap"),
         (Command::BeginAnswer(SignalId(NIL)), "l"),
         (Command::SettleAnswer(SignalId(NIL), Ok("r".into())), "l"),
+        (Command::TellAnswerTrouble(SignalId(NIL), None), "l"),
         (Command::CompleteTask(report), "hap"),
         (Command::CreateChat(new_chat), "hap"),
         (Command::UpdateChat(chat, rename), "hap"),
@@ -120,6 +121,7 @@ fn all() -> Vec<(Command, &'static str)> {
         (Command::RunContinued(run, "r".into()), "l"),
         (Command::StopRun(run, Stopping { how: Ended::Failed, why: "w".into(), forget: false }), "l"),
         (Command::TellTrouble(run, None), "l"),
+        (Command::TreatAsEnded(run), "h"),
         (Command::RunEnded(end), "l"),
         (Command::NoteProject(project, BTreeMap::new(), None), "l"),
         (Command::PauseLoop(project, true), "hap"),
@@ -163,7 +165,7 @@ fn rights_do_not_overlap_and_each_has_its_sentence() {
         assert!(!Rights::default().has(*right));
     }
     let kinds: Vec<Right> = all().iter().map(|(command, _)| needed(command)).collect();
-    let never = [Right::Decide, Right::Instruct]; // asked for by rules that have read the document
+    let never = [Right::Instruct]; // asked for by rules that have read the document, as Decide is by some
     assert!(Right::ALL.iter().all(|r| kinds.contains(r) != never.contains(r)), "{kinds:?}");
 }
 

@@ -175,6 +175,29 @@ fn an_agent_out_of_reach_blocks_its_task_wherever_it_would_be_started_again() {
 }
 
 #[test]
+fn a_person_may_treat_a_run_as_ended_that_cannot_be_followed() {
+    for (moved, expected) in [(None, Status::Blocked), (Some(Status::Ready), Status::Ready)] {
+        let mut bench = Bench::new();
+        let task = bench.ready("Paint");
+        let run = bench.start(task);
+        assert_eq!(bench.person(&Command::TreatAsEnded(run)), Err(Refusal::RunIsFollowed));
+        bench.run(&Command::TellTrouble(run, Some("missing scope.".into()))).unwrap();
+        assert_eq!(bench.ask(Actor::agent("main"), &Command::TreatAsEnded(run)), Err(Refusal::HumansOnly));
+        if let Some(to) = moved {
+            bench.person(&relocate(task, to)).unwrap();
+        }
+        bench.person(&Command::TreatAsEnded(run)).unwrap();
+        let (is, ended) = (bench.task(task), bench.the_run(run));
+        assert_eq!((is.status, is.open_run, is.failures), (expected, None, 0), "no failure is counted");
+        assert_eq!((ended.state, ended.outcome), (RunState::Ended, Some(Outcome::Aborted)));
+        assert!(ended.last_words.unwrap().contains("treated the agent as ended"));
+        let told = is.trouble.is_some_and(|t| t.contains("treated the agent as ended") && t.contains("to Ready"));
+        assert_eq!(told, expected == Status::Blocked);
+        assert_eq!(bench.person(&Command::TreatAsEnded(run)), Err(Refusal::RunEnded));
+    }
+}
+
+#[test]
 fn the_first_reason_to_stop_stands() {
     let mut bench = Bench::new();
     let task = bench.ready("Paint");

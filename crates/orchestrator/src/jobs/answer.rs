@@ -171,6 +171,9 @@ impl Effect for Answer {
 
     async fn follow(&mut self, stop: &mut Stop) -> Result<(), Hitch> {
         self.turn = None;
+        if self.signal.as_ref().is_some_and(|signal| signal.delivery_trouble.is_some()) {
+            written(self.desk.write(&Command::TellAnswerTrouble(self.id, None)).await?)?;
+        }
         let whose = Self::whose(&self.key);
         self.ear.wait(&whose, UNSURE_MS, None, true, stop).await;
         Ok(())
@@ -194,9 +197,7 @@ impl Effect for Answer {
     }
 
     async fn tell(&mut self, trouble: String) -> Result<(), Hitch> {
-        // The question says that its answer is on its way; when it is given up, why.
-        tracing::info!(signal = %self.id, %trouble, "the answer waits");
-        Ok(())
+        written(self.desk.write(&Command::TellAnswerTrouble(self.id, Some(trouble.into()))).await?)
     }
 
     fn quiet_ms(&self) -> i64 {

@@ -302,6 +302,9 @@ impl Effect for Message {
     }
 
     async fn follow(&mut self, stop: &mut Stop) -> Result<(), Hitch> {
+        if self.words.as_ref().and_then(|w| w.outbox.as_ref()).is_some_and(|o| o.trouble.is_some()) {
+            self.step(Carry::Trouble(None)).await?;
+        }
         let within = match self.verdict.clone() {
             Verdict::Taken => return self.step(Carry::Taken(self.run.clone())).await.map(drop),
             Verdict::GoesOn(run) => {
@@ -371,9 +374,7 @@ impl Effect for Message {
     }
 
     async fn tell(&mut self, trouble: String) -> Result<(), Hitch> {
-        // The page says that the message waits; when it is given up, why.
-        tracing::info!(message = %self.id, %trouble, "the message waits");
-        Ok(())
+        self.step(Carry::Trouble(Some(trouble.into()))).await.map(drop)
     }
 
     fn quiet_ms(&self) -> i64 {

@@ -186,6 +186,7 @@ fn a_later_attempt_hears_what_was_said_and_why_the_last_one_failed() {
         delivery: None,
         delivery_error: None,
         delivery_begun: None,
+        delivery_trouble: None,
         shelved: false,
         created_at: Millis(1),
     };

@@ -99,7 +99,23 @@ async fn a_gateway_that_shows_nothing_for_ever_is_given_up() {
     house.runtime.lose_next(Lost::Before);
     house.runtime.refuse("sight", Some("missing scope: operator.read"));
     answer(&house, id).await;
+    house.until("people are told", || signal(&house, id).delivery_trouble.is_some()).await;
+    assert_eq!(signal(&house, id).delivery_trouble.as_deref(), Some("missing scope: operator.read"));
     house.until("it is given up", || signal(&house, id).delivery == Some(Delivery::Failed)).await;
     assert!(signal(&house, id).delivery_error.unwrap().contains("missing scope"));
+    assert_eq!(signal(&house, id).delivery_trouble, None, "it is not tried any more");
     house.until("the attempt is given up", || house.run(run.id).state == RunState::Ended).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_trouble_of_an_answer_that_ends_is_forgotten() {
+    let house = House::new(true).await;
+    let (_, id) = asked(&house, house.ready("Paint").await).await;
+    house.runtime.lose_next(Lost::Before);
+    house.runtime.refuse("sight", Some("busy"));
+    answer(&house, id).await;
+    house.until("people are told", || signal(&house, id).delivery_trouble.is_some()).await;
+    house.runtime.refuse("sight", None);
+    house.until("it is delivered", || signal(&house, id).delivery == Some(Delivery::Sent)).await;
+    assert_eq!(signal(&house, id).delivery_trouble, None);
 }

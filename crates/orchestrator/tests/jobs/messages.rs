@@ -22,6 +22,10 @@ fn reason(house: &House, id: MessageId) -> String {
     house.message(id).failure_reason.unwrap_or_default()
 }
 
+fn trouble(house: &House, id: MessageId) -> Option<String> {
+    house.message(id).outbox?.trouble
+}
+
 fn key(id: MessageId, attempt: u32) -> String {
     format!("chat-{id}-{attempt}")
 }
@@ -190,13 +194,31 @@ async fn a_gateway_that_shows_nothing_for_ever_is_asked_less_and_less_and_then_g
     house.kill();
     house.runtime.refuse("sight", Some("missing scope: operator.read"));
     house.start();
+    house.until("people are told", || trouble(&house, id).is_some()).await;
+    assert_eq!(trouble(&house, id).as_deref(), Some("missing scope: operator.read"));
     assert_eq!(settled(&house, id).await, Some(DeliveryStatus::Failed));
     assert!(reason(&house, id).contains("missing scope: operator.read"), "{}", reason(&house, id));
+    assert_eq!(trouble(&house, id), None, "it is not tried any more");
     let looks = house.runtime.calls("sight");
     assert!((5..=15).contains(&looks.len()), "{}", looks.len());
     let last = looks.last().unwrap().at;
     let late = looks.iter().filter(|call| last.duration_since(call.at).as_secs() < 180).count();
     assert!(late <= 4, "in the end once a minute: {late}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_trouble_of_a_message_that_ends_is_forgotten() {
+    let house = House::new(true).await;
+    let chat = house.general().await;
+    let id = house.say(chat, "Hello").await;
+    house.until("it is taken", || status(&house, id) == Some(DeliveryStatus::Delivered)).await;
+    house.kill();
+    house.runtime.refuse("sight", Some("busy"));
+    house.start();
+    house.until("people are told", || trouble(&house, id).is_some()).await;
+    house.runtime.refuse("sight", None);
+    house.until("it is over", || trouble(&house, id).is_none()).await;
+    assert!(house.message(id).open());
 }
 
 #[tokio::test(start_paused = true)]

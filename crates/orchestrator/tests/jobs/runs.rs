@@ -55,6 +55,24 @@ async fn a_trouble_that_ends_is_forgotten() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_person_treats_as_ended_is_asked_for_no_longer() {
+    let house = House::new(true).await;
+    let task = house.ready("Paint").await;
+    let run = house.working(task).await;
+    house.kill();
+    house.runtime.refuse("sight", Some("busy"));
+    house.start();
+    house.until("people are told", || house.run(run.id).trouble.is_some()).await;
+    house.person(Command::TreatAsEnded(run.id)).await;
+    let asked = house.runtime.calls("sight").len();
+    pass(3_600).await;
+    assert_eq!(house.task(task).status, Status::Blocked);
+    assert!(house.runtime.calls("sight").len() <= asked + 1, "one look may have been under way");
+    house.person(to(task, Status::Ready)).await;
+    house.until("a person said so", || house.runtime.calls("start").len() == 2).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_refused_can_still_be_stopped() {
     let house = House::new(true).await;
     let task = house.ready("Paint").await;

@@ -5,6 +5,7 @@
 
 mod bin;
 mod chat;
+mod commands;
 mod graph;
 mod house;
 mod keys;

@@ -35,7 +35,10 @@ use clutch_orchestrator::{
 use clutch_store::{MemoryStore, Options, SqliteStore, sqlite::DATABASE_FILE};
 use futures_util::future::BoxFuture;
 
-use crate::house::{Counting, House, Ticking, at, me, new_project, new_task, reopen, to, usual, waiting_for};
+use crate::{
+    commands::{COMMANDS, name},
+    house::{Counting, House, Ticking, at, me, new_project, new_task, reopen, to, usual, waiting_for},
+};
 
 /// A store where others write too, and where something happens between decision and commit.
 struct Shared<F> {
@@ -136,53 +139,6 @@ impl Store for Overtaken {
 fn words(text: &str) -> Body {
     Body::parse(text).unwrap().unwrap()
 }
-
-/// Which command it is. A new one does not compile here until it has its place in the [`scene`] too.
-const fn name(command: &Command) -> &'static str {
-    match command {
-        Command::CreateProject(_) => "create a project",
-        Command::UpdateProject(..) => "change a project",
-        Command::DeleteProject(..) => "delete a project",
-        Command::RestoreProject(_) => "restore a project",
-        Command::DiscardProject(_) => "discard a project",
-        Command::ShelveProject(_) => "shelve a project",
-        Command::PurgeProject(_) => "purge a project",
-        Command::CreateTask(_) => "create a task",
-        Command::UpdateTask(..) => "change a task",
-        Command::MoveTask(_) => "move a task",
-        Command::DeleteTask(_) => "delete a task",
-        Command::AddDependency(..) => "add a dependency",
-        Command::RemoveDependency(_) => "remove a dependency",
-        Command::AddComment(_) => "comment",
-        Command::RaiseSignal(_) => "signal",
-        Command::AnswerSignal(..) => "answer",
-        Command::BeginAnswer(_) => "begin to send an answer",
-        Command::SettleAnswer(..) => "settle an answer",
-        Command::CompleteTask(_) => "report",
-        Command::CreateChat(_) => "create a chat",
-        Command::UpdateChat(..) => "change a chat",
-        Command::DeleteChat(_) => "delete a chat",
-        Command::RestoreChat(_) => "restore a chat",
-        Command::PurgeChat(_) => "purge a chat",
-        Command::PostMessage(_) => "post",
-        Command::CarryMessage(..) => "carry",
-        Command::SetDelivery(..) => "set a delivery",
-        Command::RetryMessage(_) => "retry",
-        Command::WithdrawMessage(_) => "withdraw",
-        Command::ClaimRun(_) => "claim",
-        Command::RunStarted(_) => "start a run",
-        Command::RunContinued(..) => "continue a run",
-        Command::StopRun(..) => "want a run stopped",
-        Command::TellTrouble(..) => "tell the trouble of a run",
-        Command::RunEnded(_) => "end a run",
-        Command::NoteProject(..) => "note",
-        Command::PauseLoop(..) => "pause",
-        Command::HoldLease(_) => "hold the lease",
-    }
-}
-
-/// How many there are.
-const COMMANDS: usize = 38;
 
 /// An office over a store, with the ids and the clock of every other scene.
 fn office_over(store: Arc<dyn Store>) -> Office {
@@ -359,6 +315,8 @@ async fn scene(office: &Office) -> Vec<Command> {
         Command::StopRun(at_work.id, Stopping { how: Ended::Failed, why: "It is silent.".into(), forget: false }),
         Command::TellTrouble(at_work.id, Some("It refuses.".into())),
         Command::BeginAnswer(answered),
+        Command::TreatAsEnded(waiting.id),
+        Command::TellAnswerTrouble(answered, Some("It refuses.".into())),
         Command::RunEnded(end(&at_work, Ended::Finished)),
         Command::RunEnded(end(&at_work, Ended::Failed)),
         Command::RunEnded(end(&waiting, Ended::Aborted)),
