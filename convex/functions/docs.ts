@@ -1,16 +1,16 @@
 import { v } from "convex/values";
 import { internalMutation, internalQuery, type QueryCtx } from "./_generated/server";
 import { INDEX_VERSION, key, kind, KINDS } from "./kinds";
-import { answer, range } from "./model/ranges";
+import { answer, find, range } from "./model/ranges";
 import { request } from "./schema";
-import { Before, bodyOf, put, remove, takeGone, write } from "./model/rows";
+import { Before, bodyOf, lacks, put, remove, takeGone, write } from "./model/rows";
 
 // Everything here is internal: only the server, with the deployment's admin key, can call it. Nobody
 // who merely knows the address can. No rule of OpenClutch is here; the server decides, and these
 // functions read, compare revisions, and write.
 
 /** Raised whenever the server and these functions must be of the same age. */
-export const VERSION = 2;
+export const VERSION = 3;
 
 /** Tables of the original system, which kept its data on Convex too. */
 const ORIGINAL = ["tasks", "projects", "comments", "chats", "chatMessages", "taskDependencies", "workLoopRuns", "promptVersions"];
@@ -29,12 +29,38 @@ export const about = internalQuery({
   },
 });
 
-/** Answers all ranges of one moment, and the revisions of the scopes at that moment. */
+/** Bytes that one answer brings of insides beyond their rows, and how many documents it brings them of. */
+export const REST_BYTES = 1 << 20;
+export const REST_MOST = 1_000;
+
+/**
+ * Answers all ranges of one moment, and the revisions of the scopes at that moment.
+ *
+ * What one answer may read is bounded. Whoever asks `partly` is given long insides whole while there is room for them
+ * and only the beginnings of the others; `lacks` tells what is missing, and `whole` has it.
+ */
 export const fetch = internalQuery({
-  args: { scopes: v.array(v.string()), ranges: v.array(range) },
+  args: {
+    scopes: v.array(v.string()),
+    ranges: v.array(range),
+    /** Programs of before took every inside for whole. */
+    partly: v.optional(v.boolean()),
+  },
   returns: v.object({
     scopes: v.array(v.number()),
-    ranges: v.array(v.array(v.object({ kind, id: v.string(), rev: v.number(), body: v.string() }))),
+    ranges: v.array(
+      v.array(
+        v.object({
+          kind,
+          id: v.string(),
+          rev: v.number(),
+          /** The inside, or its beginning. */
+          body: v.string(),
+          /** Bytes of the inside that are left out. */
+          lacks: v.optional(v.number()),
+        }),
+      ),
+    ),
   }),
   handler: async (ctx, args) => {
     const scopes = await Promise.all(
@@ -46,14 +72,38 @@ export const fetch = internalQuery({
         return row?.rev ?? 0;
       }),
     );
-    const ranges = await Promise.all(
-      args.ranges.map(async (asked) => {
-        const { kind, rows } = await answer(ctx, asked);
-        return await Promise.all(rows.map(async (row) => ({ kind, id: row.id, rev: row.rev, body: await bodyOf(ctx, kind, row) })));
+    const found = await Promise.all(args.ranges.map((asked) => answer(ctx, asked)));
+    let [bytes, documents] = args.partly === true ? [REST_BYTES, REST_MOST] : [Infinity, Infinity];
+    const ranges = found.map(({ kind, rows }) =>
+      rows.map(async (row) => {
+        const { id, rev } = row;
+        const left = lacks(row);
+        if (left > 0 && (left > bytes || documents === 0)) return { kind, id, rev, body: row.body, lacks: left };
+        if (left > 0) {
+          bytes -= left;
+          documents--;
+        }
+        return { kind, id, rev, body: await bodyOf(ctx, kind, row) };
       }),
     );
-    return { scopes, ranges };
+    return { scopes, ranges: await Promise.all(ranges.map((rows) => Promise.all(rows))) };
   },
+});
+
+/**
+ * The whole insides of documents that have these revisions; null for one that has another by now. What it may read is
+ * the caller's to keep in bounds: `lacks` has told how much that is.
+ */
+export const whole = internalQuery({
+  args: { docs: v.array(v.object({ doc: key, rev: v.number() })) },
+  returns: v.array(v.union(v.string(), v.null())),
+  handler: async (ctx, args) =>
+    await Promise.all(
+      args.docs.map(async ({ doc, rev }) => {
+        const row = await find(ctx, doc.kind, doc.id);
+        return row?.rev === rev ? await bodyOf(ctx, doc.kind, row) : null;
+      }),
+    ),
 });
 
 const expectation = v.union(v.object({ doc: key, rev: v.number() }), v.object({ scope: v.string(), rev: v.number() }));

@@ -1,9 +1,9 @@
 import { v } from "convex/values";
 import { internal } from "./_generated/api";
 import { internalMutation } from "./_generated/server";
-import { RETIRED } from "./kinds";
-import { remove } from "./model/rows";
-import { rowsOf } from "./model/ranges";
+import { FOUND_BY, kind, RETIRED, type Kind } from "./kinds";
+import { bytesOf, isLong, remove, shorten as shortenRow } from "./model/rows";
+import { rowsOf, type Row } from "./model/ranges";
 
 /** How long a commit's key is known, in milliseconds: 24 hours. */
 export const LEDGER_KEPT_MS = 24 * 60 * 60 * 1_000;
@@ -44,5 +44,43 @@ export const retire = internalMutation({
     }
     if (removed === FORGET_BATCH) await ctx.scheduler.runAfter(0, internal.retention.retire, {});
     return removed;
+  },
+});
+
+/** Says in the table of scopes that no row is long any more; no scope has this word. */
+const SHORT = "#short";
+/** Bytes of insides that are looked at in one transaction. */
+const SHORTEN_BYTES = 4 << 20;
+
+/**
+ * Shortens rows that functions of version 2 wrote: a range over such may read more than Convex lets it. Begins behind
+ * a document and goes on by itself until all were looked at; true when they were.
+ */
+export const shorten = internalMutation({
+  args: { from: v.optional(v.object({ kind, after: v.string() })) },
+  returns: v.boolean(),
+  handler: async (ctx, { from }) => {
+    const mark = ctx.db.query("scope").withIndex("by_name", (q) => q.eq("name", SHORT));
+    if ((await mark.unique()) !== null) return true;
+    const kinds = Object.keys(FOUND_BY) as Kind[];
+    const long: [Kind, Row][] = [];
+    let [bytes, rows] = [0, 0];
+    let stopped: { kind: Kind; after: string } | undefined;
+    look: for (const kind of kinds.slice(from === undefined ? 0 : kinds.indexOf(from.kind))) {
+      const behind = rowsOf(ctx, kind).withIndex("by_doc", (q) => (from?.kind === kind ? q.gt("id", from.after) : q));
+      for await (const row of behind) {
+        if (isLong(row)) long.push([kind, row]);
+        bytes += bytesOf(row.body);
+        rows++;
+        if (bytes >= SHORTEN_BYTES || rows >= FORGET_BATCH) {
+          stopped = { kind, after: row.id };
+          break look;
+        }
+      }
+    }
+    for (const [kind, row] of long) await shortenRow(ctx, kind, row);
+    if (stopped === undefined) await ctx.db.insert("scope", { name: SHORT, rev: 1 });
+    else await ctx.scheduler.runAfter(0, internal.retention.shorten, { from: stopped });
+    return stopped === undefined;
   },
 });

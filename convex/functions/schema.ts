@@ -21,10 +21,12 @@ const fields = {
   ord: v.number(),
   /** Milliseconds since 1970. */
   at: v.int64(),
-  /** The inside as JSON, as far as it fits into one document of Convex (1 MiB). */
+  /** The inside as JSON, or its beginning (`HEAD` of model/rows.ts). */
   body: v.string(),
-  /** How many rows of `rest` hold what did not fit. */
+  /** How many rows of `rest` hold what is behind that. */
   more: v.number(),
+  /** Their bytes, where there are such; functions of version 2 did not tell. */
+  size: v.optional(v.number()),
 };
 
 // Every kind is found by its id, and by its scope with the newest first.
@@ -80,6 +82,6 @@ export default defineSchema({
    * not take a new document under the same key for the old. Found by age through `_creationTime`.
    */
   gone: defineTable({ kind, id: v.string(), rev: v.number() }).index("by_doc", ["kind", "id"]),
-  /** The parts of insides that are larger than one document of Convex may be, from 0. */
+  /** The parts of long insides behind their beginnings, in the order of `part`. */
   rest: defineTable({ kind, id: v.string(), part: v.number(), text: v.string() }).index("by_doc", ["kind", "id", "part"]),
 });

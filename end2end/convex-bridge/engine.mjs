@@ -34,7 +34,8 @@ export class Engine {
     ({ convexToJson: engine.toJson, jsonToConvex: engine.fromJson } = await file("convex/dist/esm/values/index.js"));
     ({ makeFunctionReference: engine.reference } = await file("convex/dist/esm/server/index.js"));
     await engine.#bundle(folder, modules, await file("esbuild/lib/main.js"));
-    engine.house = convexTest({ schema: engine.schema, modules: engine.modules });
+    // What Convex lets one transaction read and write.
+    engine.house = convexTest({ schema: engine.schema, modules: engine.modules, transactionLimits: true });
     engine.#listen();
     return engine;
   }
@@ -149,12 +150,10 @@ export class Engine {
   /** All rows of all tables of the schema, without what Convex adds to them, as `insert` takes them. */
   async rows() {
     const found = {};
-    await this.house.run(async (ctx) => {
-      for (const table of Object.keys(this.schema.tables)) {
-        const rows = await ctx.db.query(table).collect();
-        found[table] = rows.map(({ _id, _creationTime, ...row }) => this.toJson(row));
-      }
-    });
+    for (const table of Object.keys(this.schema.tables)) {
+      const rows = await this.house.run(async (ctx) => await ctx.db.query(table).collect());
+      found[table] = rows.map(({ _id, _creationTime, ...row }) => this.toJson(row));
+    }
     return found;
   }
 }

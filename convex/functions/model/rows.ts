@@ -23,6 +23,39 @@ export const put = v.object({
 /** One document to write. */
 export type Put = Infer<typeof put>;
 
+/**
+ * Bytes of an inside that lie in its row; whatever is behind them lies in `rest`. A range reads rows, and Convex ends a
+ * transaction that reads more than some megabytes: were insides in their rows, seventeen tickets with a pasted log
+ * would close a board for ever.
+ */
+export const HEAD = 4_096;
+/** Most bytes of one row of `rest`: older programs cut insides into such pieces. */
+const PIECE = 900_000;
+
+/** Where a text is cut so that at most `most` bytes are before it, and no character is taken apart; and their number. */
+function measured(text: string, most: number): { at: number; bytes: number } {
+  let bytes = 0;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    const pair = code >= 0xd800 && code < 0xdc00;
+    const size = code < 0x80 ? 1 : code < 0x800 ? 2 : pair ? 4 : 3;
+    if (bytes + size > most) return { at, bytes };
+    bytes += size;
+    if (pair) at++;
+  }
+  return { at: text.length, bytes };
+}
+
+/** Bytes of a text as it is stored. */
+export function bytesOf(text: string): number {
+  return measured(text, Infinity).bytes;
+}
+
+/** What of a row's inside lies in `rest`, in bytes. Rows that functions of version 2 wrote do not tell: at most so many. */
+export function lacks(row: Row): number {
+  return row.more === 0 ? 0 : (row.size ?? row.more * PIECE);
+}
+
 /** The whole inside of a document. */
 export async function bodyOf(ctx: QueryCtx, kind: Kind, row: Row): Promise<string> {
   if (row.more === 0) return row.body;
@@ -101,11 +134,13 @@ export async function takeGone(ctx: MutationCtx, kind: Kind, id: string): Promis
 /** Writes a document in place of `old`, with the revision behind `last`. */
 export async function write(ctx: MutationCtx, put: Put, old: Row | null, last: number): Promise<void> {
   const { kind, id, scope, parent, link, status, ord, at, target } = put;
-  const [body, ...rest] = put.body;
+  const [first, ...others] = put.body;
   const by = FOUND_BY[kind];
-  if (body === undefined || (parent !== "" && !by.parent) || (link !== "" && !by.link) || (status !== "" && !by.status)) {
+  if (first === undefined || (parent !== "" && !by.parent) || (link !== "" && !by.link) || (status !== "" && !by.status)) {
     throw new Error(`A ${kind} says more than these functions can find: they are older than the program that calls them.`);
   }
+  const head = measured(first, HEAD).at;
+  const rest = head === first.length ? others : [first.slice(head), ...others];
   const row = {
     id,
     rev: last + 1,
@@ -115,8 +150,9 @@ export async function write(ctx: MutationCtx, put: Put, old: Row | null, last: n
     status,
     ord,
     at,
-    body,
+    body: first.slice(0, head),
     more: rest.length,
+    ...(rest.length === 0 ? {} : { size: rest.reduce((sum, text) => sum + bytesOf(text), 0) }),
     ...(target === undefined ? {} : { target }),
   } as WithoutSystemFields<Row>;
   if (old === null) {
@@ -128,4 +164,16 @@ export async function write(ctx: MutationCtx, put: Put, old: Row | null, last: n
   for (const [part, text] of rest.entries()) await ctx.db.insert("rest", { kind, id, part, text });
 }
 
+/** Whether a row holds more of its inside than it should: functions of version 2 wrote such. */
+export function isLong(row: Row): boolean {
+  return measured(row.body, HEAD).at < row.body.length;
+}
 
+/** Moves what a row holds too much of into `rest`. Its inside stays what it is, and so does its revision. */
+export async function shorten(ctx: MutationCtx, kind: Kind, row: Row): Promise<void> {
+  const { at } = measured(row.body, HEAD);
+  const text = row.body.slice(at);
+  // Before the parts that are there, which begin with 0.
+  await ctx.db.insert("rest", { kind, id: row.id, part: -1, text });
+  await ctx.db.patch(kind as "task", row._id, { body: row.body.slice(0, at), more: row.more + 1, size: lacks(row) + bytesOf(text) });
+}

@@ -92,6 +92,18 @@ impl Cache {
         })
     }
 
+    /// The document, where a text with this beginning, and so many bytes behind it, is kept under this revision.
+    pub(crate) fn begins(&self, key: &DocKey, rev: Rev, head: &str, behind: usize) -> Option<Arc<Doc>> {
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        let entry = state.kinds.get(&key.kind)?.get(key.id.as_str()).filter(|entry| entry.rev == rev)?;
+        let text = entry.text.as_deref()?;
+        if text.len() != head.len() + behind || !text.starts_with(head) {
+            return None;
+        }
+        entry.asked.store(true, Ordering::Relaxed);
+        Some(entry.doc.clone())
+    }
+
     fn get(&self, kind: Kind, id: &str, rev: Rev, text: Option<&str>) -> Option<Arc<Doc>> {
         let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
         let entry = state.kinds.get(&kind)?.get(id).filter(|entry| entry.rev == rev)?;

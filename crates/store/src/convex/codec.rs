@@ -2,12 +2,12 @@
 //! travel as `{"$integer": base64}`, what is absent is left out (Convex tells it from null), and the
 //! inside of a document is one string of JSON that Convex never looks into.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use clutch_domain::{
     change::Expect,
-    doc::{Body, Doc, DocKey, INDEX_VERSION, Kind, Scope},
+    doc::{Body, Doc, DocKey, INDEX_VERSION, Kind, Rev, Scope},
     id::{ChatId, ProjectId, TaskId},
     range::{After, Before, Docs, Fetch, Order, Range, Versioned},
 };
@@ -61,7 +61,50 @@ fn order(order: f64) -> f64 {
 /// The arguments of `docs:fetch`.
 pub(super) fn fetch(fetch: &Fetch) -> Value {
     let scopes: Vec<String> = fetch.scopes.iter().map(|scope| scope.word()).collect();
-    json!({ "scopes": scopes, "ranges": fetch.ranges.iter().map(range).collect::<Vec<_>>() })
+    json!({ "scopes": scopes, "ranges": fetch.ranges.iter().map(range).collect::<Vec<_>>(), "partly": true })
+}
+
+/// The arguments of `docs:whole`.
+pub(super) fn whole_of(lacks: &[Lack<'_>]) -> Value {
+    let docs = lacks.iter().map(|lack| json!({ "doc": key(&lack.key), "rev": lack.rev }));
+    json!({ "docs": docs.collect::<Vec<_>>() })
+}
+
+/// The answer of `docs:whole`: the insides of so many documents, each unless it has another revision by now.
+pub(super) fn wholes(answer: &Value, count: usize) -> Result<Vec<Option<&str>>, Fault> {
+    let texts =
+        answer.as_array().filter(|texts| texts.len() == count).ok_or_else(|| strange("another number of parts"))?;
+    texts
+        .iter()
+        .map(|text| if text.is_null() { Ok(None) } else { text.as_str().map(Some).ok_or_else(|| strange("no text")) })
+        .collect()
+}
+
+/// A document of an answer that has only the beginning of its inside.
+pub(super) struct Lack<'a> {
+    pub(super) key: DocKey,
+    pub(super) rev: Rev,
+    /// What is there.
+    pub(super) head: &'a str,
+    /// How many bytes are missing behind it.
+    pub(super) bytes: usize,
+}
+
+/// What an answer of `docs:fetch` left out, each document once.
+///
+/// # Errors
+/// An answer of other functions.
+pub(super) fn lacks(answer: &Value) -> Result<Vec<Lack<'_>>, Fault> {
+    let mut found: Vec<Lack<'_>> = Vec::new();
+    for row in list(answer, "ranges")?.iter().filter_map(Value::as_array).flatten() {
+        if let Some(bytes) = row.get("lacks") {
+            let bytes = usize::try_from(self::whole(Some(bytes))?).map_err(|_| strange("a number too large"))?;
+            found.push(Lack { key: row_key(row)?, rev: self::whole(row.get("rev"))?, head: word(row, "body")?, bytes });
+        }
+    }
+    found.sort_by(|a, b| a.key.cmp(&b.key));
+    found.dedup_by(|a, b| a.key == b.key);
+    Ok(found)
 }
 
 fn range(range: &Range) -> Value {
@@ -203,8 +246,16 @@ fn word<'a>(value: &'a Value, name: &str) -> Result<&'a str, Fault> {
     value.get(name).and_then(Value::as_str).ok_or_else(|| strange("no text"))
 }
 
-/// The answer of `docs:fetch`.
-pub(super) fn fetched(cache: &Cache, asked: &Fetch, answer: &Value) -> Result<Versioned<Docs>, Fault> {
+/// The documents that an answer left out a part of, whole.
+pub(super) type Insides = BTreeMap<DocKey, Arc<Doc>>;
+
+/// The answer of `docs:fetch`, with what it left out.
+pub(super) fn fetched(
+    cache: &Cache,
+    asked: &Fetch,
+    answer: &Value,
+    insides: &Insides,
+) -> Result<Versioned<Docs>, Fault> {
     let (revs, found) = (list(answer, "scopes")?, list(answer, "ranges")?);
     if revs.len() != asked.scopes.len() || found.len() != asked.ranges.len() {
         return Err(strange("another number of parts"));
@@ -223,18 +274,25 @@ pub(super) fn fetched(cache: &Cache, asked: &Fetch, answer: &Value) -> Result<Ve
                 "More than {RANGE_MOST} documents were asked for at once: Convex answers no more. Ask in pages."
             )));
         }
-        value.insert(range, rows.iter().map(|row| doc(cache, row)).collect::<Result<_, _>>()?);
+        value.insert(range, rows.iter().map(|row| doc(cache, row, insides)).collect::<Result<_, _>>()?);
     }
     Ok(Versioned { version: scopes.iter().map(|(_, rev)| rev).sum(), scopes, value })
 }
 
 /// A document. What cannot be read of its inside spoils nothing else; an answer without one is no answer.
-fn doc(cache: &Cache, row: &Value) -> Result<Arc<Doc>, Fault> {
-    let kind = word(row, "kind")?;
-    let kind = *Kind::ALL.iter().find(|k| k.word() == kind).ok_or_else(|| strange("an unknown kind"))?;
-    let key = DocKey::new(kind, word(row, "id")?);
+fn doc(cache: &Cache, row: &Value, insides: &Insides) -> Result<Arc<Doc>, Fault> {
+    let key = row_key(row)?;
+    if row.get("lacks").is_some() {
+        return insides.get(&key).cloned().ok_or_else(|| strange("half a document"));
+    }
     // A deployment forgets the revisions of what is gone without a word to us.
     Ok(cache.same_text(&key, whole(row.get("rev"))?, word(row, "body")?))
+}
+
+fn row_key(row: &Value) -> Result<DocKey, Fault> {
+    let kind = word(row, "kind")?;
+    let kind = *Kind::ALL.iter().find(|k| k.word() == kind).ok_or_else(|| strange("an unknown kind"))?;
+    Ok(DocKey::new(kind, word(row, "id")?))
 }
 
 /// The answer of `docs:apply`.
@@ -378,7 +436,10 @@ mod tests {
             json!({ "scopes": [1.0], "ranges": [[{ "kind": "planet", "id": "1", "rev": 1.0, "body": "{}" }]] }),
         ] {
             assert!(
-                fetched(&Cache::default(), &asked, &wrong).unwrap_err().what.contains("clutch convex deploy"),
+                fetched(&Cache::default(), &asked, &wrong, &Insides::new())
+                    .unwrap_err()
+                    .what
+                    .contains("clutch convex deploy"),
                 "{wrong}"
             );
         }

@@ -5,6 +5,7 @@
 
 mod codec;
 mod http;
+mod insides;
 mod known;
 mod link;
 mod watch;
@@ -40,6 +41,7 @@ use crate::{
 };
 
 const FETCH: &str = "docs:fetch";
+const WHOLE: &str = "docs:whole";
 const APPLY: &str = "docs:apply";
 const KNOWN: &str = "docs:known";
 const ABOUT: &str = "docs:about";
@@ -47,7 +49,7 @@ const ABOUT: &str = "docs:about";
 const ORIGINAL_PROBE: &str = "projects:getAll";
 
 /// Version of `convex/functions` that this program speaks to (`VERSION` in docs.ts).
-pub const FUNCTIONS: u64 = 2;
+pub const FUNCTIONS: u64 = 3;
 
 /// First pause between two tries; doubled up to [`PAUSE_MOST`].
 const PAUSE: Duration = Duration::from_millis(100);
@@ -229,10 +231,15 @@ impl Shared {
         let args = codec::fetch(fetch);
         let (began, mut pause, mut again) = (Instant::now(), PAUSE, true);
         loop {
-            match self.call(Kind::Query, FETCH, &args).await {
-                Ok(answer) => return codec::fetched(&self.cache, fetch, &answer),
-                Err(trouble) if trouble.passes() && (again || began.elapsed() + pause <= patience) => {}
-                Err(trouble) => return Err(trouble.fault(&self.url)),
+            let trouble = match self.call(Kind::Query, FETCH, &args).await {
+                Ok(answer) => match self.insides(&answer, None).await? {
+                    Ok(insides) => return codec::fetched(&self.cache, fetch, &answer, &insides),
+                    Err(trouble) => trouble,
+                },
+                Err(trouble) => trouble,
+            };
+            if !trouble.passes() || !(again || began.elapsed() + pause <= patience) {
+                return Err(trouble.fault(&self.url));
             }
             again = false;
             sleep(pause).await;

@@ -12,7 +12,8 @@ use futures_util::{StreamExt, stream};
 use tokio::time::{Instant, sleep_until};
 
 use super::{
-    Shared, codec, http,
+    Shared, codec,
+    http::{self, Trouble},
     known::Watched,
     link::{Feed, Socket},
     now,
@@ -75,7 +76,7 @@ impl Live {
                 self.subscribe().await;
             }
             let item = match self.event().await {
-                Event::Answer(Some(FunctionResult::Value(value))) => self.answer(value).transpose(),
+                Event::Answer(Some(FunctionResult::Value(value))) => self.answer(value).await.transpose(),
                 Event::Answer(Some(FunctionResult::ErrorMessage(words))) => self.failed(&words),
                 Event::Answer(Some(FunctionResult::ConvexError(error))) => self.failed(&error.message),
                 Event::Answer(None) => {
@@ -145,14 +146,26 @@ impl Live {
         open && self.last.is_some() && self.away.is_none() && !self.known.ahead_of(&self.revs)
     }
 
-    fn answer(&mut self, value: Value) -> Result<Option<Arc<Versioned<Docs>>>, Fault> {
+    async fn answer(&mut self, value: Value) -> Result<Option<Arc<Versioned<Docs>>>, Fault> {
         let repeated = self.raw.as_ref() == Some(&value);
         if repeated && self.away.is_none() {
             self.calm();
             return Ok(None);
         }
-        self.raw = Some(value.clone());
-        let docs = codec::fetched(&self.shared.cache, &self.fetch, &serde_json::Value::from(value))?;
+        // Whatever keeps it from being put together, it is looked at again when it comes again.
+        self.raw = None;
+        let json = serde_json::Value::from(value.clone());
+        let insides = match self.shared.insides(&json, self.last.as_deref().map(|last| &last.value)).await? {
+            Ok(insides) => insides,
+            // Written since: a newer answer is on its way, and is asked for if it does not come.
+            Err(Trouble::Busy(_)) => {
+                self.expect();
+                return Ok(None);
+            }
+            Err(trouble) => return Err(trouble.fault(&self.shared.url)),
+        };
+        let docs = codec::fetched(&self.shared.cache, &self.fetch, &json, &insides)?;
+        self.raw = Some(value);
         let item = self.news(docs);
         self.calm();
         Ok(item)
