@@ -1,6 +1,6 @@
 //! `SqliteStore`: one file in the data folder, no service to run.
 //!
-//! One writer thread, a few reader threads, live reads woken by the writer after COMMIT.
+//! One writer thread, a few reader threads for what is not read at once, live reads woken by the writer after COMMIT.
 //! Write-ahead log, `synchronous=FULL`: what was answered survives a crash and a power cut.
 
 mod feed;
@@ -37,7 +37,7 @@ use self::{
     feed::Feed,
     lock::FolderLock,
     queue::Queue,
-    reader::ReadJob,
+    reader::{Near, ReadJob},
     writer::{WriteJob, Writer},
 };
 use crate::{cache::Cache, wakes::Wakes};
@@ -84,6 +84,7 @@ pub struct SqliteStore {
     // Options only so that `drop` can let go of them before it waits for the threads.
     writer: Option<mpsc::Sender<WriteJob>>,
     readers: Option<mpsc::Sender<ReadJob>>,
+    near: Option<Near>,
     writing: Option<JoinHandle<()>>,
     reading: Vec<JoinHandle<()>>,
     // The last field: the folder is free only after the threads are gone.
@@ -112,6 +113,7 @@ impl SqliteStore {
         let (wakes, cache, queue) = (Wakes::default(), Arc::new(Cache::default()), Arc::new(Queue::default()));
         let feed = Arc::new(Feed::default());
         let (readers, reading) = reader::start(&path, options.readers.max(1), &cache).map_err(failed)?;
+        let near = Near::open(&path, &cache).map_err(failed)?;
         let writer = Writer {
             db,
             path: path.clone(),
@@ -130,6 +132,7 @@ impl SqliteStore {
             feed,
             writer: Some(writer),
             readers: Some(readers),
+            near: Some(near),
             writing: Some(writing),
             reading,
             _lock: lock,
@@ -146,7 +149,7 @@ impl SqliteStore {
 impl Drop for SqliteStore {
     fn drop(&mut self) {
         // Readers first: the log can only be folded in whole when nobody reads from it.
-        drop(self.readers.take());
+        drop((self.readers.take(), self.near.take()));
         let broken = self.reading.drain(..).map(JoinHandle::join).filter(Result::is_err).count();
         drop(self.writer.take());
         let writer_broke = self.writing.take().is_some_and(|thread| thread.join().is_err());
@@ -163,11 +166,17 @@ fn closed() -> Fault {
 #[async_trait]
 impl Store for SqliteStore {
     async fn read(&self, fetch: &Fetch) -> Result<Versioned<Docs>, Fault> {
+        if let Some(answer) = self.near.as_ref().and_then(|near| near.read(fetch)) {
+            return answer;
+        }
         let readers = self.readers.as_ref().ok_or_else(closed)?;
         reader::ask(readers, fetch.clone()).await
     }
 
     async fn known(&self, key: &IdempotencyKey) -> Result<Option<Committed>, Fault> {
+        if let Some(answer) = self.near.as_ref().and_then(|near| near.known(key)) {
+            return answer;
+        }
         let readers = self.readers.as_ref().ok_or_else(closed)?;
         reader::known(readers, key.clone()).await
     }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig};
 
 use super::{STATEMENTS_CACHED, rows, sql};
 
@@ -80,7 +80,7 @@ pub(super) fn open(path: &Path, max_pages: Option<u32>) -> Result<Connection, Op
     };
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut db = Connection::open_with_flags(path, flags).map_err(failed)?;
-    db.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
+    prepare(&db).map_err(failed)?;
     // SQLite opens a file that it may not write for reading, without a word.
     if db.is_readonly("main").map_err(failed)? {
         return Err(OpenError::ReadOnly { path: path.to_path_buf() });
@@ -101,6 +101,14 @@ pub(super) fn open(path: &Path, max_pages: Option<u32>) -> Result<Connection, Op
     }
     migrate(&mut db, found, MIGRATIONS).map_err(failed)?;
     Ok(db)
+}
+
+/// What every connection is set to: statements are compiled once. Without the guarantee SQLite looks at each new value
+/// whether another plan would suit it better, and compiles most of ours again each time that they are used; they say in
+/// words which index they want (`sql.rs`).
+pub(super) fn prepare(db: &Connection) -> rusqlite::Result<()> {
+    db.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(drop)
 }
 
 /// The file's schema number; 0 for a new file.

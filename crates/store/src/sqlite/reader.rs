@@ -1,22 +1,26 @@
-//! Reader threads: each has a connection of its own that cannot write.
+//! Reads: each on a connection that cannot write. Large ones are done by threads of their own, so that they keep
+//! nobody up; a small one takes less than handing it on, and is done where it is asked for.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError, TryLockError},
     thread::{Builder, JoinHandle},
 };
 
-use clutch_domain::range::{Docs, Fetch, Versioned};
+use clutch_domain::range::{Docs, Fetch, Range, Versioned};
 use clutch_orchestrator::store::{Committed, Fault, IdempotencyKey};
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{STATEMENTS_CACHED, rows, sql};
-use crate::cache::Cache;
+use super::{open, rows, sql};
+use crate::{cache::Cache, ranges};
 
 /// Reads that may wait for a reader; more wait where they were asked for.
 const READ_QUEUE: usize = 256;
+
+/// Documents that a small read may find.
+const SMALL: usize = 96;
 
 /// One read that waits for a reader.
 pub(super) enum ReadJob {
@@ -40,9 +44,7 @@ pub(super) fn start(
     let receive = Arc::new(Mutex::new(receive));
     let mut threads = Vec::with_capacity(count);
     for n in 0..count {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let db = Connection::open_with_flags(path, flags).map_err(|e| rows::fault(path, &e))?;
-        db.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
+        let db = connect(path)?;
         let (path, receive, cache) = (path.to_path_buf(), receive.clone(), cache.clone());
         let thread = Builder::new()
             .name(format!("clutch-read-{n}"))
@@ -53,6 +55,50 @@ pub(super) fn start(
     Ok((send, threads))
 }
 
+fn connect(path: &Path) -> Result<Connection, Fault> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(path, flags).map_err(|e| rows::fault(path, &e))?;
+    open::prepare(&db).map_err(|e| rows::fault(path, &e))?;
+    Ok(db)
+}
+
+/// Small reads, done at once by whoever asks.
+pub(super) struct Near {
+    db: Mutex<Connection>,
+    path: PathBuf,
+    cache: Arc<Cache>,
+}
+
+impl Near {
+    /// On an existing database.
+    pub(super) fn open(path: &Path, cache: &Arc<Cache>) -> Result<Self, Fault> {
+        Ok(Self { db: Mutex::new(connect(path)?), path: path.to_path_buf(), cache: cache.clone() })
+    }
+
+    /// The answer to a small read; `None` where it is none, or somebody else is reading here.
+    pub(super) fn read(&self, fetch: &Fetch) -> Option<Result<Versioned<Docs>, Fault>> {
+        let most = fetch.ranges.iter().fold(0_usize, |sum, range| sum.saturating_add(ranges::limit(range)));
+        if most > SMALL {
+            return None;
+        }
+        self.with(|db| docs(db, &self.cache, fetch))
+    }
+
+    /// What the ledger knows of a key; `None` where somebody else is reading here.
+    pub(super) fn known(&self, key: &IdempotencyKey) -> Option<Result<Option<Committed>, Fault>> {
+        self.with(|db| rows::known(db, key))
+    }
+
+    fn with<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Option<Result<T, Fault>> {
+        let db = match self.db.try_lock() {
+            Ok(db) => db,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
+        Some(unbroken(&db, &self.path, || read(&db)))
+    }
+}
+
 fn run(db: &Connection, path: &Path, cache: &Cache, receive: &Mutex<mpsc::Receiver<ReadJob>>) {
     loop {
         // The lock is held while waiting: idle readers queue up at it, one of them at the channel.
@@ -61,10 +107,10 @@ fn run(db: &Connection, path: &Path, cache: &Cache, receive: &Mutex<mpsc::Receiv
         match job {
             None => return,
             Some(ReadJob::Docs(fetch, reply)) if !reply.is_closed() => {
-                let _ = reply.send(unbroken(db, path, || in_transaction(db, cache, &fetch).map(|(_, docs)| docs)));
+                let _ = reply.send(unbroken(db, path, || docs(db, cache, &fetch)));
             }
             Some(ReadJob::Live(fetch, reply)) if !reply.is_closed() => {
-                let _ = reply.send(unbroken(db, path, || in_transaction(db, cache, &fetch)));
+                let _ = reply.send(unbroken(db, path, || live_docs(db, cache, &fetch)));
             }
             Some(ReadJob::Known(key, reply)) => {
                 let _ = reply.send(unbroken(db, path, || rows::known(db, &key)));
@@ -91,12 +137,26 @@ fn roll_back(db: &Connection) {
     }
 }
 
-fn in_transaction(db: &Connection, cache: &Cache, fetch: &Fetch) -> rusqlite::Result<(u64, Versioned<Docs>)> {
+fn docs(db: &Connection, cache: &Cache, fetch: &Fetch) -> rusqlite::Result<Versioned<Docs>> {
     let sight = cache.sight();
-    db.prepare_cached(sql::BEGIN_READ)?.execute([])?;
     #[cfg(test)]
     tests::break_off(fetch);
-    let answer = rows::number(db).and_then(|number| Ok((number, rows::read(db, sight, fetch)?)));
+    // One statement sees one moment by itself.
+    if let (true, [Range::Doc { .. }]) = (fetch.scopes.is_empty(), fetch.ranges.as_slice()) {
+        return rows::read(db, sight, fetch);
+    }
+    in_transaction(db, || rows::read(db, sight, fetch))
+}
+
+/// Documents, and the number of the last commit that is in them.
+fn live_docs(db: &Connection, cache: &Cache, fetch: &Fetch) -> rusqlite::Result<(u64, Versioned<Docs>)> {
+    let sight = cache.sight();
+    in_transaction(db, || Ok((rows::number(db)?, rows::read(db, sight, fetch)?)))
+}
+
+fn in_transaction<T>(db: &Connection, read: impl FnOnce() -> rusqlite::Result<T>) -> rusqlite::Result<T> {
+    db.prepare_cached(sql::BEGIN_READ)?.execute([])?;
+    let answer = read();
     if !db.is_autocommit() {
         db.prepare_cached(sql::ROLLBACK)?.execute([])?;
     }

@@ -45,22 +45,6 @@ impl Written {
                 return Ok(rev(raised));
             }
         }
-        // The first of its key, or the first after it was gone: its revisions go on.
-        let gone: Option<i64> =
-            db.prepare_cached(sql::GONE)?.query_row([key.kind.word(), &key.id], |row| row.get(0)).optional()?;
-        let first = gone.unwrap_or(0) + 1;
-        let values = params![
-            key.kind.word(),
-            key.id,
-            scope,
-            index.parent,
-            index.link,
-            index.status,
-            index.order,
-            index.at.0,
-            self.json,
-            first
-        ];
         db.prepare_cached(sql::PUT)?.query_row(values, |row| row.get(0)).map(rev)
     }
 }

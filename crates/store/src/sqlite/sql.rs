@@ -16,9 +16,6 @@ statements! {
     BEGIN_WRITE = "BEGIN IMMEDIATE";
     COMMIT = "COMMIT";
     ROLLBACK = "ROLLBACK";
-    SAVEPOINT = "SAVEPOINT change";
-    RELEASE = "RELEASE change";
-    ROLLBACK_TO = "ROLLBACK TO change";
 
     SCOPE_REV = "SELECT rev FROM scopes WHERE scope = ?1";
     DOC_REV = "SELECT rev FROM docs WHERE kind = ?1 AND id = ?2";
@@ -27,15 +24,15 @@ statements! {
     DELETE = "DELETE FROM docs WHERE kind = ?1 AND id = ?2";
     BURY = "INSERT INTO gone (kind, id, rev, at) SELECT kind, id, rev, ?3 FROM docs WHERE kind = ?1 AND id = ?2
         ON CONFLICT (kind, id) DO UPDATE SET rev = excluded.rev, at = excluded.at";
-    GONE = "SELECT rev FROM gone WHERE kind = ?1 AND id = ?2";
     CLEAR = "DELETE FROM gone WHERE (kind, id) IN (SELECT kind, id FROM gone WHERE at < ?1 ORDER BY at LIMIT ?2)
         RETURNING kind, id";
     // Most writes leave every index column as it is; then none of the indexes needs to be written.
     REWRITE = "UPDATE docs SET rev = rev + 1, body = ?9
         WHERE kind = ?1 AND id = ?2 AND scope = ?3 AND parent = ?4 AND link = ?5 AND status = ?6 AND ord = ?7 AND at = ?8
         RETURNING rev";
+    // The first of its key, or the first after it was gone: its revisions go on.
     PUT = "INSERT INTO docs (kind, id, rev, scope, parent, link, status, ord, at, body)
-        VALUES (?1, ?2, ?10, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+        VALUES (?1, ?2, coalesce((SELECT rev FROM gone WHERE kind = ?1 AND id = ?2), 0) + 1, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
         ON CONFLICT (kind, id) DO UPDATE SET rev = docs.rev + 1, scope = excluded.scope, parent = excluded.parent,
         link = excluded.link, status = excluded.status, ord = excluded.ord, at = excluded.at, body = excluded.body
         RETURNING rev";

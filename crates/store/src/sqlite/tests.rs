@@ -51,3 +51,15 @@ fn a_commit_is_flushed_before_it_is_answered() {
     let mode: String = db.query_row("PRAGMA journal_mode", [], |row| row.get(0)).expect("a word");
     assert_eq!((mode.as_str(), number("PRAGMA synchronous")), ("wal", 2));
 }
+
+/// Most of our statements name an index by its condition; compiled again for each value, they cost more than they do.
+#[test]
+fn a_statement_is_compiled_once() {
+    let (_dir, db) = database();
+    let mut used = db.prepare(sql::STATUS_ORDERED).expect("a statement");
+    for status in ["ready", "backlog", "done", "ready"] {
+        let found = used.query_map(("task", "installation", status, 5), |_| Ok(())).expect("rows");
+        assert_eq!(found.count(), 0);
+    }
+    assert_eq!(used.get_status(rusqlite::StatementStatus::RePrepare), 0);
+}

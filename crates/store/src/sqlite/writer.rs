@@ -1,5 +1,5 @@
 //! The writer: one thread, one connection. Commits that wait together share one transaction
-//! and so one flush to the disk; each has a savepoint and its own answer, given after COMMIT.
+//! and so one flush to the disk; each has its own answer, given after COMMIT.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -196,7 +196,7 @@ impl Writer {
 
     fn refuse(&self, job: Option<WriteJob>, Lost { error, unknown }: Lost) {
         let fault = rows::fault(&self.path, &error);
-        tracing::error!(error = %error, unknown, "a transaction was lost");
+        tracing::error!(error = %error, unknown, "a change was not written");
         self.queue.failed();
         if let Some(job) = job {
             self.queue.answered(job.number, job.writes());
@@ -232,7 +232,10 @@ impl Writer {
         self.run_sql(sql::BEGIN_WRITE).map_err(|error| Lost { error, unknown: false })?;
         let mut answers = Vec::with_capacity(jobs.len());
         for job in jobs {
-            let answer = self.with_savepoint(job).inspect_err(|_| self.roll_back())?;
+            // What the database refuses takes the whole transaction along; then each is tried alone. To be able to take
+            // back one of many, SQLite would copy each page that any of them changes.
+            let answer = self.apply(job).inspect_err(|_| self.roll_back());
+            let answer = answer.map_err(|error| Lost { error, unknown: false })?;
             if !answer.as_ref().is_ok_and(|done| done.now.is_some()) {
                 self.queue.failed();
             }
@@ -245,23 +248,6 @@ impl Writer {
             return Err(Lost { error, unknown });
         }
         Ok(answers)
-    }
-
-    fn with_savepoint(&self, job: &WriteJob) -> Result<Answer, Lost> {
-        let lost = |error| Lost { error, unknown: false };
-        self.run_sql(sql::SAVEPOINT).map_err(lost)?;
-        let answer = match self.apply(job) {
-            Ok(answer) => answer,
-            // Some errors make SQLite roll the whole transaction back by itself.
-            Err(error) if self.db.is_autocommit() => return Err(lost(error)),
-            Err(error) => {
-                self.run_sql(sql::ROLLBACK_TO).map_err(lost)?;
-                tracing::error!(error = %error, "a change was refused by the database");
-                Err(rows::fault(&self.path, &error).into())
-            }
-        };
-        self.run_sql(sql::RELEASE).map_err(lost)?;
-        Ok(answer)
     }
 
     /// One change: its key first, then what it expects, and only then does it write.
