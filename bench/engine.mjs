@@ -1,5 +1,6 @@
 // Measures a running server over HTTP and /live, beside a bare loop of commits with the same SQLite settings on
-// the same file system: node engine.mjs ADDRESS FOLDER PID. Prints one line for each figure; asserts nothing.
+// the same file system: node engine.mjs ADDRESS FOLDER PID. Prints one line for each figure, and at the end what each
+// must be, what is aimed at, and which of that is met; asserts nothing.
 //
 // The client speaks HTTP itself: on a machine of two cores a comfortable one would take more time than the server.
 import { readFileSync } from "node:fs";
@@ -80,6 +81,20 @@ class Connection {
 const at = (times, part) => times.sort((a, b) => a - b)[Math.floor((times.length - 1) * part)];
 const ms = (time) => (time < 10 ? time.toFixed(2) : time.toFixed(0));
 const resident = () => Math.round(Number(/VmRSS:\s*(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))[1]) / 1000);
+
+/** What is met and what is not; told at the end. */
+const verdicts = [];
+
+/** Holds a figure against what it must be and what is aimed at; `least` where more is better. */
+function judge(what, value, unit, { must, aim, least = false }) {
+  const word = (name, goal) => {
+    if (goal === undefined) return "";
+    const met = least ? value >= goal : value <= goal;
+    return `   ${name} ${least ? "at least" : "at most"} ${goal}${unit}: ${met ? "met" : "NOT MET"}`;
+  };
+  const told = value < 10 ? value.toFixed(2) : Math.round(value);
+  verdicts.push(`${what.padEnd(44)} ${`${told}${unit}`.padStart(10)}${word("must be", must)}${word("aim", aim)}`);
+}
 
 async function timed(times, action) {
   const began = now();
@@ -189,6 +204,7 @@ async function besideBare(name, count, action) {
   }
   const [time, commit] = [at(times, 0.5), at(commits, 0.5)];
   say(`${name}: p50 ${ms(time)} ms, p99 ${ms(at(times, 0.99))} ms, ${(time / commit).toFixed(1)} bare commits of ${ms(commit)} ms`);
+  return { time, commits: time / commit };
 }
 
 const large = await board("large", TASKS);
@@ -197,6 +213,7 @@ const small = await board("small", Math.round(TASKS / 10));
 const lists = [];
 for (let n = 0; n < 40; n++) await timed(lists, () => one.request("GET", `/api/tasks?projectId=${large.project}`));
 say(`list of all ${TASKS}: p50 ${ms(at(lists, 0.5))} ms, p99 ${ms(at(lists, 0.99))} ms`);
+judge(`list of all ${TASKS}, p50`, at(lists, 0.5), " ms", { must: 10, aim: 4 });
 
 const together = [];
 await Promise.all(
@@ -211,20 +228,39 @@ say(`eight lists at once: p50 ${ms(at(together, 0.5))} ms, p99 ${ms(at(together,
 const pages = [];
 for (let n = 0; n < 40; n++) await timed(pages, () => one.request("GET", `/projects/${large.slug}/board`));
 say(`board page: p50 ${ms(at(pages, 0.5))} ms, p99 ${ms(at(pages, 0.99))} ms`);
+judge("board page, p50", at(pages, 0.5), " ms", { must: 20, aim: 12 });
 
-await besideBare("update", 400, (n) => change(one, large.ids[n % large.ids.length], n));
-await besideBare("create", 400, (n) => make(one, large.project, n));
+for (const [name, most, action] of [
+  ["update", 5, (n) => change(one, large.ids[n % large.ids.length], n)],
+  ["create", 8, (n) => make(one, large.project, n)],
+]) {
+  const { time, commits } = await besideBare(name, 400, action);
+  judge(`${name}, in bare commits`, commits, "", { must: most });
+  judge(`${name}, p50`, time, " ms", { aim: 0.5 });
+}
 
 const few = await frames(small, 100);
 const many = await frames(large, 100);
 say(`write to frame, ${small.ids.length} cards: p50 ${ms(few.p50)} ms, p99 ${ms(few.p99)} ms`);
 say(`write to frame, ${large.ids.length} cards: p50 ${ms(many.p50)} ms, p99 ${ms(many.p99)} ms, ${(many.p50 / few.p50).toFixed(1)} times that of a tenth`);
+judge(`write to frame, ${large.ids.length} cards, p50`, many.p50, " ms", { must: 5, aim: 2 });
+judge(`write to frame, ${large.ids.length} cards, p99`, many.p99, " ms", { aim: 8 });
+judge("write to frame, ten times the cards", many.p50 / few.p50, " times", { must: 1.5, aim: 1.2 });
 
 for (const count of [8, 64]) {
   const before = bare.rate();
   const { rate, p50, p99 } = await writers(count, large);
   const loop = (before + bare.rate()) / 2;
   say(`${count} writers: ${Math.round(rate)}/s, ${(rate / loop).toFixed(2)} of a bare loop's ${Math.round(loop)}/s, p50 ${ms(p50)} ms, p99 ${ms(p99)} ms`);
+  if (count === 8) {
+    judge("eight writers", rate, "/s", { must: 2500, aim: 4500, least: true });
+    judge("eight writers, p99", p99, " ms", { must: 20, aim: 5 });
+  } else judge(`${count} writers, of the bare loop`, rate / loop, "", { aim: 0.5, least: true });
 }
-say(`resident memory: ${idle} MB idle, ${resident()} MB after all of this`);
+const after = resident();
+say(`resident memory: ${idle} MB idle, ${after} MB after all of this`);
+judge("resident memory, idle", idle, " MB", { must: 24 });
+judge("resident memory, after all of this", after, " MB", { must: 60 });
+say("");
+verdicts.forEach(say);
 one.end();

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Lists, writes, pages and live frames with 1,000 tasks, beside a bare loop of commits; asserts no time.
+# Lists, writes, pages and live frames with 1,000 tasks, beside a bare loop of commits and what is aimed at; asserts no time.
 #
 #   bench/engine.sh APP      APP is the folder of a build: clutch, hash.txt, site/
 #
