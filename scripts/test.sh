@@ -238,7 +238,7 @@ duplicates() { # FLAGS...
 
 readonly TEST_FEATURES=clutch/real-gateway,clutch-gateway/real-gateway,clutch-store/convex-bridge,clutch-sim/sabotage
 # Days that the simulator runs, each twice. A test that is run by hand runs fewer.
-readonly SIMULATED_DAYS=600
+readonly SIMULATED_DAYS=2000
 
 # All tests with the same features, always: asked for one crate at a time, cargo would compile shared
 # dependencies again for each choice of features. What is fresh costs a second.

@@ -4,7 +4,10 @@
 
 pub mod law;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Display,
+};
 
 pub use law::{Breach, Law};
 
@@ -35,7 +38,7 @@ pub struct Everything<'a> {
     chats: BTreeMap<ChatId, &'a Chat>,
     messages: Vec<&'a Message>,
     loops: Vec<&'a LoopState>,
-    keys: BTreeSet<DocKey>,
+    bodies: Vec<&'a Body>,
 }
 
 impl<'a> Everything<'a> {
@@ -43,7 +46,7 @@ impl<'a> Everything<'a> {
     pub fn of(bodies: impl IntoIterator<Item = &'a Body>) -> Self {
         let mut all = Self::default();
         for body in bodies {
-            all.keys.insert(body.key());
+            all.bodies.push(body);
             match body {
                 Body::Project(p) => drop(all.projects.insert(p.id, p)),
                 Body::Counts(c) => all.counts.push(c),
@@ -116,38 +119,38 @@ impl<'a> Everything<'a> {
 
     /// Nothing is without what it hangs on, except in a project that is being removed.
     fn check_parents(&self, wrong: &mut Vec<Breach>) {
-        let mut orphan = |what: String, project: ProjectId, there: bool| {
+        let mut orphan = |what: &str, id: &dyn Display, project: ProjectId, there: bool| {
             if !self.projects.contains_key(&project) {
-                wrong.push(Breach::new(Law::Parents, format!("{what} has no project")));
+                wrong.push(Breach::new(Law::Parents, format!("{what} {id} has no project")));
             } else if !there && !self.purging(project) {
-                wrong.push(Breach::new(Law::Parents, format!("{what} hangs on nothing")));
+                wrong.push(Breach::new(Law::Parents, format!("{what} {id} hangs on nothing")));
             }
         };
         for counts in &self.counts {
-            orphan(format!("counts of {}", counts.project), counts.project, true);
+            orphan("counts of", &counts.project, counts.project, true);
         }
         for state in &self.loops {
-            orphan(format!("loop state of {}", state.project), state.project, true);
+            orphan("loop state of", &state.project, state.project, true);
         }
         for task in self.tasks.values() {
-            orphan(task.short(), task.project, true);
+            orphan("task", &task.id, task.project, true);
         }
         for edge in &self.edges {
             let ends = self.tasks.contains_key(&edge.task) && self.tasks.contains_key(&edge.depends_on);
-            orphan(format!("dependency {}", edge.id), edge.project, ends);
+            orphan("dependency", &edge.id, edge.project, ends);
         }
         for comment in &self.comments {
-            orphan(format!("comment {}", comment.id), comment.project, self.tasks.contains_key(&comment.task));
+            orphan("comment", &comment.id, comment.project, self.tasks.contains_key(&comment.task));
         }
         for signal in self.signals.values() {
-            orphan(format!("signal {}", signal.id), signal.project, self.tasks.contains_key(&signal.task));
+            orphan("signal", &signal.id, signal.project, self.tasks.contains_key(&signal.task));
         }
         for run in self.runs.values() {
             // The agent of a removed task is stopped first.
-            orphan(format!("run {}", run.id), run.project, run.open() || self.tasks.contains_key(&run.task));
+            orphan("run", &run.id, run.project, run.open() || self.tasks.contains_key(&run.task));
         }
         for chat in self.chats.values() {
-            orphan(format!("chat {}", chat.id), chat.project, true);
+            orphan("chat", &chat.id, chat.project, true);
         }
         for message in &self.messages {
             if !self.chats.contains_key(&message.chat) {
@@ -259,10 +262,11 @@ impl<'a> Everything<'a> {
                 wrong.push(Breach::new(Law::Names, format!("the unique name {name} is free though it is used")));
             }
         }
+        let keys: BTreeSet<DocKey> = self.bodies.iter().map(|body| body.key()).collect();
         for (name, unique) in &self.names {
             if !used.contains(*name) {
                 wrong.push(Breach::new(Law::Names, format!("the unique name {name} is taken though nothing has it")));
-            } else if !self.keys.contains(&unique.target) {
+            } else if !keys.contains(&unique.target) {
                 wrong.push(Breach::new(Law::Names, format!("the unique name {name} leads to nothing")));
             }
         }

@@ -38,10 +38,22 @@ switches! {
     StopFirst breaks NoneForgotten;
     /// A task that went elsewhere has its agent stopped before its run counts as over.
     StopMoved breaks NoneForgotten;
+    /// A stop is written, with its reason, before anything is stopped.
+    StopWritten breaks StoppedForCause;
+    /// Where the runtime may go on by itself with what is stopped, the session goes too.
+    ForgetSession breaks NoneForgotten;
+    /// Words that joined a turn end at once: the end of the turn is the one that counts.
+    JoinedTurn breaks NoneForgotten;
+    /// An end names the turn that ended; while the run goes on with a newer one it ends nothing.
+    EndOfItsTurn breaks NoneForgotten;
+    /// The name of an action is taken with its claim.
+    ActionName breaks Names;
     /// No attempt begins while an older one is not over.
     OldRunFirst breaks OneRun;
     /// The loop's commands expect that whoever gives them holds the lease.
     UnderLease breaks LeaderWrites;
+    /// A leader is replaced only once its beat has stood still for long.
+    DeadFirst breaks LeaderActs;
     /// Before each effect: whether this server still leads.
     Lawful breaks LeaderActs;
     /// Most agents in the installation.
@@ -60,6 +72,10 @@ switches! {
     FailureCap breaks Cap;
     /// What was reported decides how a run ended.
     ReportCounts breaks ReportHolds;
+    /// A report counts for the run that it names.
+    ReportNames breaks ReportOfItsOwn;
+    /// A report that moves nothing any more is kept all the same.
+    LateReport breaks ReportKept;
     /// An agent without a sign is given up.
     Stale breaks SilentStopped;
     /// A known key is answered with what was done under it.
@@ -76,6 +92,10 @@ switches! {
     AnswerOnce breaks WordsOnce;
     /// What may have arrived is not said again.
     NeverAgain breaks WordsOnce;
+    /// An answer of which nothing can be told is not said to have arrived.
+    AnswerInDoubt breaks AnswersArrive;
+    /// A message of which nothing can be told is not said to have been answered.
+    MessageInDoubt breaks ChatsGoOn;
     /// What is refused again and again is given up.
     GivingUp breaks AtRest;
     /// Who ends a run and who brings an answer into its session take turns.

@@ -168,7 +168,10 @@ pub async fn work(turn: Turn) {
     let Some(run) = board.run_of(&turn.session).filter(|_| !turn.typed) else {
         gateway.publish(&turn.session, &turn.run, RunSign::Started);
         turn.busy(3).await;
-        gateway.finish(&turn.session, &turn.run, finished("You are welcome."));
+        // Now and then the model fails, always on the same message.
+        let fails = turn.run.starts_with("chat-") && turn.run.bytes().map(u64::from).sum::<u64>().is_multiple_of(97);
+        let end = if fails { failed() } else { finished("You are welcome.") };
+        gateway.finish(&turn.session, &turn.run, end);
         return;
     };
     let script = board.scripts.lock().unwrap_or_else(PoisonError::into_inner).get(&run.task).copied();
@@ -188,6 +191,10 @@ fn finished(words: &str) -> RunEnd {
     RunEnd { how: RunEndKind::Finished, last_words: words.into(), reason: None }
 }
 
+fn failed() -> RunEnd {
+    RunEnd { how: RunEndKind::Failed, last_words: String::new(), reason: Some("the model failed".into()) }
+}
+
 impl Turn {
     /// Works visibly.
     async fn busy(&self, seconds: i64) {
@@ -204,9 +211,7 @@ impl Turn {
         match script {
             Script::Complete | Script::Slow => self.report(run).await,
             Script::Forget => finished("I think that is all."),
-            Script::Fail(times) if run.attempt <= times => {
-                RunEnd { how: RunEndKind::Failed, last_words: String::new(), reason: Some("the model failed".into()) }
-            }
+            Script::Fail(times) if run.attempt <= times => failed(),
             Script::Fail(_) => self.report(run).await,
             Script::Mute if run.attempt == 1 => {
                 self.gateway.exec.sleep(3 * 3_600_000).await;

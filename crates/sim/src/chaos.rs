@@ -43,6 +43,9 @@ pub(crate) async fn reign(servers: Arc<Servers>, end: i64) {
             _ => servers.turn_a_clock(),
         }
     }
+    if servers.stubborn {
+        servers.refuse_for_ever();
+    }
 }
 
 impl Servers {
@@ -87,6 +90,13 @@ impl Servers {
         let ms = if call == Call::Start { ms.min(2_000) } else { ms };
         let until = if ever { i64::MAX } else { (self.exec.now() + ms).min(end) };
         self.gateway.clients().iter().for_each(|client| client.refuse(call, until));
+    }
+
+    /// The gateway lets nobody see or stop what is at work by now, and never will.
+    fn refuse_for_ever(&self) {
+        let call = if self.exec.rng(|r| r.chance(50)) { Call::Look } else { Call::Stop };
+        self.exec.count("gateway refuses for ever");
+        self.gateway.clients().iter().for_each(|client| client.refuse(call, i64::MAX));
     }
 
     /// A person writes into a session at the gateway.

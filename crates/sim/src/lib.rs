@@ -89,6 +89,8 @@ struct Servers {
     policy: Policy,
     alive: Mutex<Vec<Server>>,
     storm: Mutex<bool>,
+    // The gateway refuses something for ever as the storm ends.
+    stubborn: bool,
 }
 
 /// A server that lives.
@@ -161,6 +163,7 @@ fn day(seed: u64, without: Option<Switch>) -> Outcome {
         policy: policy.clone(),
         alive: Mutex::default(),
         storm: Mutex::new(true),
+        stubborn: seed % 16 == 5,
     });
     store.set_faults(2);
     for _ in 0..servers {

@@ -11,7 +11,7 @@ use clutch_domain::{
     doc::Dependency,
     id::{ProjectId, TaskId},
     invariant::Law,
-    project::{ChatLayout, Project},
+    project::Project,
     run::LoopState,
     talk::{AuthorType, CommentType, Signal},
     task::{Priority, Role, Status, Task, TaskFields},
@@ -87,16 +87,10 @@ impl Person {
     pub async fn project(&self, name: &str) -> Option<ProjectId> {
         let most = self.exec.rng(|r| r.chance(30).then(|| u32::try_from(r.between(1, 3)).unwrap_or(1)));
         let new = NewProject {
-            name: Name::parse(name).ok()?,
-            slug: None,
-            description: None,
-            color: None,
-            repo_url: None,
             local_path: LocalPath::parse("/srv/repository").ok()?,
-            github_repo: None,
-            chat_layout: ChatLayout::Slack,
             work_loop_enabled: true,
             work_loop_max_agents: most,
+            ..NewProject::new(Name::parse(name).ok()?)
         };
         let done = self.insist(Command::CreateProject(new)).await?;
         done.made::<Project>().map(|p| p.id)
@@ -428,6 +422,15 @@ impl Person {
             self.exec.sleep(20_000).await;
             self.answer().await;
             self.accept().await;
+            self.put_back().await;
+        }
+    }
+
+    /// A card that was dragged within its column just when its agent gave it back stands in progress with nobody at it.
+    async fn put_back(&self) {
+        let alone = |task: &Task| task.status == Status::InProgress && task.open_run.is_none();
+        if let Some(task) = self.store.find::<Task>(alone) {
+            self.relocate(task.id, Status::Ready, Place::End).await;
         }
     }
 }

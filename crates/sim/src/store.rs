@@ -68,6 +68,8 @@ struct Kept {
     titles: BTreeMap<String, DocKey>,
     // Since when a run works again that had waited for an answer.
     returned: BTreeMap<RunId, i64>,
+    // Runs whose task was moved away from them, or thrown away with its project, if only for a moment.
+    taken: BTreeSet<RunId>,
     // Sessions in which an agent said that its work is done.
     spoke: BTreeSet<String>,
 }
@@ -184,15 +186,16 @@ impl SimStore {
             let mut kept = self.kept();
             let mut wrong = witness::look(&mut kept, change, by, &self.policy, self.exec.now());
             let ended = witness::ended(&kept, change);
-            let more_or_less =
-                change.deletes().next().is_some() || change.puts().any(|body| !kept.docs.contains_key(&body.key()));
+            let more_or_less = change.deletes().any(|key| witness::has_names(key.kind))
+                || change.puts().any(|body| witness::has_names(body.kind()) && !kept.docs.contains_key(&body.key()));
             for key in change.deletes() {
                 kept.docs.remove(key);
             }
             for body in change.puts() {
                 kept.docs.insert(body.key(), body.clone());
             }
-            if more_or_less || change.puts().any(|body| witness::is_lawful_matter(body.kind())) {
+            let matters = |kind| witness::is_lawful_matter(kind);
+            if change.deletes().any(|key| matters(key.kind)) || change.puts().any(|body| matters(body.kind())) {
                 let all = Everything::of(kept.docs.values());
                 wrong.extend(if more_or_less { all.broken() } else { all.broken_but_names() });
                 wrong.extend(all.over_cap(self.policy.retry.cap));

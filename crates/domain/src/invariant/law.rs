@@ -59,6 +59,8 @@ laws! {
     SaidOnce = "notes are written when their words change, and then only";
     /// Reports and outcomes.
     ReportHolds = "a run that has reported neither fails nor ends in silence";
+    /// Stops and their reasons.
+    StoppedForCause = "a run ends as stopped only where its task was taken from it";
     /// Repeated calls.
     DoneOnce = "a call that is repeated under its key is done once";
 

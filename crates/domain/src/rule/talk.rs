@@ -11,6 +11,7 @@ use crate::{
     refusal::Refusal,
     rule::{Decided, alive, line},
     run::{Run, RunState},
+    sabotage::{Switch, removed},
     talk::{AuthorType, Comment, CommentType, Delivery, Signal},
     task::{Status, Task},
     text::{Body, Excerpt, RunKey, SessionKey, preview},
@@ -202,6 +203,9 @@ pub fn complete(view: &View, report: &Completion, ctx: &mut Ctx<'_>) -> Decided 
         Reporter::Elsewhere(_) => true,
         Reporter::Nobody => false,
     };
+    if stale && removed(Switch::LateReport) {
+        return Ok(Change::default());
+    }
     let author =
         report.agent.clone().map(String::from).or_else(|| is.assignee.clone()).unwrap_or_else(|| "agent".into());
     let mut words = format!("## Task Completed\n\n{}", report.summary);
@@ -299,12 +303,13 @@ fn reporting_run(
     run_id: Option<&RunKey>,
     session: Option<&SessionKey>,
 ) -> Result<Reporter, Stop> {
-    if let Some(session) = session.map(SessionKey::as_str)
+    let names = !removed(Switch::ReportNames);
+    if let Some(session) = session.map(SessionKey::as_str).filter(|_| names)
         && let Some(run) = view.one::<Run>(Range::unique(session_name(&full_key(session))))?
     {
         return Ok(Reporter::of(task, run));
     }
-    if let Some(run_id) = run_id.map(RunKey::as_str) {
+    if let Some(run_id) = run_id.map(RunKey::as_str).filter(|_| names) {
         let runs = view.list::<Run>(Range::NewestChildren {
             kind: Kind::Run,
             parent: task.id.to_string(),

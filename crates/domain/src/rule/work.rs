@@ -124,7 +124,9 @@ pub fn claim(view: &View, claim: &ClaimRun, ctx: &mut Ctx<'_>) -> Decided {
         outcome: None,
         last_words: None,
     };
-    change.claim(action_name(&run.action_id), DocKey::new(Kind::Run, id));
+    if !removed(Switch::ActionName) {
+        change.claim(action_name(&run.action_id), DocKey::new(Kind::Run, id));
+    }
     change.claim(session_name(&session), DocKey::new(Kind::Run, id));
 
     let mut after = task.is.clone();
@@ -232,7 +234,8 @@ pub fn tell(view: &View, run: RunId, trouble: Option<&Excerpt>, _ctx: &mut Ctx<'
 /// the meantime stays where it is.
 pub fn ended(view: &View, end: &EndRun, ctx: &mut Ctx<'_>) -> Decided {
     let mut run = open_run(view, end.run)?;
-    if end.as_id.as_deref().is_some_and(|id| id != run.is.current_id()) {
+    let of_an_older_turn = end.as_id.as_deref().is_some_and(|id| id != run.is.current_id());
+    if of_an_older_turn && !removed(Switch::EndOfItsTurn) {
         return Ok(Change::default());
     }
     let task = view.find::<Task>(run.is.task)?;

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 use clutch_domain::{
     run::{Run, RunState},
-    sabotage::reach,
+    sabotage::{Switch, reach, removed},
 };
 
 use crate::runtime::{Begun, RunEnd, RunEndKind, Sighting};
@@ -127,7 +127,7 @@ fn continuation<'a>(clues: &Clues<'a>) -> Option<&'a str> {
 }
 
 /// The verdict, and for whoever counts branches the one that led to it.
-fn by(branch: &'static str, verdict: Verdict) -> Verdict {
+fn by<V>(branch: &'static str, verdict: V) -> V {
     reach(branch);
     verdict
 }
@@ -143,6 +143,9 @@ fn end_of(clues: &Clues<'_>) -> Option<RunEnd> {
 fn joined<'a>(clues: &Clues<'a>) -> &'a str {
     let run = clues.run;
     let followed = run.current_id();
+    if removed(Switch::JoinedTurn) {
+        return followed;
+    }
     let known = std::iter::once(&run.key).chain(&run.successors).map(String::as_str);
     let seen = known.rev().filter(|id| *id == followed || is_seen(clues, id));
     let mut turns = seen.filter(|id| !end_of_id(clues, id).is_some_and(|end| is_empty_finish(&end)));

@@ -17,6 +17,7 @@ use clutch_domain::{
     id::{ChatId, MessageId},
     project::Project,
     range::{Fetch, Order, Range},
+    sabotage::{Switch, removed},
     task::Task,
     time::Millis,
 };
@@ -230,6 +231,10 @@ impl Effect for Message {
                 self.ear.sign();
                 self.ear.heard.insert(self.run.clone(), end);
             }
+        }
+        if removed(Switch::MessageInDoubt) && self.verdict == Verdict::CannotTell {
+            let end = RunEnd { how: RunEndKind::Finished, last_words: String::new(), reason: None };
+            self.verdict = if taken { Verdict::Over(end) } else { Verdict::Taken };
         }
         tracing::trace!(message = %self.id, verdict = ?self.verdict, "looked");
         if sighting.begun == Begun::Yes && taken {

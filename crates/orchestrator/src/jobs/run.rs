@@ -113,7 +113,11 @@ impl Run {
 
     /// Writes down that it is to be stopped, before anything is.
     async fn stop(&self, how: Ended, why: String, forget: bool) -> Result<(), Hitch> {
-        self.write(Command::StopRun(self.id, Stopping { how, why, forget })).await
+        let stopping = Stopping { how, why, forget };
+        if removed(Switch::StopWritten) {
+            return self.put_down(stopping).await;
+        }
+        self.write(Command::StopRun(self.id, stopping)).await
     }
 
     async fn end(&self, how: Ended, as_id: Option<String>, last_words: String) -> Result<(), Hitch> {
@@ -128,6 +132,31 @@ impl Run {
     /// has to be removed.
     fn may_come_back(&self, run: &Claim) -> bool {
         self.desk.young() && !self.desk.unbroken(run.id, run.boot.as_deref())
+    }
+
+    /// Nothing may run in the session of an attempt that is given up: the next one begins in its own.
+    async fn put_down(&self, Stopping { how, why, forget }: Stopping) -> Result<(), Hitch> {
+        let Some(run) = self.run.clone() else { return Ok(()) };
+        let desk = self.desk.clone();
+        let _turn = desk.turn(run.id).await;
+        if removed(if how == Ended::Aborted { Switch::StopMoved } else { Switch::StopFirst }) {
+            return self.end(how, None, why).await;
+        }
+        let link = desk.link();
+        let before = desk.runtime.sight(&run.session_key, &run.key).await?;
+        // A runtime that does not say what is at work may not stop it either, unless the session goes.
+        let forget = forget || before.active.is_none() || self.may_come_back(&run);
+        let forget = forget && !removed(Switch::ForgetSession);
+        desk.lawful()?;
+        desk.runtime.abort(&run.session_key, forget).await?;
+        if desk.runtime.sight(&run.session_key, &run.key).await?.active == Some(true) {
+            return Err(Hitch::Unclear("something still runs in its session".into()));
+        }
+        if desk.link() != link {
+            // A runtime that was restarted in between may go on with what was stopped before.
+            return Err(Hitch::Unclear("the connection is another than before the stop".into()));
+        }
+        self.end(how, None, why).await
     }
 
     async fn prompt(&self, run: &Claim) -> Result<Option<String>, Hitch> {
@@ -164,6 +193,7 @@ impl Effect for Run {
             self.at_work = false;
             return Ok(Stage::Over);
         };
+        self.run = Some(run.clone());
         if run.stopping.is_none() && stop {
             let why = "Stopped because the task was moved away.".to_owned();
             if self.fresh {
@@ -191,7 +221,6 @@ impl Effect for Run {
             Stage::Open
         };
         self.at_work = stage != Stage::Over;
-        self.run = Some(run);
         Ok(stage)
     }
 
@@ -322,29 +351,11 @@ impl Effect for Run {
         }
     }
 
-    /// Nothing may run in the session of an attempt that is given up: the next one begins in its own.
     async fn undo(&mut self) -> Result<(), Hitch> {
-        let Some(run) = self.run.clone() else { return Ok(()) };
-        let Some(Stopping { how, why, forget }) = run.stopping.clone() else { return Ok(()) };
-        let desk = self.desk.clone();
-        let _turn = desk.turn(run.id).await;
-        if removed(if how == Ended::Aborted { Switch::StopMoved } else { Switch::StopFirst }) {
-            return self.end(how, None, why).await;
+        match self.run.as_ref().and_then(|run| run.stopping.clone()) {
+            Some(stopping) => self.put_down(stopping).await,
+            None => Ok(()),
         }
-        let link = desk.link();
-        let before = desk.runtime.sight(&run.session_key, &run.key).await?;
-        // A runtime that does not say what is at work may not stop it either, unless the session goes.
-        let forget = forget || before.active.is_none() || self.may_come_back(&run);
-        desk.lawful()?;
-        desk.runtime.abort(&run.session_key, forget).await?;
-        if desk.runtime.sight(&run.session_key, &run.key).await?.active == Some(true) {
-            return Err(Hitch::Unclear("something still runs in its session".into()));
-        }
-        if desk.link() != link {
-            // A runtime that was restarted in between may go on with what was stopped before.
-            return Err(Hitch::Unclear("the connection is another than before the stop".into()));
-        }
-        self.end(how, None, why).await
     }
 
     async fn give_up(&mut self, why: GivenUp) -> Result<(), Hitch> {

@@ -16,6 +16,7 @@ use clutch_domain::{
     doc::{Counter, Kind},
     range::{Fetch, Range},
     run::{BEAT, Lease},
+    sabotage::{Switch, removed},
     time::Millis,
 };
 use tokio::sync::watch;
@@ -70,7 +71,7 @@ pub(super) async fn win(desk: &Arc<Desk>) {
     loop {
         let asked_at = desk.reactor.steady();
         let take_over_beat = match seen {
-            Some((beat, since)) if asked_at.since(since) >= DEAD_AFTER_MS => Some(beat),
+            Some((beat, since)) if asked_at.since(since) >= DEAD_AFTER_MS || removed(Switch::DeadFirst) => Some(beat),
             _ => None,
         };
         match hold(desk, take_over_beat).await {

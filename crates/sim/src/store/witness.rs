@@ -4,6 +4,7 @@
 use clutch_domain::{
     change::Change,
     doc::{Body, DocKey, Inside, Kind},
+    id::RunId,
     invariant::{Breach, Law},
     plan::Policy,
     project::Project,
@@ -20,6 +21,14 @@ const COUNTED_AFTER_MS: i64 = 60_000;
 /// Kinds on which the laws of documents rest.
 pub(super) const fn is_lawful_matter(kind: Kind) -> bool {
     !matches!(kind, Kind::Lease | Kind::Counter | Kind::LoopState | Kind::Activity)
+}
+
+/// Kinds that have unique names, or are one.
+pub(super) const fn has_names(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::Unique | Kind::Project | Kind::Task | Kind::Run | Kind::Dependency | Kind::Message | Kind::Chat
+    )
 }
 
 /// What is wrong with a change, and what has to be remembered of it. `by` is the server that made it, by the name
@@ -47,6 +56,11 @@ pub(super) fn look(kept: &mut Kept, change: &Change, by: Option<&str>, policy: &
                     kept.returned.insert(run.id, now);
                 }
             }
+            Body::Project(project) if project.deleted_at.is_some() => {
+                let of_it = |run: &&Run| run.open() && run.project == project.id;
+                let runs: Vec<RunId> = kept.all::<Run>().filter(of_it).map(|run| run.id).collect();
+                kept.taken.extend(runs);
+            }
             Body::LoopState(state) => {
                 let same = |old: &LoopState| {
                     (old.paused, &old.notes, &old.notice) == (state.paused, &state.notes, &state.notice)
@@ -56,6 +70,12 @@ pub(super) fn look(kept: &mut Kept, change: &Change, by: Option<&str>, policy: &
                 }
             }
             Body::Task(task) => {
+                if let Some(run) = task.open_run.and_then(|run| kept.get::<Run>(run))
+                    && task.status != run.phase.row().at
+                {
+                    let run = run.id;
+                    kept.taken.insert(run);
+                }
                 let key = DocKey::new(Kind::Task, task.id);
                 let first = kept.titles.entry(task.title.to_string()).or_insert_with(|| key.clone());
                 if *first != key {
@@ -120,6 +140,11 @@ fn went_on(kept: &Kept, before: &Run, run: &Run, wrong: &mut Vec<Breach>) {
     if run.reported && !before.reported && !kept.spoke.contains(&run.session_key) {
         let says = format!("{} counts as reported, and its agent said nothing", run.session_key);
         wrong.push(Breach::new(Law::ReportOfItsOwn, says));
+    }
+    let taken = kept.taken.contains(&run.id) || kept.get::<Task>(run.task).is_none();
+    if before.open() && run.outcome == Some(Outcome::Aborted) && !taken {
+        let says = format!("{} ends as stopped, and nobody took its task away", run.session_key);
+        wrong.push(Breach::new(Law::StoppedForCause, says));
     }
     let failed = matches!(run.outcome, Some(Outcome::Failed | Outcome::Silent));
     if before.open() && (before.reported || run.reported) && failed {

@@ -1,7 +1,7 @@
 //! What a look into a chat's session means for one message, as a pure function. The session is the
 //! chat's, not the message's: words in it that bear no mark say nothing of this one.
 
-use super::LOST_AFTER_MS;
+use super::{LOST_AFTER_MS, by};
 use crate::runtime::{Begun, RunEnd, RunEndKind, Sighting};
 
 /// Looks in a row that find nothing at work before a run counts as over.
@@ -63,33 +63,43 @@ pub fn judge(clues: &Clues<'_>) -> Verdict {
     if !clues.taken {
         let there = at.is_some() || clues.heard.is_some() || clues.sign;
         return match sighting.begun {
-            _ if there => Verdict::Taken,
-            Begun::Yes => Verdict::Taken,
-            Begun::No => Verdict::Send,
-            Begun::CannotTell if clues.repeatable => Verdict::Send,
-            Begun::CannotTell => Verdict::CannotTell,
+            _ if there => by("words: a sending, and a sign of it", Verdict::Taken),
+            Begun::Yes => by("words: a sending, and it is there", Verdict::Taken),
+            Begun::No => by("words: a sending, and nothing is there", Verdict::Send),
+            Begun::CannotTell if clues.repeatable => by("words: a sending under a key that is known", Verdict::Send),
+            Begun::CannotTell => by("words: a sending, and nothing is told", Verdict::CannotTell),
         };
     }
     if let Some(end) = clues.heard {
-        return Verdict::Over(end.clone());
+        return by("words: its end was heard", Verdict::Over(end.clone()));
     }
     if let Some(at) = at {
         if let Some(next) = sighting.runs.iter().skip(at + 1).rfind(|r| r.resumed) {
-            return Verdict::GoesOn(next.run_id.clone());
+            return by("words: another id", Verdict::GoesOn(next.run_id.clone()));
         }
         if let Some(end) = sighting.runs.get(at).and_then(|r| r.end.as_ref()) {
             // What a restart cut off is shown as failed until the runtime goes on with it under a new id.
-            let believed = end.how != RunEndKind::Failed || clues.unbroken || clues.quiet_ms >= LOST_AFTER_MS;
-            return if believed { Verdict::Over(end.clone()) } else { Verdict::Unsure };
+            return if end.how != RunEndKind::Failed {
+                by("words: its end is shown", Verdict::Over(end.clone()))
+            } else if clues.unbroken {
+                by("words: failed", Verdict::Over(end.clone()))
+            } else if clues.quiet_ms >= LOST_AFTER_MS {
+                by("words: failed, and nothing goes on", Verdict::Over(end.clone()))
+            } else {
+                by("words: failed, and it may go on", Verdict::Unsure)
+            };
         }
     }
     match (sighting.active, sighting.begun) {
-        (Some(true), _) => Verdict::Working,
-        (Some(false), _) if clues.in_vain + 1 < LOOKS_IN_VAIN => Verdict::InVain,
-        (Some(false), Begun::No) if at.is_none() && !clues.sign => Verdict::Vanished,
-        (Some(false), _) => answered_by_another(sighting, at).map_or(Verdict::NoAnswer, Verdict::Over),
-        (None, _) if clues.unbroken => Verdict::Working,
-        (None, _) => Verdict::CannotTell,
+        (Some(true), _) => by("words: active", Verdict::Working),
+        (Some(false), _) if clues.in_vain + 1 < LOOKS_IN_VAIN => by("words: nothing at work yet", Verdict::InVain),
+        (Some(false), Begun::No) if at.is_none() && !clues.sign => by("words: gone", Verdict::Vanished),
+        (Some(false), _) => match answered_by_another(sighting, at) {
+            Some(end) => by("words: another run answered it", Verdict::Over(end)),
+            None => by("words: no answer", Verdict::NoAnswer),
+        },
+        (None, _) if clues.unbroken => by("words: trusted to speak", Verdict::Working),
+        (None, _) => by("words: nothing is told", Verdict::CannotTell),
     }
 }
 
