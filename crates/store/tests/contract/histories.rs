@@ -15,7 +15,7 @@ use clutch_domain::{
     },
     doc::{Dependency, Doc, Inside, Kind},
     phase::Phase,
-    project::{ChatLayout, Project},
+    project::Project,
     query::{Query, answer},
     range::{Fetch, Range},
     right::{Right, needed},
@@ -66,20 +66,22 @@ impl IdSource for Turn {
     }
 }
 
-struct House {
+/// Use-cases over a store, for one command after another.
+pub struct House {
     office: Office,
     store: Arc<dyn Store>,
     turn: Arc<Turn>,
 }
 
 impl House {
-    fn over(store: Arc<dyn Store>) -> Self {
+    /// A house over a store.
+    pub fn over(store: Arc<dyn Store>) -> Self {
         let turn = Arc::new(Turn::default());
         Self { office: Office::new(store.clone(), turn.clone(), turn.clone()), store, turn }
     }
 
     /// What came of a command, in words.
-    async fn run(&self, nth: u64, command: &Command) -> String {
+    pub async fn run(&self, nth: u64, command: &Command) -> String {
         self.turn.begins(nth);
         let actor = match needed(command) {
             Right::Lead => Actor::work_loop(),
@@ -94,7 +96,8 @@ impl House {
         }
     }
 
-    async fn everything(&self) -> Vec<Doc> {
+    /// All documents, in a fixed order.
+    pub async fn everything(&self) -> Vec<Doc> {
         let ranges: Vec<Range> =
             Kind::ALL.iter().map(|kind| Range::All { kind: *kind, after: None, limit: 10_000 }).collect();
         let read = self.store.read(&Fetch { scopes: Vec::new(), ranges: ranges.clone() }).await.unwrap().value;
@@ -107,10 +110,11 @@ impl House {
 }
 
 /// A row of numbers that depends on its beginning alone (splitmix64).
-struct Dice(u64);
+pub struct Dice(pub u64);
 
 impl Dice {
-    fn roll(&mut self, below: usize) -> usize {
+    /// A number below that one.
+    pub fn roll(&mut self, below: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -129,20 +133,13 @@ fn words(text: &str) -> Body {
 
 fn new_project(nth: u64) -> Command {
     Command::CreateProject(NewProject {
-        name: Name::parse(&format!("Birds {}", nth % 3)).unwrap(),
-        slug: None,
-        description: None,
-        color: None,
-        repo_url: None,
         local_path: LocalPath::parse("/srv/birds").unwrap(),
-        github_repo: None,
-        chat_layout: ChatLayout::Slack,
         work_loop_enabled: true,
-        work_loop_max_agents: None,
+        ..NewProject::new(Name::parse(&format!("Birds {}", nth % 3)).unwrap())
     })
 }
 
-/// The next command, from what there is; `None` where there is nothing to do it to.
+/// Any command, from what there is; `None` where there is nothing to do it to.
 async fn next(house: &House, dice: &mut Dice, nth: u64) -> Option<Command> {
     let projects: Vec<Project> = house.all().await;
     let tasks: Vec<Task> = house.all().await;
@@ -270,18 +267,21 @@ async fn next(house: &House, dice: &mut Dice, nth: u64) -> Option<Command> {
     })
 }
 
+/// The command with which a history goes on, from what there is: first a lease and a project.
+pub async fn goes_on(house: &House, dice: &mut Dice, nth: u64) -> Option<Command> {
+    match nth {
+        0 => Some(Command::HoldLease(HoldLease { holder: "one".into(), take_over_beat: None, sole_writer: true })),
+        1 => Some(new_project(0)),
+        _ => next(house, dice, nth).await,
+    }
+}
+
 pub async fn the_same_history_leaves_the_same_documents(place: &impl Place) {
     let (plain, house) = (House::over(Arc::new(MemoryStore::new())), House::over(place.open().await));
     let mut dice = Dice(SEED);
-    let hold = HoldLease { holder: "one".into(), take_over_beat: None, sole_writer: true };
-    let mut first = [Command::HoldLease(hold), new_project(0)].into_iter();
     let mut done = 0;
     for nth in 0..COMMANDS {
-        let command = match first.next() {
-            Some(command) => Some(command),
-            None => next(&plain, &mut dice, nth).await,
-        };
-        let Some(command) = command else { continue };
+        let Some(command) = goes_on(&plain, &mut dice, nth).await else { continue };
         let (expected, found) = (plain.run(nth, &command).await, house.run(nth, &command).await);
         assert_eq!(found, expected, "{nth}: {command:?}");
         done += u64::from(!found.starts_with("refused"));
