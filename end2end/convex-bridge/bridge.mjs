@@ -14,6 +14,7 @@
 //   POST /faults {...}         see `faults` below; what is not named stays
 //   POST /insert {table, rows} rows as somebody else left them
 //   GET  /rows                 every row of every table, as /insert takes them
+//   POST /rows {table: rows}   these rows and no others, as GET /rows gave them
 //   GET  /stats
 import { readFileSync } from "node:fs";
 import http from "node:http";
@@ -143,6 +144,9 @@ async function control(request, response) {
       await engine.insert(table, rows);
       break;
     }
+    case "POST /rows":
+      await engine.replace(JSON.parse(input));
+      break;
     case "GET /rows":
       return answer(response, 200, await engine.rows());
     case "GET /stats":

@@ -147,6 +147,16 @@ export class Engine {
     });
   }
 
+  /** Puts these rows in the place of all that are there. */
+  async replace(tables) {
+    await this.house.run(async (ctx) => {
+      for (const table of Object.keys(this.schema.tables)) {
+        for (const { _id } of await ctx.db.query(table).collect()) await ctx.db.delete(_id);
+        for (const row of tables[table] ?? []) await ctx.db.insert(table, this.fromJson(row));
+      }
+    });
+  }
+
   /** All rows of all tables of the schema, without what Convex adds to them, as `insert` takes them. */
   async rows() {
     const found = {};

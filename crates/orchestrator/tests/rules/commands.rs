@@ -2,7 +2,7 @@
 
 use clutch_domain::command::Command;
 
-/// Which command it is. A new one does not compile here until it has its place in the scene of `races.rs` too.
+/// Which command it is. A new one does not compile here until it has its place in the scene of `scene.rs` too.
 pub const fn name(command: &Command) -> &'static str {
     match command {
         Command::CreateProject(_) => "create a project",

@@ -13,5 +13,6 @@ mod moves;
 mod order;
 mod projects;
 mod races;
+mod scene;
 mod scopes;
 mod talk;

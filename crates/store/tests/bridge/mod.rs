@@ -129,6 +129,13 @@ impl Deployment {
         serde_json::from_str(&answer.text().await.unwrap()).unwrap()
     }
 
+    /// Every row of every table, as the control `/rows` takes them.
+    pub async fn rows(&self) -> Value {
+        let Kind::Bridge { control, .. } = &self.kind else { panic!("a real deployment has no controls") };
+        let answer = client().get(format!("{control}/rows")).send().await.unwrap();
+        serde_json::from_str(&answer.text().await.unwrap()).unwrap()
+    }
+
     /// A number of the bridge's statistics.
     pub async fn stat(&self, name: &str) -> u64 {
         self.control("/stats", json!(null)).await[name].as_u64().unwrap()

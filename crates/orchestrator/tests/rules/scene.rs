@@ -1,0 +1,338 @@
+//! A scene with everything in it, everything that somebody may do about it, and somebody else who is faster. The stores'
+//! own tests play it too.
+
+#![allow(dead_code)]
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use async_trait::async_trait;
+use clutch_domain::{
+    actor::Actor,
+    change::Change,
+    chat::{Chat, DeliveryStatus, Message},
+    command::{
+        Carry, ChatPatch, ClaimRun, Command, Completion, DeliveryPatch, Direction, EdgeRef, EndRun, Ended, Force,
+        HoldLease, NewChat, NewComment, NewMessage, NewProject, NewSignal, Place, ProjectPatch, Retry, TaskPatch,
+    },
+    doc::{Body as Stored, Kind},
+    id::{ChatId, ProjectId, TaskId},
+    invariant::Everything,
+    phase::Phase,
+    project::Project,
+    range::{Docs, Fetch, Range, Versioned},
+    run::{Run, Stopping},
+    talk::{AuthorType, CommentType, Signal, SignalKind, SignalSeverity},
+    task::{Priority, Role, Status, Task, TaskFields},
+    text::{Body, ChatTitle, Excerpt, Handle, LocalPath, Participants, SessionKey, Slug},
+};
+use clutch_orchestrator::{
+    office::{Done, Error, Office},
+    store::{CommitError, Committed, Fault, IdempotencyKey, LiveDocs, Store},
+};
+use clutch_store::MemoryStore;
+
+use crate::house::{Counting, Ticking, at, new_project, new_task, reopen, to, usual, waiting_for};
+
+/// A store where others write too: at one of its calls, reads and commits counted, somebody else is faster.
+struct Overtaken {
+    inner: Arc<dyn Store>,
+    calls: AtomicUsize,
+    at: usize,
+    other: Mutex<Option<(Actor, Command)>>,
+}
+
+impl Overtaken {
+    async fn step(&self) {
+        if self.calls.fetch_add(1, Ordering::Relaxed) != self.at {
+            return;
+        }
+        let Some((actor, other)) = self.other.lock().unwrap().take() else { return };
+        let ids = Arc::new(Counting::starting_at(5_000));
+        let office = Office::new(self.inner.clone(), Arc::new(Ticking::default()), ids);
+        match office.run(&actor, &other).await {
+            Ok(_) | Err(Error::Refused(_)) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+#[async_trait]
+impl Store for Overtaken {
+    async fn read(&self, fetch: &Fetch) -> Result<Versioned<Docs>, Fault> {
+        self.step().await;
+        self.inner.read(fetch).await
+    }
+
+    async fn known(&self, key: &IdempotencyKey) -> Result<Option<Committed>, Fault> {
+        self.inner.known(key).await
+    }
+
+    async fn commit(&self, change: Change, key: IdempotencyKey) -> Result<Committed, CommitError> {
+        self.step().await;
+        self.inner.commit(change, key).await
+    }
+
+    fn watch(&self, fetch: Fetch) -> LiveDocs {
+        self.inner.watch(fetch)
+    }
+
+    fn sole_writer(&self) -> bool {
+        false
+    }
+
+    fn describe(&self) -> String {
+        "overtaken".into()
+    }
+}
+
+fn words(text: &str) -> Body {
+    Body::parse(text).unwrap().unwrap()
+}
+
+/// An office over a store, with the ids and the clock of every other scene.
+pub fn office_over(store: Arc<dyn Store>) -> Office {
+    Office::new(store, Arc::new(Ticking::default()), Arc::new(Counting::default()))
+}
+
+async fn must(office: &Office, command: Command) -> Done {
+    office.run(&usual(&command), &command).await.unwrap_or_else(|error| panic!("{command:?}: {error}"))
+}
+
+async fn make_task(office: &Office, project: ProjectId, title: &str, status: Status) -> TaskId {
+    must(office, Command::CreateTask(new_task(project, title, status))).await.made::<Task>().unwrap().id
+}
+
+async fn make_project(office: &Office, name: &str) -> ProjectId {
+    must(office, Command::CreateProject(new_project(name))).await.made::<Project>().unwrap().id
+}
+
+fn asks(task: TaskId, session: &str) -> Command {
+    Command::RaiseSignal(NewSignal {
+        task,
+        session_key: SessionKey::parse(session).unwrap().unwrap(),
+        agent_id: Handle::agent(),
+        run_id: None,
+        kind: SignalKind::Question,
+        severity: SignalSeverity::Normal,
+        message: words("Red?"),
+    })
+}
+
+fn claims(task: TaskId, role: Role) -> Command {
+    Command::ClaimRun(ClaimRun {
+        task,
+        phase: Phase::Work,
+        role,
+        attempt: 1,
+        model: None,
+        prompt_version: "v".into(),
+        holder: "one".into(),
+    })
+}
+
+fn sends(chat: ChatId, text: &str) -> Command {
+    let mut new = NewMessage::new(chat, Handle::owner(), words(text));
+    new.send = true;
+    Command::PostMessage(new)
+}
+
+/// A project with tasks in chains, one at work, one that waits for an answer; a chat with a message in the queue, one that
+/// failed and one that nobody carries; projects and a chat in the bin. And everything that somebody may do about it.
+pub async fn scene(office: &Office) -> Vec<Command> {
+    let project = make_project(office, "Birds").await;
+    let on = ProjectPatch {
+        work_loop_enabled: Some(true),
+        local_path: Some(Some(LocalPath::parse("/srv/site").unwrap().unwrap())),
+        ..ProjectPatch::default()
+    };
+    must(office, Command::UpdateProject(project, on)).await;
+    let hold = HoldLease { holder: "one".into(), take_over_beat: None, sole_writer: true };
+    must(office, Command::HoldLease(hold.clone())).await;
+    let a = make_task(office, project, "a", Status::Ready).await;
+    let b = make_task(office, project, "b", Status::Done).await;
+    let c = make_task(office, project, "c", Status::Backlog).await;
+    let d = make_task(office, project, "d", Status::Ready).await;
+    must(office, Command::AddDependency(b, c)).await;
+    must(office, Command::AddDependency(d, a)).await;
+    // e is at work and asks; f has asked, was answered, and its answer is on its way.
+    let e = make_task(office, project, "e", Status::Ready).await;
+    let f = make_task(office, project, "f", Status::Ready).await;
+    let at_work = must(office, claims(e, Role::Dev)).await.made::<Run>().unwrap().clone();
+    must(office, Command::RunStarted(at_work.id.into())).await;
+    let question = must(office, asks(e, &at_work.session_key)).await.made::<Signal>().unwrap().id;
+    let waiting = must(office, claims(f, Role::Pm)).await.made::<Run>().unwrap().clone();
+    let answered = must(office, asks(f, &waiting.session_key)).await.made::<Signal>().unwrap().id;
+    let end = |run: &Run, how| EndRun {
+        run: run.id,
+        as_id: None,
+        how,
+        last_words: Excerpt::from("The end."),
+        retry: Retry { wait_ms: 1_000, cap: 3 },
+    };
+    must(office, Command::RunEnded(end(&waiting, Ended::Finished))).await;
+    must(office, Command::AnswerSignal(answered, words("Green."))).await;
+    let chat = office.all::<Chat>(Range::children(Kind::Chat, project, 1)).await.unwrap()[0].id;
+    let failed = must(office, sends(chat, "One")).await.made::<Message>().unwrap().id;
+    while office.get::<Message>(failed).await.unwrap().unwrap().open() {
+        must(office, Command::CarryMessage(failed, Carry::Send)).await;
+        must(office, Command::CarryMessage(failed, Carry::Failed("no".into()))).await;
+    }
+    let queued = must(office, sends(chat, "Two")).await.made::<Message>().unwrap().id;
+    let stored = NewMessage::new(chat, Handle::owner(), words("Three"));
+    let stored = must(office, Command::PostMessage(stored)).await.made::<Message>().unwrap().id;
+    let new_chat = |title: &str, about| {
+        let title = ChatTitle::parse(title).unwrap().unwrap();
+        Command::CreateChat(NewChat { project, title, participants: Participants::default(), about })
+    };
+    let gone = must(office, new_chat("Gone", None)).await.made::<Chat>().unwrap().id;
+    must(office, sends(gone, "Bye")).await;
+    must(office, Command::DeleteChat(gone)).await;
+    let (binned, purging) = (make_project(office, "Binned").await, make_project(office, "Purging").await);
+    for project in [binned, purging] {
+        let task = make_task(office, project, "x", Status::Ready).await;
+        must(office, asks(task, "by-hand")).await;
+        must(office, Command::DeleteProject(project, Force::Yes)).await;
+    }
+    must(office, Command::DiscardProject(purging)).await;
+
+    let new = |edges: &[(TaskId, Direction)]| waiting_for(new_task(project, "new", Status::Backlog), edges);
+    let comment = NewComment {
+        task: a,
+        author: Handle::owner(),
+        author_type: AuthorType::Human,
+        content: words("Nice."),
+        kind: CommentType::Message,
+    };
+    let report = |task| {
+        let summary = words("Done.");
+        let (pr_url, notes, agent, session_key, run_id) = (None, None, None, None, None);
+        Command::CompleteTask(Completion { task, summary, pr_url, notes, agent, session_key, run_id })
+    };
+    let delivery =
+        DeliveryPatch { status: DeliveryStatus::Failed, retry_count: None, cooldown_until: None, failure_reason: None };
+    let named = NewProject { slug: Some(Slug::parse("binned").unwrap()), ..new_project("Binned") };
+    let rename = ChatPatch { title: Some(ChatTitle::parse("New").unwrap().unwrap()), session_key: None };
+    let urgent = TaskPatch::from(TaskFields { priority: Some(Priority::High), ..TaskFields::default() });
+    let off = ProjectPatch { work_loop_enabled: Some(false), ..ProjectPatch::default() };
+    vec![
+        Command::AddDependency(a, b),
+        Command::AddDependency(c, d),
+        Command::AddDependency(c, a),
+        Command::RemoveDependency(EdgeRef::Ends(b, c)),
+        Command::CreateTask(new(&[])),
+        Command::CreateTask(new(&[(a, Direction::DependsOn), (b, Direction::Blocks)])),
+        Command::CreateTask(new(&[(c, Direction::DependsOn), (d, Direction::Blocks)])),
+        to(a, Status::Done),
+        to(c, Status::Done),
+        to(e, Status::Backlog),
+        reopen(b, Status::Ready),
+        at(c, Status::Ready, Place::Before(a)),
+        Command::DeleteTask(a),
+        Command::DeleteTask(c),
+        Command::DeleteTask(e),
+        Command::DeleteTask(f),
+        Command::UpdateTask(a, urgent),
+        Command::AddComment(comment),
+        Command::CreateProject(named),
+        Command::UpdateProject(project, off),
+        Command::DeleteProject(project, Force::Yes),
+        Command::RestoreProject(binned),
+        Command::DiscardProject(binned),
+        Command::ShelveProject(binned),
+        Command::PurgeProject(purging),
+        Command::PauseLoop(project, true),
+        sends(chat, "Four"),
+        Command::UpdateChat(chat, rename),
+        Command::DeleteChat(chat),
+        Command::RestoreChat(gone),
+        Command::PurgeChat(gone),
+        new_chat("About", Some(a)),
+        Command::CarryMessage(queued, Carry::Send),
+        Command::SetDelivery(stored, delivery),
+        Command::RetryMessage(failed),
+        Command::WithdrawMessage(queued),
+        asks(a, "s"),
+        Command::AnswerSignal(question, words("Green.")),
+        Command::SettleAnswer(answered, Ok("signal-run".into())),
+        Command::SettleAnswer(answered, Err("it refused".into())),
+        report(a),
+        report(e),
+        claims(a, Role::Dev),
+        claims(a, Role::Pm),
+        Command::RunStarted(at_work.id.into()),
+        Command::RunContinued(at_work.id, "resumed".into()),
+        Command::StopRun(at_work.id, Stopping { how: Ended::Failed, why: "It is silent.".into(), forget: false }),
+        Command::TellTrouble(at_work.id, Some("It refuses.".into())),
+        Command::BeginAnswer(answered),
+        Command::TreatAsEnded(waiting.id),
+        Command::TellAnswerTrouble(answered, Some("It refuses.".into())),
+        Command::RunEnded(end(&at_work, Ended::Finished)),
+        Command::RunEnded(end(&at_work, Ended::Failed)),
+        Command::RunEnded(end(&waiting, Ended::Aborted)),
+        Command::NoteProject(project, BTreeMap::from([(d, "Waits for 1 task".to_owned())]), None),
+        Command::HoldLease(HoldLease { holder: "two".into(), ..hold }),
+    ]
+}
+
+/// What must be true of everything in a store.
+async fn check(store: &Arc<dyn Store>, says: impl Fn() -> String) {
+    let ranges: Vec<Range> =
+        Kind::ALL.iter().map(|kind| Range::All { kind: *kind, after: None, limit: 10_000 }).collect();
+    let read = store.read(&Fetch { scopes: Vec::new(), ranges }).await.unwrap().value;
+    let broken = Everything::of(read.docs().map(|doc| &doc.body)).broken();
+    assert!(broken.is_empty(), "{}: {broken:#?}", says());
+}
+
+/// `one` is overtaken by `other` before its look or commit number `at`. False where it was over before.
+pub async fn overtake(inner: Arc<dyn Store>, one: &Command, other: &Command, at: usize) -> bool {
+    let store = Arc::new(Overtaken {
+        inner: inner.clone(),
+        calls: AtomicUsize::new(0),
+        at,
+        other: Mutex::new(Some((usual(other), other.clone()))),
+    });
+    let office = Office::new(store.clone(), Arc::new(Ticking::default()), Arc::new(Counting::starting_at(10_000)));
+    match office.run(&usual(one), one).await {
+        Ok(_) | Err(Error::Refused(_)) => {}
+        Err(error) => panic!("{one:?} overtaken by {other:?} at {at}: {error}"),
+    }
+    let over = store.other.lock().unwrap().is_some();
+    if !over {
+        check(&inner, || format!("{one:?} overtaken by {other:?} at {at}")).await;
+    }
+    !over
+}
+
+/// What a command writes alone, and which of its looks and commits is the last.
+async fn alone(memory: &MemoryStore, command: &Command) -> (BTreeSet<Kind>, usize) {
+    let store = Arc::new(Overtaken {
+        inner: Arc::new(memory.fork()),
+        calls: AtomicUsize::new(0),
+        at: usize::MAX,
+        other: Mutex::new(None),
+    });
+    let office = Office::new(store.clone(), Arc::new(Ticking::default()), Arc::new(Counting::starting_at(10_000)));
+    let Ok(done) = office.run(&usual(command), command).await else { return (BTreeSet::new(), 0) };
+    let written = done.change.puts().map(Stored::kind).chain(done.change.deletes().map(|key| key.kind)).collect();
+    (written, store.calls.load(Ordering::Relaxed) - 1)
+}
+
+/// Pairs of commands that write a kind in common, each with the last look or commit of the first: its commit.
+pub async fn pairs(memory: &MemoryStore, all: &[Command]) -> Vec<(Command, Command, usize)> {
+    let mut written = Vec::new();
+    for command in all {
+        written.push(alone(memory, command).await);
+    }
+    let mut pairs = Vec::new();
+    for (one, (kinds, last)) in all.iter().zip(&written) {
+        let share = all.iter().zip(&written).filter(|(_, (others, _))| !kinds.is_disjoint(others));
+        pairs.extend(share.map(|(other, _)| (one.clone(), other.clone(), *last)));
+    }
+    pairs
+}
