@@ -35,6 +35,14 @@ pub const fn task(task: &Task) -> TaskShape<'_> {
     TaskShape(task)
 }
 
+impl TaskShape<'_> {
+    /// About how long its JSON is.
+    pub fn about_bytes(&self) -> usize {
+        const WITHOUT_WORDS: usize = 1_280;
+        WITHOUT_WORDS + self.0.description.as_ref().map_or(0, |text| text.as_str().len())
+    }
+}
+
 // A task is taken apart whole, so the compiler asks about a new field.
 impl Serialize for TaskShape<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

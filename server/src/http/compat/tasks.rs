@@ -8,7 +8,7 @@ use std::{
 use axum::{
     Json,
     extract::State,
-    http::{HeaderMap, StatusCode},
+    http::{HeaderMap, StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
 };
 use clutch_domain::{
@@ -21,7 +21,7 @@ use clutch_domain::{
     task::{Priority, Role, Status, Task, TaskFields},
     text::{Branch, Handle, Notes, PromptVersion, SessionKey, Tags, Title},
 };
-use clutch_orchestrator::office::Office;
+use clutch_orchestrator::{office::Office, store::Fault};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -37,8 +37,8 @@ use super::{
 type Answer = Result<Json<Value>, Failure>;
 type Created = Result<(StatusCode, Json<Value>), Failure>;
 
-/// Documents read at once while a whole list is put together.
-const PAGE: u32 = 500;
+/// Documents read at once while a whole list is put together; in tests fewer, so that lists have several pages.
+const PAGE: u32 = if cfg!(test) { 500 } else { 2_000 };
 
 const STATUSES: &[&str] = &["backlog", "ready", "in_progress", "in_review", "blocked", "done"];
 const PRIORITIES: &[&str] = &["low", "medium", "high", "urgent"];
@@ -148,7 +148,10 @@ pub async fn list(State(office): State<Arc<Office>>, Query(query): Query<ListQue
         }
     });
     let tasks: Vec<shapes::TaskShape<'_>> = tasks.into_iter().take(limit).map(shapes::task).collect();
-    Ok(Json(BTreeMap::from([("tasks", tasks)])).into_response())
+    // A megabyte: into one piece of memory of about its size it is written several times as fast as bit by bit.
+    let mut json = Vec::with_capacity(tasks.iter().map(|task| task.about_bytes()).sum());
+    serde_json::to_writer(&mut json, &BTreeMap::from([("tasks", tasks)])).map_err(|e| Fault::new(e.to_string()))?;
+    Ok(([(CONTENT_TYPE, "application/json")], json).into_response())
 }
 
 /// `POST /api/tasks`.
