@@ -39,7 +39,7 @@ pub struct BoardHead {
     pub waiting: u32,
 }
 
-/// One card.
+/// One card. What is not there is not written: a board has hundreds of them, each with little of all this.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Card {
     /// Id.
@@ -63,10 +63,13 @@ pub struct Card {
     /// Tasks that wait for it.
     pub dependents: u32,
     /// Why it does not start, or why it is blocked.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
     /// The question that waits for an answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub ask: Option<Ask>,
     /// The agent at work.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub agent: Option<CardAgent>,
 }
 
@@ -77,14 +80,18 @@ pub struct Facts {
     /// Priority.
     pub priority: Priority,
     /// Kind of agent.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub role: Option<Role>,
     /// Assignee.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub assignee: Option<String>,
     /// Tags.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
     /// A person must look.
     pub needs_review: bool,
     /// Pull request.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub pr_number: Option<u64>,
 }
 

@@ -27,6 +27,8 @@ pub use marks::{Avatar, Dot, PriorityMark, StatusMark};
 pub use modal::{Confirm, Modal, when_in_page};
 pub use once::{Once, fresh_key};
 pub use outbox::{Outbox, Outboxes};
+#[cfg(feature = "ssr")]
+pub use time::age;
 pub use time::{Ago, Clock, duration, use_clock};
 pub use title::title;
 pub use words::{coded, lower, upper};

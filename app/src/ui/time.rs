@@ -72,6 +72,13 @@ pub fn Ago(
     }
 }
 
+/// What [`Ago`] says of a moment now.
+#[cfg(feature = "ssr")]
+#[must_use]
+pub fn age(at: Millis) -> String {
+    age_short(use_clock().now().since(at))
+}
+
 /// Puts the reader's own time and language into the title, only when it is looked for.
 fn local_title(element: &web_sys::Element, at: Millis) {
     #[cfg(feature = "hydrate")]

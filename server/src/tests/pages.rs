@@ -31,6 +31,34 @@ async fn the_first_paint_has_what_there_is() {
     );
 }
 
+/// What was painted is used again, and only where nothing about a card is another.
+#[tokio::test]
+async fn a_card_is_painted_as_it_is_now() {
+    let house = House::new();
+    let project = house.project("site").await;
+    let task = house.task(&project, "Paint the door", "ready").await;
+    house.task(&project, "Oil the hinge", "ready").await;
+    let cards = async || {
+        let board = page(&house, "/projects/site/board").await.text;
+        let (_, body) = board.split_once("class=\"cards\"").unwrap();
+        body.split_once("<script").unwrap().0.to_owned()
+    };
+    let first = cards().await;
+    assert!(first.contains("Paint the door") && first.contains("Oil the hinge"));
+    assert_eq!(cards().await, first);
+    for (change, shown) in [
+        (json!({ "title": "Paint the gate" }), "Paint the gate"),
+        (json!({ "priority": "urgent" }), "Urgent priority"),
+        (json!({ "tags": ["wood"] }), "wood"),
+    ] {
+        assert!(!cards().await.contains(shown));
+        house.patch(&format!("/api/tasks/{task}"), change).await.ok(200);
+        let now = cards().await;
+        assert!(now.contains(shown) && now.contains("Oil the hinge"), "{shown}");
+        assert_eq!(cards().await, now);
+    }
+}
+
 /// What the gateway refuses of an agent is said on its card and in its panel, until it is over.
 #[tokio::test]
 async fn a_run_that_cannot_be_followed_says_so_on_its_card() {

@@ -46,10 +46,20 @@ pub fn CardItem(
     };
     view! {
         <li class=class data-card=id.to_string() id=format!("card-{id}")>
-            {dynamic(move || inside(card.get(), line.get()))}
+            {dynamic(move || shown(card.get(), line.get()))}
         </li>
     }
     .erase()
+}
+
+/// Most cards are painted on the server as they were before.
+fn shown(card: Card, line: Option<String>) -> AnyView {
+    #[cfg(feature = "ssr")]
+    if line.is_none() {
+        let age = crate::ui::age(card.since);
+        return super::painted::inside(card, age, |card| inside(card, None));
+    }
+    inside(card, line)
 }
 
 fn inside(card: Card, line: Option<String>) -> AnyView {

@@ -7,6 +7,8 @@ mod drag;
 mod head;
 mod keys;
 mod menu;
+#[cfg(feature = "ssr")]
+mod painted;
 mod state;
 
 use std::rc::Rc;
