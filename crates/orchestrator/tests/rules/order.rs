@@ -1,6 +1,6 @@
 //! The order of cards: long columns, closed gaps, and the page that paints a move before the server answers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clutch_domain::{
     change::Change,
@@ -72,6 +72,19 @@ async fn a_move_reads_and_writes_few_cards_however_long_the_column_is() {
         assert!(looks <= 5 && most <= 4, "{place:?}: {looks} looks, {most} documents in one");
         assert_eq!(done.change.puts().count(), 1, "{place:?}");
     }
+}
+
+#[tokio::test]
+async fn a_new_ticket_reads_as_much_in_a_long_column_as_in_a_short_one() {
+    let mut costs = BTreeSet::new();
+    for cards in [1, 30, 300] {
+        let house = House::new().await;
+        lay(&house, &(1..=cards).map(f64::from).collect::<Vec<_>>()).await;
+        house.reset_reads();
+        house.run(Command::CreateTask(new_task(house.project, "new", Ready))).await.unwrap();
+        costs.insert(house.reads());
+    }
+    assert_eq!(costs.len(), 1, "looks, and most documents in one: {costs:?}");
 }
 
 #[tokio::test]
