@@ -5,11 +5,11 @@
 //! all of it again; writing a document as it is does no harm. No older program can write meanwhile:
 //! a data folder has one writer, and the functions on Convex take no older words.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use clutch_domain::{
     change::Change,
-    doc::{Body, Counter, INDEX_VERSION, INDEXED, Kind, REINDEXED, Scope},
+    doc::{Body, Counter, Doc, INDEX_VERSION, INDEXED, Kind, REINDEXED, Scope},
     range::{Docs, Fetch, Range},
 };
 
@@ -18,8 +18,10 @@ use crate::{
     store::{CommitError, Fault, IdempotencyKey},
 };
 
-/// Documents in one step.
+/// Documents that are read at once.
 const STEP: u32 = 100;
+/// Bytes of insides that are written at once: long texts in one change would be more than some engines take.
+const STEP_BYTES: usize = 4 << 20;
 /// How often one page is read anew because somebody changed a document of it.
 const TRIES: u32 = 20;
 
@@ -42,7 +44,7 @@ pub async fn reindex(office: &Office, lawful: impl Fn() -> bool) -> Result<bool,
             }
             let docs = look(office, &Range::All { kind: *kind, after: after.clone(), limit: STEP }).await?;
             let Some(last) = docs.docs().last().map(|doc| doc.body.key().id) else { break };
-            match commit(office, again(&docs)).await {
+            match write(office, &docs).await {
                 Ok(()) => {
                     written += docs.len();
                     (after, tries) = (Some(last), 0);
@@ -62,11 +64,26 @@ pub async fn reindex(office: &Office, lawful: impl Fn() -> bool) -> Result<bool,
     Ok(true)
 }
 
-/// Each document of a page as it is. Whoever watches them looks again: some are found elsewhere now.
-fn again(docs: &Docs) -> Change {
+/// Writes each document of a page as it is, in as many changes as it takes.
+async fn write(office: &Office, docs: &Docs) -> Result<(), CommitError> {
+    let (mut part, mut bytes) = (Vec::new(), 0);
+    for doc in docs.docs() {
+        let size = serde_json::to_string(&doc.body).map_or(0, |text| text.len());
+        if bytes + size > STEP_BYTES && !part.is_empty() {
+            commit(office, again(docs, &part)).await?;
+            (part, bytes) = (Vec::new(), 0);
+        }
+        part.push(doc);
+        bytes += size;
+    }
+    commit(office, again(docs, &part)).await
+}
+
+/// Each of these documents of a page as it is. Whoever watches them looks again: some are found elsewhere now.
+fn again(docs: &Docs, part: &[&Arc<Doc>]) -> Change {
     let mut change = Change::default();
     let mut scopes = BTreeSet::from([Scope::Installation]);
-    for doc in docs.docs() {
+    for doc in part {
         if !matches!(doc.body, Body::Unread(_)) {
             scopes.insert(doc.body.index().scope);
             change.put(doc.rev, doc.body.clone());

@@ -156,4 +156,6 @@ async fn a_board_that_was_closed_for_ever_opens_again() {
     soon("all rows are short", async { while !shorten().await {} }).await;
     let found = store.read(&column).await.unwrap().value;
     assert_eq!(described(&found) as u64, MANY + 2);
+    // Then this program brings what is stored in order, a little at a time.
+    before_data::upgraded(&before_data::office(Arc::new(store))).await;
 }
