@@ -84,6 +84,9 @@ pub struct SiteFiles {
     pub wasm: String,
     /// The stylesheet.
     pub style: String,
+    /// The build that pages are made by: whoever says another one is older or newer. Empty where files have no
+    /// hashes in their names, and no page is too old then.
+    pub build: String,
     /// Which chunks of code a page names ahead, where the build has any.
     pub chunks: Option<leptos::WasmSplitManifest>,
 }
@@ -124,7 +127,8 @@ impl SiteFiles {
                 .ok()?;
             Some(leptos::WasmSplitManifest(ArcStoredValue::new((format!("/{pkg}"), list, loader))))
         });
-        Self { script: file("js", "js"), wasm, style: file("css", "css"), chunks }
+        let build = hash("wasm").unwrap_or_default();
+        Self { script: file("js", "js"), wasm, style: file("css", "css"), build, chunks }
     }
 }
 

@@ -48,6 +48,8 @@ pub enum Up {
         /// Types.
         on: bool,
     },
+    /// Is the server there? It answers with [`Down::Beat`].
+    Beat,
 }
 
 /// What the server says. Browsers read it as [`Frame`].
@@ -116,6 +118,8 @@ pub enum Down {
         /// Tabs that have it open, and who thinks or types.
         people: People,
     },
+    /// The server is there. Said every now and then, and when it is asked.
+    Beat,
     /// The server goes; the browser comes back by itself.
     Bye,
 }

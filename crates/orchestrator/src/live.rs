@@ -81,6 +81,8 @@ pub enum Update {
     Away(String),
     /// Not read yet.
     NotYet,
+    /// The viewer has a newer page than was read here so far; it stays as it is, and there is more in a moment.
+    Ahead,
 }
 
 struct Delta {
@@ -137,6 +139,10 @@ impl Topic {
         if let Some(from) = version {
             if from == state.version {
                 return Update::Current(from);
+            }
+            // Painted from the store itself, which is a moment ahead of its watchers.
+            if from > state.version {
+                return Update::Ahead;
             }
             if let Some(first) = state.deltas.iter().position(|d| d.from == from) {
                 let texts = state.deltas.iter().skip(first).map(|d| d.text.clone()).collect();

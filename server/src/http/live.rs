@@ -15,7 +15,7 @@ use std::{
 
 use axum::{
     extract::{
-        State, WebSocketUpgrade,
+        Query as Asked, State, WebSocketUpgrade,
         ws::{CloseFrame, Message, WebSocket},
     },
     http::StatusCode,
@@ -33,7 +33,7 @@ use clutch_orchestrator::live::{Topic, Update};
 use futures_util::{SinkExt, StreamExt, stream::SplitSink};
 use tokio::{
     sync::watch,
-    time::{MissedTickBehavior, interval},
+    time::{MissedTickBehavior, interval, interval_at},
 };
 use tokio_stream::{StreamMap, wrappers::WatchStream};
 
@@ -62,16 +62,43 @@ const REASON_MAX: usize = 120;
 const STREAM_EVERY: Duration = Duration::from_millis(60);
 /// Who is in a chat is sent at most this often.
 const PEOPLE_EVERY: Duration = Duration::from_millis(150);
+/// The page in the tab was made by another build.
+const CLOSE_NEW_BUILD: u16 = 4409;
+/// A page that is ahead of what was read here is left as it is for so long. After that it is of another life of
+/// the store, which was put back to an older state, and gets the whole.
+const AHEAD_MAX: Duration = Duration::from_secs(5);
 /// Lines of agents are sent at most this often.
 const LINES_EVERY: Duration = Duration::from_millis(200);
 
-/// The upgrade. The door has checked Host and Origin already. 503 `too_many_tabs`.
-pub async fn upgrade(State(state): State<AppState>, caller: Caller, socket: WebSocketUpgrade) -> Response {
+/// What a tab says of itself in the address.
+#[derive(Debug, serde::Deserialize)]
+pub struct About {
+    /// The build that painted its page; programs have none.
+    #[serde(default)]
+    build: String,
+}
+
+/// The upgrade. The door has checked Host and Origin already. 503 `too_many_tabs`. A page of another build is let
+/// in only to be told so: what it knows of frames and parts may be no longer true.
+pub async fn upgrade(
+    State(state): State<AppState>,
+    Asked(about): Asked<About>,
+    caller: Caller,
+    socket: WebSocketUpgrade,
+) -> Response {
+    let socket = socket.max_message_size(FRAME_MAX).max_frame_size(FRAME_MAX).max_write_buffer_size(WRITE_BUFFER_MAX);
+    let ours = &state.site.files.build;
+    if !about.build.is_empty() && !ours.is_empty() && about.build != *ours {
+        return socket.on_upgrade(|mut socket| async move {
+            let newer = CloseFrame { code: CLOSE_NEW_BUILD, reason: "the server runs another build".into() };
+            let _ = socket.send(Message::Close(Some(newer))).await;
+            let _ = tokio::time::timeout(FAREWELL_MAX, async { while let Some(Ok(_)) = socket.recv().await {} }).await;
+        });
+    }
     let Some(seated) = state.tabs.take(matches!(caller, Caller::Person(_))) else {
         let sentence = "Too many pages are open at once. Close some of them.";
         return Failure::new(StatusCode::SERVICE_UNAVAILABLE, "too_many_tabs", sentence).into_response();
     };
-    let socket = socket.max_message_size(FRAME_MAX).max_frame_size(FRAME_MAX).max_write_buffer_size(WRITE_BUFFER_MAX);
     socket.on_upgrade(move |socket| serve(socket, state, seated))
 }
 
@@ -82,6 +109,8 @@ struct Sub {
     away: bool,
     // The tab waits for a first word, also when nothing changed since its version.
     waits: bool,
+    // The tab is ahead of what was read here, and is believed until then.
+    ahead: Option<tokio::time::Instant>,
 }
 
 type Out = SplitSink<WebSocket, Message>;
@@ -105,7 +134,7 @@ async fn serve(socket: WebSocket, state: AppState, mut seated: Seated) {
     gateway.mark_changed();
     let mut lines = state.lines.subscribe();
     let mut shown: BTreeMap<ProjectId, BTreeMap<TaskId, String>> = BTreeMap::new();
-    let mut ping = interval(PING_EVERY);
+    let mut ping = interval_at(tokio::time::Instant::now() + PING_EVERY, PING_EVERY);
     let mut calm = interval(LINES_EVERY);
     calm.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut stream_calm = interval(STREAM_EVERY);
@@ -123,6 +152,7 @@ async fn serve(socket: WebSocket, state: AppState, mut seated: Seated) {
     // A tab that asks too fast is heard again at this moment.
     let mut again = None;
     let ended = loop {
+        let ahead = subs.iter().filter_map(|(sub, entry)| Some((entry.ahead?, *sub))).min();
         let sent = tokio::select! {
             biased;
             () = gone(&mut stop) => {
@@ -130,6 +160,11 @@ async fn serve(socket: WebSocket, state: AppState, mut seated: Seated) {
                 break Some(CloseFrame { code: axum::extract::ws::close_code::RESTART, reason: "".into() });
             }
             () = until(again), if again.is_some() => { again = None; Ok(()) }
+            () = until(ahead.map(|(due, _)| due)), if ahead.is_some() => {
+                let (_, sub) = ahead.unwrap_or((heard, 0));
+                if let Some(entry) = subs.get_mut(&sub) { (entry.sent, entry.ahead) = (None, None); }
+                push(&mut out, sub, &mut subs).await
+            }
             frame = input.next(), if again.is_none() => {
                 heard = tokio::time::Instant::now();
                 again = seated.heard().map(|pause| heard + pause);
@@ -142,7 +177,7 @@ async fn serve(socket: WebSocket, state: AppState, mut seated: Seated) {
                             let topic = state.hub.open(query);
                             // Listen first, read second; a number opened anew lets its old topic go.
                             wakes.insert(sub, WatchStream::from_changes(topic.subscribe()));
-                            subs.insert(sub, Sub { topic, query, sent: version, away: false, waits: true });
+                            subs.insert(sub, Sub { topic, query, sent: version, away: false, waits: true, ahead: None });
                             (lines_due, streams_due, people_due) = (true, true, true);
                             chats.opens(chats_of(&subs));
                             push(&mut out, sub, &mut subs).await
@@ -159,6 +194,7 @@ async fn serve(socket: WebSocket, state: AppState, mut seated: Seated) {
                             chats.seat.types(chat, on);
                             Ok(())
                         }
+                        Ok(Up::Beat) => send(&mut out, &Down::Beat).await,
                         Err(error) => break Some(not_understood(&error.to_string())),
                     },
                     Some(Ok(Message::Binary(_))) => break Some(not_understood("frames are JSON text")),
@@ -192,7 +228,11 @@ async fn serve(socket: WebSocket, state: AppState, mut seated: Seated) {
             _ = ping.tick() => {
                 // While it is not listened to, it cannot be heard.
                 if again.is_none() && heard.elapsed() > SILENCE_MAX { break None; }
-                put(&mut out, Message::Ping(Default::default())).await
+                match put(&mut out, Message::Ping(Default::default())).await {
+                    // Pages see no pings.
+                    Ok(()) => send(&mut out, &Down::Beat).await,
+                    failed => failed,
+                }
             }
         };
         if sent.is_err() {
@@ -229,8 +269,13 @@ async fn send(out: &mut Out, frame: &Down) -> Sent {
 /// Sends what a subscription has not seen.
 async fn push(out: &mut Out, sub: u32, subs: &mut HashMap<u32, Sub>) -> Sent {
     let Some(entry) = subs.get_mut(&sub) else { return Ok(()) };
-    match entry.topic.since(entry.sent) {
-        Update::NotYet => Ok(()),
+    let update = entry.topic.since(entry.sent);
+    entry.ahead = match update {
+        Update::Ahead => entry.ahead.or_else(|| Some(tokio::time::Instant::now() + AHEAD_MAX)),
+        _ => None,
+    };
+    match update {
+        Update::NotYet | Update::Ahead => Ok(()),
         Update::Current(version) => {
             if entry.waits || entry.away {
                 (entry.waits, entry.away) = (false, false);

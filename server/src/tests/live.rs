@@ -1,8 +1,13 @@
 //! `/live` over real sockets, as a browser uses it.
 
-use clutch_app::model::{
-    chat::{People, Typer},
-    wire::Up,
+use std::sync::Arc;
+
+use clutch_app::{
+    model::{
+        chat::{People, Typer},
+        wire::Up,
+    },
+    site::SiteFiles,
 };
 use clutch_domain::{id::ChatId, query::Query};
 use futures_util::SinkExt;
@@ -11,7 +16,7 @@ use tokio_tungstenite::tungstenite::{self, Message, protocol::frame::coding::Clo
 
 use super::{
     House, id,
-    tab::{PATIENCE, Tab, all_queries, connect, listen, parts_of, tab, truth},
+    tab::{PATIENCE, Tab, all_queries, connect, listen, parts_of, tab, tab_of, truth},
 };
 use crate::http::live::SUBSCRIPTIONS_MAX;
 
@@ -244,6 +249,41 @@ async fn a_tab_has_so_many_subscriptions_and_no_more() {
     assert_eq!(tab.next("snapshot").await.sub, 100);
     tab.open(101, home, None).await;
     assert_eq!(tab.ended().await, Some((4400, "too many subscriptions".into())));
+}
+
+#[tokio::test]
+async fn a_page_of_another_build_is_told_so() {
+    let mut house = House::new();
+    house.state.site.files = Arc::new(SiteFiles { build: "abc".into(), ..SiteFiles::default() });
+    let address = listen(&house).await;
+    assert_eq!(tab_of(address, "abd").await.ended().await.map(|(code, _)| code), Some(4409));
+    // Our own build, and whoever has none, are served.
+    for build in ["abc", ""] {
+        let mut tab = tab_of(address, build).await;
+        tab.open(1, Query::Home, None).await;
+        tab.next("snapshot").await;
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_is_ahead_is_never_sent_back() {
+    let house = House::on_disk();
+    let address = listen(&house).await;
+    let (_, task, [_, board, _]) = all_queries(&house).await;
+    let mut stays = tab(address).await;
+    stays.open(1, board, None).await;
+    let (now, _) = stays.take_until(1, |_| true).await;
+    // Painted from the store, a commit before its watchers hear of it.
+    let mut ahead = tab(address).await;
+    ahead.open(2, board, Some(now + 1)).await;
+    ahead.say(&Up::Beat).await;
+    ahead.next("beat").await;
+    for title in ["after that", "and then"] {
+        house.patch(&format!("/api/tasks/{task}"), json!({ "title": title })).await.ok(200);
+    }
+    let frame = ahead.next_of_page().await;
+    let version = if frame.t == "delta" { frame.from } else { frame.version };
+    assert!(version > now, "{frame:?}");
 }
 
 #[tokio::test]

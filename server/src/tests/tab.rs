@@ -42,7 +42,7 @@ pub async fn listen(house: &House) -> SocketAddr {
 }
 
 /// Frames that are of no page, and come whenever they like.
-const OTHERS: [&str; 4] = ["gateway", "lines", "stream", "people"];
+const OTHERS: [&str; 5] = ["gateway", "lines", "stream", "people", "beat"];
 
 pub type Page = (u64, BTreeMap<String, Value>);
 
@@ -59,7 +59,21 @@ pub async fn connect(
     headers: &[(&'static str, &str)],
     buffer: Option<u32>,
 ) -> Result<Tab, tungstenite::Error> {
-    let mut request = format!("ws://{address}/live").into_client_request()?;
+    dial(address, "/live", headers, buffer).await
+}
+
+/// A tab whose page was made by this build.
+pub async fn tab_of(address: SocketAddr, build: &str) -> Tab {
+    dial(address, &format!("/live?build={build}"), &[], None).await.unwrap()
+}
+
+async fn dial(
+    address: SocketAddr,
+    path: &str,
+    headers: &[(&'static str, &str)],
+    buffer: Option<u32>,
+) -> Result<Tab, tungstenite::Error> {
+    let mut request = format!("ws://{address}{path}").into_client_request()?;
     for (name, value) in headers {
         request.headers_mut().insert(*name, value.parse().unwrap());
     }
