@@ -9,7 +9,7 @@ use clutch_domain::{
 };
 use clutch_orchestrator::{
     office::Office,
-    runtime::{AgentRuntime, RuntimeState},
+    runtime::{RuntimeState, Runtimes},
 };
 use leptos::{config::LeptosOptions, prelude::*};
 use tokio::sync::watch;
@@ -21,10 +21,8 @@ use crate::error::AppError;
 pub struct Site {
     /// Use-cases.
     pub office: Arc<Office>,
-    /// The gateway's connection.
-    pub runtime: watch::Receiver<RuntimeState>,
-    /// The agents, for stopping one.
-    pub agents: Arc<dyn AgentRuntime>,
+    /// What runs agents.
+    pub runtimes: Runtimes,
     /// What pages say about this installation.
     pub settings: Arc<SiteSettings>,
     /// The files that pages name.
@@ -32,6 +30,12 @@ pub struct Site {
 }
 
 impl Site {
+    /// The state of the runtime that pages show; `None` on a server without any.
+    #[must_use]
+    pub fn runtime(&self) -> Option<watch::Receiver<RuntimeState>> {
+        self.runtimes.usual().map(|runtime| runtime.agents.state())
+    }
+
     /// Why no agent could start in a project's folder, as far as this machine can tell. Where the gateway is on
     /// another machine, the folder may be there.
     pub async fn lacks(&self, folder: &LocalPath) -> Option<String> {

@@ -19,7 +19,7 @@ use clutch_gateway::{Config, GatewayTask, OpenClaw, Secret, words::shown_address
 use clutch_orchestrator::{
     live::Hub,
     office::{Clock, IdSource, Office},
-    runtime::AgentRuntime,
+    runtime::{Runtime, Runtimes},
     store::Store,
     work::Parts,
 };
@@ -113,25 +113,27 @@ pub async fn house(
         legacy_identity: std::env::home_dir().map(|h| h.join(".openclutch/identity/device.json")),
         version: env!("CARGO_PKG_VERSION").into(),
     });
-    let runtime: Arc<dyn AgentRuntime> = gateway.clone();
+    let runtimes = Runtimes::new([gateway.runtime()]);
     let supervisor = Supervisor::default();
     supervisor.watch("gateway connection", gateway_task.ended());
     let lines = Arc::new(Lines::default());
-    supervisor.keep("lines", {
-        let (lines, office, runtime) = (lines.clone(), office.clone(), runtime.clone());
-        move || lines.clone().follow(office.clone(), runtime.clone())
-    });
     let streams = Arc::new(Streams::default());
-    supervisor.keep("streams", {
-        let (streams, runtime) = (streams.clone(), runtime.clone());
-        move || streams.clone().follow(runtime.clone())
-    });
+    for runtime in runtimes.iter() {
+        supervisor.keep("lines", {
+            let (lines, office, runtime) = (lines.clone(), office.clone(), runtime.clone());
+            move || lines.clone().follow(office.clone(), runtime.clone())
+        });
+        supervisor.keep("streams", {
+            let (streams, runtime) = (streams.clone(), runtime.clone());
+            move || streams.clone().follow(runtime.clone())
+        });
+    }
     let public_url = settings.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
     let uploads = Arc::new(Uploads::open(settings.upload_dir.clone(), settings.upload_quota_mb));
     let ephemeral = Arc::new(Ephemeral::default());
     let bridge = Arc::new(Bridge {
         office: office.clone(),
-        runtime: runtime.clone(),
+        runtimes: runtimes.clone(),
         streams: streams.clone(),
         uploads: uploads.clone(),
         ephemeral: ephemeral.clone(),
@@ -141,7 +143,7 @@ pub async fn house(
     let reactor = Arc::new(worker::Tokio::new(supervisor.clone()));
     let parts = Parts {
         office: office.clone(),
-        runtime: runtime.clone(),
+        runtimes: runtimes.clone(),
         reactor: reactor.clone(),
         roles: worker::roles(settings.roles_dir.as_deref())?,
         mail: Arc::new(ServerMail { bridge: bridge.clone(), board: public_url.clone() }),
@@ -157,14 +159,18 @@ pub async fn house(
         let bridge = bridge.clone();
         move || bridge.clone().follow()
     });
-    supervisor.keep("missed answers", move || {
-        let leading = leading.clone();
-        missed::fetch(bridge.clone(), move || leading.holds(), missed::PAUSES)
-    });
+    for runtime in runtimes.iter() {
+        let (bridge, runtime, leading) = (bridge.clone(), runtime.clone(), leading.clone());
+        supervisor.keep("missed answers", move || {
+            let leading = leading.clone();
+            missed::fetch(bridge.clone(), runtime.clone(), move || leading.holds(), missed::PAUSES)
+        });
+    }
     let state = share(Picked {
         supervisor: supervisor.clone(),
         office,
         gateway,
+        runtimes,
         lines,
         streams,
         ephemeral,
@@ -194,6 +200,7 @@ pub(crate) struct Picked {
     pub supervisor: Supervisor,
     pub office: Arc<Office>,
     pub gateway: Arc<OpenClaw>,
+    pub runtimes: Runtimes,
     pub lines: Arc<Lines>,
     pub streams: Arc<Streams>,
     pub ephemeral: Arc<Ephemeral>,
@@ -212,6 +219,7 @@ pub(crate) fn share(picked: Picked) -> AppState {
         supervisor,
         office,
         gateway,
+        runtimes,
         lines,
         streams,
         ephemeral,
@@ -240,8 +248,7 @@ pub(crate) fn share(picked: Picked) -> AppState {
     );
     let site = Site {
         office: office.clone(),
-        runtime: gateway.state(),
-        agents: gateway.clone(),
+        runtimes: runtimes.clone(),
         settings: Arc::new(settings),
         files: Arc::new(assets::site_files(&leptos)),
     };
@@ -250,6 +257,7 @@ pub(crate) fn share(picked: Picked) -> AppState {
         office,
         hub,
         gateway,
+        runtimes,
         lines,
         streams,
         ephemeral,
@@ -304,6 +312,10 @@ async fn health(State(state): State<AppState>) -> Response {
         Ok(_) => {
             let down = state.supervisor.down();
             let mut shape = serde_json::json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") });
+            let away = away(&state.runtimes);
+            if !away.is_empty() {
+                shape["away"] = away.into();
+            }
             if !down.is_empty() {
                 shape["status"] = "degraded".into();
                 shape["down"] = serde_json::json!(down);
@@ -312,6 +324,22 @@ async fn health(State(state): State<AppState>) -> Response {
         }
         Err(fault) => compat::error::Failure::from(fault).into_response(),
     }
+}
+
+/// The runtimes of which nothing can be asked now, and why. The server itself is well without them.
+fn away(runtimes: &Runtimes) -> Vec<serde_json::Value> {
+    let away = |runtime: &Arc<Runtime>| {
+        let state = runtime.agents.state();
+        let away = state.borrow().away().cloned()?;
+        Some(serde_json::json!({
+            "runtime": runtime.name,
+            "since": away.since,
+            "sentence": away.sentence,
+            "retry_at": away.retry_at,
+            "needs_person": away.needs_person,
+        }))
+    };
+    runtimes.iter().filter_map(away).collect()
 }
 
 /// What every answer says to the browser about safety.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::FromRef;
 use clutch_app::site::Site;
 use clutch_gateway::OpenClaw;
-use clutch_orchestrator::{live::Hub, office::Office};
+use clutch_orchestrator::{live::Hub, office::Office, runtime::Runtimes};
 use leptos::config::LeptosOptions;
 use tokio::sync::watch;
 
@@ -25,8 +25,10 @@ pub struct AppState {
     pub office: Arc<Office>,
     /// Live queries.
     pub hub: Arc<Hub>,
-    /// The gateway.
+    /// The gateway, for what only it has: its address, and a wish to reconnect.
     pub gateway: Arc<OpenClaw>,
+    /// What runs agents.
+    pub runtimes: Runtimes,
     /// What agents do right now.
     pub lines: Arc<Lines>,
     /// What agents say right now.

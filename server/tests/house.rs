@@ -195,6 +195,35 @@ fn nowhere(sources: &[(String, String)], words: &[&str]) {
     assert!(seen.is_empty(), "{seen:#?}");
 }
 
+/// What a gateway calls its methods and sessions is its adapter's to know.
+#[test]
+fn the_engine_speaks_no_gateways_language() {
+    let words = [
+        "agent:main",
+        "agent.wait",
+        "chat.send",
+        "chat.history",
+        "chat.abort",
+        "tasks.list",
+        "sessions.patch",
+        "sessions.abort",
+        "sessions.delete",
+        "sessions.describe",
+        "sessions.reset",
+        "sessions.compact",
+        "sessions.list",
+    ];
+    nowhere(&product(&["crates/domain/src", "crates/orchestrator/src"]), &words);
+}
+
+/// A phase is a row of one table: whoever adds one adds nothing anywhere else.
+#[test]
+fn phases_are_named_in_their_table_only() {
+    let mut sources = product(&["crates/domain/src", "crates/orchestrator/src", "server/src", "app/src"]);
+    sources.retain(|(path, _)| path != "crates/domain/src/phase.rs");
+    nowhere(&sources, &["phase::work"]);
+}
+
 /// The demo's script plays people's parts; the product never does.
 #[test]
 fn no_directive_of_a_demo_or_a_test() {

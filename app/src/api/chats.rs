@@ -212,8 +212,9 @@ pub async fn stop_answer(chat: ChatId) -> Result<Saved, AppError> {
     let stop = async {
         let site = site()?;
         let found: Chat = site.office.get(chat).await?.ok_or(Refusal::ChatNotFound)?;
-        if let Some(session) = found.session() {
-            site.agents.abort(session, false).await.map_err(|error| {
+        let runtime = site.runtimes.of_chat(&found);
+        if let Some((runtime, session)) = runtime.and_then(|of| of.session_of(&found).map(|session| (of, session))) {
+            runtime.agents.abort(session, false).await.map_err(|error| {
                 AppError::new(crate::error::Class::Away, "not_stopped", format!("It could not be stopped: {error}."))
             })?;
         }

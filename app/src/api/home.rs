@@ -30,7 +30,9 @@ pub async fn load_home() -> Result<Loaded, AppError> {
             sentence: format!("Everything is kept in {}.", site.settings.store),
             command: None,
         };
-        put(&mut parts, "gateway", &gateway_model(&site.runtime.borrow(), &site.settings));
+        if let Some(state) = site.runtime().map(|state| state.borrow().clone()) {
+            put(&mut parts, "gateway", &gateway_model(&state, &site.settings));
+        }
         put(&mut parts, "store", &store);
         put(&mut parts, "server", &Server { loop_enabled: site.settings.loop_enabled, now: site.office.now() });
         Ok(Loaded { version: read.version, parts })

@@ -83,6 +83,8 @@ pub async fn find_mentions(chat: ChatId, words: String) -> Result<Vec<Mention>, 
 
 #[cfg(feature = "ssr")]
 mod work {
+    use std::sync::Arc;
+
     use clutch_domain::{
         actor::{Actor, COORDINATOR},
         chat::{Chat, Message},
@@ -95,7 +97,7 @@ mod work {
         task::{Status, Task},
         text::{Body, ChatTitle, Handle, Participants},
     };
-    use clutch_orchestrator::runtime::{RuntimeError, RuntimeState};
+    use clutch_orchestrator::runtime::{Away, Runtime, RuntimeError, RuntimeState, Sessions};
 
     use crate::{
         api::edge,
@@ -123,11 +125,27 @@ mod work {
 
     /// The session of a chat, also of one that nobody has spoken in.
     async fn session(site: &Site, chat: &Chat) -> Result<String, AppError> {
-        if let Some(key) = chat.session() {
-            return Ok(key.to_owned());
+        let runtime = runtime(site, chat)?;
+        if let Some(name) = runtime.session_of(chat) {
+            return Ok(name.to_owned());
         }
         let project: Project = site.office.get(chat.project).await?.ok_or(Refusal::ProjectNotFound)?;
-        Ok(chat.own_session(&project.slug))
+        Ok(runtime.names.of_chat(&project.slug, chat.id))
+    }
+
+    fn runtime<'a>(site: &'a Site, chat: &Chat) -> Result<&'a Arc<Runtime>, AppError> {
+        site.runtimes.of_chat(chat).ok_or_else(|| {
+            let sentence = format!("This server has no runtime called \u{201c}{}\u{201d}.", chat.runtime);
+            AppError::new(Class::Conflict, "runtime_unknown", sentence)
+        })
+    }
+
+    /// What looks after the sessions of a runtime.
+    fn care(runtime: &Runtime) -> Result<Arc<dyn Sessions>, AppError> {
+        runtime.sessions.clone().ok_or_else(|| {
+            let sentence = format!("{} keeps no sessions that could be looked after.", runtime.label);
+            AppError::new(Class::Conflict, "sessions_not_kept", sentence)
+        })
     }
 
     fn away(error: RuntimeError) -> AppError {
@@ -221,10 +239,10 @@ mod work {
     async fn status(chat: ChatId) -> Result<String, AppError> {
         let site = site()?;
         let found = living(&site, chat).await?;
-        let mut lines = match &*site.runtime.borrow() {
-            RuntimeState::Connected { version, .. } => vec![format!("Gateway: connected, OpenClaw {version}")],
-            RuntimeState::Connecting { .. } => vec!["Gateway: connecting".to_owned()],
-            RuntimeState::Down { sentence, .. } => vec![format!("Gateway: {sentence}")],
+        let mut lines = match &*runtime(&site, &found)?.agents.state().borrow() {
+            RuntimeState::Ready { what, .. } => vec![format!("Gateway: connected, {what}")],
+            RuntimeState::Away(Away { retry_at: None, .. }) => vec!["Gateway: connecting".to_owned()],
+            RuntimeState::Away(Away { sentence, .. }) => vec![format!("Gateway: {sentence}")],
         };
         lines.push(format!("Session: `{}`", session(&site, &found).await?));
         match view(chat).await? {
@@ -296,9 +314,11 @@ mod work {
         let site = site()?;
         let found: Option<Chat> = site.office.get(chat).await?;
         // A header without figures is better than an error while the gateway is away.
-        let info = match found.as_ref().and_then(Chat::session) {
-            Some(key) => site.agents.session(key).await.ok().flatten(),
-            None => None,
+        let runtime = found.as_ref().and_then(|chat| site.runtimes.of_chat(chat));
+        let name = runtime.and_then(|runtime| runtime.session_of(found.as_ref()?));
+        let info = match (runtime.and_then(|runtime| runtime.sessions.as_ref()), name) {
+            (Some(sessions), Some(name)) => sessions.session(name).await.ok().flatten(),
+            _ => None,
         };
         Ok(info.map(|info| SessionView {
             model: info.model,
@@ -311,7 +331,10 @@ mod work {
     }
 
     pub async fn models() -> Result<Vec<ModelChoice>, AppError> {
-        let models = site()?.agents.models().await.map_err(away)?;
+        let site = site()?;
+        let usual = site.runtimes.usual();
+        let Some(sessions) = usual.and_then(|runtime| runtime.sessions.as_ref()) else { return Ok(Vec::new()) };
+        let models = sessions.models().await.map_err(away)?;
         Ok(models.into_iter().map(|m| ModelChoice { id: m.id, name: m.name }).collect())
     }
 
@@ -330,6 +353,7 @@ mod work {
         let site = site()?;
         let actor = person()?;
         let found = living(&site, chat).await?;
+        let care = care(runtime(&site, &found)?)?;
         let session = session(&site, &found).await?;
         let all = models().await?;
         let wanted = name.trim().to_lowercase();
@@ -351,7 +375,7 @@ mod work {
             }
         };
         to_its_end(async move {
-            site.agents.use_model(&session, &model).await.map_err(away)?;
+            care.use_model(&session, &model).await.map_err(away)?;
             notice(&site, &actor, chat, &format!("From here on `{model}` answers."), false).await
         })
         .await
@@ -362,9 +386,10 @@ mod work {
         let actor = person()?;
         let found = living(&site, chat).await?;
         free(&site, chat).await?;
+        let care = care(runtime(&site, &found)?)?;
         let session = session(&site, &found).await?;
         to_its_end(async move {
-            site.agents.reset(&session).await.map_err(away)?;
+            care.reset(&session).await.map_err(away)?;
             let words = "The agent's memory of this chat was emptied. The messages stay; the agent begins anew.";
             notice(&site, &actor, chat, words, true).await
         })
@@ -376,12 +401,13 @@ mod work {
         let actor = person()?;
         let found = living(&site, chat).await?;
         free(&site, chat).await?;
-        let Some(session) = found.session().map(str::to_owned) else {
+        let care = care(runtime(&site, &found)?)?;
+        let Some(session) = runtime(&site, &found)?.session_of(&found).map(str::to_owned) else {
             let sentence = "Nothing was said here yet, so there is nothing to shorten.";
             return Err(AppError::new(Class::Conflict, "nothing_to_compact", sentence));
         };
         to_its_end(async move {
-            site.agents.compact(&session).await.map_err(away)?;
+            care.compact(&session).await.map_err(away)?;
             let words = "The agent's memory of this chat was shortened to a summary.";
             notice(&site, &actor, chat, words, false).await
         })

@@ -1,7 +1,7 @@
 //! The gateway's connection and our plugin's state in words, each with what to copy.
 
 use clutch_domain::text::{line, lines};
-use clutch_orchestrator::runtime::{DownReason, PluginTrouble, RuntimeState};
+use clutch_orchestrator::runtime::{RuntimeState, Trouble};
 
 use super::home::{Check, CheckState, Gateway};
 use crate::site::SiteSettings;
@@ -39,38 +39,20 @@ fn in_the_clear(settings: &SiteSettings) -> Check {
 
 fn told(state: &RuntimeState, settings: &SiteSettings) -> Gateway {
     match state {
-        RuntimeState::Connecting { address, attempt } => {
-            let sentence = if *attempt > 1 {
-                format!("Trying {address} again (try {attempt}).")
-            } else {
-                format!("Connecting to {address}.")
-            };
+        RuntimeState::Away(away) => {
+            let state = if away.retry_at.is_none() { CheckState::Wait } else { CheckState::Bad };
+            let command = command_in(&away.sentence).or_else(|| away.command.clone());
             Gateway {
-                state: CheckState::Wait,
-                word: "Connecting".into(),
-                checks: vec![connection(CheckState::Wait, sentence.clone(), None), plugin_later()],
-                sentence,
+                state,
+                word: away.word.clone(),
+                checks: vec![connection(state, away.sentence.clone(), command), plugin_later()],
+                sentence: away.sentence.clone(),
             }
         }
-        RuntimeState::Down { why, sentence, .. } => {
-            let command = command_in(sentence).or_else(|| match why {
-                DownReason::TokenRefused => {
-                    Some("echo 'OPENCLAW_TOKEN=<gateway.auth.token>' >> .env.local && ./run.sh start".into())
-                }
-                DownReason::NothingAnswers => Some("openclaw gateway run".into()),
-                _ => None,
-            });
-            Gateway {
-                state: CheckState::Bad,
-                word: word(*why).into(),
-                checks: vec![connection(CheckState::Bad, sentence.clone(), command), plugin_later()],
-                sentence: sentence.clone(),
-            }
-        }
-        RuntimeState::Connected { address, version, plugin, .. } => {
-            let sentence = format!("Connected to OpenClaw {version} at {address}.");
+        RuntimeState::Ready { what, troubles, .. } => {
+            let sentence = format!("Connected to {what}.");
             let mut checks = vec![connection(CheckState::Ok, sentence.clone(), None)];
-            if plugin.is_empty() {
+            if troubles.is_empty() {
                 checks.push(Check {
                     id: "plugin".into(),
                     state: CheckState::Ok,
@@ -80,21 +62,10 @@ fn told(state: &RuntimeState, settings: &SiteSettings) -> Gateway {
                 });
                 return Gateway { state: CheckState::Ok, word: "Connected".into(), sentence, checks };
             }
-            checks.extend(plugin.iter().map(|trouble| plugin_check(trouble, settings)));
-            let sentence = plugin.first().map_or(sentence, |t| t.sentence.clone());
+            checks.extend(troubles.iter().map(|trouble| plugin_check(trouble, settings)));
+            let sentence = troubles.first().map_or(sentence, |t| t.sentence.clone());
             Gateway { state: CheckState::Bad, word: "Plugin needs you".into(), sentence, checks }
         }
-    }
-}
-
-const fn word(why: DownReason) -> &'static str {
-    match why {
-        DownReason::NothingAnswers => "No gateway",
-        DownReason::TokenRefused => "Token refused",
-        DownReason::PairingNeeded => "Pairing needed",
-        DownReason::Version => "Wrong version",
-        DownReason::Lost => "Connection lost",
-        DownReason::Other => "Not connected",
     }
 }
 
@@ -112,7 +83,7 @@ fn plugin_later() -> Check {
     }
 }
 
-fn plugin_check(trouble: &PluginTrouble, settings: &SiteSettings) -> Check {
+fn plugin_check(trouble: &Trouble, settings: &SiteSettings) -> Check {
     let (sentence, command) = match snippet(&trouble.code, settings) {
         Some(lines) => (
             format!("{} Or merge the lines below into openclaw.json and restart the gateway.", stop(&trouble.sentence)),
@@ -193,6 +164,7 @@ fn command_in(sentence: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use clutch_domain::time::Millis;
+    use clutch_orchestrator::runtime::{Away, Link};
 
     use super::*;
 
@@ -206,13 +178,14 @@ mod tests {
 
     #[test]
     fn pairing_gives_the_command_of_its_sentence() {
-        let state = RuntimeState::Down {
-            address: "ws://box:18789".into(),
-            since: Millis(0),
-            why: DownReason::PairingNeeded,
+        let state = RuntimeState::Away(Away {
+            word: "Pairing needed".into(),
+            since: Some(Millis(0)),
             sentence: "The gateway does not know this device yet. On the gateway's machine run `openclaw devices approve 904c-1`.".into(),
-            retry_at: Millis(0),
-        };
+            command: None,
+            retry_at: Some(Millis(0)),
+            needs_person: true,
+        });
         let model = gateway_model(&state, &settings());
         assert_eq!(model.word, "Pairing needed");
         assert_eq!(model.checks[0].command.as_deref(), Some("openclaw devices approve 904c-1"));
@@ -221,7 +194,14 @@ mod tests {
 
     #[test]
     fn a_token_that_can_be_read_on_the_way_is_a_line_of_the_list() {
-        let state = RuntimeState::Connecting { address: "ws://box:18789".into(), attempt: 1 };
+        let state = RuntimeState::Away(Away {
+            word: "Connecting".into(),
+            since: None,
+            sentence: "Connecting to ws://box:18789.".into(),
+            command: None,
+            retry_at: None,
+            needs_person: false,
+        });
         let open = SiteSettings { token_in_the_clear: true, gateway_url: "ws://box:18789".into(), ..settings() };
         let checks = gateway_model(&state, &open).checks;
         assert_eq!(checks[0].id, "gateway");
@@ -232,13 +212,11 @@ mod tests {
     #[test]
     fn each_plugin_trouble_brings_lines_that_are_json() {
         for code in ["not_loaded", "not_loaded_by_old", "not_allowed_to_hear", "tools_hidden"] {
-            let state = RuntimeState::Connected {
-                address: "ws://127.0.0.1:18789".into(),
+            let state = RuntimeState::Ready {
+                what: "OpenClaw 2026.9.6 at ws://127.0.0.1:18789".into(),
                 since: Millis(0),
-                connection: 1,
-                boot: Some("b".into()),
-                version: "2026.9.6".into(),
-                plugin: vec![PluginTrouble { code: code.into(), sentence: "It is not well".into() }],
+                link: Link { connection: 1, boot: Some("b".into()) },
+                troubles: vec![Trouble { code: code.into(), sentence: "It is not well".into() }],
             };
             let model = gateway_model(&state, &settings());
             assert_eq!(model.state, CheckState::Bad, "{code}");

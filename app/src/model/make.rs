@@ -201,7 +201,7 @@ fn chat_parts(parts: &mut Parts, view: &ChatView) {
     let head = ChatHead {
         id: chat.id,
         title: chat.title.clone(),
-        session: chat.session().map(str::to_owned),
+        session: chat.session_key.clone(),
         more: view.more,
         ticket: chat.about.map(|about| about.number),
         deleted: chat.deleted_at.is_some(),

@@ -7,7 +7,7 @@ use crate::{
     id::{ChatId, MessageId, ProjectId, TaskId},
     speech::Speech,
     task::words,
-    text::{Body, Slug, preview},
+    text::{Body, preview},
     time::Millis,
 };
 
@@ -24,7 +24,10 @@ pub struct Chat {
     /// Who takes part besides the owner.
     #[serde(default, deserialize_with = "crate::text::stored::each_line")]
     pub participants: Vec<String>,
-    /// Gateway session, `clutch:{slug}:{chatId}`.
+    /// The runtime of its agent, from its first words on.
+    #[serde(default = "crate::runtime::usual", deserialize_with = "crate::text::stored::line")]
+    pub runtime: String,
+    /// Its agent's session, as its runtime's adapter called it.
     #[serde(default, deserialize_with = "crate::text::stored::some_line")]
     pub session_key: Option<String>,
     /// The ticket that it is about; each ticket has one such chat at most.
@@ -43,39 +46,6 @@ pub struct Chat {
     pub created_at: Millis,
     /// Last spoken in at.
     pub updated_at: Millis,
-}
-
-impl Chat {
-    /// The agent's session of this chat; `None` before its first words. One that belongs to something else,
-    /// as programs could once write it, is none.
-    #[must_use]
-    pub fn session(&self) -> Option<&str> {
-        self.session_key.as_deref().filter(|key| self.owns(key))
-    }
-
-    /// The name that its session gets.
-    #[must_use]
-    pub fn own_session(&self, slug: &Slug) -> String {
-        format!("clutch:{slug}:{}", self.id)
-    }
-
-    /// Whether a session key is one of this chat: `clutch:<slug>:<chat id>`, with or without the gateway's
-    /// `agent:<agent>:` before it.
-    #[must_use]
-    pub fn owns(&self, key: &str) -> bool {
-        chat_of_session(key) == Some(self.id)
-    }
-}
-
-/// The chat of a session key `clutch:<slug>:<chat id>`, with or without the gateway's `agent:<agent>:` before it.
-#[must_use]
-pub fn chat_of_session(key: &str) -> Option<ChatId> {
-    let parts: Vec<&str> = key.split(':').collect();
-    match parts[..] {
-        ["clutch", slug, chat] if !slug.is_empty() => chat.parse().ok(),
-        ["agent", agent, "clutch", slug, chat] if !agent.is_empty() && !slug.is_empty() => chat.parse().ok(),
-        _ => None,
-    }
 }
 
 /// Whether a run id is one under which the server carries a message ([`Message::key`]): its answer is the

@@ -1,23 +1,24 @@
 //! Everything that a person, an agent, a program or the loop may ask for.
 
 mod new;
+mod work;
 
 use std::collections::BTreeMap;
 
 use crate::{
     chat::{Call, DeliveryStatus},
     id::{ChatId, DependencyId, MessageId, ProjectId, RunId, SignalId, TaskId},
-    phase::Phase,
     project::ChatLayout,
     run::Stopping,
     talk::{AuthorType, CommentType, SignalKind, SignalSeverity},
-    task::{Resolution, Role, Status, TaskFields},
+    task::{Resolution, Status, TaskFields},
     text::{
         Body, ChatTitle, Color, Description, Excerpt, GithubRepo, Handle, LocalPath, Location, Models, Name, Notes,
-        Participants, RunKey, SessionKey, Slug, Title,
+        Participants, RunKey, Runtimes, SessionKey, Slug, Title,
     },
 };
 
+pub use self::work::{ClaimRun, EndRun, HoldLease, Retry, RunTaken};
 pub use crate::run::Ended;
 
 /// A command. Each has one public function in [`crate::rule`].
@@ -76,6 +77,8 @@ pub enum Command {
     PurgeChat(ChatId),
     /// Writes a message.
     PostMessage(NewMessage),
+    /// The agent's session of a chat gets its name, in place of this one; a chat that has another by now keeps it.
+    NameSession(ChatId, String, Option<String>),
     /// The next step of a message on its way to the agent.
     CarryMessage(MessageId, Carry),
     /// A program says how far a message came.
@@ -167,6 +170,8 @@ pub struct ProjectPatch {
     pub work_loop_max_agents: Option<Option<u32>>,
     /// Model per role.
     pub role_model_overrides: Option<Models>,
+    /// Runtimes.
+    pub runtimes: Option<Runtimes>,
 }
 
 /// Which way a dependency of a new task points.
@@ -266,13 +271,47 @@ pub struct NewComment {
     pub kind: CommentType,
 }
 
+/// The session from which somebody reports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FromSession {
+    /// Its name as it was said.
+    pub said: SessionKey,
+    /// Whole names that it may have, where reports shorten them; by the word of the runtimes' adapters.
+    pub whole: Vec<String>,
+    /// The chat whose session it is, by the same word.
+    pub chat: Option<ChatId>,
+}
+
+impl FromSession {
+    /// All names under which it may be stored.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.said.as_str()).chain(self.whole.iter().map(String::as_str))
+    }
+}
+
+impl From<SessionKey> for FromSession {
+    /// One of which nobody knows more than its name.
+    fn from(said: SessionKey) -> Self {
+        Self { said, whole: Vec::new(), chat: None }
+    }
+}
+
+/// A session that is to be a chat's, with the chat whose it is by the word of the runtimes' adapters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnSession {
+    /// The chat; `None` where it is no chat's.
+    pub chat: Option<ChatId>,
+    /// The session's name.
+    pub name: SessionKey,
+}
+
 /// A new signal (facts §2.9).
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewSignal {
     /// About which task.
     pub task: TaskId,
-    /// Session, as given.
-    pub session_key: SessionKey,
+    /// Session.
+    pub session_key: FromSession,
     /// Agent, as given.
     pub agent_id: Handle,
     /// Run id of the gateway, where the plugin knows it.
@@ -299,7 +338,7 @@ pub struct Completion {
     /// Agent, as given.
     pub agent: Option<Handle>,
     /// Session, where the plugin gives it.
-    pub session_key: Option<SessionKey>,
+    pub session_key: Option<FromSession>,
     /// Run id of the gateway, where the plugin gives it.
     pub run_id: Option<RunKey>,
 }
@@ -323,7 +362,7 @@ pub struct ChatPatch {
     /// Title.
     pub title: Option<ChatTitle>,
     /// Session.
-    pub session_key: Option<SessionKey>,
+    pub session_key: Option<OwnSession>,
 }
 
 /// A new message (facts §2.3).
@@ -416,74 +455,4 @@ pub struct DeliveryPatch {
     pub cooldown_until: Option<i64>,
     /// As given.
     pub failure_reason: Option<Excerpt>,
-}
-
-/// The loop takes a task.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ClaimRun {
-    /// Which.
-    pub task: TaskId,
-    /// What for.
-    pub phase: Phase,
-    /// The agent's role.
-    pub role: Role,
-    /// The ordinal that the plan saw.
-    pub attempt: u32,
-    /// Model.
-    pub model: Option<String>,
-    /// Version of the role's prompt.
-    pub prompt_version: String,
-    /// The lease under which this happens: holder, and the lease document's holder must still be it.
-    pub holder: String,
-}
-
-impl From<RunId> for RunTaken {
-    fn from(run: RunId) -> Self {
-        Self { run, boot: None }
-    }
-}
-
-/// A run is over.
-#[derive(Clone, Debug, PartialEq)]
-pub struct EndRun {
-    /// Which.
-    pub run: RunId,
-    /// The runtime's id under which it ended. A run that goes on under another id by now
-    /// has not ended: then nothing is written. `None` ends it whatever its id.
-    pub as_id: Option<String>,
-    /// How; `Completed` and `Silent` are told apart by the rule, from what was reported.
-    pub how: Ended,
-    /// Last words.
-    pub last_words: Excerpt,
-    /// When another attempt may begin after a failure, and how many failures in a row are the cap.
-    pub retry: Retry,
-}
-
-/// The runtime has a run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RunTaken {
-    /// Which.
-    pub run: RunId,
-    /// The runtime's process that took it, where it is known.
-    pub boot: Option<String>,
-}
-
-/// What happens after a failure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Retry {
-    /// Milliseconds to wait after the first failure; doubled for each further one.
-    pub wait_ms: i64,
-    /// Failures in a row after which the task is blocked.
-    pub cap: u32,
-}
-
-/// A server takes or keeps the lease.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HoldLease {
-    /// Who.
-    pub holder: String,
-    /// Take it from another holder whose beat ([`crate::run::BEAT`]) was this, and did not change while we watched.
-    pub take_over_beat: Option<u64>,
-    /// No other process can write: take it at once.
-    pub sole_writer: bool,
 }

@@ -24,6 +24,7 @@ pub mod refusal;
 pub mod right;
 pub mod rule;
 pub mod run;
+pub mod runtime;
 pub mod sabotage;
 pub mod speech;
 pub mod talk;

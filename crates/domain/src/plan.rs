@@ -17,10 +17,11 @@ use crate::{
     project::Project,
     rule::work::next_attempt,
     run::RunState,
+    runtime::{Standing, unknown},
     sabotage::{Switch, reach, removed},
-    talk::Delivery,
+    talk::{Delivery, Signal},
     task::{Role, Task},
-    text::Excerpt,
+    text::{Excerpt, Slug},
     time::Millis,
 };
 use why::Why;
@@ -33,7 +34,8 @@ pub struct Policy {
     pub enabled: bool,
     /// `WORK_LOOP_CYCLE_MS`: the loop looks again after this long even if nothing changed.
     pub cycle_ms: i64,
-    /// `WORK_LOOP_MAX_AGENTS`: most agents at work in the whole installation, [`world::WORKING_MAX`] at most.
+    /// `WORK_LOOP_MAX_AGENTS`: most agents at work in the whole installation, [`world::WORKING_MAX`] at most. This
+    /// and the following limits count by runtime.
     pub max_agents: u32,
     /// `WORK_LOOP_MAX_AGENTS_PER_PROJECT`: most in one project that names no limit of its own.
     pub max_agents_per_project: u32,
@@ -99,8 +101,10 @@ pub enum Action {
     Strand(RunId, String),
     /// A person's answer is on its way to the agent's session.
     Deliver(SignalId),
-    /// Bring the run to the runtime, or follow it there.
+    /// Bring the run to its runtime, or follow it there.
     Attend(RunId),
+    /// The run's runtime is none of this server's: it is not touched, and its card says so in this sentence.
+    Leave(RunId, String),
     /// Take a task for an agent.
     Claim(Start),
 }
@@ -112,6 +116,7 @@ impl Action {
             Self::Strand(..) => "plan: strands",
             Self::Deliver(_) => "plan: delivers",
             Self::Attend(_) => "plan: attends",
+            Self::Leave(..) => "plan: leaves alone",
             Self::Claim(_) => "plan: claims",
         });
     }
@@ -128,6 +133,10 @@ pub struct Start {
     pub role: Role,
     /// Ordinal of the attempt.
     pub attempt: u32,
+    /// In which runtime.
+    pub runtime: String,
+    /// The project's address, of which the session's name is made.
+    pub slug: Slug,
     /// Model; `None` leaves the runtime's default.
     pub model: Option<String>,
 }
@@ -157,11 +166,9 @@ pub struct Plan {
 pub fn decide(world: &World, now: Millis, policy: &Policy) -> Plan {
     let mut plan = Plan::default();
     for seen in &world.runs {
-        plan.actions.extend(tend(seen));
+        plan.actions.extend(tend(seen, &world.runtimes));
     }
-    if world.trouble.is_none() {
-        plan.actions.extend(world.answers.iter().map(|s| Action::Deliver(s.id)));
-    }
+    plan.actions.extend(world.answers.iter().filter(|s| reaches(world, s)).map(|s| Action::Deliver(s.id)));
     plan.actions.sort();
     plan.actions.iter().for_each(Action::reached);
 
@@ -184,9 +191,23 @@ pub fn decide(world: &World, now: Millis, policy: &Policy) -> Plan {
     plan
 }
 
+/// Whether the runtime to which an answer goes is there, as far as the world tells.
+fn reaches(world: &World, answer: &Signal) -> bool {
+    let ready = |name: &str| world.runtimes.get(name).is_some_and(Option::is_none);
+    match world.runs.iter().find(|seen| Some(seen.run.id) == answer.run) {
+        Some(seen) => ready(&seen.run.runtime),
+        // Its run is over, or was never ours: whoever delivers it looks.
+        None => world.runtimes.values().any(Option::is_none),
+    }
+}
+
 /// What an open run needs.
-fn tend(seen: &OpenRun) -> Option<Action> {
+fn tend(seen: &OpenRun, runtimes: &Standing) -> Option<Action> {
     let run = &seen.run;
+    if !runtimes.contains_key(&run.runtime) {
+        let sentence = Excerpt::from(unknown(&run.runtime)).to_string();
+        return (run.trouble.as_deref() != Some(&sentence)).then_some(Action::Leave(run.id, sentence));
+    }
     let kept = seen.task.as_ref().is_some_and(|t| run.phase.row().keeps(t.status) && t.open_run == Some(run.id));
     if !kept {
         return Some(Action::Stop(run.id));
@@ -213,7 +234,8 @@ fn tend(seen: &OpenRun) -> Option<Action> {
 struct Queues<'a> {
     lanes: BTreeMap<ProjectId, Lane<'a>>,
     said: BTreeMap<ProjectId, Notes>,
-    at_work: u32,
+    /// By runtime.
+    at_work: BTreeMap<&'a str, u32>,
     wake_at: Option<Millis>,
 }
 
@@ -221,20 +243,34 @@ struct Lane<'a> {
     project: &'a Project,
     tasks: VecDeque<(&'static Row, &'a Task)>,
     at_work: u32,
-    by_role: BTreeMap<Role, u32>,
+    by_runtime: BTreeMap<&'a str, u32>,
+    by_role: BTreeMap<(&'a str, Role), u32>,
+}
+
+impl<'a> Lane<'a> {
+    const fn new(project: &'a Project, tasks: VecDeque<(&'static Row, &'a Task)>) -> Self {
+        Self { project, tasks, at_work: 0, by_runtime: BTreeMap::new(), by_role: BTreeMap::new() }
+    }
+
+    /// An agent takes a place.
+    fn take(&mut self, runtime: &'a str, role: Role) {
+        self.at_work += 1;
+        *self.by_runtime.entry(runtime).or_insert(0) += 1;
+        *self.by_role.entry((runtime, role)).or_insert(0) += 1;
+    }
 }
 
 impl<'a> Queues<'a> {
     fn of(world: &'a World, now: Millis, policy: &Policy) -> Self {
-        let mut queues = Self { lanes: BTreeMap::new(), said: BTreeMap::new(), at_work: 0, wake_at: None };
+        let mut queues =
+            Self { lanes: BTreeMap::new(), said: BTreeMap::new(), at_work: BTreeMap::new(), wake_at: None };
         for own in &world.projects {
             queues.open_lane(own, world, now, policy);
         }
         for run in world.runs.iter().map(|r| &r.run).filter(|r| r.takes_a_place()) {
-            queues.at_work += 1;
+            *queues.at_work.entry(&run.runtime).or_insert(0) += 1;
             if let Some(lane) = queues.lanes.get_mut(&run.project) {
-                lane.at_work += 1;
-                *lane.by_role.entry(run.role).or_insert(0) += 1;
+                lane.take(&run.runtime, run.role);
             }
         }
         queues
@@ -259,12 +295,13 @@ impl<'a> Queues<'a> {
             if let Some(at) = task.retry_at.filter(|at| now < *at) {
                 self.wake_at = Some(self.wake_at.map_or(at, |w| w.min(at)));
             }
-            match Why::task(row, task, now).map(Why::reached) {
+            let runtime = || Why::runtime(own.project.runtime_of(row.role(task)), world);
+            match Why::task(row, task, now).or_else(runtime).map(Why::reached) {
                 Some(why) => self.say(id, task.id, &why),
                 None => startable.push_back((row, task)),
             }
         }
-        self.lanes.insert(id, Lane { project: &own.project, tasks: startable, at_work: 0, by_role: BTreeMap::new() });
+        self.lanes.insert(id, Lane::new(&own.project, startable));
     }
 
     fn say(&mut self, project: ProjectId, task: TaskId, why: &Why) {
@@ -279,13 +316,17 @@ impl<'a> Queues<'a> {
             let lane = self.lanes.get_mut(&id)?;
             let (row, task) = lane.tasks.pop_front()?;
             let role = row.role(task);
-            let of_role = lane.by_role.get(&role).copied().unwrap_or(0);
+            // Limits count by runtime: agents of one that is away keep none of another's places.
+            let runtime = lane.project.runtime_of(role);
+            let here = self.at_work.get(runtime).copied().unwrap_or(0);
+            let of_project = lane.by_runtime.get(runtime).copied().unwrap_or(0);
+            let of_role = lane.by_role.get(&(runtime, role)).copied().unwrap_or(0);
             let most = lane.project.work_loop_max_agents.unwrap_or(policy.max_agents_per_project);
             let all = policy.max_agents.min(WORKING_MAX);
-            let why = if self.at_work >= all && !removed(Switch::PlacesInAll) {
-                Some(Why::AllAgents(self.at_work, all))
-            } else if lane.at_work >= most && !removed(Switch::PlacesInProject) {
-                Some(Why::ProjectAgents(lane.at_work, most))
+            let why = if here >= all && !removed(Switch::PlacesInAll) {
+                Some(Why::AllAgents(here, all))
+            } else if of_project >= most && !removed(Switch::PlacesInProject) {
+                Some(Why::ProjectAgents(of_project, most))
             } else {
                 let most = policy.most_of(role).filter(|m| of_role >= *m && !removed(Switch::PlacesOfRole));
                 most.map(|m| Why::RoleAgents(role, of_role, m))
@@ -294,11 +335,18 @@ impl<'a> Queues<'a> {
                 self.say(id, task.id, &why);
                 continue;
             }
-            lane.at_work += 1;
-            *lane.by_role.entry(role).or_insert(0) += 1;
-            self.at_work += 1;
+            lane.take(runtime, role);
+            *self.at_work.entry(runtime).or_insert(0) += 1;
             let model = lane.project.role_model_overrides.get(role.word()).filter(|m| !m.is_empty()).cloned();
-            return Some(Start { task: task.id, phase: row.phase, role, attempt: next_attempt(task, role), model });
+            return Some(Start {
+                task: task.id,
+                phase: row.phase,
+                role,
+                attempt: next_attempt(task, role),
+                runtime: runtime.to_owned(),
+                slug: lane.project.slug.clone(),
+                model,
+            });
         }
     }
 }

@@ -56,6 +56,9 @@ pub struct Project {
     /// Model per role.
     #[serde(default, deserialize_with = "crate::text::stored::each_value")]
     pub role_model_overrides: BTreeMap<String, String>,
+    /// Runtime by role, for [`chats`](crate::runtime::CHATS) and for [`all`](crate::runtime::ALL) else.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "crate::text::stored::each_value")]
+    pub runtimes: BTreeMap<String, String>,
     /// Made at.
     pub created_at: Millis,
     /// Last changed at.

@@ -86,6 +86,8 @@ refusals! {
     NotesTooLong => Invalid, "notes_too_long", "Notes have at most a hundred kilobytes.";
     /// More than 20 roles with a model.
     ModelsTooMany => Invalid, "models_too_many", "A project names models for at most 20 roles.";
+    /// A choice of runtimes for what has none, or a name that is none.
+    RuntimesInvalid => Invalid, "runtimes_invalid", "Runtimes are chosen by role, for chats or for all, each by a name of at most 60 lower-case letters, digits and hyphens.";
     /// A word that is none of those that a form offers.
     ChoiceUnknown => Invalid, "value_unknown", "That is not one of the choices.";
     /// Empty text.

@@ -103,7 +103,7 @@ pub const fn needed(command: &Command) -> Right {
         | Command::RunEnded(_)
         | Command::NoteProject(..)
         | Command::HoldLease(_) => Right::Lead,
-        Command::CarryMessage(..) => Right::Carry,
+        Command::CarryMessage(..) | Command::NameSession(..) => Right::Carry,
         Command::PurgeChat(_) | Command::ShelveProject(_) | Command::PurgeProject(_) => Right::Sweep,
     }
 }

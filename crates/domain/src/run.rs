@@ -95,9 +95,12 @@ pub struct Run {
     pub attempt: u32,
     /// `<task>:<role>:<ordinal>`; unique.
     pub action_id: String,
-    /// Key under which it is dispatched; the gateway makes it the run id.
+    /// Key under which it is dispatched.
     pub key: String,
-    /// `agent:main:{slug}:{role}:{id8}:r{n}`.
+    /// The runtime in which it runs, for life.
+    #[serde(default = "crate::runtime::usual", deserialize_with = "crate::text::stored::line")]
+    pub runtime: String,
+    /// Its session, as its runtime's adapter called it. Nobody else takes the name apart; it is found whole.
     pub session_key: String,
     /// Model asked for; `None` is the runtime's default.
     #[serde(default, deserialize_with = "crate::text::stored::some_line")]

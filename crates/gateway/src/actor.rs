@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use crate::state::GatewayState;
 use clutch_domain::time::Millis;
-use clutch_orchestrator::runtime::{RunEvent, RuntimeError, RuntimeState};
+use clutch_orchestrator::runtime::{RunEvent, RuntimeError};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{Sink, SinkExt, StreamExt};
 use serde_json::Value;
@@ -46,7 +47,7 @@ type Dialing = Pin<Box<dyn Future<Output = Result<Socket, Ending>> + Send>>;
 #[derive(Clone, Debug)]
 pub(crate) struct Link {
     /// State, without the plugin's troubles.
-    pub state: RuntimeState,
+    pub state: GatewayState,
     /// What the newest connection said; `None` before the first.
     pub hello: Option<Arc<Hello>>,
     /// How many connections there were.
@@ -301,12 +302,12 @@ impl Actor {
 }
 
 /// The same trouble is said once, however often the gateway is tried.
-fn log_state(before: &RuntimeState, now: &RuntimeState) {
+fn log_state(before: &GatewayState, now: &GatewayState) {
     match now {
-        RuntimeState::Connecting { address, attempt } => tracing::debug!(address, attempt, "dialling the gateway"),
-        RuntimeState::Down { why, .. } if matches!(before, RuntimeState::Down { why: same, .. } if same == why) => {}
-        RuntimeState::Down { why, sentence, .. } => tracing::warn!(?why, "{sentence}"),
-        RuntimeState::Connected { address, version, .. } => {
+        GatewayState::Connecting { address, attempt } => tracing::debug!(address, attempt, "dialling the gateway"),
+        GatewayState::Down { why, .. } if matches!(before, GatewayState::Down { why: same, .. } if same == why) => {}
+        GatewayState::Down { why, sentence, .. } => tracing::warn!(?why, "{sentence}"),
+        GatewayState::Connected { address, version, .. } => {
             tracing::info!(address, version, "connected to the gateway")
         }
     }

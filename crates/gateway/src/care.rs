@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use clutch_orchestrator::runtime::{PluginTrouble, RuntimeError, RuntimeState};
+use clutch_orchestrator::runtime::{RuntimeError, RuntimeState, Trouble};
 use serde_json::{Value, json};
 use tokio::sync::{Notify, watch};
 
@@ -12,6 +12,7 @@ use crate::actor::{Link, wall};
 use crate::plugin::{self, Answers, PLUGIN_ID};
 use crate::runtime::Client;
 use crate::signs::end_of_wait;
+use crate::state::GatewayState;
 use crate::wire::{Hello, text};
 
 /// How long `Connected` is held back while the plugin is looked at, so that the page is right from the start.
@@ -37,7 +38,9 @@ pub(crate) struct Subscription {
 
 pub(crate) struct Care {
     pub client: Client,
-    pub state: watch::Sender<RuntimeState>,
+    pub state: watch::Sender<GatewayState>,
+    /// The same for the rest of the program.
+    pub shown: watch::Sender<RuntimeState>,
     pub kick: Arc<Notify>,
     pub subscriptions: watch::Receiver<Vec<Subscription>>,
     /// The connection whose agents are known.
@@ -52,14 +55,14 @@ impl Care {
         // Connection and gaps whose runs were asked about; when what was not answered is asked again.
         let mut served = (0, 0);
         let mut ask = Instant::now();
-        let mut troubles: Option<Vec<PluginTrouble>> = None;
+        let mut troubles: Option<Vec<Trouble>> = None;
         let mut look_at = Instant::now();
         let mut in_vain = 0;
         // Nobody can subscribe any more once the handle is dropped.
         let mut subscribers = true;
         loop {
             let now: Link = link.borrow_and_update().clone();
-            let RuntimeState::Connected { .. } = now.state else {
+            let GatewayState::Connected { .. } = now.state else {
                 troubles = None;
                 self.publish(now.state);
                 if link.changed().await.is_err() {
@@ -118,13 +121,14 @@ impl Care {
         }
     }
 
-    fn publish(&self, state: RuntimeState) {
+    fn publish(&self, state: GatewayState) {
         self.state.send_if_modified(|shown| {
             let news = *shown != state;
             if news {
                 for trouble in news_of(shown, &state) {
                     tracing::warn!(code = trouble.code, "{}", trouble.sentence);
                 }
+                self.shown.send_replace(state.shown());
                 *shown = state;
             }
             news
@@ -205,7 +209,7 @@ impl Care {
 
 /// Waits until this connection is not the current one any more.
 async fn lost(link: &mut watch::Receiver<Link>, connection: u64) {
-    let gone = |link: &Link| link.connections != connection || !matches!(link.state, RuntimeState::Connected { .. });
+    let gone = |link: &Link| link.connections != connection || !matches!(link.state, GatewayState::Connected { .. });
     // Without an actor there is no connection either.
     let _ = link.wait_for(gone).await;
 }
@@ -228,26 +232,26 @@ async fn plugins_changed(events: &mut tokio::sync::broadcast::Receiver<Arc<crate
     }
 }
 
-fn with_plugin(state: RuntimeState, plugin: Vec<PluginTrouble>) -> RuntimeState {
+fn with_plugin(state: GatewayState, plugin: Vec<Trouble>) -> GatewayState {
     match state {
-        RuntimeState::Connected { address, since, connection, boot, version, .. } => {
-            RuntimeState::Connected { address, since, connection, boot, version, plugin }
+        GatewayState::Connected { address, since, connection, boot, version, .. } => {
+            GatewayState::Connected { address, since, connection, boot, version, plugin }
         }
         other => other,
     }
 }
 
-fn news_of<'a>(before: &RuntimeState, after: &'a RuntimeState) -> Vec<&'a PluginTrouble> {
-    let RuntimeState::Connected { plugin: after, .. } = after else { return Vec::new() };
+fn news_of<'a>(before: &GatewayState, after: &'a GatewayState) -> Vec<&'a Trouble> {
+    let GatewayState::Connected { plugin: after, .. } = after else { return Vec::new() };
     let before = match before {
-        RuntimeState::Connected { plugin, .. } => plugin.as_slice(),
+        GatewayState::Connected { plugin, .. } => plugin.as_slice(),
         _ => &[],
     };
     after.iter().filter(|trouble| !before.contains(trouble)).collect()
 }
 
 /// Asks what the gateway offers to be asked, all at once.
-async fn look(client: &Client, hello: Option<&Hello>) -> Vec<PluginTrouble> {
+async fn look(client: &Client, hello: Option<&Hello>) -> Vec<Trouble> {
     let ask = async |method: &str, params: Value| {
         if !hello.is_some_and(|hello| hello.offers(method)) {
             return None;

@@ -9,7 +9,8 @@
 //! - [`runtime`]: [`OpenClaw`], what the rest of the program holds.
 //! - [`signs`], [`sight`], [`plugin`]: pure readers of events, of a session's traces and
 //!   of the gateway's plugin settings.
-//! - [`identity`], [`keys`], [`words`]: the device key, session keys, sentences for people.
+//! - [`identity`], [`keys`], [`names`]: the device key, the gateway's session keys and ours.
+//! - [`state`], [`words`]: the connection, and sentences for people.
 //!
 //! Contract: protocol 3 and 4 (OpenClaw 2026.1 and later), tried against 2026.2.17 and 2026.9.6.
 
@@ -18,15 +19,19 @@ mod care;
 pub mod identity;
 pub mod keys;
 mod literal;
+pub mod names;
 pub mod plugin;
 pub mod runtime;
 pub mod session;
 pub mod sight;
 pub mod signs;
+pub mod state;
 mod task;
 mod transport;
 pub mod wire;
 pub mod words;
 
-pub use runtime::{Config, OpenClaw, Secret, status_word};
+pub use names::OpenClawNames;
+pub use runtime::{Config, OpenClaw, Secret};
+pub use state::{DownReason, GatewayState};
 pub use task::GatewayTask;

@@ -1,6 +1,6 @@
 //! Whether our plugin works inside the gateway, read from the gateway's own answers.
 
-use clutch_orchestrator::runtime::PluginTrouble;
+use clutch_orchestrator::runtime::Trouble;
 use serde_json::Value;
 
 use crate::wire::text;
@@ -29,7 +29,7 @@ pub struct Answers {
 
 /// What is wrong, each with what to do. Empty when nothing is, or nothing can be known.
 #[must_use]
-pub fn troubles(answers: &Answers) -> Vec<PluginTrouble> {
+pub fn troubles(answers: &Answers) -> Vec<Trouble> {
     // Without the plugin the other questions have no meaning.
     if let Some(sentence) = not_loaded(answers) {
         return vec![trouble("not_loaded", sentence)];
@@ -51,8 +51,8 @@ pub fn troubles(answers: &Answers) -> Vec<PluginTrouble> {
     found
 }
 
-fn trouble(code: &str, sentence: impl Into<String>) -> PluginTrouble {
-    PluginTrouble { code: code.to_owned(), sentence: sentence.into() }
+fn trouble(code: &str, sentence: impl Into<String>) -> Trouble {
+    Trouble { code: code.to_owned(), sentence: sentence.into() }
 }
 
 fn not_loaded(answers: &Answers) -> Option<String> {

@@ -1,32 +1,35 @@
 //! [`OpenClaw`]: the gateway as the rest of the program sees it.
 
 mod frames;
+mod talk;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use clutch_domain::speech::Speech;
+use clutch_domain::runtime::USUAL;
 use clutch_orchestrator::runtime::{
-    Accepted, AgentRuntime, DownReason, Model, Picture, RUN_EVENTS_WAITING, RunEnd, RunEvent, RuntimeError,
-    RuntimeState, SessionInfo, Sighting, StartRun,
+    Accepted, AgentRuntime, RUN_EVENTS_WAITING, Reporting, RunEnd, RunEvent, Runtime, RuntimeError, RuntimeState,
+    Sessions, Sighting, StartRun,
 };
 use ring::rand::{SecureRandom, SystemRandom};
 use serde_json::{Value, json};
 use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
 
-use self::frames::{accepted, model, said, session_info};
+use self::frames::accepted;
 use crate::actor::{ASKS_WAITING, Actor, Ask, Link, Shared, wall};
 use crate::care::{Care, Subscription};
 use crate::identity::Identity;
-use crate::literal::{clean, literal, prompt};
+use crate::literal::prompt;
+use crate::names::OpenClawNames;
 use crate::session::{Jitter, Session, Settings};
 use crate::sight::{Traces, assemble};
 use crate::signs::end_of_wait;
+use crate::state::GatewayState;
 use crate::task::GatewayTask;
-use crate::wire::{Event, content_text, text};
+use crate::wire::Event;
 use crate::words::{is_nearby, shown_address};
 
 /// Time-out of a question that the gateway answers from memory, in milliseconds.
@@ -35,18 +38,10 @@ const QUICK_MS: u64 = 15_000;
 const START_MS: u64 = 30_000;
 /// Time-out of removing a session, which takes seconds.
 const DELETE_MS: u64 = 60_000;
-/// Time-out of shortening a session, which calls the model with all of it.
-const COMPACT_MS: u64 = 300_000;
-/// Rows of a gateway's list of sessions that are looked through where it describes none.
-const SESSIONS_ROWS: u32 = 500;
 /// What a long poll may take beyond the time that was asked for.
 const POLL_GRACE_MS: u64 = 10_000;
 /// Newest messages of a session that are read to find an attempt's traces.
 const HISTORY_ROWS: u32 = 200;
-/// Newest messages of a session among which a run's answer is looked for.
-const ANSWER_ROWS: u32 = 50;
-/// Parameter of `chat.send`: the message holds no command, whatever stands in it. Needs `operator.admin`.
-const SUPPRESS: &str = "suppressCommandInterpretation";
 /// Subscriptions that are kept at most.
 const SUBSCRIPTIONS_MAX: usize = 64;
 
@@ -125,10 +120,11 @@ impl Client {
 /// A connection to an OpenClaw gateway that is kept for ever.
 pub struct OpenClaw {
     client: Client,
-    state: watch::Receiver<RuntimeState>,
+    state: watch::Receiver<GatewayState>,
+    shown: watch::Receiver<RuntimeState>,
     kick: Arc<Notify>,
     subscriptions: watch::Sender<Vec<Subscription>>,
-    /// The newest connection whose gateway refused [`SUPPRESS`].
+    /// The newest connection whose gateway refused to be told that words are no command.
     always_reads_commands: AtomicU64,
 }
 
@@ -165,12 +161,14 @@ impl OpenClaw {
         });
         let (inbox, asks) = mpsc::channel(ASKS_WAITING);
         let client = Client { inbox: inbox.clone(), shared: Arc::clone(&shared) };
+        let (shown_in, shown) = watch::channel(first.shown());
         let (state_in, state) = watch::channel(first);
         let (subscriptions, subscribed) = watch::channel(Vec::new());
         let kick = Arc::new(Notify::new());
         let care = Care {
             client: client.clone(),
             state: state_in,
+            shown: shown_in,
             kick: Arc::clone(&kick),
             subscriptions: subscribed,
             agents_of: 0,
@@ -179,7 +177,27 @@ impl OpenClaw {
         let care = tokio::spawn(care.run());
         let task = GatewayTask { inbox, actor, care, state: state.clone() };
         let always_reads_commands = AtomicU64::new(u64::MAX);
-        (Arc::new(Self { client, state, kick, subscriptions, always_reads_commands }), task)
+        (Arc::new(Self { client, state, shown, kick, subscriptions, always_reads_commands }), task)
+    }
+
+    /// The gateway as a runtime of this server. What was stored before runtimes had names is its.
+    #[must_use]
+    pub fn runtime(self: &Arc<Self>) -> Runtime {
+        Runtime {
+            name: USUAL.to_owned(),
+            label: "The gateway".to_owned(),
+            reporting: Reporting::Plugin,
+            names: Arc::new(OpenClawNames),
+            agents: self.clone(),
+            talk: Some(self.clone()),
+            sessions: Some(self.clone()),
+        }
+    }
+
+    /// The connection, as whoever knows that this is a gateway sees it. Through the port it is told in words.
+    #[must_use]
+    pub fn connection(&self) -> watch::Receiver<GatewayState> {
+        self.state.clone()
     }
 
     /// Calls any method of the gateway. The caller decides who may do that.
@@ -320,115 +338,12 @@ impl AgentRuntime for OpenClaw {
         if forget { self.delete(session).await } else { Ok(()) }
     }
 
-    async fn steer(
-        &self,
-        session: &str,
-        speech: Speech,
-        message: &str,
-        pictures: &[Picture],
-        key: &str,
-    ) -> Result<Accepted, RuntimeError> {
-        let message = clean(message);
-        let connection = self.client.shared.link.borrow().connections;
-        if speech == Speech::Words && self.always_reads_commands.load(Ordering::Relaxed) != connection {
-            let mut params = said(session, &message, pictures, key);
-            params[SUPPRESS] = Value::Bool(true);
-            match self.request("chat.send", params, Duration::from_millis(START_MS)).await {
-                // An older gateway: its schemas are closed, so nothing of the message was taken.
-                Err(RuntimeError::Refused { sentence, .. })
-                    if sentence.contains(SUPPRESS) && sentence.contains("unexpected property") =>
-                {
-                    self.always_reads_commands.store(connection, Ordering::Relaxed);
-                }
-                answer => return accepted(&answer?, key),
-            }
-        }
-        let message = if speech == Speech::Words { literal(&message) } else { message };
-        let params = said(session, &message, pictures, key);
-        let answer = self.request("chat.send", params, Duration::from_millis(START_MS)).await?;
-        accepted(&answer, key)
-    }
-
-    async fn answer(&self, session: &str, run_id: &str) -> Result<Option<String>, RuntimeError> {
-        let history = self.quick("chat.history", json!({ "sessionKey": session, "limit": ANSWER_ROWS })).await?;
-        let rows = history["messages"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let said = |row: &&Value| {
-            text(row, "role") == "assistant"
-                && text(&row["__openclaw"], "runId") == run_id
-                && !content_text(&row["content"]).is_empty()
-        };
-        let Some(row) = rows.iter().rfind(said) else { return Ok(None) };
-        let id = text(&row["__openclaw"], "id");
-        // The history shows some thousand characters of a message; one message is given whole.
-        if !id.is_empty() && self.offers("chat.message.get") {
-            let params = json!({ "sessionKey": session, "messageId": id });
-            let whole = self.quick("chat.message.get", params).await?;
-            let words = content_text(&whole["message"]["content"]);
-            if !words.is_empty() {
-                return Ok(Some(words));
-            }
-        }
-        Ok(Some(content_text(&row["content"])))
-    }
-
-    async fn session(&self, session: &str) -> Result<Option<SessionInfo>, RuntimeError> {
-        if self.offers("sessions.describe") {
-            let answer = self.quick("sessions.describe", json!({ "key": session })).await?;
-            return Ok(Some(&answer["session"]).filter(|row| row.is_object()).map(session_info));
-        }
-        let answer = self.quick("sessions.list", json!({ "limit": SESSIONS_ROWS })).await?;
-        let rows = answer["sessions"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let keys = self.client.shared.keys();
-        Ok(rows.iter().find(|row| keys.same(text(row, "key"), session)).map(session_info))
-    }
-
-    async fn use_model(&self, session: &str, model: &str) -> Result<(), RuntimeError> {
-        self.quick("sessions.patch", json!({ "key": session, "model": model })).await.map(drop)
-    }
-
-    async fn reset(&self, session: &str) -> Result<(), RuntimeError> {
-        self.quick("sessions.reset", json!({ "key": session })).await.map(drop)
-    }
-
-    async fn compact(&self, session: &str) -> Result<(), RuntimeError> {
-        let answer =
-            self.request("sessions.compact", json!({ "key": session }), Duration::from_millis(COMPACT_MS)).await?;
-        if answer["compacted"] == Value::Bool(true) {
-            return Ok(());
-        }
-        let sentence = match text(&answer, "reason") {
-            "" => "there is too little to shorten.",
-            reason => reason,
-        };
-        Err(RuntimeError::Refused { code: "NOT_COMPACTED".into(), sentence: sentence.to_owned() })
-    }
-
-    async fn models(&self) -> Result<Vec<Model>, RuntimeError> {
-        let answer = self.quick("models.list", json!({})).await?;
-        let models = answer["models"].as_array().map(Vec::as_slice).unwrap_or_default();
-        Ok(models.iter().filter(|model| model["available"] != Value::Bool(false)).map(model).collect())
-    }
-
     fn state(&self) -> watch::Receiver<RuntimeState> {
-        self.state.clone()
+        self.shown.clone()
     }
 
     fn events(&self) -> broadcast::Receiver<Arc<RunEvent>> {
         self.client.shared.runs.subscribe()
-    }
-}
-
-/// The state in one word, as `/api/openclaw/status` gives it.
-#[must_use]
-pub fn status_word(state: &RuntimeState) -> &'static str {
-    match state {
-        RuntimeState::Connecting { attempt: 0 | 1, .. } => "connecting",
-        RuntimeState::Connected { .. } => "connected",
-        // Only a person can help; until then there is nothing to wait for.
-        RuntimeState::Down {
-            why: DownReason::TokenRefused | DownReason::PairingNeeded | DownReason::Version, ..
-        } => "disconnected",
-        RuntimeState::Connecting { .. } | RuntimeState::Down { .. } => "reconnecting",
     }
 }
 

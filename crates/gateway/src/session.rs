@@ -11,8 +11,9 @@ mod retry;
 
 use std::sync::Arc;
 
+use crate::state::GatewayState;
 use clutch_domain::time::Millis;
-use clutch_orchestrator::runtime::{RuntimeError, RuntimeState};
+use clutch_orchestrator::runtime::RuntimeError;
 use serde_json::Value;
 
 use self::calls::Calls;
@@ -93,7 +94,7 @@ pub enum Effect {
     /// The outcome of a request.
     Settle(Ticket, Result<Value, RuntimeError>),
     /// The connection's state changed. The plugin's troubles are not known here and stay empty.
-    State(RuntimeState),
+    State(GatewayState),
     /// The gateway accepted us; comes before the `Connected` state.
     Welcome(Arc<Hello>),
     /// News from the gateway, in order.
@@ -138,7 +139,7 @@ pub struct Session {
     calls: Calls,
     failures: u32,
     down_since: Option<Millis>,
-    shown: Option<RuntimeState>,
+    shown: Option<GatewayState>,
     out: Vec<Effect>,
 }
 
@@ -160,8 +161,8 @@ impl Session {
 
     /// The state to show before anything happened.
     #[must_use]
-    pub fn first_state(&self) -> RuntimeState {
-        RuntimeState::Connecting { address: self.settings.address.clone(), attempt: 1 }
+    pub fn first_state(&self) -> GatewayState {
+        GatewayState::Connecting { address: self.settings.address.clone(), attempt: 1 }
     }
 
     /// Begins to connect.
@@ -298,11 +299,11 @@ impl Session {
         // While trying again by itself the page keeps the reason of the last failure.
         if show {
             let attempt = self.failures + 1;
-            self.show(RuntimeState::Connecting { address: self.settings.address.clone(), attempt });
+            self.show(GatewayState::Connecting { address: self.settings.address.clone(), attempt });
         }
     }
 
-    fn show(&mut self, state: RuntimeState) {
+    fn show(&mut self, state: GatewayState) {
         if self.shown.as_ref() != Some(&state) {
             self.shown = Some(state.clone());
             self.out.push(Effect::State(state));
@@ -322,7 +323,7 @@ impl Session {
         self.phase = Phase::Waiting { until: now.mono + wait };
         self.out.push(Effect::Hangup);
         let since = *self.down_since.get_or_insert(now.wall);
-        self.show(RuntimeState::Down {
+        self.show(GatewayState::Down {
             address: self.settings.address.clone(),
             since,
             why: trouble.why,
@@ -340,7 +341,7 @@ impl Session {
     fn request(&mut self, ticket: Ticket, method: &str, params: &Value, timeout_ms: u64, now: Now) {
         let Phase::Up { hello, .. } = &self.phase else {
             let why = match &self.shown {
-                Some(RuntimeState::Down { sentence, .. }) => sentence.clone(),
+                Some(GatewayState::Down { sentence, .. }) => sentence.clone(),
                 _ => format!("Not yet connected to the gateway at {}.", self.settings.address),
             };
             self.out.push(Effect::Settle(ticket, Err(RuntimeError::Away(why))));
@@ -429,7 +430,7 @@ impl Session {
         self.down_since = None;
         self.phase = Phase::Up { since: now.mono, heard: now.mono, seq: 0, hello: Arc::clone(&hello), leaving: false };
         self.out.push(Effect::Welcome(Arc::clone(&hello)));
-        self.show(RuntimeState::Connected {
+        self.show(GatewayState::Connected {
             address: self.settings.address.clone(),
             since: now.wall,
             connection: self.generation,

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use clutch_orchestrator::runtime::RuntimeState;
+use crate::state::GatewayState;
 use tokio::{
     sync::{mpsc, watch},
     task::JoinHandle,
@@ -17,7 +17,7 @@ pub struct GatewayTask {
     pub(crate) actor: JoinHandle<()>,
     pub(crate) care: JoinHandle<()>,
     /// Its sender is the caretaker's.
-    pub(crate) state: watch::Receiver<RuntimeState>,
+    pub(crate) state: watch::Receiver<GatewayState>,
 }
 
 impl GatewayTask {

@@ -1,6 +1,6 @@
 //! Sentences for people: why there is no connection, and what to do about it.
 
-use clutch_orchestrator::runtime::DownReason;
+use crate::state::DownReason;
 
 use crate::wire::{Fault, text};
 

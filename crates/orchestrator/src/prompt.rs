@@ -14,6 +14,8 @@ use clutch_domain::{
     time::{Millis, Utc},
 };
 
+use crate::runtime::Reporting;
+
 /// How many of the newest comments an agent is told.
 pub const COMMENTS_TOLD: u32 = 30;
 
@@ -87,6 +89,8 @@ pub struct Ticket<'a> {
     pub signals: Vec<&'a Signal>,
     /// Address of the board, without a slash at its end.
     pub board: &'a str,
+    /// How the agent reports.
+    pub reporting: Reporting,
 }
 
 /// One piece of a template.
@@ -241,6 +245,11 @@ impl Ticket<'_> {
     }
 
     fn reporting(&self) -> String {
+        format!("{}\n\n{}", self.commenting(), self.asking())
+    }
+
+    /// Every agent has a shell.
+    fn commenting(&self) -> String {
         let (board, id, role) = (self.board.replace('\'', "'\\''"), self.task.id, self.run.role.word());
         // No line of a comment is this one by chance.
         let end = format!("END_OF_COMMENT_{}", &self.run.id.to_string()[..8]);
@@ -251,13 +260,53 @@ impl Ticket<'_> {
              curl -sS -X POST '{board}/api/tasks/{id}/comments?author={role}%20agent&author_type=agent' \
              -H 'content-type: text/plain; charset=utf-8' --data-binary @- <<'{end}'\n\
              ...\n\
+             {end}"
+        )
+    }
+
+    /// How it asks people, and says that it is done.
+    fn asking(&self) -> String {
+        match self.reporting {
+            Reporting::Plugin => self.asking_by_tools(""),
+            Reporting::Mcp => self.asking_by_tools(" of the MCP server `openclutch`"),
+            Reporting::Cli => self.asking_by_commands(),
+        }
+    }
+
+    fn asking_by_tools(&self, whose: &str) -> String {
+        let id = self.task.id;
+        format!(
+            "Ask with the tool `signal`{whose} (taskId: {id}, kind: question, blocker, alert or fyi, message). After a \
+             question or a blocker end your turn; the answer arrives as a message in this session, and you go on from \
+             there.\n\
+             \n\
+             When the work is done, call the tool `mark_complete`{whose} (taskId: {id}, summary, and prUrl if you opened \
+             a pull request). A turn that ends without it, and without an open question, counts as not done."
+        )
+    }
+
+    /// As the comment's command: what stands between first and last line arrives as it is, here as JSON.
+    fn asking_by_commands(&self) -> String {
+        let (board, id, role) = (self.board.replace('\'', "'\\''"), self.task.id, self.run.role.word());
+        let as_json = |text: &str| serde_json::Value::from(text).to_string();
+        let (session, run) = (as_json(&self.run.session_key), as_json(&self.run.key));
+        let end = format!("END_OF_REPORT_{}", &self.run.id.to_string()[..8]);
+        let curl = "-H 'content-type: application/json' --data-binary @-";
+        format!(
+            "Ask with this command; it is JSON, kind is question, blocker, alert or fyi. After a question or a blocker \
+             end your turn:\n\
+             \n\
+             curl -sS -X POST '{board}/api/signal' {curl} <<'{end}'\n\
+             {{\"taskId\": \"{id}\", \"sessionKey\": {session}, \"run_id\": {run}, \"agentId\": \"{role}\", \
+             \"kind\": \"question\", \"message\": \"...\"}}\n\
              {end}\n\
              \n\
-             Ask with the tool `signal` (taskId: {id}, kind: question, blocker, alert or fyi, message). After a question or \
-             a blocker end your turn; the answer arrives as a message in this session, and you go on from there.\n\
+             When the work is done, say so with this command, with \"prUrl\" if you opened a pull request. A turn that \
+             ends without it, and without an open question, counts as not done.\n\
              \n\
-             When the work is done, call the tool `mark_complete` (taskId: {id}, summary, and prUrl if you opened a pull \
-             request). A turn that ends without it, and without an open question, counts as not done."
+             curl -sS -X POST '{board}/api/tasks/{id}/complete' {curl} <<'{end}'\n\
+             {{\"sessionKey\": {session}, \"run_id\": {run}, \"summary\": \"...\"}}\n\
+             {end}"
         )
     }
 }

@@ -21,7 +21,7 @@ use crate::{
     jobs::{Desk, mail::Mail},
     office::Office,
     prompt::Roles,
-    runtime::AgentRuntime,
+    runtime::Runtimes,
     upgrade,
 };
 
@@ -40,7 +40,7 @@ pub struct Parts {
     /// The use-cases.
     pub office: Arc<Office>,
     /// What runs agents.
-    pub runtime: Arc<dyn AgentRuntime>,
+    pub runtimes: Runtimes,
     /// Time, spawning, waiting.
     pub reactor: Arc<dyn Reactor>,
     /// Prompts.

@@ -231,12 +231,12 @@ impl Turn {
         let session = |with: fn(&mut crate::gateway::Session) -> bool| self.gateway.session(&self.session, with);
         if !session(|s| s.asked) {
             let Ok(Some(message)) = Body::parse("Red or green?") else { return finished("") };
-            let Ok(Some(session_key)) = SessionKey::parse(self.session.trim_start_matches("agent:main:")) else {
+            let Ok(Some(session_key)) = SessionKey::parse(&self.session) else {
                 return finished("");
             };
             let signal = Command::RaiseSignal(NewSignal {
                 task: run.task,
-                session_key,
+                session_key: session_key.into(),
                 agent_id: Handle::agent(),
                 run_id: RunKey::parse(&self.run).ok().flatten(),
                 kind: SignalKind::Question,
@@ -269,7 +269,7 @@ impl Turn {
             pr_url: None,
             notes: None,
             agent: Some(Handle::agent()),
-            session_key: SessionKey::parse(&self.session).ok().flatten(),
+            session_key: SessionKey::parse(&self.session).ok().flatten().map(Into::into),
             run_id: RunKey::parse(&self.run).ok().flatten(),
         };
         let board = self.gateway.board.clone();

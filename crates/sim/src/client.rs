@@ -10,10 +10,10 @@ use std::{
 };
 
 use async_trait::async_trait;
-use clutch_domain::{invariant::Law, speech::Speech};
+use clutch_domain::{id::ChatId, invariant::Law, runtime::USUAL, speech::Speech, text::Slug, time::Millis};
 use clutch_orchestrator::runtime::{
-    Accepted, AgentRuntime, DownReason, Model, Picture, RUN_EVENTS_WAITING, RunEnd, RunEvent, RuntimeError,
-    RuntimeState, SessionInfo, Sighting, StartRun,
+    Accepted, AgentRuntime, Away, Conversations, Link, Names, OfRun, Picture, RUN_EVENTS_WAITING, Reporting, RunEnd,
+    RunEvent, Runtime, RuntimeError, RuntimeState, Sighting, StartRun,
 };
 use tokio::sync::{broadcast, oneshot, watch};
 
@@ -25,7 +25,6 @@ use crate::{
 
 /// A call that gets no answer gives up after so long, in milliseconds.
 const CALL_MS: i64 = 30_000;
-const ADDRESS: &str = "ws://simulated";
 /// Calls of one kind about one session within one virtual minute; more is a loop without a pause.
 const CALLS_A_MINUTE: u32 = 150;
 
@@ -60,7 +59,54 @@ pub struct Client {
     holder: Mutex<String>,
 }
 
+/// Nothing is connected; `since` when something was.
+fn away(since: Option<Millis>, sentence: &str) -> RuntimeState {
+    RuntimeState::Away(Away {
+        word: "Away".into(),
+        since,
+        sentence: sentence.to_owned(),
+        command: None,
+        retry_at: since.map(|since| since.plus(1_000)),
+        needs_person: false,
+    })
+}
+
+/// Names that say nothing to anybody else.
+struct SimNames;
+
+impl Names for SimNames {
+    fn of_run(&self, run: &OfRun<'_>) -> String {
+        format!("sim/{}/{}/{}/{}", run.slug, run.role.word(), run.task, run.attempt)
+    }
+
+    fn of_chat(&self, _: &Slug, chat: ChatId) -> String {
+        format!("sim/chat/{chat}")
+    }
+
+    fn chat_of(&self, session: &str) -> Option<ChatId> {
+        session.strip_prefix("sim/chat/")?.parse().ok()
+    }
+
+    fn whole(&self, _: &str) -> Option<String> {
+        None
+    }
+}
+
 impl Client {
+    /// The gateway as the server's only runtime.
+    #[must_use]
+    pub fn runtime(self: &Arc<Self>) -> Runtime {
+        Runtime {
+            name: USUAL.into(),
+            label: "The gateway".into(),
+            reporting: Reporting::Plugin,
+            names: Arc::new(SimNames),
+            agents: self.clone(),
+            talk: Some(self.clone()),
+            sessions: None,
+        }
+    }
+
     /// A client that tries to connect.
     #[must_use]
     pub fn new(exec: Exec, group: Group, gateway: Arc<Gateway>, faults: u32) -> Arc<Self> {
@@ -68,7 +114,7 @@ impl Client {
             exec: exec.clone(),
             group,
             gateway: gateway.clone(),
-            state: watch::Sender::new(RuntimeState::Connecting { address: ADDRESS.into(), attempt: 1 }),
+            state: watch::Sender::new(away(None, "Connecting.")),
             events: broadcast::Sender::new(RUN_EVENTS_WAITING),
             epoch: Arc::default(),
             line: AtomicI64::new(0),
@@ -148,7 +194,7 @@ impl Client {
     async fn connect_for_ever(&self) {
         let mut state = self.state.subscribe();
         loop {
-            let connected = matches!(&*state.borrow_and_update(), RuntimeState::Connected { .. });
+            let connected = state.borrow_and_update().is_ready();
             if connected {
                 if state.changed().await.is_err() {
                     return;
@@ -161,13 +207,11 @@ impl Client {
                 self.epoch.fetch_add(1, Ordering::Relaxed);
                 self.line.store(0, Ordering::Relaxed);
                 self.exec.say(|| format!("server {} is connected", self.group));
-                self.state.send_replace(RuntimeState::Connected {
-                    address: ADDRESS.into(),
+                self.state.send_replace(RuntimeState::Ready {
+                    what: "a simulated gateway".into(),
                     since: self.exec.wall_of(self.group),
-                    connection: self.epoch.load(Ordering::Relaxed),
-                    boot: self.gateway.boot(),
-                    version: "2026.9.6".into(),
-                    plugin: Vec::new(),
+                    link: Link { connection: self.epoch.load(Ordering::Relaxed), boot: self.gateway.boot() },
+                    troubles: Vec::new(),
                 });
             }
         }
@@ -175,24 +219,16 @@ impl Client {
 
     /// The connection ends.
     pub fn drop_connection(&self, why: &str) {
-        if matches!(&*self.state.borrow(), RuntimeState::Down { .. }) {
+        if self.state.borrow().away().is_some_and(|away| away.since.is_some()) {
             return;
         }
         self.epoch.fetch_add(1, Ordering::Relaxed);
-        let now = self.exec.wall_of(self.group);
-        self.state.send_replace(RuntimeState::Down {
-            address: ADDRESS.into(),
-            since: now,
-            why: DownReason::Lost,
-            sentence: why.to_owned(),
-            retry_at: now.plus(1_000),
-        });
+        self.state.send_replace(away(Some(self.exec.wall_of(self.group)), why));
     }
 
     /// An event arrives, or not.
     pub fn hear(&self, event: &Arc<RunEvent>) {
-        let connected = matches!(&*self.state.borrow(), RuntimeState::Connected { .. });
-        if connected && !self.unlucky("event was lost") {
+        if self.state.borrow().is_ready() && !self.unlucky("event was lost") {
             // Nobody listens: nobody attends anything.
             let _ = self.events.send(event.clone());
         }
@@ -213,7 +249,7 @@ impl Client {
         &self,
         handle: impl FnOnce(&Arc<Gateway>) -> T + Send + 'static,
     ) -> Result<T, RuntimeError> {
-        if !matches!(&*self.state.borrow(), RuntimeState::Connected { .. }) {
+        if !self.state.borrow().is_ready() {
             return Err(RuntimeError::Away("not connected".into()));
         }
         let epoch = self.epoch.load(Ordering::Relaxed);
@@ -257,10 +293,6 @@ impl Client {
     }
 }
 
-fn unknown_here(what: &str) -> RuntimeError {
-    RuntimeError::Refused { code: "INVALID_REQUEST".into(), sentence: format!("unknown method: {what}") }
-}
-
 #[async_trait]
 impl AgentRuntime for Client {
     async fn start(&self, run: StartRun) -> Result<Accepted, RuntimeError> {
@@ -297,6 +329,17 @@ impl AgentRuntime for Client {
         self.call(move |g| g.abort(&session, forget)).await
     }
 
+    fn state(&self) -> watch::Receiver<RuntimeState> {
+        self.state.subscribe()
+    }
+
+    fn events(&self) -> broadcast::Receiver<Arc<RunEvent>> {
+        self.events.subscribe()
+    }
+}
+
+#[async_trait]
+impl Conversations for Client {
     async fn steer(
         &self,
         session: &str,
@@ -316,35 +359,5 @@ impl AgentRuntime for Client {
         let seen = self.call(move |g| g.sight(&of, &id)).await?;
         let end = seen.runs.into_iter().find(|run| run.run_id == run_id).and_then(|run| run.end);
         Ok(end.map(|end| end.last_words).filter(|words| !words.is_empty()))
-    }
-
-    // The loop asks for none of the following; only people in chats do.
-
-    async fn session(&self, _session: &str) -> Result<Option<SessionInfo>, RuntimeError> {
-        Ok(None)
-    }
-
-    async fn use_model(&self, _session: &str, _model: &str) -> Result<(), RuntimeError> {
-        Err(unknown_here("use_model"))
-    }
-
-    async fn reset(&self, _session: &str) -> Result<(), RuntimeError> {
-        Err(unknown_here("reset"))
-    }
-
-    async fn compact(&self, _session: &str) -> Result<(), RuntimeError> {
-        Err(unknown_here("compact"))
-    }
-
-    async fn models(&self) -> Result<Vec<Model>, RuntimeError> {
-        Ok(Vec::new())
-    }
-
-    fn state(&self) -> watch::Receiver<RuntimeState> {
-        self.state.subscribe()
-    }
-
-    fn events(&self) -> broadcast::Receiver<Arc<RunEvent>> {
-        self.events.subscribe()
     }
 }

@@ -39,6 +39,7 @@ use clutch_domain::{
 use clutch_orchestrator::{
     office::Office,
     prompt::Roles,
+    runtime::Runtimes,
     work::{Parts, WorkLoop},
 };
 
@@ -224,7 +225,7 @@ impl Servers {
         let work = WorkLoop::new(Parts {
             mail: Arc::new(mail::SimMail { office: answers }),
             office,
-            runtime: client.clone(),
+            runtimes: Runtimes::new([client.runtime()]),
             reactor: process,
             roles: self.roles.clone(),
             policy: self.policy.clone(),

@@ -17,7 +17,7 @@ use clutch_domain::{
 use clutch_orchestrator::{
     jobs::mail::{Letter, Mail},
     office::{Error, Office},
-    runtime::RunEnd,
+    runtime::{RunEnd, Runtime},
 };
 
 /// One server's post office.
@@ -33,7 +33,14 @@ impl Mail for SimMail {
         Letter { speech, text: message.content.to_string(), pictures: Vec::new() }
     }
 
-    async fn keep(&self, chat: ChatId, _session: &str, run: &str, end: &RunEnd) -> Result<(), String> {
+    async fn keep(
+        &self,
+        _from: &Arc<Runtime>,
+        chat: ChatId,
+        _session: &str,
+        run: &str,
+        end: &RunEnd,
+    ) -> Result<(), String> {
         let (Ok(Some(words)), Ok(Some(author))) = (Body::parse(&end.last_words), Handle::parse(COORDINATOR)) else {
             return Ok(());
         };

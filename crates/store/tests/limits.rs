@@ -147,6 +147,8 @@ async fn a_question_behind_hundreds_of_notes_keeps_its_run_open() {
         phase: clutch_domain::phase::Phase::Work,
         role: Role::Dev,
         attempt: 1,
+        runtime: clutch_domain::runtime::usual(),
+        session: "session".into(),
         model: None,
         prompt_version: "p".into(),
         holder: "a".into(),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use clutch_domain::{
     actor::{Actor, COORDINATOR},
-    chat::{Call, chat_of_session},
+    chat::Call,
     command::{Command, NewMessage},
     id::ChatId,
     refusal::Refusal,
@@ -16,9 +16,10 @@ use clutch_domain::{
 };
 use clutch_orchestrator::{
     office::{Error, Office},
-    runtime::{AgentRuntime, RunEndKind, RunEvent, RunSign, RuntimeError},
+    runtime::{RunEndKind, RunEvent, RunSign, Runtime, RuntimeError, Runtimes},
     store::{Fault, IdempotencyKey},
 };
+use futures_util::future::select_all;
 use tokio::sync::{broadcast::error::RecvError, watch};
 
 use crate::{
@@ -48,8 +49,8 @@ pub const UNAVAILABLE: &str = "UNAVAILABLE";
 pub struct Bridge {
     /// Use-cases.
     pub office: Arc<Office>,
-    /// The gateway.
-    pub runtime: Arc<dyn AgentRuntime>,
+    /// The runtimes in whose sessions agents answer.
+    pub runtimes: Runtimes,
     /// What is being said, and done on the way.
     pub streams: Arc<Streams>,
     /// Pictures that answers name.
@@ -63,21 +64,30 @@ pub struct Bridge {
 }
 
 impl Bridge {
-    /// Listens to the gateway and brings what it hears, for ever.
+    /// Listens to the runtimes and brings what it hears, for ever.
     pub async fn follow(self: Arc<Self>) {
         tokio::select! {
-            () = self.listen() => {}
+            () = self.listen_to_all() => {}
             () = self.settle() => {}
         }
     }
 
-    async fn listen(&self) {
-        let mut events = self.runtime.events();
+    /// Until one of them can be heard no more.
+    async fn listen_to_all(&self) {
+        let listens: Vec<_> = self.runtimes.iter().map(|runtime| Box::pin(self.listen(runtime))).collect();
+        if listens.is_empty() {
+            return std::future::pending().await;
+        }
+        select_all(listens).await;
+    }
+
+    async fn listen(&self, runtime: &Arc<Runtime>) {
+        let mut events = runtime.agents.events();
         // Nobody listened before, and what was in hand when this part broke off is in nobody's hand.
         self.look_needed();
         loop {
             match events.recv().await {
-                Ok(event) => self.hear(&event),
+                Ok(event) => self.hear(runtime, &event),
                 Err(RecvError::Lagged(missed)) => {
                     tracing::warn!(missed, "the bridge missed events; answers among them are looked for");
                     self.look_needed();
@@ -88,15 +98,16 @@ impl Bridge {
     }
 
     /// Never waits: who listens must not.
-    fn hear(&self, event: &RunEvent) {
+    fn hear(&self, runtime: &Arc<Runtime>, event: &RunEvent) {
         let RunSign::Ended(end) = &event.what else { return };
-        let Some(chat) = chat_of_session(&event.session) else { return };
+        let Some(chat) = runtime.names.chat_of(&event.session) else { return };
         if end.how != RunEndKind::Finished {
             self.ephemeral.set(chat, COORDINATOR, None);
             return;
         }
         let waits = self.settling.put(Ended {
             chat,
+            runtime: runtime.name.clone(),
             session: event.session.clone(),
             run: event.run_id.clone(),
             words: end.last_words.clone(),
@@ -123,13 +134,16 @@ impl Bridge {
             // While the gateway is away nothing was tried, only waited.
             let tried = !matches!(trouble, Trouble::Runtime(RuntimeError::Away(_)));
             if let Err(ended) = self.settling.again(ended, tried) {
-                self.give_up(ended, &trouble).await;
+                self.give_up(*ended, &trouble).await;
             }
         }
     }
 
     async fn bring(&self, ended: &Ended) -> Result<(), Trouble> {
-        let words = self.whole(&ended.session, &ended.run, &ended.words).await?;
+        let words = match self.runtimes.get(&ended.runtime) {
+            Some(runtime) => self.whole(runtime, &ended.session, &ended.run, &ended.words).await?,
+            None => ended.words.clone(),
+        };
         self.keep(ended.chat, &ended.session, &ended.run, &words, ended.calls.clone()).await?;
         Ok(())
     }
@@ -151,12 +165,13 @@ impl Bridge {
     ///
     /// # Errors
     /// The session could not be read now; trying again may help.
-    pub async fn whole(&self, session: &str, run: &str, words: &str) -> Result<String, RuntimeError> {
+    pub async fn whole(&self, from: &Runtime, session: &str, run: &str, words: &str) -> Result<String, RuntimeError> {
         let words = words.trim();
         if !words.is_empty() && words.len() < MAYBE_CUT {
             return Ok(words.to_owned());
         }
-        let found = match self.runtime.answer(session, run).await {
+        let Some(talk) = &from.talk else { return Ok(words.to_owned()) };
+        let found = match talk.answer(session, run).await {
             Ok(found) => found,
             Err(RuntimeError::Refused { code, sentence }) if code != UNAVAILABLE => {
                 tracing::warn!(session, run, sentence, "the session does not show an answer");

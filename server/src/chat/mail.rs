@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use clutch_domain::{chat::Message, id::ChatId, project::Project, task::Task};
 use clutch_orchestrator::{
     jobs::mail::{Letter, Mail},
-    runtime::{RunEnd, RunEndKind},
+    runtime::{RunEnd, RunEndKind, Runtime},
 };
 
 use crate::chat::{bridge::Bridge, letter::letter};
@@ -26,12 +26,19 @@ impl Mail for ServerMail {
         letter(message, project, ticket, &self.bridge.uploads, &self.board).await
     }
 
-    async fn keep(&self, chat: ChatId, session: &str, run: &str, end: &RunEnd) -> Result<(), String> {
+    async fn keep(
+        &self,
+        from: &Arc<Runtime>,
+        chat: ChatId,
+        session: &str,
+        run: &str,
+        end: &RunEnd,
+    ) -> Result<(), String> {
         let mut words = end.last_words.trim().to_owned();
         let calls = self.bridge.streams.calls(chat, run);
         match end.how {
             RunEndKind::Finished => {
-                words = self.bridge.whole(session, run, &words).await.map_err(|error| error.to_string())?;
+                words = self.bridge.whole(from, session, run, &words).await.map_err(|error| error.to_string())?;
             }
             RunEndKind::Aborted | RunEndKind::Failed if words.is_empty() => {
                 "_Stopped before the first word._".clone_into(&mut words);

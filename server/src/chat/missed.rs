@@ -19,7 +19,7 @@ use clutch_domain::{
     rule::answer::same_words,
     time::DAY_MS,
 };
-use clutch_orchestrator::runtime::{RunEndKind, RuntimeError, RuntimeState, SeenRun};
+use clutch_orchestrator::runtime::{RunEndKind, Runtime, RuntimeError, SeenRun};
 use tokio::time::{Instant, sleep_until};
 
 use crate::chat::{
@@ -43,18 +43,15 @@ const RUNS_MAX: usize = 100;
 /// Pauses between looks: after one that came through the first, after others longer ones.
 pub const PAUSES: Pauses = Pauses { first: Duration::from_secs(5), longest: Duration::from_secs(300) };
 
-/// Looks after each reconnect and whenever the bridge asks for it, for ever; of several servers only the
+/// Looks into the sessions of a runtime after each reconnect and whenever the bridge asks for it, for ever; of several servers only the
 /// leading one does.
-pub async fn fetch(bridge: Arc<Bridge>, leads: impl Fn() -> bool, pauses: Pauses) {
-    let mut state = bridge.runtime.state();
+pub async fn fetch(bridge: Arc<Bridge>, runtime: Arc<Runtime>, leads: impl Fn() -> bool, pauses: Pauses) {
+    let mut state = runtime.agents.state();
     let mut asked = bridge.looks.subscribe();
     let (mut connection, mut looked, mut in_vain) = (None, None, 0_u32);
     let mut not_before = Instant::now();
     loop {
-        let now = match &*state.borrow_and_update() {
-            RuntimeState::Connected { connection, .. } => Some(*connection),
-            _ => None,
-        };
+        let now = state.borrow_and_update().link().map(|link| link.connection);
         // The state also changes while the connection stays the same.
         if now.is_some() && now != connection {
             (connection, in_vain, not_before) = (now, 0, Instant::now());
@@ -62,7 +59,7 @@ pub async fn fetch(bridge: Arc<Bridge>, leads: impl Fn() -> bool, pauses: Pauses
         let wanted = (connection, *asked.borrow_and_update());
         let due = now.is_some() && looked != Some(wanted);
         if due && not_before <= Instant::now() && leads() {
-            match look(&bridge).await {
+            match look(&bridge, &runtime).await {
                 Ok(()) => (looked, in_vain) = (Some(wanted), 0),
                 Err(trouble) => {
                     in_vain += 1;
@@ -83,14 +80,14 @@ pub async fn fetch(bridge: Arc<Bridge>, leads: impl Fn() -> bool, pauses: Pauses
 }
 
 /// Looks into all sessions. What one of them is in trouble with does not keep the others waiting.
-async fn look(bridge: &Bridge) -> Result<(), Trouble> {
+async fn look(bridge: &Bridge, runtime: &Runtime) -> Result<(), Trouble> {
     let projects: Vec<Project> =
         bridge.office.all(Range::children(Kind::Project, "installation", PROJECTS_MAX)).await?;
     let mut first = Ok(());
     for project in projects {
         for chat in spoken_in(bridge, &project).await? {
-            let Some(session) = chat.session() else { continue };
-            match bring(bridge, &chat, session).await {
+            let Some(session) = runtime.session_of(&chat).filter(|_| chat.runtime == runtime.name) else { continue };
+            match bring(bridge, runtime, &chat, session).await {
                 // Then there is nobody to ask about the others either.
                 Err(trouble @ Trouble::Runtime(RuntimeError::Away(_))) => return Err(trouble),
                 done => first = first.and(done),
@@ -119,8 +116,8 @@ async fn spoken_in(bridge: &Bridge, project: &Project) -> Result<Vec<Chat>, Trou
 }
 
 /// Brings what the session of a chat has and the chat has not.
-async fn bring(bridge: &Bridge, chat: &Chat, session: &str) -> Result<(), Trouble> {
-    let seen = match bridge.runtime.sight(session, "").await {
+async fn bring(bridge: &Bridge, runtime: &Runtime, chat: &Chat, session: &str) -> Result<(), Trouble> {
+    let seen = match runtime.agents.sight(session, "").await {
         Ok(seen) => seen,
         Err(RuntimeError::Refused { code, sentence }) if code != UNAVAILABLE => {
             tracing::debug!(session, sentence, "the session could not be looked into");
@@ -164,7 +161,7 @@ async fn bring(bridge: &Bridge, chat: &Chat, session: &str) -> Result<(), Troubl
         if there || told() || of_courier() {
             continue;
         }
-        let words = bridge.whole(session, &run.run_id, words).await?;
+        let words = bridge.whole(runtime, session, &run.run_id, words).await?;
         bridge.keep(chat.id, session, &run.run_id, &words, Vec::new()).await?;
     }
     Ok(())

@@ -45,6 +45,8 @@ impl Pauses {
 pub struct Ended {
     /// The chat.
     pub chat: ChatId,
+    /// The runtime of its session.
+    pub runtime: String,
     /// Its session.
     pub session: String,
     /// The run's id.
@@ -115,7 +117,7 @@ impl Settling {
 
     /// Puts back what was taken out and could not be brought, before the later ones of its chat; a try that
     /// was one counts. Gives it back where it was tried often enough.
-    pub fn again(&self, mut ended: Ended, tried: bool) -> Result<(), Ended> {
+    pub fn again(&self, mut ended: Ended, tried: bool) -> Result<(), Box<Ended>> {
         let pause = if tried {
             ended.tries += 1;
             self.pauses.after(ended.tries)
@@ -123,7 +125,7 @@ impl Settling {
             self.pauses.longest
         };
         if ended.tries >= TRIES_MAX {
-            return Err(ended);
+            return Err(Box::new(ended));
         }
         let due = Instant::now() + pause;
         let mut queue = self.queue();
@@ -185,7 +187,8 @@ mod tests {
     fn ended(chat: u128, run: &str, words: &str) -> Ended {
         Ended {
             chat: ChatId(Uuid::from_u128(chat)),
-            session: format!("clutch:s:{chat}"),
+            runtime: "somewhere".into(),
+            session: format!("session-{chat}"),
             run: run.to_owned(),
             words: words.to_owned(),
             calls: Vec::new(),
@@ -228,7 +231,7 @@ mod tests {
         let a = settling.next().await;
         assert!(settling.put(ended(2, "b", &long)), "what is out leaves room");
         let tired = Ended { tries: TRIES_MAX, ..a.clone() };
-        assert_eq!(settling.again(Ended { tries: TRIES_MAX - 1, ..a.clone() }, true), Err(tired));
+        assert_eq!(settling.again(Ended { tries: TRIES_MAX - 1, ..a.clone() }, true), Err(Box::new(tired)));
         assert_eq!(settling.again(Ended { tries: TRIES_MAX - 1, ..a }, false), Ok(()), "only waited");
     }
 

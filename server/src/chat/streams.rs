@@ -8,12 +8,8 @@ use std::{
 };
 
 use clutch_app::model::chat::StreamView;
-use clutch_domain::{
-    chat::{Call, chat_of_session},
-    id::ChatId,
-    time::Millis,
-};
-use clutch_orchestrator::runtime::{AgentRuntime, RunSign, RuntimeState, ToolSign};
+use clutch_domain::{chat::Call, id::ChatId, time::Millis};
+use clutch_orchestrator::runtime::{RunSign, Runtime, ToolSign};
 use tokio::{
     sync::{broadcast::error::RecvError, watch},
     time::Instant,
@@ -136,10 +132,10 @@ impl Streams {
         }
     }
 
-    /// Listens to the gateway for ever.
-    pub async fn follow(self: Arc<Self>, runtime: Arc<dyn AgentRuntime>) {
-        let mut events = runtime.events();
-        let mut state = runtime.state();
+    /// Listens to a runtime for ever.
+    pub async fn follow(self: Arc<Self>, runtime: Arc<Runtime>) {
+        let mut events = runtime.agents.events();
+        let mut state = runtime.agents.state();
         let mut sweep = tokio::time::interval(SWEEP_EVERY);
         loop {
             let event = tokio::select! {
@@ -149,7 +145,7 @@ impl Streams {
                 }
                 // A gateway that goes away tells no ends.
                 Ok(()) = state.changed() => {
-                    if !matches!(*state.borrow_and_update(), RuntimeState::Connected { .. }) {
+                    if !state.borrow_and_update().is_ready() {
                         self.doubt();
                     }
                     continue;
@@ -163,7 +159,7 @@ impl Streams {
                     Err(RecvError::Closed) => return,
                 },
             };
-            let Some(chat) = chat_of_session(&event.session) else { continue };
+            let Some(chat) = runtime.names.chat_of(&event.session) else { continue };
             let run = &event.run_id;
             match &event.what {
                 RunSign::Started => self.set(chat, run, SILENT, |_| {}),

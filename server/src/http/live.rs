@@ -29,7 +29,10 @@ use clutch_domain::{
     id::{ChatId, ProjectId, TaskId},
     query::Query,
 };
-use clutch_orchestrator::live::{Topic, Update};
+use clutch_orchestrator::{
+    live::{Topic, Update},
+    runtime::AgentRuntime,
+};
 use futures_util::{SinkExt, StreamExt, stream::SplitSink};
 use tokio::{
     sync::watch,
@@ -130,7 +133,7 @@ async fn serve(socket: WebSocket, state: AppState, mut seated: Seated) {
     let (mut out, mut input) = socket.split();
     let mut subs: HashMap<u32, Sub> = HashMap::new();
     let mut wakes: StreamMap<u32, WatchStream<u64>> = StreamMap::new();
-    let mut gateway = state.site.runtime.clone();
+    let mut gateway = state.gateway.state();
     gateway.mark_changed();
     let mut lines = state.lines.subscribe();
     let mut shown: BTreeMap<ProjectId, BTreeMap<TaskId, String>> = BTreeMap::new();

@@ -9,10 +9,11 @@ use std::{
 };
 
 use async_trait::async_trait;
-use clutch_domain::{speech::Speech, time::Millis};
+use clutch_domain::{runtime::USUAL, speech::Speech, time::Millis};
+use clutch_gateway::OpenClawNames;
 use clutch_orchestrator::runtime::{
-    Accepted, AgentRuntime, DownReason, Model, Picture, RunEnd, RunEndKind, RunEvent, RunSign, RuntimeError,
-    RuntimeState, SeenRun, SessionInfo, Sighting, StartRun,
+    Accepted, AgentRuntime, Away, Conversations, Link, Picture, Reporting, RunEnd, RunEndKind, RunEvent, RunSign,
+    Runtime, RuntimeError, RuntimeState, SeenRun, Sighting, StartRun,
 };
 use tokio::sync::{Semaphore, broadcast, watch};
 
@@ -56,19 +57,30 @@ impl Agents {
         Arc::new(agents)
     }
 
+    /// They, as the runtime of what is stored: sessions are called as the gateway's.
+    pub fn runtime(self: &Arc<Self>) -> Runtime {
+        Runtime {
+            name: USUAL.into(),
+            label: "The test".into(),
+            reporting: Reporting::Plugin,
+            names: Arc::new(OpenClawNames),
+            agents: self.clone(),
+            talk: Some(self.clone()),
+            sessions: None,
+        }
+    }
+
     pub fn script(&self) -> MutexGuard<'_, Script> {
         self.script.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The `n`th connection.
     pub fn connect(&self, n: u64) {
-        self.state.send_replace(RuntimeState::Connected {
-            address: "here".into(),
+        self.state.send_replace(RuntimeState::Ready {
+            what: "agents of a test".into(),
             since: Millis(0),
-            connection: n,
-            boot: None,
-            version: "9".into(),
-            plugin: Vec::new(),
+            link: Link { connection: n, boot: None },
+            troubles: Vec::new(),
         });
     }
 
@@ -106,13 +118,14 @@ impl Agents {
 }
 
 fn away() -> RuntimeState {
-    RuntimeState::Down {
-        address: "here".into(),
-        since: Millis(0),
-        why: DownReason::Lost,
+    RuntimeState::Away(Away {
+        word: "Away".into(),
+        since: Some(Millis(0)),
         sentence: "It is gone.".into(),
-        retry_at: Millis(1),
-    }
+        command: None,
+        retry_at: Some(Millis(1)),
+        needs_person: false,
+    })
 }
 
 pub fn finished(words: &str) -> RunSign {
@@ -134,8 +147,11 @@ fn not_here<T>() -> Result<T, RuntimeError> {
 
 #[async_trait]
 impl AgentRuntime for Agents {
-    async fn start(&self, _: StartRun) -> Result<Accepted, RuntimeError> {
-        not_here()
+    /// They begin, and say nothing more.
+    async fn start(&self, run: StartRun) -> Result<Accepted, RuntimeError> {
+        let begun = SeenRun { run_id: run.key.clone(), end: None, said_at: None, resumed: false };
+        self.script().sessions.insert(run.session, vec![begun]);
+        Ok(Accepted { run_id: run.key })
     }
 
     async fn wait(&self, _: &str, _: u32) -> Result<Option<RunEnd>, RuntimeError> {
@@ -156,6 +172,17 @@ impl AgentRuntime for Agents {
         Ok(())
     }
 
+    fn state(&self) -> watch::Receiver<RuntimeState> {
+        self.state.subscribe()
+    }
+
+    fn events(&self) -> broadcast::Receiver<Arc<RunEvent>> {
+        self.events.subscribe()
+    }
+}
+
+#[async_trait]
+impl Conversations for Agents {
     async fn steer(&self, _: &str, _: Speech, _: &str, _: &[Picture], _: &str) -> Result<Accepted, RuntimeError> {
         not_here()
     }
@@ -166,33 +193,5 @@ impl AgentRuntime for Agents {
         let mut script = self.script();
         let Some(answers) = script.answers.get_mut(run) else { return Ok(None) };
         if answers.len() > 1 { answers.pop_front() } else { answers.front().cloned() }.unwrap_or(Ok(None))
-    }
-
-    async fn session(&self, _: &str) -> Result<Option<SessionInfo>, RuntimeError> {
-        Ok(None)
-    }
-
-    async fn use_model(&self, _: &str, _: &str) -> Result<(), RuntimeError> {
-        not_here()
-    }
-
-    async fn reset(&self, _: &str) -> Result<(), RuntimeError> {
-        not_here()
-    }
-
-    async fn compact(&self, _: &str) -> Result<(), RuntimeError> {
-        not_here()
-    }
-
-    async fn models(&self) -> Result<Vec<Model>, RuntimeError> {
-        Ok(Vec::new())
-    }
-
-    fn state(&self) -> watch::Receiver<RuntimeState> {
-        self.state.subscribe()
-    }
-
-    fn events(&self) -> broadcast::Receiver<Arc<RunEvent>> {
-        self.events.subscribe()
     }
 }

@@ -318,7 +318,7 @@ fn bridge(house: &House) -> Bridge {
     let state = &house.state;
     Bridge {
         office: house.office.clone(),
-        runtime: state.gateway.clone(),
+        runtimes: state.runtimes.clone(),
         streams: state.streams.clone(),
         uploads: state.uploads.clone(),
         ephemeral: state.ephemeral.clone(),

@@ -3,14 +3,15 @@
 use std::{sync::Arc, time::Duration};
 
 use clutch_domain::{
-    chat::{Chat, Message, chat_of_session},
+    chat::{Chat, Message},
     command::{Command, NewMessage},
     doc::{Kind, Scope},
     id::{ChatId, ProjectId},
     range::{Fetch, Range},
     text::{Body, Handle, RunKey},
 };
-use clutch_orchestrator::runtime::{RunSign, RuntimeError};
+use clutch_gateway::OpenClawNames;
+use clutch_orchestrator::runtime::{Names, RunSign, RuntimeError, Runtimes};
 use futures_util::StreamExt;
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -52,7 +53,7 @@ impl Talk {
         let agents = Agents::new(waiting);
         let bridge = Arc::new(Bridge {
             office: house.office.clone(),
-            runtime: agents.clone(),
+            runtimes: Runtimes::new([agents.runtime()]),
             streams: house.state.streams.clone(),
             uploads: house.state.uploads.clone(),
             ephemeral: house.state.ephemeral.clone(),
@@ -60,8 +61,10 @@ impl Talk {
             looks: Default::default(),
         });
         let mut talk = Self { house, agents, bridge, chat, session, parts: JoinSet::new() };
-        // A person's words give the chat its session; whoever would carry them is not in this house.
+        // Whoever would carry the words, and give the session its name, is not in this house.
         talk.says("dan", "hello", None, true).await;
+        let named = Command::NameSession(talk.chat, talk.session.clone(), None);
+        talk.house.by_loop(named).await;
         talk.listen().await;
         talk
     }
@@ -75,7 +78,7 @@ impl Talk {
     }
 
     fn look(&mut self) {
-        self.parts.spawn(missed::fetch(self.bridge.clone(), || true, SOON));
+        self.parts.spawn(missed::fetch(self.bridge.clone(), Arc::new(self.agents.runtime()), || true, SOON));
     }
 
     async fn says(&self, who: &str, words: &str, run: Option<&str>, send: bool) {
@@ -241,7 +244,7 @@ async fn a_long_answer_is_kept_whole_or_says_that_it_is_not() {
 async fn a_chat_is_found_whatever_the_agent_is_called() {
     let talk = Talk::new(64).await;
     let session = format!("agent:boss:{}", talk.session);
-    assert_eq!(chat_of_session(&session), Some(talk.chat));
+    assert_eq!(OpenClawNames.chat_of(&session), Some(talk.chat));
     talk.agents.tell(&session, "boss-1", finished("From the boss."));
     assert_eq!(talk.said(&["boss-1"]).await.len(), 1);
 }
@@ -256,6 +259,8 @@ async fn every_chat_that_is_alive_is_looked_into() {
         let other = id(&talk.house.post("/api/chats", body).await.ok(201)["chat"]);
         let body = json!({ "content": "hello", "author": "dan", "send": true });
         talk.house.post(&format!("/api/chats/{other}/messages"), body).await.ok(201);
+        let other: ChatId = other.parse().unwrap();
+        talk.house.by_loop(Command::NameSession(other, format!("clutch:feeder:{other}"), None)).await;
     }
     let run = seen("old", "In the chat that was spoken in first.", 1);
     talk.agents.script().sessions.insert(talk.session.clone(), vec![run]);

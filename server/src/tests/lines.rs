@@ -15,7 +15,7 @@ use clutch_domain::{
     run::Run,
 };
 use clutch_orchestrator::{
-    runtime::{AgentRuntime, RunSign},
+    runtime::RunSign,
     store::{CommitError, Committed, Fault, IdempotencyKey, LiveDocs, Store},
 };
 use clutch_store::MemoryStore;
@@ -78,8 +78,7 @@ impl Cards {
         let task = house.task(&project, "Fill it", "ready").await;
         let agents = Agents::new(8);
         let lines = Arc::new(Lines::default());
-        let runtime: Arc<dyn AgentRuntime> = agents.clone();
-        tokio::spawn(lines.clone().follow(house.office.clone(), runtime));
+        tokio::spawn(lines.clone().follow(house.office.clone(), Arc::new(agents.runtime())));
         while agents.listeners() == 0 {
             tokio::task::yield_now().await;
         }

@@ -3,6 +3,7 @@
 mod agents;
 mod callers;
 mod chats;
+mod child;
 mod comments;
 mod complete;
 mod deliveries;
@@ -48,16 +49,18 @@ use clutch_domain::{
     actor::Actor,
     command::{ClaimRun, Command, EndRun, Ended, HoldLease, Retry},
     doc::{Inside, Kind, Scope},
-    id::TaskId,
+    id::{ProjectId, TaskId},
+    project::Project,
     range::{Fetch, Range},
     right::{Right, needed},
     run::Run,
     task::Role,
     time::Millis,
 };
-use clutch_gateway::{Config, GatewayTask, OpenClaw};
+use clutch_gateway::{Config, GatewayTask, OpenClaw, OpenClawNames};
 use clutch_orchestrator::{
     office::{Clock, Done, IdSource, Office},
+    runtime::{Names, OfRun, Runtimes},
     store::Store,
 };
 use clutch_store::{MemoryStore, SqliteStore};
@@ -185,6 +188,7 @@ impl House {
         let state = compose::share(Picked {
             supervisor: Supervisor::default(),
             office: office.clone(),
+            runtimes: Runtimes::new([gateway.runtime()]),
             gateway,
             lines: Arc::new(Lines::default()),
             streams: Arc::default(),
@@ -277,7 +281,11 @@ impl House {
 
     /// What the work loop would ask for; of other commands, what a person would.
     pub async fn by_loop(&self, command: Command) -> Done {
-        let actor = if needed(&command) == Right::Lead { Actor::work_loop() } else { Actor::human("dan") };
+        let actor = match needed(&command) {
+            Right::Lead => Actor::work_loop(),
+            Right::Carry => Actor::courier(),
+            _ => Actor::human("dan"),
+        };
         self.office.run(&actor, &command).await.unwrap()
     }
 
@@ -285,11 +293,16 @@ impl House {
     pub async fn run_of(&self, task: &str, attempt: u32) -> Run {
         self.by_loop(Command::HoldLease(HoldLease { holder: "test".into(), take_over_beat: None, sole_writer: true }))
             .await;
+        let task: TaskId = task.parse().unwrap();
+        let project: ProjectId = self.look(&task.to_string()).await["project_id"].as_str().unwrap().parse().unwrap();
+        let slug = self.office.get::<Project>(project).await.unwrap().unwrap().slug;
         let claim = ClaimRun {
-            task: task.parse().unwrap(),
+            task,
             phase: clutch_domain::phase::Phase::Work,
             role: Role::Dev,
             attempt,
+            runtime: clutch_domain::runtime::usual(),
+            session: OpenClawNames.of_run(&OfRun { slug: &slug, role: Role::Dev, task, attempt }),
             model: None,
             prompt_version: "dev:1".into(),
             holder: "test".into(),

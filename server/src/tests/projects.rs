@@ -147,6 +147,7 @@ async fn fields_are_changed_and_cleared() {
         "name": "New", "description": "d", "color": "#ffffff", "repo_url": "r", "context_path": "c", "local_path": "/l",
         "github_repo": "a/b", "chat_layout": "imessage", "work_loop_enabled": 0, "work_loop_max_agents": 4,
         "role_model_overrides": { "dev": "m/1" },
+        "runtimes": { "dev": "child", "chats": "openclaw", "all": "other" },
     });
     let project = house.patch(&path, full.clone()).await.ok(200)["project"].clone();
     for (name, value) in full.as_object().unwrap() {
@@ -165,6 +166,8 @@ async fn fields_are_changed_and_cleared() {
         assert_eq!(project[name], Value::Null, "{name} is cleared by null");
         assert_eq!(project["name"], "New", "{name} alone");
     }
+    let project = house.patch(&path, json!({ "runtimes": null })).await.ok(200)["project"].clone();
+    assert_eq!(project.get("runtimes"), None, "a project that chooses none shows what it always showed");
     house.patch(&path, json!({ "description": "again" })).await.ok(200);
     assert_eq!(
         house.patch(&path, json!({ "description": "" })).await.ok(200)["project"]["description"],
@@ -183,6 +186,8 @@ async fn what_cannot_be_changed() {
     let house = House::new();
     house.project("other").await;
     let id = house.project("site").await;
+    let runtimes = "runtimes must be an object mapping roles to names of runtimes";
+    let plain = "Runtimes are chosen by role, for chats or for all, each by a name of at most 60 lower-case letters, digits and hyphens.";
     let object = "role_model_overrides must be an object mapping roles to model strings";
     let cases = [
         (400, json!({}), "nothing_to_change", "No fields to update"),
@@ -191,6 +196,10 @@ async fn what_cannot_be_changed() {
         (400, json!({ "local_path": 1 }), "invalid_field", "local_path must be a string"),
         (400, json!({ "github_repo": "b" }), "github_repo_invalid", "github_repo must be in owner/repo format"),
         (400, json!({ "role_model_overrides": [] }), "invalid_field", object),
+        (400, json!({ "runtimes": "child" }), "invalid_field", runtimes),
+        (400, json!({ "runtimes": { "dev": 1 } }), "invalid_field", runtimes),
+        (400, json!({ "runtimes": { "painter": "child" } }), "runtimes_invalid", plain),
+        (400, json!({ "runtimes": { "dev": "Child!" } }), "runtimes_invalid", plain),
         (
             400,
             json!({ "role_model_overrides": { "dev": 1 } }),

@@ -13,7 +13,7 @@ use clutch_domain::{
 };
 use clutch_orchestrator::{
     office::{Error, Office},
-    runtime::{AgentRuntime, RunEvent, RunSign, RuntimeState},
+    runtime::{RunEvent, RunSign, Runtime},
 };
 use tokio::sync::{broadcast::error::RecvError, watch};
 
@@ -27,6 +27,7 @@ pub type ProjectLines = BTreeMap<TaskId, String>;
 
 /// The newest line of a task's agent. Each attempt at a task has a session of its own.
 struct Line {
+    runtime: String,
     session: String,
     run: String,
     words: String,
@@ -58,8 +59,9 @@ impl Lines {
     }
 
     /// A run says what it does now.
-    fn say(&self, (project, task): (ProjectId, TaskId), event: &RunEvent, words: String) {
-        let line = Line { session: event.session.clone(), run: event.run_id.clone(), words };
+    fn say(&self, runtime: &str, (project, task): (ProjectId, TaskId), event: &RunEvent, words: String) {
+        let runtime = runtime.to_owned();
+        let line = Line { runtime, session: event.session.clone(), run: event.run_id.clone(), words };
         let changed = {
             let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
             let lines = now.entry(project).or_default();
@@ -85,32 +87,37 @@ impl Lines {
     }
 
     /// Ends may have been missed: only who says something more is shown again.
-    fn forget(&self) {
-        let before = std::mem::take(&mut *self.now.lock().unwrap_or_else(PoisonError::into_inner));
-        if before.values().any(|lines| !lines.is_empty()) {
+    fn forget(&self, runtime: &str) {
+        let gone = {
+            let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
+            let before: usize = now.values().map(BTreeMap::len).sum();
+            now.values_mut().for_each(|lines| lines.retain(|_, line| line.runtime != runtime));
+            before != now.values().map(BTreeMap::len).sum::<usize>()
+        };
+        if gone {
             self.news.send_modify(|n| *n += 1);
         }
     }
 
-    /// Listens to the gateway for ever.
-    pub async fn follow(self: Arc<Self>, office: Arc<Office>, runtime: Arc<dyn AgentRuntime>) {
-        let mut events = runtime.events();
-        let mut state = runtime.state();
+    /// Listens to a runtime for ever.
+    pub async fn follow(self: Arc<Self>, office: Arc<Office>, runtime: Arc<Runtime>) {
+        let mut events = runtime.agents.events();
+        let mut state = runtime.agents.state();
         let mut known: HashMap<String, Option<(ProjectId, TaskId)>> = HashMap::new();
         loop {
             let event = tokio::select! {
                 event = events.recv() => match event {
                     Ok(event) => event,
                     Err(RecvError::Lagged(_)) => {
-                        self.forget();
+                        self.forget(&runtime.name);
                         continue;
                     }
                     Err(RecvError::Closed) => return,
                 },
                 // A gateway that goes away tells no ends.
                 Ok(()) = state.changed() => {
-                    if !matches!(*state.borrow_and_update(), RuntimeState::Connected { .. }) {
-                        self.forget();
+                    if !state.borrow_and_update().is_ready() {
+                        self.forget(&runtime.name);
                     }
                     continue;
                 }
@@ -134,7 +141,9 @@ impl Lines {
             };
             let Some(place) = place else { continue };
             match &event.what {
-                RunSign::Line(line) => self.say(place, &event, clutch_domain::text::preview(line, LINE_MAX)),
+                RunSign::Line(line) => {
+                    self.say(&runtime.name, place, &event, clutch_domain::text::preview(line, LINE_MAX));
+                }
                 // What another attempt at this task did is over.
                 RunSign::Started => self.drop_if(place, |line| line.session != event.session),
                 // Words into the middle of a run end by themselves, and the run goes on.

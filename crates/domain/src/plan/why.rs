@@ -25,8 +25,10 @@ pub enum Why {
     Paused,
     /// No repository.
     NoPath,
-    /// The runtime cannot be reached; the sentence says why.
-    Gateway(String),
+    /// Its runtime is away; the sentence says why.
+    Away(String),
+    /// This server has no runtime of this name.
+    NoRuntime(String),
     /// It waits for this many other tasks.
     Dependencies(u32),
     /// It failed, and is tried again at this moment.
@@ -54,7 +56,20 @@ impl Why {
         } else if own.project.local_path.is_none() && PHASES.iter().all(|row| row.needs(Need::LocalPath)) {
             Some(Self::NoPath)
         } else {
-            world.trouble.clone().map(Self::Gateway)
+            let of_roles = Role::ALL.iter().map(|role| Self::runtime(own.project.runtime_of(*role), world));
+            let mut reasons = of_roles.collect::<Option<Vec<_>>>()?;
+            reasons.dedup();
+            // Where roles wait for different runtimes each task says it of its own.
+            if reasons.len() == 1 { reasons.pop() } else { None }
+        }
+    }
+
+    /// What keeps anything from starting in a runtime.
+    #[must_use]
+    pub fn runtime(name: &str, world: &World) -> Option<Self> {
+        match world.runtimes.get(name) {
+            None => Some(Self::NoRuntime(name.to_owned())),
+            Some(away) => away.clone().map(Self::Away),
         }
     }
 
@@ -77,7 +92,8 @@ impl Why {
             Self::ProjectOff => "plan: the project is off",
             Self::Paused => "plan: paused",
             Self::NoPath => "plan: no repository",
-            Self::Gateway(_) => "plan: the runtime is away",
+            Self::Away(_) => "plan: the runtime is away",
+            Self::NoRuntime(_) => "plan: the runtime is not known",
             Self::Dependencies(_) => "plan: waits for others",
             Self::RetriesAt(_) => "plan: tried again later",
             Self::OldRun => "plan: the old run is being stopped",
@@ -96,7 +112,8 @@ impl fmt::Display for Why {
             Self::ProjectOff => f.write_str("The work loop is off in this project."),
             Self::Paused => f.write_str("The loop is paused in this project."),
             Self::NoPath => f.write_str("The project has no repository path; set it in Settings."),
-            Self::Gateway(sentence) => write!(f, "The gateway does not answer: {sentence}"),
+            Self::Away(sentence) => f.write_str(sentence),
+            Self::NoRuntime(name) => write!(f, "This server has no runtime called \u{201c}{name}\u{201d}"),
             Self::Dependencies(1) => f.write_str("Waits for 1 task"),
             Self::Dependencies(n) => write!(f, "Waits for {n} tasks"),
             Self::OldRun => f.write_str("The agent of the last attempt is being stopped"),

@@ -14,6 +14,7 @@ use crate::{
     query::{PROJECTS_MAX, SIGNALS_MAX},
     range::{Docs, Fetch, Order, Range},
     run::{LoopState, Run},
+    runtime::Standing,
     talk::Signal,
     task::Task,
 };
@@ -61,8 +62,8 @@ pub struct World {
     pub runs: Vec<OpenRun>,
     /// Answers on their way.
     pub answers: Vec<Signal>,
-    /// Why the runtime cannot be reached; `None` when it can.
-    pub trouble: Option<String>,
+    /// The runtimes of this server.
+    pub runtimes: Standing,
 }
 
 /// Which documents make up the world.
@@ -172,7 +173,7 @@ impl Shape {
 impl World {
     /// The world in an answer to a fetch of the right shape.
     #[must_use]
-    pub fn of(docs: &Docs, trouble: Option<String>) -> Self {
+    pub fn of(docs: &Docs, runtimes: Standing) -> Self {
         let mut ready = ready_tasks(docs);
         let own = |project: &Project| OwnWorld {
             state: docs.first::<LoopState>(&Range::doc(Kind::LoopState, project.id)).cloned(),
@@ -191,7 +192,7 @@ impl World {
             projects: docs.all::<Project>(&projects()).map(own).collect(),
             runs: open_runs().iter().flat_map(|range| docs.all::<Run>(range)).map(open).collect(),
             answers: docs.all::<Signal>(&answers()).cloned().collect(),
-            trouble,
+            runtimes,
         }
     }
 }

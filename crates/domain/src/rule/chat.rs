@@ -8,10 +8,8 @@ use crate::{
     ctx::Ctx,
     doc::{DocKey, Kind, MESSAGE_BEHIND, MESSAGE_OPEN, Scope, message_run_name, task_chat_name},
     id::{ChatId, MessageId},
-    project::Project,
     range::{Order, Range},
     refusal::Refusal,
-    right::Right,
     rule::{
         Decided, alive,
         answer::{same_answer, shows_more},
@@ -31,7 +29,7 @@ const OPEN_MAX: u32 = 500;
 
 /// Makes a chat.
 pub fn create(view: &View, new: &NewChat, ctx: &mut Ctx<'_>) -> Decided {
-    alive::project(view, new.project)?;
+    let project = alive::project(view, new.project)?;
     let id = ChatId(ctx.ids.fresh());
     let mut change = Change::default();
     let about = match new.about {
@@ -53,6 +51,7 @@ pub fn create(view: &View, new: &NewChat, ctx: &mut Ctx<'_>) -> Decided {
         project: new.project,
         title: new.title.to_string(),
         participants: new.participants.clone().into_vec(),
+        runtime: project.is.runtime_of_chats().to_owned(),
         session_key: None,
         about,
         introduced: false,
@@ -78,10 +77,10 @@ pub fn update(view: &View, id: ChatId, patch: &ChatPatch, ctx: &mut Ctx<'_>) -> 
         is.title = title.to_string();
     }
     if let Some(key) = &patch.session_key {
-        if !is.owns(key.as_str()) {
+        if key.chat != Some(id) {
             return Err(Refusal::SessionForeign.into());
         }
-        is.session_key = Some(key.to_string());
+        is.session_key = Some(key.name.to_string());
     }
     is.updated_at = ctx.now;
     let project = is.project;
@@ -279,10 +278,6 @@ pub fn post(view: &View, new: &NewMessage, ctx: &mut Ctx<'_>) -> Decided {
     let project = chat.is.project;
     let mut is = chat.is;
     is.introduced = (is.introduced && !new.resets) || introduces;
-    if sends && is.session().is_none() {
-        let slug = view.must::<Project>(project, Refusal::ProjectNotFound)?.is.slug;
-        is.session_key = Some(is.own_session(&slug));
-    }
     is.updated_at = ctx.now;
     is.last = Some(LastMessage {
         content: preview(new.content.as_str(), LAST_WORDS),
@@ -311,4 +306,15 @@ fn queued(view: &View, chat: &Chat, new: &NewMessage, ctx: &Ctx<'_>) -> Result<O
 /// Whether a new message of a chat has to stand behind another.
 pub(super) fn behind(view: &View, chat: ChatId) -> Result<bool, Stop> {
     Ok(!view.list::<Message>(on_their_way(chat, MESSAGE_OPEN, 1))?.is_empty())
+}
+
+/// The session of a chat gets its name, before its first words leave.
+pub fn name_session(view: &View, id: ChatId, name: &str, before: Option<&str>) -> Decided {
+    let old = alive::chat(view, id)?;
+    let mut change = Change::default();
+    if old.is.session_key.as_deref() == before {
+        change.touch(Scope::Chats(old.is.project)).touch(Scope::Chat(id));
+        change.put(old.rev, Chat { session_key: Some(name.to_owned()), ..old.is });
+    }
+    Ok(change)
 }

@@ -7,7 +7,6 @@ use crate::{
     ctx::Ctx,
     doc::{Kind, Scope},
     id::MessageId,
-    project::Project,
     range::Range,
     refusal::Refusal,
     right::Right,
@@ -169,11 +168,7 @@ pub fn retry(view: &View, id: MessageId, ctx: &mut Ctx<'_>) -> Decided {
         let behind = behind(view, is.chat)?;
         is.outbox = Some(Outbox { attempt, introduces, behind, speech, ..Outbox::queued() });
         change.touch(Scope::Outbox);
-        let mut spoken = Chat { introduced: chat.is.introduced || introduces, ..chat.is.clone() };
-        if spoken.session().is_none() {
-            let slug = view.must::<Project>(project, Refusal::ProjectNotFound)?.is.slug;
-            spoken.session_key = Some(spoken.own_session(&slug));
-        }
+        let spoken = Chat { introduced: chat.is.introduced || introduces, ..chat.is.clone() };
         if spoken != chat.is {
             change.put(chat.rev, spoken).touch(Scope::Chats(project));
         }

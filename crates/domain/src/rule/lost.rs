@@ -22,7 +22,7 @@ pub fn treat_as_ended(view: &View, run: RunId, ctx: &mut Ctx<'_>) -> Decided {
         return Err(Refusal::RunIsFollowed.into());
     }
     let who = ctx.actor.who.name.clone().unwrap_or_else(|| "A person".to_owned());
-    let said = format!("{who} treated the agent as ended, as the gateway did not let it be followed or stopped.");
+    let said = format!("{who} treated the agent as ended, as it could not be followed or stopped.");
     let end = EndRun {
         run: run.id,
         as_id: None,
@@ -45,7 +45,7 @@ pub fn treat_as_ended(view: &View, run: RunId, ctx: &mut Ctx<'_>) -> Decided {
 /// What people are told of a run that the runtime neither shows nor stops.
 pub(super) fn out_of_reach(words: &str) -> String {
     format!(
-        "The gateway lets nobody see or stop the agent of the last attempt, so it may still be at work: {words} \
+        "Nobody can see or stop the agent of the last attempt, so it may still be at work: {words} \
          Stop it there, then move the task to Ready."
     )
 }

@@ -6,6 +6,7 @@ pub mod answer;
 pub mod chat;
 mod delivery;
 pub mod dependency;
+pub mod lease;
 mod lost;
 mod order;
 pub mod placing;
@@ -38,7 +39,7 @@ pub type Decided = Result<Change, Stop>;
 /// lease, still holds that. The change then expects that the lease is still as it was.
 pub fn handle(view: &View, command: &Command, ctx: &mut Ctx<'_>) -> Decided {
     require(ctx, right::needed(command))?;
-    match work::under_lease(view, ctx) {
+    match lease::under_lease(view, ctx) {
         Ok(lease) => {
             let mut change = decide(view, command, ctx)?;
             if !change.is_empty() {
@@ -50,7 +51,7 @@ pub fn handle(view: &View, command: &Command, ctx: &mut Ctx<'_>) -> Decided {
         Err(Stop::Need(mut lease)) => {
             if let Err(Stop::Need(rule)) = decide(view, command, ctx) {
                 lease.scopes.extend(rule.scopes);
-                lease.ranges.extend(rule.ranges.into_iter().filter(|range| *range != work::lease_range()));
+                lease.ranges.extend(rule.ranges.into_iter().filter(|range| *range != lease::lease_range()));
             }
             Err(Stop::Need(lease))
         }
@@ -86,6 +87,7 @@ fn decide(view: &View, command: &Command, ctx: &mut Ctx<'_>) -> Decided {
         Command::RestoreChat(id) => chat::restore(view, *id, ctx),
         Command::PurgeChat(id) => chat::purge(view, *id),
         Command::PostMessage(new) => chat::post(view, new, ctx),
+        Command::NameSession(chat, name, before) => chat::name_session(view, *chat, name, before.as_deref()),
         Command::CarryMessage(id, step) => delivery::carry(view, *id, step, ctx),
         Command::SetDelivery(id, patch) => delivery::set_delivery(view, *id, patch, ctx),
         Command::RetryMessage(id) => delivery::retry(view, *id, ctx),
@@ -99,7 +101,7 @@ fn decide(view: &View, command: &Command, ctx: &mut Ctx<'_>) -> Decided {
         Command::RunEnded(end) => work::ended(view, end, ctx),
         Command::NoteProject(project, notes, notice) => work::note(view, *project, notes, notice.as_ref(), ctx),
         Command::PauseLoop(project, paused) => work::pause(view, *project, *paused, ctx),
-        Command::HoldLease(hold) => work::hold(view, hold, ctx),
+        Command::HoldLease(hold) => lease::hold(view, hold, ctx),
     }
 }
 

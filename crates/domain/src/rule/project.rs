@@ -12,7 +12,7 @@ use crate::{
     right::Right,
     rule::{Decided, alive, line},
     task::Task,
-    text::{Models, Slug},
+    text::{Models, Runtimes, Slug},
     view::{Stop, View},
 };
 
@@ -46,6 +46,7 @@ pub fn create(view: &View, new: &NewProject, ctx: &mut Ctx<'_>) -> Decided {
         work_loop_enabled: new.work_loop_enabled,
         work_loop_max_agents: new.work_loop_max_agents,
         role_model_overrides: Default::default(),
+        runtimes: Default::default(),
         created_at: ctx.now,
         updated_at: ctx.now,
         deleted_at: None,
@@ -56,6 +57,7 @@ pub fn create(view: &View, new: &NewProject, ctx: &mut Ctx<'_>) -> Decided {
         project: id,
         title: "General".into(),
         participants: Vec::new(),
+        runtime: crate::runtime::usual(),
         session_key: None,
         about: None,
         introduced: false,
@@ -103,6 +105,7 @@ pub fn update(view: &View, id: ProjectId, patch: &ProjectPatch, ctx: &mut Ctx<'_
     set(&mut is.work_loop_enabled, patch.work_loop_enabled);
     set(&mut is.work_loop_max_agents, patch.work_loop_max_agents);
     set(&mut is.role_model_overrides, patch.role_model_overrides.clone().map(Models::into_map));
+    set(&mut is.runtimes, patch.runtimes.clone().map(Runtimes::into_map));
     is.updated_at = ctx.now;
     let mut said = vec![("name", is.name.to_string())];
     if is.work_loop_enabled != old.is.work_loop_enabled {

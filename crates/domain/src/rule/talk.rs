@@ -2,8 +2,8 @@
 
 use crate::{
     change::Change,
-    chat::{Chat, chat_of_session},
-    command::{Completion, NewComment, NewSignal, Place},
+    chat::Chat,
+    command::{Completion, FromSession, NewComment, NewSignal, Place},
     ctx::Ctx,
     doc::{Kind, Scope, session_name},
     id::{CommentId, ProjectId, SignalId},
@@ -14,7 +14,7 @@ use crate::{
     sabotage::{Switch, removed},
     talk::{AuthorType, Comment, CommentType, Delivery, Signal},
     task::{Status, Task},
-    text::{Body, Excerpt, RunKey, SessionKey, preview},
+    text::{Body, Excerpt, RunKey, preview},
     view::{Seen, Stop, View},
 };
 
@@ -53,7 +53,7 @@ pub fn raise(view: &View, new: &NewSignal, ctx: &mut Ctx<'_>) -> Decided {
         Reporter::Nobody => (None, None),
     };
     let project = task.is.project;
-    if !speaks_here(view, project, new.session_key.as_str())? {
+    if !speaks_here(view, project, &new.session_key)? {
         return Err(Refusal::SessionElsewhere.into());
     }
     let signal = Signal {
@@ -62,7 +62,7 @@ pub fn raise(view: &View, new: &NewSignal, ctx: &mut Ctx<'_>) -> Decided {
         project,
         run,
         asked_from,
-        session_key: new.session_key.to_string(),
+        session_key: new.session_key.said.to_string(),
         agent_id: new.agent_id.to_string(),
         kind: new.kind,
         severity: new.severity,
@@ -264,19 +264,25 @@ fn taken_away(task: &Task) -> bool {
     touched && matches!(task.status, Status::Backlog | Status::Ready | Status::Blocked)
 }
 
-/// The key of a run's session as it is stored; plugins shorten it.
-fn full_key(session: &str) -> String {
-    if session.starts_with("agent:") { session.to_owned() } else { format!("agent:main:{session}") }
+/// The run whose session this is.
+fn run_in(view: &View, session: &FromSession) -> Result<Option<Seen<Run>>, Stop> {
+    let ranges: Vec<Range> = session.names().map(|name| Range::unique(session_name(name))).collect();
+    view.gather(ranges.iter().cloned())?;
+    for range in ranges {
+        if let Some(run) = view.one::<Run>(range)? {
+            return Ok(Some(run));
+        }
+    }
+    Ok(None)
 }
 
 /// Whether an answer about a task of this project may go into a session: not into one that belongs to another
 /// project. A session that is none of this board's is an agent's that somebody runs by hand.
-fn speaks_here(view: &View, project: ProjectId, session: &str) -> Result<bool, Stop> {
-    if let Some(chat) = chat_of_session(session) {
+fn speaks_here(view: &View, project: ProjectId, session: &FromSession) -> Result<bool, Stop> {
+    if let Some(chat) = session.chat {
         return Ok(view.find::<Chat>(chat)?.is_some_and(|chat| chat.is.project == project));
     }
-    let run = view.one::<Run>(Range::unique(session_name(&full_key(session))))?;
-    Ok(run.is_none_or(|run| run.is.project == project))
+    Ok(run_in(view, session)?.is_none_or(|run| run.is.project == project))
 }
 
 /// Who reports about a task.
@@ -301,11 +307,11 @@ fn reporting_run(
     view: &View,
     task: &Task,
     run_id: Option<&RunKey>,
-    session: Option<&SessionKey>,
+    session: Option<&FromSession>,
 ) -> Result<Reporter, Stop> {
     let names = !removed(Switch::ReportNames);
-    if let Some(session) = session.map(SessionKey::as_str).filter(|_| names)
-        && let Some(run) = view.one::<Run>(Range::unique(session_name(&full_key(session))))?
+    if let Some(session) = session.filter(|_| names)
+        && let Some(run) = run_in(view, session)?
     {
         return Ok(Reporter::of(task, run));
     }

@@ -1,4 +1,4 @@
-//! What the work loop writes: a claim, its life, its end; notes, pause and lease.
+//! What the work loop writes: a claim, its life, its end; notes and pause.
 //!
 //! A claim *is* the run document. It is written before anything is asked of the
 //! runtime, so whatever happens later, there is a record to go on from. The
@@ -9,15 +9,15 @@ use std::collections::BTreeMap;
 
 use crate::{
     change::{Change, Expect},
-    command::{ClaimRun, EndRun, Ended, HoldLease, Place, Retry, RunTaken},
+    command::{ClaimRun, EndRun, Ended, Place, Retry, RunTaken},
     ctx::Ctx,
-    doc::{Counter, DocKey, Kind, Rev, Scope, action_name, asks_link, session_name},
+    doc::{DocKey, Kind, Rev, Scope, action_name, asks_link, session_name},
     id::{ProjectId, RunId, TaskId},
     phase::{LastWords, Need, Then},
     query::SIGNALS_MAX,
     range::Range,
     refusal::Refusal,
-    run::{BEAT, Lease, LoopState, Outcome, Run, RunState, Stopping},
+    run::{Lease, LoopState, Outcome, Run, RunState, Stopping},
     sabotage::{Switch, removed},
     talk::Signal,
     task::{Role, Status, Task},
@@ -38,28 +38,10 @@ pub fn action_id(task: TaskId, role: Role, attempt: u32) -> String {
     format!("{task}:{}:{attempt}", role.word())
 }
 
-/// `agent:main:<slug>:<role>:<id8>:r<n>`.
-#[must_use]
-pub fn session_key(slug: &str, role: Role, task: TaskId, attempt: u32) -> String {
-    format!("agent:main:{slug}:{}:{}:r{attempt}", role.word(), task.id8())
-}
-
 /// The ordinal of the next attempt of `role` at `task`.
 #[must_use]
 pub fn next_attempt(task: &Task, role: Role) -> u32 {
     task.ended_runs.get(&role).copied().unwrap_or(0) + 1
-}
-
-pub(super) fn lease_range() -> Range {
-    Range::doc(Kind::Lease, "loop")
-}
-
-/// Refuses whoever acts under a lease that is another's by now; gives what a change under it expects.
-pub(super) fn under_lease(view: &View, ctx: &Ctx<'_>) -> Result<Option<Expect>, Stop> {
-    let Some(holder) = &ctx.actor.lease else { return Ok(None) };
-    let lease = view.one::<Lease>(lease_range())?.filter(|lease| lease.is.holder == *holder);
-    let Some(lease) = lease else { return Err(Refusal::LeaseLost.into()) };
-    Ok(Some(Expect::Doc(DocKey::new(Kind::Lease, "loop"), lease.rev)))
 }
 
 /// Takes a task for an agent of a phase.
@@ -97,7 +79,7 @@ pub fn claim(view: &View, claim: &ClaimRun, ctx: &mut Ctx<'_>) -> Decided {
     change.expects.push(Expect::Doc(DocKey::new(Kind::LoopState, project.is.id), state.map_or(0, |s| s.rev)));
 
     let id = RunId(ctx.ids.fresh());
-    let session = session_key(project.is.slug.as_str(), claim.role, claim.task, claim.attempt);
+    let session = claim.session.clone();
     let run = Run {
         id,
         task: claim.task,
@@ -107,6 +89,7 @@ pub fn claim(view: &View, claim: &ClaimRun, ctx: &mut Ctx<'_>) -> Decided {
         attempt: claim.attempt,
         action_id: action_id(claim.task, claim.role, claim.attempt),
         key: Run::key_of(id),
+        runtime: claim.runtime.clone(),
         session_key: session.clone(),
         model: claim.model.clone(),
         prompt_version: claim.prompt_version.clone(),
@@ -366,31 +349,6 @@ pub fn pause(view: &View, project: ProjectId, paused: bool, ctx: &mut Ctx<'_>) -
         change.activity.push(line(ctx, Some(project), None, if paused { "loop_paused" } else { "loop_resumed" }, &[]));
         touch(&mut change, project);
         change.put(rev, state);
-    }
-    Ok(change)
-}
-
-/// A server takes or keeps the lease of the loop.
-pub fn hold(view: &View, hold: &HoldLease, _ctx: &mut Ctx<'_>) -> Decided {
-    view.gather([Range::doc(Kind::Lease, "loop"), Range::doc(Kind::Counter, BEAT)])?;
-    let mut change = Change::default();
-    let lease = view.find::<Lease>("loop")?;
-    let beat = view.find::<Counter>(BEAT)?;
-    let (beat_rev, last) = beat.map_or((0, 0), |b| (b.rev, b.is.last));
-    let (rev, ours) = lease.as_ref().map_or((0, false), |l| (l.rev, l.is.holder == hold.holder));
-    if !ours {
-        let free = lease.is_none() || hold.sole_writer || hold.take_over_beat == Some(last);
-        if !free {
-            return Err(Refusal::LeaseLost.into());
-        }
-        change.put(rev, Lease { holder: hold.holder.clone() });
-        change.touch(Scope::Loop);
-    }
-    if !hold.sole_writer {
-        if ours {
-            change.expects.push(Expect::Doc(DocKey::new(Kind::Lease, "loop"), rev));
-        }
-        change.put(beat_rev, Counter { name: BEAT.into(), last: last + 1 });
     }
     Ok(change)
 }

@@ -9,6 +9,8 @@ use super::{
 use crate::{
     actor::{COORDINATOR, OWNER, PROGRAM, SYSTEM},
     refusal::Refusal,
+    runtime::{ALL, CHATS},
+    task::Role,
 };
 
 /// Longest name of an author, an agent or an assignee, in characters.
@@ -37,6 +39,8 @@ pub const ABOUT_MAX: usize = 10_000;
 pub const NOTES_MAX: usize = 100_000;
 /// Longest excerpt, in characters.
 pub const EXCERPT_MAX: usize = 4_000;
+/// Longest name of a runtime, in characters.
+pub const RUNTIME_MAX: usize = 60;
 /// Most roles for which a project names a model.
 pub const MODELS_MAX: usize = 20;
 
@@ -393,6 +397,36 @@ impl Models {
     }
 
     /// Model by role.
+    #[must_use]
+    pub fn into_map(self) -> BTreeMap<String, String> {
+        self.0
+    }
+}
+
+/// Runtimes of a project: by role, for its chats, or for all that names no other.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Runtimes(BTreeMap<String, String>);
+
+impl Runtimes {
+    /// Checks each: somebody has to run there, and a runtime's name is short and plain. Whether this server has
+    /// such a runtime is for the loop to say. A blank name takes the choice back.
+    pub fn parse<'a>(chosen: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, Refusal> {
+        let mut all = BTreeMap::new();
+        for (whose, name) in chosen {
+            let (whose, name) = (whose.trim(), name.trim());
+            let known = whose == CHATS || whose == ALL || whose.parse::<Role>().is_ok();
+            let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+            if !known || name.len() > RUNTIME_MAX || !name.bytes().all(plain) {
+                return Err(Refusal::RuntimesInvalid);
+            }
+            if !name.is_empty() {
+                all.insert(whose.to_owned(), name.to_owned());
+            }
+        }
+        Ok(Self(all))
+    }
+
+    /// Runtime by whose it is.
     #[must_use]
     pub fn into_map(self) -> BTreeMap<String, String> {
         self.0

@@ -59,7 +59,7 @@ fn all() -> Vec<(Command, &'static str)> {
     };
     let signal = NewSignal {
         task: TASK,
-        session_key: SessionKey::parse("s").unwrap().unwrap(),
+        session_key: SessionKey::parse("s").unwrap().unwrap().into(),
         agent_id: Handle::agent(),
         run_id: None,
         kind: SignalKind::Fyi,
@@ -113,6 +113,7 @@ fn all() -> Vec<(Command, &'static str)> {
         (Command::PurgeChat(chat), "b"),
         (Command::PostMessage(NewMessage::new(chat, Handle::owner(), words("x"))), "hap"),
         (Command::CarryMessage(message, Carry::Send), "c"),
+        (Command::NameSession(chat, "s".into(), None), "c"),
         (Command::SetDelivery(message, delivery), "hap"),
         (Command::RetryMessage(message), "hap"),
         (Command::WithdrawMessage(message), "hap"),

@@ -243,10 +243,10 @@ impl Bench {
     /// The agent of a run asks.
     pub fn question(&mut self, task: TaskId, run: RunId) -> SignalId {
         let session_key = self.the_run(run).session_key;
-        let session_key = SessionKey::parse(session_key.trim_start_matches("agent:main:")).unwrap().unwrap();
+        let session_key = SessionKey::parse(&session_key).unwrap().unwrap();
         let new = NewSignal {
             task,
-            session_key,
+            session_key: session_key.into(),
             agent_id: Handle::agent(),
             run_id: None,
             kind: SignalKind::Question,
@@ -265,7 +265,7 @@ impl Bench {
             pr_url: None,
             notes: None,
             agent: None,
-            session_key: SessionKey::parse(&self.the_run(run).session_key).unwrap(),
+            session_key: SessionKey::parse(&self.the_run(run).session_key).unwrap().map(Into::into),
             run_id: None,
         };
         self.ask(Actor::agent("main"), &Command::CompleteTask(report)).unwrap();
@@ -276,12 +276,19 @@ impl Bench {
     }
 }
 
+/// How the runtime of these tests calls the session of an attempt.
+pub fn session_of(task: TaskId, attempt: u32) -> String {
+    format!("the attempt {attempt} at {task}")
+}
+
 pub fn claim(task: TaskId, attempt: u32) -> Command {
     Command::ClaimRun(ClaimRun {
         task,
         phase: clutch_domain::phase::Phase::Work,
         role: clutch_domain::task::Role::Dev,
         attempt,
+        runtime: clutch_domain::runtime::usual(),
+        session: session_of(task, attempt),
         model: Some("big".into()),
         prompt_version: "abc".into(),
         holder: HOLDER.into(),

@@ -2,18 +2,19 @@
 
 use clutch_domain::{
     actor::{Actor, Who},
-    command::{Command, Completion, EndRun, Ended, NewSignal, ProjectPatch},
+    command::{Command, Completion, EndRun, Ended, FromSession, NewSignal, ProjectPatch},
     doc::Unique,
     id::RunId,
     refusal::Refusal,
     run::{Outcome, Run, RunState, Stopping},
+    runtime::USUAL,
     talk::{Signal, SignalKind, SignalSeverity},
     task::{Role, Status, TaskFields},
     text::{Handle, RunKey, SessionKey},
 };
 use uuid::Uuid;
 
-use crate::bench::{Bench, RETRY, claim, relocate, words};
+use crate::bench::{Bench, RETRY, claim, relocate, session_of, words};
 
 #[test]
 fn a_claim_is_the_run() {
@@ -24,7 +25,11 @@ fn a_claim_is_the_run() {
     let run = bench.the_run(is.open_run.unwrap());
     assert_eq!(is.status, Status::InProgress);
     assert_eq!(run.state, RunState::Claimed);
-    assert_eq!(run.session_key, format!("agent:main:site:dev:{}:r1", task.id8()));
+    assert_eq!(
+        (run.session_key.as_str(), run.runtime.as_str()),
+        (session_of(task, 1).as_str(), USUAL),
+        "as it was told"
+    );
     assert_eq!(is.agent_session_key.as_deref(), Some(run.session_key.as_str()));
     assert_eq!(run.key, format!("clutch-{}", run.id));
     assert_eq!(run.action_id, format!("{task}:dev:1"));
@@ -222,7 +227,7 @@ fn a_report_or_question_about_another_task_counts_for_no_run_of_that_task() {
         let (mine, other) = (bench.ready("Plan"), bench.ready("Paint"));
         let (pm, dev) = (bench.start(mine), bench.start(other));
         let names = |run: Run| match by_session {
-            true => (SessionKey::parse(run.session_key.trim_start_matches("agent:main:")).unwrap(), None),
+            true => (SessionKey::parse(&run.session_key).unwrap().map(FromSession::from), None),
             false => (None, RunKey::parse(&run.key).unwrap()),
         };
         let (session_key, run_id) = names(bench.the_run(pm));
@@ -243,7 +248,7 @@ fn a_report_or_question_about_another_task_counts_for_no_run_of_that_task() {
         let session = if by_session { bench.the_run(pm).session_key } else { elsewhere.to_owned() };
         let new = NewSignal {
             task: other,
-            session_key: SessionKey::parse(&session).unwrap().unwrap(),
+            session_key: SessionKey::parse(&session).unwrap().unwrap().into(),
             agent_id: Handle::agent(),
             run_id,
             kind: SignalKind::Question,

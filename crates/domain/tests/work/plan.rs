@@ -11,6 +11,7 @@ use clutch_domain::{
     },
     project::Project,
     run::{LoopState, Run},
+    runtime::{ALL, USUAL, unknown, usual},
     talk::Signal,
     task::{Priority, Role, Status, Task},
     text::Excerpt,
@@ -41,8 +42,12 @@ fn world(bench: &Bench) -> World {
             .filter(|s| s.delivery == Some(clutch_domain::talk::Delivery::Pending))
             .cloned()
             .collect(),
-        trouble: None,
+        runtimes: [(usual(), None)].into(),
     }
+}
+
+fn away(world: &mut World, runtime: &str, sentence: &str) {
+    world.runtimes.insert(runtime.to_owned(), Some(sentence.to_owned()));
 }
 
 fn plan(bench: &Bench, policy: &Policy) -> Plan {
@@ -145,7 +150,7 @@ fn every_ready_task_that_does_not_start_has_a_reason() {
                 Some(LoopState { project, paused: true, notes: BTreeMap::new(), notice: None, updated_at });
         }),
         ("The project has no repository path; set it in Settings.", |w, _| w.projects[0].project.local_path = None),
-        ("The gateway does not answer: nobody listens.", |w, _| w.trouble = Some("nobody listens.".into())),
+        ("Nobody listens.", |w, _| away(w, USUAL, "Nobody listens.")),
         ("Waits for 1 task", |w, _| w.projects[0].ready[0].open_dependencies = 1),
         ("Waits for 2 tasks", |w, _| w.projects[0].ready[0].open_dependencies = 2),
         ("Retries at 14:05:30 UTC", |w, _| w.projects[0].ready[0].retry_at = Some(Millis(1_767_362_730_000))),
@@ -226,7 +231,7 @@ fn answers_are_delivered_while_the_gateway_answers_and_what_cannot_be_delivered_
     bench.person(&Command::AnswerSignal(question, words("Green."))).unwrap();
     let mut seen = world(&bench);
     assert_eq!(decide(&seen, bench.now, &wide()).actions, [Action::Deliver(question)]);
-    seen.trouble = Some("nobody listens.".into());
+    away(&mut seen, USUAL, "Nobody listens.");
     assert_eq!(decide(&seen, bench.now, &wide()).actions, []);
 
     bench.run(&Command::SettleAnswer(question, Err("no such session".into()))).unwrap();
@@ -261,4 +266,75 @@ fn the_projects_model_for_the_role_is_asked_for() {
     let plan = decide(&world, bench.now, &wide());
     let Action::Claim(start) = &plan.actions[0] else { panic!("{plan:?}") };
     assert_eq!((start.model.as_deref(), start.attempt), (Some("big"), 1));
+}
+
+/// What waits for a runtime that is away, or that this server has not, waits alone and says why.
+#[test]
+fn a_runtime_that_is_away_stops_nobody_else() {
+    let mut bench = Bench::new();
+    let here = bench.ready("Paint");
+    let there = bench.ready("Plan");
+    let mut world = with(&bench, |task| {
+        if task.id == there {
+            task.role = Some(Role::Pm);
+        }
+    });
+    world.projects[0].project.runtimes = [("pm".to_owned(), "other".to_owned())].into();
+    for (sentence, gone) in [("The other does not answer: it sleeps.", true), ("This server has no runtime", false)] {
+        if gone {
+            away(&mut world, "other", sentence);
+        } else {
+            world.runtimes.remove("other");
+        }
+        let plan = decide(&world, bench.now, &Policy::default());
+        assert_eq!(claimed(&plan), [here]);
+        assert!(note(&plan, &bench, there).starts_with(sentence), "{:?}", plan.notes);
+        let notes = &plan.notes[&bench.project];
+        assert_eq!((notes.notice.as_ref(), notes.tasks.len()), (None, 1), "the project itself is well");
+    }
+    world.runtimes.insert("other".into(), None);
+    away(&mut world, USUAL, "Nobody listens.");
+    let plan = decide(&world, bench.now, &Policy::default());
+    assert_eq!(claimed(&plan), [there]);
+    let Some(Action::Claim(start)) = plan.actions.last() else { panic!("{plan:?}") };
+    assert_eq!(start.runtime, "other");
+    // Where every role waits for one reason, the whole project does.
+    world.projects[0].project.runtimes = [(ALL.to_owned(), "nowhere".to_owned())].into();
+    let plan = decide(&world, bench.now, &Policy::default());
+    assert_eq!(claimed(&plan), []);
+    assert!(plan.notes[&bench.project].notice.as_ref().unwrap().as_str().contains("\u{201c}nowhere\u{201d}"));
+}
+
+#[test]
+fn agents_of_a_runtime_that_is_away_take_none_of_anothers_places() {
+    let mut bench = Bench::new();
+    let policy = Policy { max_agents: 1, max_agents_per_project: 1, max_dev_agents: 1, ..Policy::default() };
+    let old = bench.ready("Paint");
+    bench.start(old);
+    let new = bench.ready("Plan");
+    assert_eq!(claimed(&plan(&bench, &policy)), []);
+    let mut world = world(&bench);
+    world.projects[0].project.runtimes = [(ALL.to_owned(), "other".to_owned())].into();
+    world.runtimes.insert("other".into(), None);
+    away(&mut world, USUAL, "Nobody listens.");
+    assert_eq!(claimed(&decide(&world, bench.now, &policy)), [new]);
+}
+
+/// A run keeps its runtime for life, and whoever has not that leaves the run alone.
+#[test]
+fn a_run_whose_runtime_this_server_has_not_is_left_alone_and_says_so() {
+    let mut bench = Bench::new();
+    let task = bench.ready("Paint");
+    let run = bench.start(task);
+    let mut world = world(&bench);
+    world.runs[0].run.runtime = "other".into();
+    let left = Action::Leave(run, unknown("other"));
+    assert_eq!(decide(&world, bench.now, &Policy::default()).actions, std::slice::from_ref(&left));
+    // Also one that should be stopped: nothing here can stop it.
+    world.runs[0].task = None;
+    assert_eq!(decide(&world, bench.now, &Policy::default()).actions, [left]);
+    world.runs[0].run.trouble = Some(unknown("other"));
+    assert_eq!(decide(&world, bench.now, &Policy::default()).actions, [], "it is said once");
+    world.runtimes.insert("other".into(), None);
+    assert_eq!(decide(&world, bench.now, &Policy::default()).actions, [Action::Stop(run)]);
 }

@@ -1,6 +1,6 @@
 //! How long to wait before the next try: full jitter, for ever.
 
-use clutch_orchestrator::runtime::DownReason;
+use crate::state::DownReason;
 
 use crate::words::Trouble;
 

@@ -111,7 +111,7 @@ async fn what_waits_for_the_socket_is_weighed() {
     let first = tokio::time::timeout(LONG, asking.join_next()).await.expect("some are answered at once");
     let answer = first.unwrap().unwrap();
     assert!(matches!(&answer, Err(RuntimeError::Away(why)) if why.contains("waits")), "{answer:?}");
-    assert!(up(&claw.state().borrow().clone()), "the connection goes on");
+    assert!(up(&claw.connection().borrow().clone()), "the connection goes on");
     drop(peer);
     task.shutdown().await;
 }

@@ -5,8 +5,9 @@
 use std::collections::HashSet;
 
 use crate::support::{Line, Replay, transcript};
+use clutch_gateway::GatewayState;
 use clutch_gateway::session::{Command, Ending};
-use clutch_orchestrator::runtime::{RunSign, RuntimeError, RuntimeState};
+use clutch_orchestrator::runtime::{RunSign, RuntimeError};
 use proptest::prelude::*;
 
 #[derive(Clone, Debug)]
@@ -79,7 +80,7 @@ fn check(replay: &Replay) {
         }
     }
     for state in &replay.states {
-        if let RuntimeState::Down { sentence, since, retry_at, .. } = state {
+        if let GatewayState::Down { sentence, since, retry_at, .. } = state {
             assert!(retry_at > since && sentence.len() > 20, "{sentence}");
         }
     }

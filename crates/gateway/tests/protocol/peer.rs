@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use clutch_gateway::GatewayState;
 use clutch_gateway::{Config, GatewayTask, OpenClaw, Secret};
-use clutch_orchestrator::runtime::{AgentRuntime, RuntimeState};
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
@@ -120,12 +120,12 @@ pub fn claw(url: &str) -> (Arc<OpenClaw>, GatewayTask, tempfile::TempDir) {
     (claw, task, folder)
 }
 
-pub async fn until(claw: &OpenClaw, fits: impl Fn(&RuntimeState) -> bool) -> RuntimeState {
-    let mut states = claw.state();
+pub async fn until(claw: &OpenClaw, fits: impl Fn(&GatewayState) -> bool) -> GatewayState {
+    let mut states = claw.connection();
     let found = tokio::time::timeout(LONG, states.wait_for(|state| fits(state))).await;
-    found.unwrap_or_else(|_| panic!("now {:?}", *claw.state().borrow())).unwrap().clone()
+    found.unwrap_or_else(|_| panic!("now {:?}", *claw.connection().borrow())).unwrap().clone()
 }
 
-pub fn up(state: &RuntimeState) -> bool {
-    matches!(state, RuntimeState::Connected { .. })
+pub fn up(state: &GatewayState) -> bool {
+    matches!(state, GatewayState::Connected { .. })
 }

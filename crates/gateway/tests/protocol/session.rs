@@ -4,8 +4,8 @@ use crate::support::Replay;
 use clutch_gateway::session::{
     CHALLENGE_MS, Command, DIAL_MS, Effect, Ending, GOOD_AFTER_MS, HELLO_MS, IN_FLIGHT_MAX, Session, Settings,
 };
-use clutch_gateway::status_word;
-use clutch_orchestrator::runtime::{DownReason, RuntimeError, RuntimeState};
+use clutch_gateway::{DownReason, GatewayState};
+use clutch_orchestrator::runtime::RuntimeError;
 use serde_json::json;
 
 const NAME: &str = "run-2026.9.6";
@@ -26,7 +26,7 @@ fn greet(replay: &mut Replay) {
 
 fn down(replay: &Replay) -> (DownReason, &str) {
     match replay.state() {
-        RuntimeState::Down { why, sentence, .. } => (*why, sentence),
+        GatewayState::Down { why, sentence, .. } => (*why, sentence),
         other => panic!("not down: {other:?}"),
     }
 }
@@ -59,7 +59,7 @@ fn a_gateway_that_is_away_is_dialled_for_ever_with_growing_waits() {
         .states
         .iter()
         .filter_map(|state| match state {
-            RuntimeState::Down { since, .. } => Some(*since),
+            GatewayState::Down { since, .. } => Some(*since),
             _ => None,
         })
         .collect();
@@ -245,7 +245,7 @@ fn the_largest_number_of_an_event_is_a_number_like_any_other() {
     for seq in [u64::MAX, u64::MAX, 5] {
         replay.frame(&json!({"type": "event", "event": "tick", "payload": {}, "seq": seq}).to_string());
     }
-    assert!(matches!(replay.state(), RuntimeState::Connected { .. }));
+    assert!(matches!(replay.state(), GatewayState::Connected { .. }));
     assert!(replay.missed > 0, "the jump to it was noticed");
 }
 
@@ -259,7 +259,7 @@ fn an_impatient_person_is_served_at_once_and_only_when_waiting() {
     let effects = replay.session.on_command(Command::ReconnectNow, replay.now);
     replay.take(effects);
     assert_eq!(replay.generation, before + 1);
-    assert!(matches!(replay.state(), RuntimeState::Connecting { attempt: 1, .. }));
+    assert!(matches!(replay.state(), GatewayState::Connecting { attempt: 1, .. }));
     replay.open();
     greet(&mut replay);
 }
@@ -267,13 +267,13 @@ fn an_impatient_person_is_served_at_once_and_only_when_waiting() {
 #[test]
 fn one_word_per_state() {
     let mut replay = Replay::new();
-    assert_eq!(status_word(replay.state()), "connecting");
+    assert_eq!(replay.state().word(), "connecting");
     replay.open();
     greet(&mut replay);
-    assert_eq!(status_word(replay.state()), "connected");
+    assert_eq!(replay.state().word(), "connected");
     replay.lose("x");
-    assert_eq!(status_word(replay.state()), "reconnecting");
-    assert_eq!(status_word(Replay::of("refused-token-2026.9.6").state()), "disconnected");
+    assert_eq!(replay.state().word(), "reconnecting");
+    assert_eq!(Replay::of("refused-token-2026.9.6").state().word(), "disconnected");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use clutch_gateway::OpenClaw;
-use clutch_orchestrator::runtime::{Accepted, AgentRuntime, RuntimeError, StartRun};
+use clutch_orchestrator::runtime::{Accepted, AgentRuntime, RuntimeError, Sessions, StartRun};
 use serde_json::json;
 use tokio::task::JoinHandle;
 
@@ -52,6 +52,8 @@ fn start(claw: &Arc<OpenClaw>) -> JoinHandle<Result<Accepted, RuntimeError>> {
         session: "agent:main:feeder:dev:aaaaaaaa:r1".into(),
         message: "Do it".into(),
         model: Some("cheap/small".into()),
+        folder: None,
+        environment: Vec::new(),
         timeout_seconds: 60,
     };
     tokio::spawn(async move { claw.start(run).await })

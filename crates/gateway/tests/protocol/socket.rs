@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clutch_domain::speech::Speech;
-use clutch_orchestrator::runtime::{AgentRuntime, DownReason, RunEndKind, RunSign, RuntimeError, RuntimeState};
+use clutch_gateway::{DownReason, GatewayState};
+use clutch_orchestrator::runtime::{AgentRuntime, Conversations, RunEndKind, RunSign, RuntimeError, Sessions};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_tungstenite::tungstenite::Message;
@@ -69,7 +70,7 @@ async fn a_new_connection_renews_subscriptions_and_asks_only_about_the_same_gate
     peer.asked("status").await;
     drop(peer);
     assert!(matches!(pending.await.unwrap(), Err(RuntimeError::Unknown(_))));
-    let RuntimeState::Down { why, .. } = until(&claw, |state| !up(state)).await else { panic!("not down") };
+    let GatewayState::Down { why, .. } = until(&claw, |state| !up(state)).await else { panic!("not down") };
     assert_eq!(why, DownReason::Lost);
 
     // The same gateway process: subscriptions again, and the run may have ended meanwhile.
@@ -176,8 +177,8 @@ async fn another_server_at_the_address_is_told_apart() {
         assert!(request.starts_with("get / http/1.1") && !request.contains("secret"), "{request}");
         stream.write_all(reply.as_bytes()).await.unwrap();
         drop(stream);
-        let state = until(&claw, |state| matches!(state, RuntimeState::Down { .. })).await;
-        let RuntimeState::Down { why, sentence, .. } = state else { panic!("not down") };
+        let state = until(&claw, |state| matches!(state, GatewayState::Down { .. })).await;
+        let GatewayState::Down { why, sentence, .. } = state else { panic!("not down") };
         assert_eq!(why, DownReason::Other, "{sentence}");
         assert!(sentence.contains(words), "{sentence}");
         task.shutdown().await;
@@ -187,8 +188,8 @@ async fn another_server_at_the_address_is_told_apart() {
 #[tokio::test]
 async fn an_address_that_is_none_is_said_so() {
     let (claw, task, _folder) = claw("ftp://somewhere");
-    let state = until(&claw, |state| matches!(state, RuntimeState::Down { .. })).await;
-    let RuntimeState::Down { sentence, .. } = state else { panic!("not down") };
+    let state = until(&claw, |state| matches!(state, GatewayState::Down { .. })).await;
+    let GatewayState::Down { sentence, .. } = state else { panic!("not down") };
     assert!(sentence.contains("not a usable gateway address") && sentence.contains("OPENCLAW_WS_URL"), "{sentence}");
     let ended = task.ended();
     tokio::pin!(ended);
@@ -203,8 +204,8 @@ async fn a_secure_address_without_a_secure_server_is_said_so() {
     let (claw, task, _folder) = claw(&url.replace("ws://", "wss://"));
     let (mut stream, _) = gate.listener.accept().await.unwrap();
     stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
-    let state = until(&claw, |state| matches!(state, RuntimeState::Down { .. })).await;
-    let RuntimeState::Down { sentence, .. } = state else { panic!("not down") };
+    let state = until(&claw, |state| matches!(state, GatewayState::Down { .. })).await;
+    let GatewayState::Down { sentence, .. } = state else { panic!("not down") };
     assert!(sentence.contains("No secure connection"), "{sentence}");
     task.shutdown().await;
 }

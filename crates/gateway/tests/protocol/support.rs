@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use clutch_domain::time::Millis;
+use clutch_gateway::GatewayState;
 use clutch_gateway::identity::Identity;
 use clutch_gateway::keys::KeyBook;
 use clutch_gateway::session::{Command, Effect, Ending, Generation, Now, Session, Settings, Ticket};
 use clutch_gateway::signs::Signs;
 use clutch_gateway::wire::Hello;
-use clutch_orchestrator::runtime::{RunEvent, RuntimeError, RuntimeState};
+use clutch_orchestrator::runtime::{RunEvent, RuntimeError};
 use serde_json::Value;
 
 /// One line of a transcript.
@@ -58,7 +59,7 @@ pub struct Replay {
     pub settled: Vec<(Ticket, Result<Value, RuntimeError>)>,
     pub tickets: Ticket,
     pub methods: HashMap<Ticket, String>,
-    pub states: Vec<RuntimeState>,
+    pub states: Vec<GatewayState>,
     pub hello: Option<Arc<Hello>>,
     pub runs: Vec<RunEvent>,
     pub missed: u64,
@@ -190,7 +191,7 @@ impl Replay {
             .collect()
     }
 
-    pub fn state(&self) -> &RuntimeState {
+    pub fn state(&self) -> &GatewayState {
         self.states.last().expect("a state was told")
     }
 
@@ -209,7 +210,7 @@ impl Replay {
                 }
                 Effect::Settle(ticket, outcome) => self.settled.push((ticket, outcome)),
                 Effect::State(state) => {
-                    self.connected = matches!(state, RuntimeState::Connected { .. });
+                    self.connected = matches!(state, GatewayState::Connected { .. });
                     self.states.push(state);
                 }
                 Effect::Welcome(hello) => {

@@ -2,8 +2,8 @@
 
 use std::{process::Command, sync::Arc, time::Duration};
 
+use clutch_gateway::GatewayState;
 use clutch_gateway::{Config, OpenClaw};
-use clutch_orchestrator::runtime::{AgentRuntime, RuntimeState};
 use futures_util::SinkExt;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use serde_json::json;
@@ -56,7 +56,7 @@ async fn gateway() -> String {
 }
 
 /// The state once it is neither new nor being tried.
-async fn settled(url: String) -> RuntimeState {
+async fn settled(url: String) -> GatewayState {
     let dir = tempfile::tempdir().unwrap();
     let (gateway, task) = OpenClaw::connect(Config {
         url,
@@ -65,8 +65,8 @@ async fn settled(url: String) -> RuntimeState {
         legacy_identity: None,
         version: "0".into(),
     });
-    let mut states = gateway.state();
-    let settled = states.wait_for(|state| !matches!(state, RuntimeState::Connecting { .. }));
+    let mut states = gateway.connection();
+    let settled = states.wait_for(|state| !matches!(state, GatewayState::Connecting { .. }));
     let state = tokio::time::timeout(LONG, settled).await.unwrap().unwrap().clone();
     task.shutdown().await;
     state
@@ -77,7 +77,7 @@ async fn settled(url: String) -> RuntimeState {
 #[ignore = "started by the test below"]
 async fn second_process() {
     let state = settled(std::env::var(ADDRESS).unwrap()).await;
-    assert!(matches!(state, RuntimeState::Connected { .. }), "{state:?}");
+    assert!(matches!(state, GatewayState::Connected { .. }), "{state:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -85,7 +85,7 @@ async fn an_authority_of_ones_own_is_trusted_where_it_is_named() {
     let url = gateway().await;
     let state = settled(url.clone()).await;
     assert!(
-        matches!(&state, RuntimeState::Down { sentence, .. } if sentence.contains("No secure connection")),
+        matches!(&state, GatewayState::Down { sentence, .. } if sentence.contains("No secure connection")),
         "nobody knows it: {state:?}"
     );
     let second = tokio::task::spawn_blocking(move || {

@@ -3,9 +3,8 @@
 use crate::support::Replay;
 use clutch_gateway::sight::{Traces, assemble};
 use clutch_gateway::signs::end_of_wait;
-use clutch_orchestrator::runtime::{
-    Begun, DownReason, RunEnd, RunEndKind, RunSign, RuntimeError, RuntimeState, Sighting,
-};
+use clutch_gateway::{DownReason, GatewayState};
+use clutch_orchestrator::runtime::{Begun, RunEnd, RunEndKind, RunSign, RuntimeError, Sighting};
 use serde_json::Value;
 
 fn signs<'a>(replay: &'a Replay, run_id: &str) -> Vec<&'a RunSign> {
@@ -32,7 +31,7 @@ fn sighting(key: &str, tasks: Option<&Value>, history: &Value, row: Option<&Valu
 fn a_greeting_carries_everything_that_both_versions_want() {
     for (name, version, methods) in [("run-2026.9.6", "2026.9.6", 466), ("all-2026.2.17", "dev", 88)] {
         let replay = Replay::of(name);
-        let RuntimeState::Connected { version: told, plugin, .. } = replay.state() else { panic!("{name}") };
+        let GatewayState::Connected { version: told, plugin, .. } = replay.state() else { panic!("{name}") };
         assert_eq!((told.as_str(), plugin.len()), (version, 0));
         assert_eq!(replay.hello.as_ref().unwrap().features.methods.len(), methods);
         let connect = &replay.sent[0]["params"];
@@ -292,7 +291,7 @@ fn refusals_are_told_in_words() {
         ),
     ] {
         let replay = Replay::of(name);
-        let RuntimeState::Down { why: told, sentence, retry_at, .. } = replay.state() else { panic!("{name}") };
+        let GatewayState::Down { why: told, sentence, retry_at, .. } = replay.state() else { panic!("{name}") };
         assert_eq!(*told, why, "{name}: {sentence}");
         assert!(sentence.contains(words), "{name}: {sentence}");
         assert!(

@@ -2,7 +2,7 @@
 //! one, which reads commands in every message.
 
 use clutch_domain::speech::Speech;
-use clutch_orchestrator::runtime::{AgentRuntime, RunEndKind};
+use clutch_orchestrator::runtime::{Conversations, RunEndKind, Sessions};
 
 use super::{Client, gateway::Gateway};
 

@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 
 use clutch_domain::speech::Speech;
 use clutch_gateway::{Config, GatewayTask, OpenClaw, Secret};
+use clutch_gateway::{DownReason, GatewayState};
 use clutch_orchestrator::runtime::{
-    AgentRuntime, Begun, DownReason, RunEnd, RunEndKind, RunEvent, RunSign, RuntimeError, RuntimeState, StartRun,
+    AgentRuntime, Begun, Conversations, RunEnd, RunEndKind, RunEvent, RunSign, RuntimeError, Sessions, StartRun,
 };
 use gateway::{Gateway, NEW, OLD, TOKEN, free_port};
 use serde_json::json;
@@ -44,20 +45,20 @@ fn client(port: u16, token: Option<&str>) -> Client {
 }
 
 impl Client {
-    async fn state(&self, what: &str, fits: impl Fn(&RuntimeState) -> bool) -> RuntimeState {
-        let mut states = self.claw.state();
+    async fn state(&self, what: &str, fits: impl Fn(&GatewayState) -> bool) -> GatewayState {
+        let mut states = self.claw.connection();
         let found =
             tokio::time::timeout(LONG, states.wait_for(|state| fits(state))).await.map(|state| state.unwrap().clone());
-        found.unwrap_or_else(|_| panic!("never {what}; now {:?}", *self.claw.state().borrow()))
+        found.unwrap_or_else(|_| panic!("never {what}; now {:?}", *self.claw.connection().borrow()))
     }
 
-    async fn connected(&self) -> RuntimeState {
-        self.state("connected", |state| matches!(state, RuntimeState::Connected { .. })).await
+    async fn connected(&self) -> GatewayState {
+        self.state("connected", |state| matches!(state, GatewayState::Connected { .. })).await
     }
 
     async fn down(&self) -> (DownReason, String) {
-        match self.state("down", |state| matches!(state, RuntimeState::Down { .. })).await {
-            RuntimeState::Down { why, sentence, .. } => (why, sentence),
+        match self.state("down", |state| matches!(state, GatewayState::Down { .. })).await {
+            GatewayState::Down { why, sentence, .. } => (why, sentence),
             other => panic!("{other:?}"),
         }
     }
@@ -65,14 +66,14 @@ impl Client {
     /// Waits for exactly these troubles. The gateway reads a changed configuration when it
     /// pleases, so the plugin is looked at again and again.
     async fn troubles(&self, codes: &[&str]) {
-        let fits = |state: &RuntimeState| match state {
-            RuntimeState::Connected { plugin, .. } => {
+        let fits = |state: &GatewayState| match state {
+            GatewayState::Connected { plugin, .. } => {
                 plugin.iter().map(|trouble| trouble.code.as_str()).eq(codes.iter().copied())
             }
             _ => false,
         };
         let begun = Instant::now();
-        let mut states = self.claw.state();
+        let mut states = self.claw.connection();
         while tokio::time::timeout(Duration::from_secs(1), states.wait_for(fits)).await.is_err() {
             assert!(begun.elapsed() < LONG, "never {codes:?}; now {:?}", *states.borrow());
             self.claw.reconnect_now();
@@ -139,6 +140,8 @@ impl Ticket {
                 gateway.workspace().display()
             ),
             model: model.map(str::to_owned),
+            folder: None,
+            environment: Vec::new(),
             timeout_seconds: 300,
         }
     }
@@ -169,7 +172,7 @@ async fn the_new_gateway_runs_agents_and_survives_its_own_death() {
 
     let gateway = Gateway::start(NEW, port, &[("OC_PLUGIN_PATHS", ""), ("SCRIPT_PACE", "0.05")]).await;
     client.claw.reconnect_now();
-    let RuntimeState::Connected { version, plugin, .. } = client.connected().await else { unreachable!() };
+    let GatewayState::Connected { version, plugin, .. } = client.connected().await else { unreachable!() };
     assert_eq!(version, NEW);
     assert_eq!(plugin.iter().map(|trouble| trouble.code.as_str()).collect::<Vec<_>>(), ["not_loaded"]);
     assert!(plugin[0].sentence.contains("openclaw plugins install"), "{}", plugin[0].sentence);
@@ -367,7 +370,7 @@ async fn the_old_gateway_shakes_hands_and_runs_an_agent() {
     let port = free_port();
     let gateway = Gateway::start(OLD, port, &[("SCRIPT_PACE", "0.05")]).await;
     let mut client = client(port, Some(TOKEN));
-    let RuntimeState::Connected { plugin, .. } = client.connected().await else { unreachable!() };
+    let GatewayState::Connected { plugin, .. } = client.connected().await else { unreachable!() };
     assert_eq!(plugin, [], "the plugin is loaded there too");
 
     let ticket = ticket('a', "Forget the seed");

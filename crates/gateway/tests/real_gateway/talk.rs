@@ -1,7 +1,7 @@
 //! A talk with an agent: a Stop ends what is being said, and takes nothing away of what was said before.
 
 use clutch_domain::speech::Speech;
-use clutch_orchestrator::runtime::{AgentRuntime, RunEndKind, RunSign};
+use clutch_orchestrator::runtime::{AgentRuntime, Conversations, RunEndKind, RunSign};
 
 use super::{Client, gateway::Gateway};
 

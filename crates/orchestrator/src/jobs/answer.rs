@@ -19,7 +19,7 @@ use futures_util::lock::OwnedMutexGuard;
 
 use super::{
     Desk, Effect, GivenUp, Hitch, Seen, Stage, Stop,
-    desk::Sent,
+    line::{Line, Sent},
     signs::{Ear, Whose},
     written,
 };
@@ -28,9 +28,11 @@ use crate::runtime::{Begun, RunEvent, RuntimeError, Sighting};
 /// Why an answer does not go into the session of a run that is over.
 const OVER: &str = "The agent that asked has ended. The next attempt is told the answer with its ticket.";
 /// Why an answer is given up that may have arrived.
-const UNCLEAR: &str = "The gateway does not tell whether the answer reached the agent.";
+const UNCLEAR: &str = "does not tell whether the answer reached the agent.";
 /// Why an answer is given up to whose sending the runtime says nothing, so often.
-const UNANSWERED: &str = "The gateway gives no answer when it is sent.";
+const UNANSWERED: &str = "gives no answer when it is sent.";
+/// Why nothing is sent to an agent that is at work.
+const DEAF: &str = "lets nobody speak to an agent at work. The next attempt is told the answer with its ticket.";
 /// So often it is sent at most, under its one key, while nothing of it is there.
 const SENDINGS_MOST: u32 = 5;
 /// Something unclear is looked at again after so long, in milliseconds.
@@ -103,6 +105,10 @@ impl Effect for Answer {
             Some(run) => self.desk.find::<Run>(run).await?,
             None => None,
         };
+        // The agent of nobody's run is one that somebody runs by hand.
+        let line = self.run.as_ref().map_or_else(|| self.desk.usual_line(), |run| self.desk.line(&run.runtime));
+        let Some(line) = line else { return Ok(Stage::Over) };
+        self.ear.tune(line);
         let fresh = signal.delivery_begun == Some(false);
         self.signal = Some(signal);
         Ok(if fresh { Stage::New } else { Stage::Open })
@@ -110,7 +116,8 @@ impl Effect for Answer {
 
     async fn look(&mut self) -> Result<Seen<Self::Result>, Hitch> {
         let (Some(session), Some(signal)) = (self.session(), self.signal.as_ref()) else { return Ok(Seen::No) };
-        let sighting = self.desk.runtime.sight(&session, &self.key).await?;
+        let line = self.ear.heard_line()?;
+        let sighting = line.agents().sight(&session, &self.key).await?;
         self.ear.looked(&Self::whose(&self.key));
         if removed(Switch::AnswerOnce) {
             return Ok(Seen::No);
@@ -121,10 +128,10 @@ impl Effect for Answer {
         if self.ear.ours {
             return Ok(Seen::Done(Ok(self.key.clone())));
         }
-        if sighting.begun != Begun::CannotTell || self.unsent || self.desk.may_repeat(self.sent) {
+        if sighting.begun != Begun::CannotTell || self.unsent || line.may_repeat(self.sent) {
             return Ok(Seen::No);
         }
-        let ended = self.desk.runtime.wait(&self.key, 0).await?.is_some();
+        let ended = line.agents().wait(&self.key, 0).await?.is_some();
         tracing::debug!(signal = %signal.id, ended, "the session does not tell whether the answer arrived");
         let ended = ended || removed(Switch::AnswerInDoubt);
         Ok(if ended { Seen::Done(Ok(self.key.clone())) } else { Seen::CannotTell })
@@ -133,7 +140,9 @@ impl Effect for Answer {
     async fn act(&mut self) -> Result<Seen<Self::Result>, Hitch> {
         let Some(signal) = self.signal.clone() else { return Ok(Seen::No) };
         let Some(answer) = signal.response.as_ref() else { return Ok(Seen::No) };
-        let Some(link) = self.desk.link() else { return Err(Hitch::Away("no connection".into())) };
+        let line = self.ear.heard_line()?;
+        let Some(talk) = line.talk() else { return Ok(Seen::Done(Err(line.says(DEAF).into()))) };
+        let Some(link) = line.link() else { return Err(Hitch::Away("no connection".into())) };
         if let Some(run) = signal.run {
             self.turn = Some(self.desk.turn(run).await);
             self.run = self.desk.find::<Run>(run).await?;
@@ -143,7 +152,7 @@ impl Effect for Answer {
         }
         let Some(session) = self.session() else { return Ok(Seen::No) };
         if self.sendings >= SENDINGS_MOST {
-            return Ok(Seen::Done(Err(UNANSWERED.into())));
+            return Ok(Seen::Done(Err(line.says(UNANSWERED).into())));
         }
         let first = signal.delivery_begun == Some(false) || self.unsent;
         if let Some(refusal) = self.desk.write(&Command::BeginAnswer(self.id)).await? {
@@ -153,10 +162,10 @@ impl Effect for Answer {
         self.desk.lawful()?;
         self.unsent = false;
         self.sendings += 1;
-        self.sent = Some(self.desk.sending(&link));
+        self.sent = Some(line.sending(&link));
         self.ear.sign();
         let words = signal.answer_text(answer.as_str());
-        match self.desk.runtime.steer(&session, Speech::Words, &words, &[], &self.key).await {
+        match talk.steer(&session, Speech::Words, &words, &[], &self.key).await {
             Ok(accepted) => Ok(Seen::Done(Ok(accepted.run_id))),
             Err(RuntimeError::Refused { sentence, .. }) => Ok(Seen::Done(Err(sentence.into()))),
             Err(error) => {
@@ -192,13 +201,17 @@ impl Effect for Answer {
     async fn give_up(&mut self, why: GivenUp) -> Result<(), Hitch> {
         let why = match why {
             GivenUp::Refused(sentence) => sentence,
-            GivenUp::Unclear => UNCLEAR.to_owned(),
+            GivenUp::Unclear => self.ear.heard_line()?.says(UNCLEAR),
         };
         self.settle(Err(why.into())).await
     }
 
     async fn tell(&mut self, trouble: String) -> Result<(), Hitch> {
         written(self.desk.write(&Command::TellAnswerTrouble(self.id, Some(trouble.into()))).await?)
+    }
+
+    fn line(&self) -> Option<Arc<Line>> {
+        self.ear.line().cloned()
     }
 
     fn quiet_ms(&self) -> i64 {

@@ -13,24 +13,20 @@ use clutch_domain::{
     plan::Policy,
     range::{Docs, Fetch, Range},
     refusal::Refusal,
+    runtime::{Standing, USUAL},
     sabotage::{Switch, removed},
-    time::Millis,
 };
 use futures_util::lock::{Mutex as Turn, OwnedMutexGuard};
 
-use super::{Hitch, judge::LOST_AFTER_MS, mail::Mail, signs::Parked};
+use super::{Hitch, line::Line, mail::Mail, signs::Parked};
 use crate::{
     office::{Error, Office},
     prompt::Roles,
-    runtime::{AgentRuntime, RuntimeState},
     work::{Parts, Reactor, lease::Lead},
 };
 
 /// How long to wait before a store or a runtime is asked again after it failed, in milliseconds.
 const BREATH_MS: i64 = 1_000;
-/// So long after a sending the runtime surely knows its key, over the same connection: real ones keep keys for
-/// five minutes.
-const KEY_KNOWN_MS: i64 = 4 * 60_000;
 /// Most ears that are kept for runs which were put down; most of them another server brings to their end.
 const EARS_MAX: usize = 256;
 
@@ -38,38 +34,18 @@ const EARS_MAX: usize = 256;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Deposed;
 
-/// A connection to the runtime.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Link {
-    /// Its number in this process.
-    pub connection: u64,
-    /// The runtime's process at its other end, where it tells that.
-    pub boot: Option<String>,
-}
-
-/// An attempt to send words, as the process that made it remembers it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Sent {
-    over: u64,
-    at: Millis,
-}
-
 pub(crate) struct Desk {
     pub office: Arc<Office>,
-    pub runtime: Arc<dyn AgentRuntime>,
     pub reactor: Arc<dyn Reactor>,
     pub roles: Arc<Roles>,
     pub mail: Arc<dyn Mail>,
     pub policy: Policy,
     pub board: String,
     pub lead: Lead,
+    lines: BTreeMap<String, Arc<Line>>,
     turns: Mutex<BTreeMap<RunId, Arc<Turn<()>>>>,
-    // The connection over which this process gave a run to the runtime.
-    given: Mutex<BTreeMap<RunId, u64>>,
     // What listens for runs that were put down before their end.
     ears: Mutex<BTreeMap<RunId, Parked>>,
-    // The newest connection, and the steady moment at which it was first noticed.
-    noticed: Mutex<Option<(u64, Millis)>>,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -80,8 +56,8 @@ impl Desk {
     pub fn new(parts: Parts) -> Self {
         let lead = Lead::new(parts.office.fresh_id().to_string(), parts.office.store().sole_writer());
         Self {
+            lines: parts.runtimes.iter().map(|of| (of.name.clone(), Line::new(of, &parts.reactor))).collect(),
             office: parts.office,
-            runtime: parts.runtime,
             reactor: parts.reactor,
             roles: parts.roles,
             mail: parts.mail,
@@ -89,9 +65,7 @@ impl Desk {
             board: parts.board,
             lead,
             turns: Mutex::default(),
-            given: Mutex::default(),
             ears: Mutex::default(),
-            noticed: Mutex::default(),
         }
     }
 
@@ -122,30 +96,19 @@ impl Desk {
         if self.lead.holds(self.reactor.steady()) || removed(Switch::Lawful) { Ok(()) } else { Err(Deposed) }
     }
 
-    /// The connection to the runtime; `None` while there is none.
-    pub fn link(&self) -> Option<Link> {
-        match &*self.runtime.state().borrow() {
-            RuntimeState::Connected { connection, boot, .. } => {
-                let mut noticed = locked(&self.noticed);
-                if noticed.is_none_or(|(known, _)| known != *connection) {
-                    *noticed = Some((*connection, self.reactor.steady()));
-                }
-                Some(Link { connection: *connection, boot: boot.clone() })
-            }
-            _ => None,
-        }
+    /// The line to a runtime, by its name.
+    pub fn line(&self, runtime: &str) -> Option<Arc<Line>> {
+        self.lines.get(runtime).cloned()
     }
 
-    /// Whether the connection is so new that a runtime which was restarted may yet go on with its sessions.
-    pub fn young(&self) -> bool {
-        let Some(link) = self.link() else { return true };
-        let since = locked(&self.noticed).filter(|(known, _)| *known == link.connection).map(|(_, at)| at);
-        since.is_none_or(|at| self.reactor.steady().since(at) < LOST_AFTER_MS)
+    /// The line for what names no runtime.
+    pub fn usual_line(&self) -> Option<Arc<Line>> {
+        self.lines.get(USUAL).or_else(|| self.lines.values().next()).cloned()
     }
 
-    /// This process gave a run to the runtime over this connection.
-    pub fn gave(&self, run: RunId, connection: u64) {
-        locked(&self.given).insert(run, connection);
+    /// All lines.
+    pub fn lines(&self) -> impl Iterator<Item = &Arc<Line>> {
+        self.lines.values()
     }
 
     /// A run is put down before its end: whoever leads goes on with it, perhaps this process once more.
@@ -161,56 +124,9 @@ impl Desk {
         locked(&self.ears).remove(&run)
     }
 
-    /// A run is over.
-    pub fn forget(&self, run: RunId) {
-        locked(&self.given).remove(&run);
-    }
-
-    /// Whether the runtime's process is the one that took a run: it names itself so, or, where it has no name,
-    /// the connection is the one over which it was given the run.
-    pub fn unbroken(&self, run: RunId, boot: Option<&str>) -> bool {
-        let Some(link) = self.link() else { return false };
-        match (boot, &link.boot) {
-            (Some(took), Some(now)) => took == now,
-            _ => locked(&self.given).get(&run) == Some(&link.connection),
-        }
-    }
-
-    /// Words are about to be sent over this connection.
-    pub fn sending(&self, link: &Link) -> Sent {
-        Sent { over: link.connection, at: self.reactor.steady() }
-    }
-
-    /// Rule 1: whether the key of a sending is still known where it went, so that the same words under the same
-    /// key arrive once, however often they are sent.
-    pub fn may_repeat(&self, sent: Option<Sent>) -> bool {
-        let now = self.reactor.steady();
-        sent.is_some_and(|sent| {
-            now.since(sent.at) < KEY_KNOWN_MS && self.link().is_some_and(|link| link.connection == sent.over)
-        })
-    }
-
-    /// Why the runtime cannot be reached, in a sentence; `None` when it can.
-    pub fn trouble(&self) -> Option<String> {
-        match &*self.runtime.state().borrow() {
-            RuntimeState::Connected { .. } => None,
-            RuntimeState::Connecting { address, .. } => Some(format!("Connecting to {address}.")),
-            RuntimeState::Down { sentence, .. } => Some(sentence.clone()),
-        }
-    }
-
-    /// Waits until the runtime is connected.
-    pub async fn online(&self) {
-        let mut state = self.runtime.state();
-        loop {
-            if matches!(&*state.borrow_and_update(), RuntimeState::Connected { .. }) {
-                return;
-            }
-            if state.changed().await.is_err() {
-                // The client is gone for good: the program is ending.
-                self.breathe().await;
-            }
-        }
+    /// The runtimes, and why nothing can be asked of them.
+    pub fn standing(&self) -> Standing {
+        self.lines.iter().map(|(name, line)| (name.clone(), line.trouble())).collect()
     }
 
     /// Decides and commits a command under the lease: it is refused once another server holds it.

@@ -75,7 +75,7 @@ pub(crate) async fn drive<E: Effect>(desk: &Desk, mut effect: E, mut stop: Stop)
             Hitch::Away(why) => {
                 tracing::debug!(%why, "waits for the runtime");
                 patience.refusals = 0;
-                online(desk, &mut stop).await;
+                online(desk, &effect, &mut stop).await;
                 rest(desk, PAUSE_MS.0, &mut stop).await;
             }
             Hitch::Unclear(why) => {
@@ -156,8 +156,11 @@ pub(crate) async fn rest(desk: &Desk, ms: i64, stop: &mut Stop) {
 }
 
 /// Waits for the runtime, unless somebody wants the effect undone.
-async fn online(desk: &Desk, stop: &mut Stop) {
-    until(Box::pin(desk.online()), stop).await;
+async fn online<E: Effect>(desk: &Desk, effect: &E, stop: &mut Stop) {
+    match effect.line() {
+        Some(line) => until(Box::pin(async move { line.online().await }), stop).await,
+        None => rest(desk, PAUSE_MS.1, stop).await,
+    }
 }
 
 async fn until(what: futures_util::future::BoxFuture<'_, ()>, stop: &mut Stop) {

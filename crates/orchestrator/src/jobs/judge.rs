@@ -105,7 +105,7 @@ pub fn judge(clues: &Clues<'_>) -> Verdict {
         None => match finished_before(sighting) {
             Some(end) => by("judge: finished under another id", Verdict::Over(with_words(end, sighting))),
             None => {
-                let why = "The gateway lost this run: nothing runs in its session, and no end is known.";
+                let why = "This run was lost: nothing runs in its session, and no end is known.";
                 by("judge: lost", Verdict::Lost(why.into()))
             }
         },

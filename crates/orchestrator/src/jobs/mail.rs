@@ -1,9 +1,11 @@
 //! What messages to agents need of the program around them.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use clutch_domain::{chat::Message, id::ChatId, project::Project, speech::Speech, task::Task};
 
-use crate::runtime::{Picture, RunEnd};
+use crate::runtime::{Picture, RunEnd, Runtime};
 
 /// A message as it is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,10 +25,17 @@ pub trait Mail: Send + Sync + 'static {
     /// letter, as far as the project and the ticket stay the same.
     async fn letter(&self, message: &Message, project: &Project, ticket: Option<&Task>) -> Letter;
 
-    /// Makes what the agent said, and did on the way, a message of the chat, once per run. `end` is how the
-    /// run ended: it finished or was stopped.
+    /// Makes what the agent said, and did on the way, a message of the chat, once per run. `from` is
+    /// the runtime of the session, and `end` how the run ended: it finished or was stopped.
     ///
     /// # Errors
     /// What kept the answer from being kept, for the log; it is tried again.
-    async fn keep(&self, chat: ChatId, session: &str, run: &str, end: &RunEnd) -> Result<(), String>;
+    async fn keep(
+        &self,
+        from: &Arc<Runtime>,
+        chat: ChatId,
+        session: &str,
+        run: &str,
+        end: &RunEnd,
+    ) -> Result<(), String>;
 }

@@ -24,12 +24,12 @@ use clutch_domain::{
 
 use super::{
     Desk, Effect, GivenUp, Hitch, Seen, Stage, Stop,
-    desk::{Link, Sent},
     judge::words::{Clues, Verdict, judge},
+    line::{Line, Sent},
     signs::{Ear, Whose},
     written,
 };
-use crate::runtime::{Begun, RunEnd, RunEndKind, RunEvent, RuntimeError};
+use crate::runtime::{Begun, Link, RunEnd, RunEndKind, RunEvent, Runtime, RuntimeError};
 
 /// Most chats of which a message is looked at in one go; the next follow as these settle. Of each chat one
 /// message is among them, the others stand behind it ([`clutch_domain::chat::Outbox::behind`]).
@@ -63,6 +63,8 @@ pub(crate) enum Came {
     Over(RunEnd),
     /// The runtime refused to take it, in these words.
     Refused(String),
+    /// Its runtime lets nobody speak to an agent.
+    Deaf,
     /// It was sent again and again, the runtime gave no answer, and nothing of it is in the session.
     Unanswered,
     /// It was taken, and nothing of it is in the session.
@@ -132,16 +134,33 @@ impl Message {
             return self.step(Carry::GaveUp("The chat was deleted.".into())).await.map(|_| false);
         };
         let project = self.desk.find::<Project>(chat.project).await?.filter(|p| p.deleted_at.is_none());
-        if project.is_none() {
+        let Some(project) = project else {
             return self.step(Carry::GaveUp("The project was deleted.".into())).await.map(|_| false);
-        }
-        let Some(session) = chat.session().map(str::to_owned) else {
-            return self.step(Carry::GaveUp("The chat has no session with an agent.".into())).await.map(|_| false);
         };
+        let Some(line) = self.desk.line(&chat.runtime) else {
+            let why = format!("This server has no runtime called \u{201c}{}\u{201d}.", chat.runtime);
+            return self.step(Carry::GaveUp(why.into())).await.map(|_| false);
+        };
+        let session = match line.of.session_of(&chat) {
+            Some(session) => session.to_owned(),
+            None => self.name(&line.of, &chat, &project).await?,
+        };
+        self.ear.tune(line);
         self.session = Some(session);
-        self.project = project;
+        self.project = Some(project);
         self.chat = Some(chat);
         Ok(true)
+    }
+
+    /// The first words of a chat are about to leave: its session is called so from now on.
+    async fn name(&self, runtime: &Runtime, chat: &Chat, project: &Project) -> Result<String, Hitch> {
+        let name = runtime.names.of_chat(&project.slug, chat.id);
+        let named = Command::NameSession(chat.id, name, chat.session_key.clone());
+        written(self.desk.write_as(Actor::courier(), &named).await?)?;
+        // Somebody else may have been faster.
+        let chat = self.desk.find::<Chat>(chat.id).await?;
+        let name = chat.as_ref().and_then(|chat| runtime.session_of(chat)).map(str::to_owned);
+        name.ok_or_else(|| Hitch::Unclear("its chat has no session".into()))
     }
 
     fn taken(&self) -> bool {
@@ -149,7 +168,9 @@ impl Message {
     }
 
     fn unbroken(&self) -> bool {
-        let (Some(took), Some(now)) = (&self.taken_over, self.desk.link()) else { return false };
+        let (Some(took), Some(now)) = (&self.taken_over, self.ear.line().and_then(|line| line.link())) else {
+            return false;
+        };
         match (&took.boot, &now.boot) {
             (Some(took), Some(now)) => took == now,
             _ => took.connection == now.connection,
@@ -206,7 +227,8 @@ impl Effect for Message {
         if let Some(end) = self.ear.heard.get(&self.run).filter(|_| taken) {
             return Ok(Seen::Done(Came::Over(end.clone())));
         }
-        let sighting = self.desk.runtime.sight(&session, &self.run).await?;
+        let line = self.ear.heard_line()?;
+        let sighting = line.agents().sight(&session, &self.run).await?;
         self.ear.looked(&Self::whose(&self.run));
         let mut asked = false;
         loop {
@@ -217,7 +239,7 @@ impl Effect for Message {
                 heard: self.ear.heard.get(&self.run),
                 sign: self.ear.ours,
                 unbroken: self.unbroken(),
-                repeatable: self.desk.may_repeat(self.sent),
+                repeatable: line.may_repeat(self.sent),
                 quiet_ms: self.quiet_ms(),
                 in_vain: self.in_vain,
             });
@@ -227,7 +249,7 @@ impl Effect for Message {
             if !blind || std::mem::replace(&mut asked, true) {
                 break;
             }
-            if let Some(end) = self.desk.runtime.wait(&self.run, 0).await? {
+            if let Some(end) = line.agents().wait(&self.run, 0).await? {
                 self.ear.sign();
                 self.ear.heard.insert(self.run.clone(), end);
             }
@@ -262,7 +284,9 @@ impl Effect for Message {
             return Ok(Seen::No);
         };
         let first = words.outbox.as_ref().is_some_and(|o| o.step == Step::Queued);
-        let Some(link) = self.desk.link() else { return Err(Hitch::Away("no connection".into())) };
+        let line = self.ear.heard_line()?;
+        let Some(talk) = line.talk() else { return Ok(Seen::Done(Came::Deaf)) };
+        let Some(link) = line.link() else { return Err(Hitch::Away("no connection".into())) };
         let project = match self.project.take() {
             Some(project) => Some(project),
             None => self.desk.find::<Project>(chat.project).await?,
@@ -280,10 +304,10 @@ impl Effect for Message {
             return Ok(Seen::No); // it was withdrawn, or somebody else has it
         }
         self.desk.lawful()?;
-        self.sent = Some(self.desk.sending(&link));
+        self.sent = Some(line.sending(&link));
         self.sendings += 1;
         self.ear.sign();
-        match self.desk.runtime.steer(&session, letter.speech, &letter.text, &letter.pictures, &self.run).await {
+        match talk.steer(&session, letter.speech, &letter.text, &letter.pictures, &self.run).await {
             Ok(accepted) => {
                 self.taken_over = Some(link);
                 self.run.clone_from(&accepted.run_id);
@@ -338,28 +362,27 @@ impl Effect for Message {
     }
 
     async fn record(&mut self, came: Came) -> Result<(), Hitch> {
+        let line = self.ear.heard_line()?;
         let step = match came {
             Came::Over(RunEnd { how: RunEndKind::Failed, reason, .. }) => {
-                let why = reason.unwrap_or_else(|| "The gateway gave no reason.".to_owned());
+                let why = reason.unwrap_or_else(|| line.says("gave no reason."));
                 Carry::GaveUp(why.into())
             }
             Came::Over(end) => {
                 let (Some(words), Some(session)) = (&self.words, &self.session) else { return Ok(()) };
-                self.desk.mail.keep(words.chat, session, &self.run, &end).await.map_err(Hitch::Unclear)?;
+                self.desk.mail.keep(&line.of, words.chat, session, &self.run, &end).await.map_err(Hitch::Unclear)?;
                 Carry::Answered
             }
-            Came::Refused(sentence) => Carry::Failed(format!("The gateway refused it: {sentence}").into()),
-            Came::Unanswered => Carry::GaveUp("The gateway gives no answer when it is sent.".into()),
-            Came::Vanished => Carry::Failed("The gateway lost it before it reached the agent.".into()),
+            Came::Refused(sentence) => Carry::Failed(line.says(&format!("refused it: {sentence}")).into()),
+            Came::Unanswered => Carry::GaveUp(line.says("gives no answer when it is sent.").into()),
+            Came::Deaf => Carry::GaveUp(line.says("lets nobody speak to its agents.").into()),
+            Came::Vanished => Carry::Failed(line.says("lost it before it reached the agent.").into()),
             Came::NoAnswer => Carry::GaveUp(
-                "It reached the agent, and no answer is known: the gateway shows neither one nor an agent at work."
-                    .into(),
+                "It reached the agent, and no answer is known: neither one nor an agent at work is shown.".into(),
             ),
             Came::Silent(minutes) => Carry::GaveUp(
-                format!(
-                    "The agent gave no sign for {minutes} minutes, and the gateway does not tell whether it works."
-                )
-                .into(),
+                line.says(&format!("does not tell whether the agent works, which gave no sign for {minutes} minutes."))
+                    .into(),
             ),
         };
         self.step(step).await.map(drop)
@@ -371,15 +394,20 @@ impl Effect for Message {
     }
 
     async fn give_up(&mut self, why: GivenUp) -> Result<(), Hitch> {
+        let line = self.ear.heard_line()?;
         let why = match why {
-            GivenUp::Refused(sentence) => format!("The gateway refuses to show what became of it: {sentence}"),
-            GivenUp::Unclear => "The gateway does not tell whether it reached the agent.".to_owned(),
+            GivenUp::Refused(sentence) => line.says(&format!("refuses to show what became of it: {sentence}")),
+            GivenUp::Unclear => line.says("does not tell whether it reached the agent."),
         };
         self.step(Carry::GaveUp(why.into())).await.map(drop)
     }
 
     async fn tell(&mut self, trouble: String) -> Result<(), Hitch> {
         self.step(Carry::Trouble(Some(trouble.into()))).await.map(drop)
+    }
+
+    fn line(&self) -> Option<Arc<Line>> {
+        self.ear.line().cloned()
     }
 
     fn quiet_ms(&self) -> i64 {

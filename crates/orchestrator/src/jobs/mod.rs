@@ -14,16 +14,20 @@ pub(crate) mod desk;
 mod drive;
 pub(crate) mod hands;
 pub mod judge;
+pub(crate) mod line;
 pub mod mail;
 pub(crate) mod message;
 pub(crate) mod run;
 mod signs;
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use clutch_domain::{id::RunId, refusal::Refusal};
 
 pub(crate) use desk::{Deposed, Desk};
 pub(crate) use drive::{Stop, drive};
+use line::Line;
 
 use crate::runtime::RuntimeError;
 
@@ -118,6 +122,8 @@ pub(crate) trait Effect: Send {
     async fn give_up(&mut self, why: GivenUp) -> Result<(), Hitch>;
     /// Shows a trouble that lasts where people see it. Whoever follows it again takes that away.
     async fn tell(&mut self, trouble: String) -> Result<(), Hitch>;
+    /// The line to the runtime that it is about; `None` before that is known.
+    fn line(&self) -> Option<Arc<Line>>;
     /// Milliseconds since the last sign of it, or since it was first listened for.
     fn quiet_ms(&self) -> i64;
 }

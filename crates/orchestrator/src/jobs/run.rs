@@ -21,12 +21,13 @@ use clutch_domain::{
 use super::{
     Desk, Effect, GivenUp, Hitch, Seen, Stage, Stop,
     judge::{Clues, Verdict, judge},
+    line::Line,
     signs::{Ear, Whose},
     written,
 };
 use crate::{
     prompt::{COMMENTS_TOLD, Ticket},
-    runtime::{RunEnd, RunEndKind, RunEvent, RuntimeError, StartRun},
+    runtime::{Reporting, RunEnd, RunEndKind, RunEvent, RuntimeError, StartRun},
 };
 
 /// A run that gives no news is looked at again after so long, in milliseconds.
@@ -67,8 +68,10 @@ pub(crate) struct Run {
 
 impl Drop for Run {
     fn drop(&mut self) {
-        if self.at_work {
-            self.desk.leaves(self.id, self.ear.park());
+        if self.at_work
+            && let Some(parked) = self.ear.park()
+        {
+            self.desk.leaves(self.id, parked);
         }
     }
 }
@@ -84,6 +87,16 @@ fn whose(run: &Claim) -> impl Fn(&RunEvent) -> Whose + Sync + use<> {
             Whose::Nobodys
         }
     }
+}
+
+/// Where an agent's own programs report, and as whom.
+fn environment(run: &Claim, board: &str) -> Vec<(&'static str, String)> {
+    vec![
+        ("CLUTCH_URL", board.to_owned()),
+        ("CLUTCH_TASK", run.task.to_string()),
+        ("CLUTCH_SESSION", run.session_key.clone()),
+        ("CLUTCH_RUN", run.key.clone()),
+    ]
 }
 
 impl Run {
@@ -124,14 +137,16 @@ impl Run {
         let retry = self.desk.policy.retry;
         self.write(Command::RunEnded(EndRun { run: self.id, as_id, how, last_words: last_words.into(), retry }))
             .await?;
-        self.desk.forget(self.id);
+        if let Some(line) = self.ear.line() {
+            line.forget(self.id);
+        }
         Ok(())
     }
 
     /// Whether a runtime that was restarted a moment ago might yet go on with the session by itself: then it
     /// has to be removed.
     fn may_come_back(&self, run: &Claim) -> bool {
-        self.desk.young() && !self.desk.unbroken(run.id, run.boot.as_deref())
+        self.ear.line().is_none_or(|line| line.young() && !line.unbroken(run.id, run.boot.as_deref()))
     }
 
     /// Nothing may run in the session of an attempt that is given up: the next one begins in its own.
@@ -142,24 +157,26 @@ impl Run {
         if removed(if how == Ended::Aborted { Switch::StopMoved } else { Switch::StopFirst }) {
             return self.end(how, None, why).await;
         }
-        let link = desk.link();
-        let before = desk.runtime.sight(&run.session_key, &run.key).await?;
+        let line = self.ear.heard_line()?;
+        let link = line.link();
+        let before = line.agents().sight(&run.session_key, &run.key).await?;
         // A runtime that does not say what is at work may not stop it either, unless the session goes.
         let forget = forget || before.active.is_none() || self.may_come_back(&run);
         let forget = forget && !removed(Switch::ForgetSession);
         desk.lawful()?;
-        desk.runtime.abort(&run.session_key, forget).await?;
-        if desk.runtime.sight(&run.session_key, &run.key).await?.active == Some(true) {
+        line.agents().abort(&run.session_key, forget).await?;
+        if line.agents().sight(&run.session_key, &run.key).await?.active == Some(true) {
             return Err(Hitch::Unclear("something still runs in its session".into()));
         }
-        if desk.link() != link {
+        if line.link() != link {
             // A runtime that was restarted in between may go on with what was stopped before.
             return Err(Hitch::Unclear("the connection is another than before the stop".into()));
         }
         self.end(how, None, why).await
     }
 
-    async fn prompt(&self, run: &Claim) -> Result<Option<String>, Hitch> {
+    /// The prompt, and the folder in which the agent works; `None` where its task is gone.
+    async fn prompt(&self, run: &Claim, reporting: Reporting) -> Result<Option<(String, Option<String>)>, Hitch> {
         let task = Range::doc(Kind::Task, run.task);
         let project = Range::doc(Kind::Project, run.project);
         let newest =
@@ -173,14 +190,16 @@ impl Run {
         newest.reverse();
         let mut asked: Vec<&Signal> = docs.all(&signals).collect();
         asked.reverse();
-        Ok(Some(self.desk.roles.render(&Ticket {
+        let prompt = self.desk.roles.render(&Ticket {
             task,
             project,
             run,
             comments: newest,
             signals: asked,
             board: &self.desk.board,
-        })))
+            reporting,
+        });
+        Ok(Some((prompt, project.local_path.clone())))
     }
 }
 
@@ -193,6 +212,12 @@ impl Effect for Run {
             self.at_work = false;
             return Ok(Stage::Over);
         };
+        // One whose runtime this server has not is not touched; the plan says so on its card.
+        let Some(line) = self.desk.line(&run.runtime) else {
+            self.at_work = false;
+            return Ok(Stage::Over);
+        };
+        self.ear.tune(line);
         self.run = Some(run.clone());
         if run.stopping.is_none() && stop {
             let why = "Stopped because the task was moved away.".to_owned();
@@ -226,7 +251,8 @@ impl Effect for Run {
 
     async fn look(&mut self) -> Result<Seen<Came>, Hitch> {
         let Some(run) = self.run.clone() else { return Ok(Seen::Begun) };
-        let sighting = self.desk.runtime.sight(&run.session_key, &run.key).await?;
+        let line = self.ear.heard_line()?;
+        let sighting = line.agents().sight(&run.session_key, &run.key).await?;
         self.ear.looked(&whose(&run));
         let said_at = sighting.runs.iter().filter_map(|r| r.said_at).max();
         if said_at > self.said_at {
@@ -244,7 +270,7 @@ impl Effect for Run {
             run: &run,
             sighting: &sighting,
             heard: &self.ear.heard,
-            unbroken: self.desk.unbroken(run.id, run.boot.as_deref()),
+            unbroken: line.unbroken(run.id, run.boot.as_deref()),
             quiet_ms: self.quiet_ms(),
         });
         tracing::trace!(run = %self.id, verdict = ?self.verdict, "looked");
@@ -266,21 +292,26 @@ impl Effect for Run {
     /// Sends the prompt. Nothing is assumed when the answer is lost: the next round looks.
     async fn act(&mut self) -> Result<Seen<Came>, Hitch> {
         let Some(run) = self.run.clone() else { return Ok(Seen::No) };
-        let Some(prompt) = self.prompt(&run).await? else { return Ok(Seen::Done(Came::Pointless)) };
-        let Some(link) = self.desk.link() else { return Err(Hitch::Away("no connection".into())) };
+        let line = self.ear.heard_line()?;
+        let Some((prompt, folder)) = self.prompt(&run, line.of.reporting).await? else {
+            return Ok(Seen::Done(Came::Pointless));
+        };
+        let Some(link) = line.link() else { return Err(Hitch::Away("no connection".into())) };
         self.desk.lawful()?;
         let start = StartRun {
             key: run.key.clone(),
             session: run.session_key.clone(),
             message: prompt,
             model: run.model.clone(),
+            folder,
+            environment: environment(&run, &self.desk.board),
             timeout_seconds: self.desk.policy.turn_seconds,
         };
         self.ear.sign();
-        match self.desk.runtime.start(start).await {
+        match line.agents().start(start).await {
             Ok(accepted) => {
                 self.fresh = false;
-                self.desk.gave(run.id, link.connection);
+                line.gave(run.id, link.connection);
                 let as_id = (accepted.run_id != run.key).then_some(accepted.run_id);
                 self.write(Command::RunStarted(RunTaken { run: run.id, boot: link.boot })).await?;
                 if let Some(as_id) = as_id {
@@ -368,6 +399,10 @@ impl Effect for Run {
 
     async fn tell(&mut self, trouble: String) -> Result<(), Hitch> {
         self.write(Command::TellTrouble(self.id, Some(trouble.into()))).await
+    }
+
+    fn line(&self) -> Option<Arc<Line>> {
+        self.ear.line().cloned()
     }
 
     fn quiet_ms(&self) -> i64 {

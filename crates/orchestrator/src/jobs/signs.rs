@@ -12,7 +12,7 @@ use tokio::sync::broadcast::{
     error::{RecvError, TryRecvError},
 };
 
-use super::{Desk, Stop};
+use super::{Desk, Hitch, Stop, line::Line};
 use crate::runtime::{RUN_EVENTS_WAITING, RunEnd, RunEvent, RunSign, RuntimeError};
 
 /// How long one call may wait for a run's end, in milliseconds.
@@ -44,15 +44,15 @@ enum News {
 
 /// An ear that was put down, as by a server that does not lead for a while: what is said reaches it all the same.
 pub(crate) struct Parked {
-    events: broadcast::Receiver<Arc<RunEvent>>,
+    to: Tuned,
     connection: Option<u64>,
     silent_from: Millis,
 }
 
-/// Hears the runtime's events from its making on.
+/// Hears a runtime's events, from when it is told which one.
 pub(super) struct Ear {
     desk: Arc<Desk>,
-    events: broadcast::Receiver<Arc<RunEvent>>,
+    tuned: Option<Tuned>,
     /// Ends that were heard, by run id.
     pub heard: BTreeMap<String, RunEnd>,
     /// Whether any sign of the run itself was heard.
@@ -69,38 +69,60 @@ pub(super) struct Ear {
     connection: Option<u64>,
 }
 
+/// To whom an ear listens.
+struct Tuned {
+    line: Arc<Line>,
+    events: broadcast::Receiver<Arc<RunEvent>>,
+}
+
 impl Ear {
     pub fn new(desk: Arc<Desk>) -> Self {
-        let events = desk.runtime.events();
         let now = desk.reactor.steady();
-        let connection = desk.link().map(|link| link.connection);
         Self {
             desk,
-            events,
+            tuned: None,
             heard: BTreeMap::new(),
             ours: false,
             calls: BTreeSet::new(),
             sign_at: now,
             silent_from: now,
             looked_at: now,
-            connection,
+            connection: None,
         }
     }
 
     /// Goes on with one that was put down; of one that has missed something nothing counts.
     pub fn again(desk: Arc<Desk>, parked: Parked) -> Self {
         let ear = Self::new(desk);
-        if parked.events.len() > RUN_EVENTS_WAITING {
+        if parked.to.events.len() > RUN_EVENTS_WAITING {
             return ear;
         }
-        let Parked { events, connection, silent_from } = parked;
-        Self { events, connection, silent_from, ..ear }
+        let Parked { to, connection, silent_from } = parked;
+        Self { tuned: Some(to), connection, silent_from, ..ear }
     }
 
-    /// Puts it down.
-    pub fn park(&mut self) -> Parked {
-        let events = std::mem::replace(&mut self.events, self.desk.runtime.events());
-        Parked { events, connection: self.connection, silent_from: self.silent_from }
+    /// Puts it down; `None` where it has not heard anybody.
+    pub fn park(&mut self) -> Option<Parked> {
+        let to = self.tuned.take()?;
+        Some(Parked { to, connection: self.connection, silent_from: self.silent_from })
+    }
+
+    /// From now on it hears this runtime, unless it hears one already.
+    pub fn tune(&mut self, line: Arc<Line>) {
+        if self.tuned.is_none() {
+            self.connection = line.link().map(|link| link.connection);
+            self.tuned = Some(Tuned { events: line.agents().events(), line });
+        }
+    }
+
+    /// The line that it listens to.
+    pub fn line(&self) -> Option<&Arc<Line>> {
+        self.tuned.as_ref().map(|tuned| &tuned.line)
+    }
+
+    /// The same, for a step that cannot be taken before it is known.
+    pub fn heard_line(&self) -> Result<Arc<Line>, Hitch> {
+        self.line().cloned().ok_or_else(|| Hitch::Unclear("its runtime is not known yet".into()))
     }
 
     /// Milliseconds without a sign since this effect was taken up.
@@ -128,7 +150,7 @@ impl Ear {
     /// which it was made, which may have ended and come back while it was waited for.
     pub fn looked(&mut self, whose: &(dyn Fn(&RunEvent) -> Whose + Sync)) {
         self.looked_at = self.desk.reactor.steady();
-        let now = self.desk.link().map(|link| link.connection);
+        let now = self.line().and_then(|line| line.link()).map(|link| link.connection);
         if now.is_some() && now != self.connection {
             self.connection = now;
             self.calls.clear();
@@ -139,8 +161,8 @@ impl Ear {
 
     /// Takes in what was said in the meantime.
     fn drain(&mut self, whose: &(dyn Fn(&RunEvent) -> Whose + Sync)) {
-        loop {
-            match self.events.try_recv() {
+        while let Some(tuned) = &mut self.tuned {
+            match tuned.events.try_recv() {
                 Ok(event) => {
                     let of = whose(&event);
                     if of != Whose::Nobodys {
@@ -178,15 +200,18 @@ impl Ear {
         stop: &mut Stop,
     ) {
         let desk = self.desk.clone();
+        let Some(line) = self.line().cloned() else { return desk.nap(within).await };
         let mut until = desk.reactor.steady().plus(within);
         let mut deadline = desk.reactor.sleep_until(until).fuse();
-        let mut end = run.map_or_else(|| futures_util::future::pending().boxed(), |run| end_of(&desk, run)).fuse();
-        let mut state = desk.runtime.state();
+        let mut end =
+            run.map_or_else(|| futures_util::future::pending().boxed(), |run| end_of(&desk, &line, run)).fuse();
+        let mut state = line.agents().state();
         state.mark_unchanged();
         loop {
             let news = {
+                let Some(tuned) = &mut self.tuned else { return };
                 let stopped = stop.changed().fuse();
-                let event = self.events.recv().fuse();
+                let event = tuned.events.recv().fuse();
                 let connection = state.changed().fuse();
                 futures_util::pin_mut!(stopped, event, connection);
                 select_biased! {
@@ -228,7 +253,7 @@ impl Ear {
                     }
                     return;
                 }
-                News::Connection if desk.link().is_none_or(|link| Some(link.connection) != self.connection) => return,
+                News::Connection if line.link().is_none_or(|link| Some(link.connection) != self.connection) => return,
                 News::Connection => false,
             };
             let least = self.looked_at.plus(LOOK_LEAST_MS);
@@ -241,12 +266,12 @@ impl Ear {
 }
 
 /// Waits for the end of a run; `None` when a look is due instead.
-fn end_of<'a>(desk: &'a Arc<Desk>, id: &'a str) -> BoxFuture<'a, Option<RunEnd>> {
+fn end_of<'a>(desk: &'a Arc<Desk>, line: &'a Arc<Line>, id: &'a str) -> BoxFuture<'a, Option<RunEnd>> {
     async move {
-        match desk.runtime.wait(id, WAIT_MS).await {
+        match line.agents().wait(id, WAIT_MS).await {
             Ok(end) => end,
             Err(RuntimeError::Away(_)) => {
-                desk.online().await;
+                line.online().await;
                 None
             }
             Err(RuntimeError::Unknown(_)) => {

@@ -11,6 +11,9 @@ use uuid::Uuid;
 
 use super::*;
 
+/// Whatever an adapter calls it.
+const SESSION: &str = "the session \"r1\"";
+
 const TEMPLATE: &str = "You are {{ role }} of {{project}}.\n{{ticket}}\n{{description}}\n{{comments}}\n{{reporting}}\n";
 
 fn body(text: &str) -> Body {
@@ -32,6 +35,7 @@ fn project() -> Project {
         work_loop_enabled: true,
         work_loop_max_agents: None,
         role_model_overrides: BTreeMap::new(),
+        runtimes: BTreeMap::new(),
         created_at: Millis(0),
         updated_at: Millis(0),
         deleted_at: None,
@@ -58,7 +62,8 @@ fn run(attempt: u32) -> Run {
         phase: clutch_domain::phase::Phase::Work,
         action_id: "a".into(),
         key: "clutch-5".into(),
-        session_key: "agent:main:site:dev:00000000:r1".into(),
+        runtime: clutch_domain::runtime::usual(),
+        session_key: SESSION.into(),
         model: None,
         prompt_version: "p".into(),
         state: RunState::Claimed,
@@ -82,10 +87,60 @@ fn all(text: &str) -> impl Iterator<Item = (Role, &str)> {
 }
 
 fn rendered(attempt: u32, comments: Vec<&Comment>, signals: Vec<&Signal>) -> String {
+    told(attempt, comments, signals, Reporting::Plugin)
+}
+
+fn told(attempt: u32, comments: Vec<&Comment>, signals: Vec<&Signal>, reporting: Reporting) -> String {
     let (task, project, run) = (task(), project(), run(attempt));
-    let ticket =
-        Ticket { task: &task, project: &project, run: &run, comments, signals, board: "http://127.0.0.1:3002" };
+    let board = "http://127.0.0.1:3002";
+    let ticket = Ticket { task: &task, project: &project, run: &run, comments, signals, board, reporting };
     Roles::load(all(TEMPLATE)).unwrap().render(&ticket)
+}
+
+/// Agents with our plugin are told what they always were, to the letter.
+#[test]
+fn the_plugins_agents_are_told_byte_for_byte() {
+    let text = rendered(1, Vec::new(), Vec::new());
+    let (_, reporting) = text.split_once("Comment on the ticket").unwrap();
+    assert_eq!(
+        reporting.trim_end(),
+        ", so that people can follow you. Your words stand between the first line and the last one and arrive as they \
+         are, with quotes, backticks and everything:\n\
+         \n\
+         curl -sS -X POST 'http://127.0.0.1:3002/api/tasks/00000000-0000-0000-0000-000000001234/comments?author=dev%20agent&author_type=agent' \
+         -H 'content-type: text/plain; charset=utf-8' --data-binary @- <<'END_OF_COMMENT_00000000'\n\
+         ...\n\
+         END_OF_COMMENT_00000000\n\
+         \n\
+         Ask with the tool `signal` (taskId: 00000000-0000-0000-0000-000000001234, kind: question, blocker, alert or fyi, \
+         message). After a question or a blocker end your turn; the answer arrives as a message in this session, and you \
+         go on from there.\n\
+         \n\
+         When the work is done, call the tool `mark_complete` (taskId: 00000000-0000-0000-0000-000000001234, summary, and \
+         prUrl if you opened a pull request). A turn that ends without it, and without an open question, counts as not \
+         done."
+    );
+}
+
+#[test]
+fn each_way_of_reporting_has_its_words() {
+    let mcp = told(1, Vec::new(), Vec::new(), Reporting::Mcp);
+    for tool in ["`signal` of the MCP server `openclutch` (", "`mark_complete` of the MCP server `openclutch` ("] {
+        assert!(mcp.contains(tool), "{mcp}");
+    }
+    // Commands bring JSON between two lines, as comments bring words.
+    let cli = told(1, Vec::new(), Vec::new(), Reporting::Cli);
+    assert!(!cli.contains("the tool") && !cli.contains("in this session"), "{cli}");
+    let lines: Vec<&str> = cli.lines().collect();
+    for (path, known) in
+        [("/api/signal'", "taskId"), ("/api/tasks/00000000-0000-0000-0000-000000001234/complete'", "summary")]
+    {
+        let at = lines.iter().position(|l| l.starts_with("curl") && l.contains(path)).unwrap();
+        let body: serde_json::Value = serde_json::from_str(lines[at + 1]).unwrap();
+        assert!(body.get(known).is_some(), "{body}");
+        assert_eq!((body["sessionKey"].as_str(), body["run_id"].as_str()), (Some(SESSION), Some("clutch-5")));
+        assert!(lines[at].ends_with(&format!("<<'{}'", lines[at + 2])), "{cli}");
+    }
 }
 
 #[test]

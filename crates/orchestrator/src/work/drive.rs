@@ -15,7 +15,8 @@ use clutch_domain::{
     run::Run,
     time::Millis,
 };
-use futures_util::{FutureExt, StreamExt, select_biased};
+use futures_util::{FutureExt, StreamExt, future::select_all, select_biased};
+use tokio::sync::watch;
 
 use crate::{
     jobs::{
@@ -27,6 +28,7 @@ use crate::{
         run,
     },
     office::Error,
+    runtime::{OfRun, RuntimeState},
     store::LiveDocs,
 };
 
@@ -55,8 +57,8 @@ pub(super) async fn lead(desk: &Arc<Desk>) {
         again_at: desk.reactor.steady(),
     };
     let mut mail = desk.office.store().watch(outbox());
-    let mut connection = desk.runtime.state();
-    connection.mark_unchanged();
+    let mut states: Vec<watch::Receiver<RuntimeState>> = desk.lines().map(|line| line.agents().state()).collect();
+    states.iter_mut().for_each(watch::Receiver::mark_unchanged);
     let mut losses = desk.lead.losses();
     loop {
         if desk.lawful().is_err() {
@@ -65,7 +67,7 @@ pub(super) async fn lead(desk: &Arc<Desk>) {
         let wake = driver.hands.wake_at(desk.reactor.steady()).map_or(driver.again_at, |at| at.min(driver.again_at));
         let news = {
             let back = driver.hands.back().fuse();
-            let changed = connection.changed().fuse();
+            let changed = any_changed(&mut states).fuse();
             let lost = losses.changed().fuse();
             let mut due = desk.reactor.sleep_until(wake).fuse();
             futures_util::pin_mut!(back, changed, lost);
@@ -86,18 +88,12 @@ pub(super) async fn lead(desk: &Arc<Desk>) {
                     Some(Err(_)) => continue, // the world says it
                     None => News::Closed,
                 },
-                gone = changed => {
-                    if gone.is_err() {
-                        // The client is gone for good: the program is ending.
-                        desk.breathe().await;
-                    }
-                    News::Due
-                }
+                () = changed => News::Due,
                 () = due => News::Due,
             }
         };
-        // So that it is known since when the connection is there.
-        let connected = desk.link().is_some();
+        // All of them, so that it is known since when each connection is there.
+        let connected = desk.lines().filter(|line| line.link().is_some()).count() > 0;
         match news {
             News::World(docs) => driver.round(Some(docs)).await,
             News::Mail(docs) => {
@@ -118,6 +114,22 @@ pub(super) async fn lead(desk: &Arc<Desk>) {
         if connected {
             driver.carry();
         }
+    }
+}
+
+/// Ready when the state of any runtime has changed. One whose client is gone for good changes no more: the
+/// program is ending.
+async fn any_changed(states: &mut [watch::Receiver<RuntimeState>]) {
+    let changes = states.iter_mut().map(|state| {
+        Box::pin(async move {
+            if state.changed().await.is_err() {
+                std::future::pending().await
+            }
+        })
+    });
+    match changes.collect::<Vec<_>>() {
+        none if none.is_empty() => std::future::pending().await,
+        all => drop(select_all(all).await),
     }
 }
 
@@ -184,7 +196,7 @@ impl Driver<'_> {
             return;
         }
         let now = self.desk.office.now();
-        let plan = decide(&World::of(&docs, self.desk.trouble()), now, &self.desk.policy);
+        let plan = decide(&World::of(&docs, self.desk.standing()), now, &self.desk.policy);
         for action in plan.actions {
             self.act(action).await;
         }
@@ -214,17 +226,23 @@ impl Driver<'_> {
                     Box::pin(async move { drive(&desk, effect, stop).await })
                 });
             }
+            Action::Leave(run, why) => self.say(&Command::TellTrouble(run, Some(why.into()))).await,
             Action::Strand(run, why) => self.send_out(run, false, Some(why)),
             Action::Claim(start) => self.claim(start).await,
         }
     }
 
     async fn claim(&mut self, start: Start) {
+        // The plan starts nothing in a runtime that is not there.
+        let Some(line) = self.desk.line(&start.runtime) else { return };
+        let of = OfRun { slug: &start.slug, role: start.role, task: start.task, attempt: start.attempt };
         let claim = ClaimRun {
             task: start.task,
             phase: start.phase,
             role: start.role,
             attempt: start.attempt,
+            session: line.of.names.of_run(&of),
+            runtime: start.runtime,
             model: start.model,
             prompt_version: self.desk.roles.version(start.role).to_owned(),
             holder: self.desk.lead.holder.clone(),

@@ -24,7 +24,7 @@ pub async fn asked(house: &House, task: TaskId) -> (Run, SignalId) {
     let run = house.working(task).await;
     let new = NewSignal {
         task,
-        session_key: SessionKey::parse(&run.session_key).unwrap().unwrap(),
+        session_key: SessionKey::parse(&run.session_key).unwrap().unwrap().into(),
         agent_id: Handle::agent(),
         run_id: None,
         kind: SignalKind::Question,

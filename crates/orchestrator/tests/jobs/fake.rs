@@ -6,15 +6,37 @@ use std::{
 };
 
 use async_trait::async_trait;
-use clutch_domain::{speech::Speech, time::Millis};
+use clutch_domain::{id::ChatId, speech::Speech, text::Slug, time::Millis};
 use clutch_orchestrator::runtime::{
-    Accepted, AgentRuntime, Begun, DownReason, Model, Picture, RunEnd, RunEndKind, RunEvent, RunSign, RuntimeError,
-    RuntimeState, SeenRun, SessionInfo, Sighting, StartRun, ToolSign,
+    Accepted, AgentRuntime, Away, Begun, Conversations, Link, Names, OfRun, Picture, Reporting, RunEnd, RunEndKind,
+    RunEvent, RunSign, Runtime, RuntimeError, RuntimeState, SeenRun, Sighting, StartRun, ToolSign,
 };
 use tokio::{
     sync::{broadcast, watch},
     time::Instant,
 };
+
+/// Names that tell nobody anything.
+struct FakeNames(String);
+
+impl Names for FakeNames {
+    fn of_run(&self, run: &OfRun<'_>) -> String {
+        format!("{}|{}|{}|{}|{}", self.0, run.slug, run.role.word(), run.task, run.attempt)
+    }
+
+    fn of_chat(&self, _: &Slug, chat: ChatId) -> String {
+        format!("{}|{chat}", self.0)
+    }
+
+    fn chat_of(&self, session: &str) -> Option<ChatId> {
+        // Also as other adapters called it before.
+        session.get(session.len().checked_sub(36)?..)?.parse().ok()
+    }
+
+    fn whole(&self, _: &str) -> Option<String> {
+        None
+    }
+}
 
 /// What becomes of a sending whose answer is lost.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -67,13 +89,11 @@ pub fn end(how: RunEndKind, words: &str, reason: Option<&str>) -> RunEnd {
 }
 
 fn connected(connection: u64, boot: Option<String>) -> RuntimeState {
-    RuntimeState::Connected {
-        address: "ws://fake".into(),
+    RuntimeState::Ready {
+        what: "a fake".into(),
         since: Millis(0),
-        connection,
-        boot,
-        version: "9".into(),
-        plugin: Vec::new(),
+        link: Link { connection, boot },
+        troubles: Vec::new(),
     }
 }
 
@@ -123,14 +143,33 @@ impl Fake {
             inner.connection += 1;
             (inner.connection, inner.boot.clone())
         };
-        self.state.send_replace(RuntimeState::Down {
-            address: "ws://fake".into(),
-            since: Millis(0),
-            why: DownReason::Lost,
-            sentence: "It is away.".into(),
-            retry_at: Millis(0),
-        });
+        self.leave("It is away.");
         self.state.send_replace(connected(connection, boot));
+    }
+
+    /// It is away from now on, for this reason.
+    pub fn leave(&self, sentence: &str) {
+        self.state.send_replace(RuntimeState::Away(Away {
+            word: "Away".into(),
+            since: Some(Millis(0)),
+            sentence: sentence.into(),
+            command: None,
+            retry_at: Some(Millis(0)),
+            needs_person: false,
+        }));
+    }
+
+    /// It, as a runtime of this name.
+    pub fn runtime(self: &Arc<Self>, name: &str) -> Runtime {
+        Runtime {
+            name: name.into(),
+            label: "The gateway".into(),
+            reporting: Reporting::Plugin,
+            names: Arc::new(FakeNames(name.into())),
+            agents: self.clone(),
+            talk: Some(self.clone()),
+            sessions: None,
+        }
     }
 
     /// The process is another: it remembers nothing, and what was at work is cut off.
@@ -280,6 +319,17 @@ impl AgentRuntime for Fake {
         Ok(())
     }
 
+    fn state(&self) -> watch::Receiver<RuntimeState> {
+        self.state.subscribe()
+    }
+
+    fn events(&self) -> broadcast::Receiver<Arc<RunEvent>> {
+        self.events.subscribe()
+    }
+}
+
+#[async_trait]
+impl Conversations for Fake {
     async fn steer(
         &self,
         session: &str,
@@ -292,35 +342,7 @@ impl AgentRuntime for Fake {
         self.take(session, key)
     }
 
-    async fn answer(&self, _: &str, _: &str) -> Result<Option<String>, RuntimeError> {
-        Ok(None)
-    }
-
-    async fn session(&self, _: &str) -> Result<Option<SessionInfo>, RuntimeError> {
-        Ok(None)
-    }
-
-    async fn use_model(&self, _: &str, _: &str) -> Result<(), RuntimeError> {
-        Ok(())
-    }
-
-    async fn reset(&self, _: &str) -> Result<(), RuntimeError> {
-        Ok(())
-    }
-
-    async fn compact(&self, _: &str) -> Result<(), RuntimeError> {
-        Ok(())
-    }
-
-    async fn models(&self) -> Result<Vec<Model>, RuntimeError> {
-        Ok(Vec::new())
-    }
-
-    fn state(&self) -> watch::Receiver<RuntimeState> {
-        self.state.subscribe()
-    }
-
-    fn events(&self) -> broadcast::Receiver<Arc<RunEvent>> {
-        self.events.subscribe()
+    async fn answer(&self, _: &str, run: &str) -> Result<Option<String>, RuntimeError> {
+        Ok(self.lock().ended.get(run).map(|end| end.last_words.clone()))
     }
 }

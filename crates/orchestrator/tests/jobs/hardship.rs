@@ -41,7 +41,7 @@ const ALL: [What; 3] = [What::Run, What::Answer, What::Message];
 /// One effect, from what is there before it.
 enum Of {
     Run(Option<TaskId>),
-    Answer(Run, SignalId),
+    Answer(Box<Run>, SignalId),
     Message(ChatId, Option<MessageId>),
 }
 
@@ -52,7 +52,7 @@ impl Of {
             What::Run => Self::Run(None),
             What::Answer => {
                 let (run, signal) = asked(house, house.ready("Paint").await).await;
-                Self::Answer(run, signal)
+                Self::Answer(Box::new(run), signal)
             }
             What::Message => Self::Message(house.general().await, None),
         }

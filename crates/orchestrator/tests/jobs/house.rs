@@ -1,6 +1,7 @@
 //! A server with the engine in it, which can be killed and started again.
 
 use std::{
+    collections::BTreeMap,
     sync::{
         Arc, Mutex,
         atomic::{AtomicI64, AtomicU32, Ordering},
@@ -20,6 +21,7 @@ use clutch_domain::{
     project::Project,
     range::Range,
     run::Run,
+    runtime::USUAL,
     task::{Role, Status, Task},
     text::{Body, Handle, LocalPath, Name, Title},
     time::Millis,
@@ -28,7 +30,7 @@ use clutch_orchestrator::{
     jobs::mail::{Letter, Mail},
     office::{Clock, IdSource, Office},
     prompt::Roles,
-    runtime::RunEnd,
+    runtime::{RunEnd, Runtime, Runtimes},
     store::{IdempotencyKey, Store},
     work::{Parts, Reactor, WorkLoop},
 };
@@ -102,7 +104,7 @@ impl Mail for Post {
         Letter { speech: Default::default(), text: message.content.to_string(), pictures: Vec::new() }
     }
 
-    async fn keep(&self, _: ChatId, _: &str, run: &str, end: &RunEnd) -> Result<(), String> {
+    async fn keep(&self, _: &Arc<Runtime>, _: ChatId, _: &str, run: &str, end: &RunEnd) -> Result<(), String> {
         self.kept.lock().unwrap().push((run.to_owned(), end.clone()));
         Ok(())
     }
@@ -110,7 +112,10 @@ impl Mail for Post {
 
 pub struct House {
     pub office: Arc<Office>,
+    /// The usual runtime.
     pub runtime: Arc<Fake>,
+    /// All that the next server has, by name.
+    pub runtimes: Mutex<BTreeMap<String, Arc<Fake>>>,
     pub post: Arc<Post>,
     pub wall: Arc<Wall>,
     pub project: ProjectId,
@@ -133,9 +138,11 @@ impl House {
         let store = Arc::new(MemoryStore::new().with_sole_writer(true));
         let wall = Arc::new(Wall { began: Instant::now(), offset: AtomicI64::new(0) });
         let office = Arc::new(Office::new(store.clone(), wall.clone(), Arc::new(RandomIds)));
+        let runtime = Fake::new(marks);
         let mut house = Self {
             office,
-            runtime: Fake::new(marks),
+            runtimes: Mutex::new(BTreeMap::from([(USUAL.to_owned(), runtime.clone())])),
+            runtime,
             post: Arc::default(),
             wall,
             project: ProjectId(Uuid::nil()),
@@ -164,7 +171,7 @@ impl House {
         let office = Office::new(self.glass.clone(), self.wall.clone(), Arc::new(RandomIds));
         let work = WorkLoop::new(Parts {
             office: Arc::new(office),
-            runtime: self.runtime.clone(),
+            runtimes: Runtimes::new(self.runtimes.lock().unwrap().iter().map(|(name, fake)| fake.runtime(name))),
             reactor: server.clone(),
             roles: Arc::new(Roles::load(roles).unwrap()),
             mail: self.post.clone(),
@@ -222,10 +229,10 @@ impl House {
         self.all::<Message>().into_iter().find(|m| m.id == id).unwrap()
     }
 
-    /// The session of a chat.
+    /// The session of a chat, which has one once its first words leave.
     pub fn session(&self, chat: ChatId) -> String {
         let chat = self.all::<Chat>().into_iter().find(|c| c.id == chat).unwrap();
-        chat.session().unwrap().to_owned()
+        chat.session_key.unwrap_or_default()
     }
 
     pub async fn ready(&self, title: &str) -> TaskId {

@@ -12,3 +12,4 @@ mod hardship;
 mod house;
 mod messages;
 mod runs;
+mod runtimes;

@@ -34,7 +34,7 @@ fn comment(task: TaskId) -> Command {
 fn question(task: TaskId) -> Command {
     Command::RaiseSignal(NewSignal {
         task,
-        session_key: SessionKey::parse("s").unwrap().unwrap(),
+        session_key: SessionKey::parse("s").unwrap().unwrap().into(),
         agent_id: Handle::agent(),
         run_id: None,
         kind: SignalKind::Question,

@@ -30,6 +30,7 @@ pub const fn name(command: &Command) -> &'static str {
         Command::RestoreChat(_) => "restore a chat",
         Command::PurgeChat(_) => "purge a chat",
         Command::PostMessage(_) => "post",
+        Command::NameSession(..) => "name a session",
         Command::CarryMessage(..) => "carry",
         Command::SetDelivery(..) => "set a delivery",
         Command::RetryMessage(_) => "retry",
@@ -49,4 +50,4 @@ pub const fn name(command: &Command) -> &'static str {
 }
 
 /// How many there are.
-pub const COMMANDS: usize = 40;
+pub const COMMANDS: usize = 41;

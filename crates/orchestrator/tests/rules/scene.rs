@@ -115,7 +115,7 @@ async fn make_project(office: &Office, name: &str) -> ProjectId {
 fn asks(task: TaskId, session: &str) -> Command {
     Command::RaiseSignal(NewSignal {
         task,
-        session_key: SessionKey::parse(session).unwrap().unwrap(),
+        session_key: SessionKey::parse(session).unwrap().unwrap().into(),
         agent_id: Handle::agent(),
         run_id: None,
         kind: SignalKind::Question,
@@ -130,6 +130,8 @@ fn claims(task: TaskId, role: Role) -> Command {
         phase: Phase::Work,
         role,
         attempt: 1,
+        runtime: clutch_domain::runtime::usual(),
+        session: format!("session of {task} as {role:?}"),
         model: None,
         prompt_version: "v".into(),
         holder: "one".into(),
@@ -253,6 +255,7 @@ pub async fn scene(office: &Office) -> Vec<Command> {
         Command::RestoreChat(gone),
         Command::PurgeChat(gone),
         new_chat("About", Some(a)),
+        Command::NameSession(chat, "s".into(), None),
         Command::CarryMessage(queued, Carry::Send),
         Command::SetDelivery(stored, delivery),
         Command::RetryMessage(failed),

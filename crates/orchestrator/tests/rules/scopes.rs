@@ -39,7 +39,7 @@ fn comment(task: TaskId) -> Command {
 fn signal(task: TaskId, kind: SignalKind) -> Command {
     Command::RaiseSignal(NewSignal {
         task,
-        session_key: SessionKey::parse("s").unwrap().unwrap(),
+        session_key: SessionKey::parse("s").unwrap().unwrap().into(),
         agent_id: Handle::agent(),
         run_id: None,
         kind,
@@ -85,7 +85,7 @@ async fn scene() -> (House, Vec<(Actor, Command)>) {
     };
     let signal = NewSignal {
         task: a,
-        session_key: SessionKey::parse("s").unwrap().unwrap(),
+        session_key: SessionKey::parse("s").unwrap().unwrap().into(),
         agent_id: Handle::agent(),
         run_id: None,
         kind: SignalKind::Question,
@@ -106,6 +106,8 @@ async fn scene() -> (House, Vec<(Actor, Command)>) {
         phase: clutch_domain::phase::Phase::Work,
         role: Role::Dev,
         attempt: 1,
+        runtime: clutch_domain::runtime::usual(),
+        session: "session".into(),
         model: None,
         prompt_version: "v".into(),
         holder: "one".into(),

@@ -57,7 +57,7 @@ async fn a_signal_is_answered_once_and_the_answer_is_on_its_way() {
     let raise = |kind| {
         Command::RaiseSignal(NewSignal {
             task,
-            session_key: SessionKey::parse("agent:main:birds:dev:x:r1").unwrap().unwrap(),
+            session_key: SessionKey::parse("agent:main:birds:dev:x:r1").unwrap().unwrap().into(),
             agent_id: Handle::agent(),
             run_id: None,
             kind,

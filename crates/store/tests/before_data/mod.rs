@@ -147,7 +147,7 @@ pub async fn world(office: &Office) -> World {
         let docs = office.read(&shape.fetch()).await.unwrap().value;
         let next = Shape::of(&docs);
         if next == shape {
-            return World::of(&docs, None);
+            return World::of(&docs, [(clutch_domain::runtime::usual(), None)].into());
         }
         shape = next;
     }

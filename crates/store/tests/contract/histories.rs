@@ -191,7 +191,7 @@ async fn next(house: &House, dice: &mut Dice, nth: u64) -> Option<Command> {
         }),
         59..=61 => Command::RaiseSignal(NewSignal {
             task: task?.id,
-            session_key: SessionKey::parse("by-hand").unwrap().unwrap(),
+            session_key: SessionKey::parse("by-hand").unwrap().unwrap().into(),
             agent_id: Handle::agent(),
             run_id: None,
             kind: SignalKind::Question,
@@ -242,6 +242,8 @@ async fn next(house: &House, dice: &mut Dice, nth: u64) -> Option<Command> {
                 phase: Phase::Work,
                 role,
                 attempt: task.ended_runs.get(&role).copied().unwrap_or(0) + 1,
+                runtime: clutch_domain::runtime::usual(),
+                session: format!("{}:{}:{:?}", task.id, role.word(), task.ended_runs.get(&role)),
                 model: None,
                 prompt_version: "v".into(),
                 holder: "one".into(),

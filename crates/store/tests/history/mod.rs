@@ -79,7 +79,7 @@ pub async fn world(store: &dyn Store) -> Versioned<Docs> {
         let answer = store.read(&fetch).await.unwrap();
         let next = Shape::of(&answer.value).fetch();
         if next == fetch {
-            let world = World::of(&answer.value, None);
+            let world = World::of(&answer.value, [(clutch_domain::runtime::usual(), None)].into());
             assert_eq!((world.projects[0].ready.len() as u64, world.runs.len()), (OPEN, 1));
             return answer;
         }

@@ -23,6 +23,7 @@ use clutch_domain::{
     project::Project,
     range::Range,
     run::{Outcome, Run, RunState},
+    runtime::USUAL,
     speech::Speech,
     talk::{Delivery, Signal},
     task::{Role, Task},
@@ -32,7 +33,7 @@ use clutch_orchestrator::{
     jobs::mail::{Letter, Mail},
     office::Office,
     prompt::Roles,
-    runtime::{AgentRuntime, RunEnd, RunEndKind, StartRun},
+    runtime::{AgentRuntime, Conversations, RunEnd, RunEndKind, Runtime, Runtimes, StartRun},
     work::{Parts, Reactor, WorkLoop},
 };
 use futures_util::future::BoxFuture;
@@ -81,7 +82,7 @@ impl Mail for Post {
         Letter { speech: Speech::Words, text: message.content.to_string(), pictures: Vec::new() }
     }
 
-    async fn keep(&self, _: ChatId, _: &str, run: &str, _: &RunEnd) -> Result<(), String> {
+    async fn keep(&self, _: &Arc<Runtime>, _: ChatId, _: &str, run: &str, _: &RunEnd) -> Result<(), String> {
         self.0.lock().unwrap().push(run.to_owned());
         Ok(())
     }
@@ -105,7 +106,7 @@ impl House {
 
     /// The session in which the gateway knows a chat.
     async fn session(&self, chat: ChatId) -> String {
-        self.find::<Chat>(|c| c.id == chat).await.session().unwrap().to_owned()
+        self.find::<Chat>(|c| c.id == chat).await.session_key.unwrap()
     }
 
     /// Waits until a document is so.
@@ -127,6 +128,8 @@ impl House {
             session: run.session_key.clone(),
             message: "Work.".into(),
             model: None,
+            folder: None,
+            environment: Vec::new(),
             timeout_seconds: 60,
         };
         self.runtime.start(start).await.unwrap();
@@ -157,7 +160,7 @@ impl House {
         let roles = Role::ALL.iter().map(|r| (*r, "{{ticket}}{{description}}{{comments}}{{reporting}}"));
         let work = WorkLoop::new(Parts {
             office: self.office.clone(),
-            runtime: self.runtime.clone(),
+            runtimes: Runtimes::new([self.runtime.runtime(USUAL)]),
             reactor: server.clone(),
             roles: Arc::new(Roles::load(roles).unwrap()),
             mail: self.post.clone(),

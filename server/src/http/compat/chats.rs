@@ -9,7 +9,7 @@ use axum::{
 };
 use clutch_domain::{
     chat::{Chat, Message},
-    command::{ChatPatch, Command, NewChat},
+    command::{ChatPatch, Command, NewChat, OwnSession},
     doc::Kind,
     id::{ChatId, MessageId, ProjectId},
     project::Project,
@@ -18,7 +18,7 @@ use clutch_domain::{
     text::{CHAT_TITLE_MAX, ChatTitle, Participants, SessionKey},
     time::{Millis, Utc},
 };
-use clutch_orchestrator::office::Office;
+use clutch_orchestrator::{office::Office, runtime::Runtimes};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -111,9 +111,14 @@ fn default_title(now: Millis) -> ChatTitle {
 }
 
 /// `PATCH /api/chats`, with the id in the body.
-pub async fn update_by_body(State(office): State<Arc<Office>>, caller: Caller, body: Body) -> Answer {
+pub async fn update_by_body(
+    State(office): State<Arc<Office>>,
+    State(runtimes): State<Runtimes>,
+    caller: Caller,
+    body: Body,
+) -> Answer {
     let id: ChatId = body.id("id", "id is required", Refusal::ChatNotFound)?;
-    let patch = patch_of(&body)?;
+    let patch = patch_of(&body, &runtimes)?;
     if patch.title.is_none() && patch.session_key.is_none() {
         return Err(Failure::invalid("nothing_to_change", "title or session_key is required"));
     }
@@ -121,16 +126,23 @@ pub async fn update_by_body(State(office): State<Arc<Office>>, caller: Caller, b
 }
 
 /// `PATCH /api/chats/:id`.
-pub async fn update(State(office): State<Arc<Office>>, caller: Caller, Path(id): Path<String>, body: Body) -> Answer {
+pub async fn update(
+    State(office): State<Arc<Office>>,
+    State(runtimes): State<Runtimes>,
+    caller: Caller,
+    Path(id): Path<String>,
+    body: Body,
+) -> Answer {
     let id: ChatId = path_id(&id, Refusal::ChatNotFound)?;
-    let patch = patch_of(&body)?;
+    let patch = patch_of(&body, &runtimes)?;
     change(&office, &caller, id, patch).await
 }
 
-fn patch_of(body: &Body) -> Result<ChatPatch, Failure> {
+fn patch_of(body: &Body, runtimes: &Runtimes) -> Result<ChatPatch, Failure> {
+    let own = |name: SessionKey| OwnSession { chat: runtimes.chat_of(name.as_str()), name };
     Ok(ChatPatch {
         title: body.parsed("title", ChatTitle::parse)?,
-        session_key: body.parsed("session_key", SessionKey::parse)?,
+        session_key: body.parsed("session_key", SessionKey::parse)?.map(own),
     })
 }
 

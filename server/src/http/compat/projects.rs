@@ -16,7 +16,7 @@ use clutch_domain::{
     query::PROJECTS_MAX,
     range::{Fetch, Range},
     refusal::Refusal,
-    text::{self, Color, Description, GithubRepo, LocalPath, Location, Models, Name, Slug},
+    text::{self, Color, Description, GithubRepo, LocalPath, Location, Models, Name, Runtimes, Slug},
 };
 use clutch_orchestrator::office::Office;
 use serde::Deserialize;
@@ -116,6 +116,7 @@ pub async fn update(
         work_loop_enabled: switch(&body)?,
         work_loop_max_agents: max_agents(&body)?,
         role_model_overrides: overrides(&body)?,
+        runtimes: runtimes(&body)?,
     };
     let lack = lack(&site, patch.local_path.as_ref().and_then(Option::as_ref)).await;
     let done = office.run(&caller.actor(), &Command::UpdateProject(project.id, patch)).await?;
@@ -227,5 +228,18 @@ fn overrides(body: &Body) -> Result<Option<Models>, Failure> {
             "invalid_field",
             "role_model_overrides must be an object mapping roles to model strings",
         )),
+    }
+}
+
+fn runtimes(body: &Body) -> Result<Option<Runtimes>, Failure> {
+    let wrong = || Failure::invalid("invalid_field", "runtimes must be an object mapping roles to names of runtimes");
+    match body.0.get("runtimes") {
+        None => Ok(None),
+        Some(Value::Null) => Ok(Some(Runtimes::default())),
+        Some(Value::Object(map)) => {
+            let chosen = map.iter().map(|(whose, name)| Some((whose.as_str(), name.as_str()?)));
+            Ok(Some(Runtimes::parse(chosen.collect::<Option<Vec<_>>>().ok_or_else(wrong)?)?))
+        }
+        Some(_) => Err(wrong()),
     }
 }

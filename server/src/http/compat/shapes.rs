@@ -121,7 +121,7 @@ pub fn comment(c: &Comment) -> Value {
 
 /// A project.
 pub fn project(p: &Project) -> Value {
-    json!({
+    let mut shape = json!({
         "id": p.id, "slug": p.slug, "name": p.name, "description": p.description, "color": p.color,
         "repo_url": p.repo_url, "context_path": p.context_path, "local_path": p.local_path,
         "github_repo": p.github_repo,
@@ -129,7 +129,12 @@ pub fn project(p: &Project) -> Value {
         "work_loop_enabled": u8::from(p.work_loop_enabled), "work_loop_max_agents": p.work_loop_max_agents,
         "role_model_overrides": if p.role_model_overrides.is_empty() { Value::Null } else { json!(p.role_model_overrides) },
         "created_at": p.created_at, "updated_at": p.updated_at,
-    })
+    });
+    // Where a project chooses none, programs see what they always saw.
+    if !p.runtimes.is_empty() {
+        shape["runtimes"] = json!(p.runtimes);
+    }
+    shape
 }
 
 /// A dependency.

@@ -23,6 +23,7 @@ fn run(state: RunState, successors: &[&str]) -> Run {
         phase: clutch_domain::phase::Phase::Work,
         action_id: "a".into(),
         key: "key".into(),
+        runtime: clutch_domain::runtime::usual(),
         session_key: "s".into(),
         model: None,
         prompt_version: "p".into(),

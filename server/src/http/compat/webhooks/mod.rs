@@ -31,7 +31,7 @@ use clutch_domain::{
     task::Task,
     text::{self, Excerpt, Handle, Location, Notes, RunKey, SessionKey},
 };
-use clutch_orchestrator::office::Office;
+use clutch_orchestrator::{office::Office, runtime::Runtimes};
 use serde_json::{Value, json};
 
 use crate::{
@@ -68,6 +68,7 @@ fn run_id(body: &Body) -> Result<Option<RunKey>, Failure> {
 /// `POST /api/signal` (facts §2.9).
 async fn signal(
     State(office): State<Arc<Office>>,
+    State(runtimes): State<Runtimes>,
     caller: Caller,
     headers: HeaderMap,
     body: Body,
@@ -89,7 +90,7 @@ async fn signal(
     let new = NewSignal {
         kind: kind.parse().map_err(|()| signals::kind_wrong())?,
         task: find(&office, task).await?.id,
-        session_key: session,
+        session_key: runtimes.from_session(session),
         agent_id: agent_id.clone(),
         run_id: run_id(&body)?,
         severity,
@@ -107,6 +108,7 @@ async fn signal(
 /// `POST /api/tasks/:id/complete` (facts §2.6).
 async fn complete(
     State(office): State<Arc<Office>>,
+    State(runtimes): State<Runtimes>,
     caller: Caller,
     Path(id): Path<String>,
     headers: HeaderMap,
@@ -119,7 +121,7 @@ async fn complete(
         pr_url: body.parsed("prUrl", Location::parse)?,
         notes: body.parsed("notes", Notes::parse)?,
         agent: body.parsed("agent", Handle::parse)?,
-        session_key: body.parsed("sessionKey", SessionKey::parse)?,
+        session_key: body.parsed("sessionKey", SessionKey::parse)?.map(|said| runtimes.from_session(said)),
         run_id: run_id(&body)?,
     };
     let call = Call::of(&caller, &headers, "complete", &id, &body)?;

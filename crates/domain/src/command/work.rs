@@ -1,0 +1,83 @@
+//! What the work loop asks for.
+
+use crate::{
+    id::{RunId, TaskId},
+    phase::Phase,
+    run::Ended,
+    task::Role,
+    text::Excerpt,
+};
+
+/// The loop takes a task.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClaimRun {
+    /// Which.
+    pub task: TaskId,
+    /// What for.
+    pub phase: Phase,
+    /// The agent's role.
+    pub role: Role,
+    /// The ordinal that the plan saw.
+    pub attempt: u32,
+    /// In which runtime.
+    pub runtime: String,
+    /// How that runtime's adapter calls the session of this attempt.
+    pub session: String,
+    /// Model.
+    pub model: Option<String>,
+    /// Version of the role's prompt.
+    pub prompt_version: String,
+    /// The lease under which this happens: holder, and the lease document's holder must still be it.
+    pub holder: String,
+}
+
+impl From<RunId> for RunTaken {
+    fn from(run: RunId) -> Self {
+        Self { run, boot: None }
+    }
+}
+
+/// A run is over.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EndRun {
+    /// Which.
+    pub run: RunId,
+    /// The runtime's id under which it ended. A run that goes on under another id by now
+    /// has not ended: then nothing is written. `None` ends it whatever its id.
+    pub as_id: Option<String>,
+    /// How; `Completed` and `Silent` are told apart by the rule, from what was reported.
+    pub how: Ended,
+    /// Last words.
+    pub last_words: Excerpt,
+    /// When another attempt may begin after a failure, and how many failures in a row are the cap.
+    pub retry: Retry,
+}
+
+/// The runtime has a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunTaken {
+    /// Which.
+    pub run: RunId,
+    /// The runtime's process that took it, where it is known.
+    pub boot: Option<String>,
+}
+
+/// What happens after a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retry {
+    /// Milliseconds to wait after the first failure; doubled for each further one.
+    pub wait_ms: i64,
+    /// Failures in a row after which the task is blocked.
+    pub cap: u32,
+}
+
+/// A server takes or keeps the lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HoldLease {
+    /// Who.
+    pub holder: String,
+    /// Take it from another holder whose beat ([`crate::run::BEAT`]) was this, and did not change while we watched.
+    pub take_over_beat: Option<u64>,
+    /// No other process can write: take it at once.
+    pub sole_writer: bool,
+}

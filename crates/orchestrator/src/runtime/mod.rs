@@ -1,0 +1,25 @@
+//! The ports to whatever runs agents.
+//!
+//! [`AgentRuntime`] is what the work loop needs: start, look, wait, stop, hear. [`Conversations`] brings words into
+//! a session and back, for answers to questions and for chats; [`Sessions`] looks after what a session remembers.
+//! [`Names`] calls its sessions, [`Runtimes`] are all of a server. They speak of runs, sessions and sightings, never of one gateway's frames.
+
+mod agents;
+mod conversations;
+mod error;
+mod event;
+mod names;
+mod registry;
+mod run;
+mod sighting;
+mod state;
+
+pub use agents::{Accepted, AgentRuntime, Reporting, StartRun};
+pub use conversations::{Conversations, Model, Picture, SessionInfo, Sessions};
+pub use error::RuntimeError;
+pub use event::{RUN_EVENTS_WAITING, RunEvent, RunSign, ToolSign};
+pub use names::{Names, OfRun};
+pub use registry::{Runtime, Runtimes};
+pub use run::{RunEnd, RunEndKind};
+pub use sighting::{Begun, SeenRun, Sighting};
+pub use state::{Away, Link, RuntimeState, Trouble};
