@@ -18,7 +18,7 @@ use crate::{
     },
 };
 
-pub use self::work::{ClaimRun, EndRun, HoldLease, Retry, RunTaken};
+pub use self::work::{ClaimRun, ContinueRun, EndRun, HoldLease, Retry, RunTaken};
 pub use crate::run::Ended;
 
 /// A command. Each has one public function in [`crate::rule`].
@@ -92,7 +92,7 @@ pub enum Command {
     /// The runtime took the run.
     RunStarted(RunTaken),
     /// The runtime goes on with the run under another id.
-    RunContinued(RunId, String),
+    RunContinued(ContinueRun),
     /// The run is to be stopped; written before anything is.
     StopRun(RunId, Stopping),
     /// What keeps the run from being followed, for people; `None` when nothing does any more.

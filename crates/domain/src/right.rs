@@ -97,7 +97,7 @@ pub const fn needed(command: &Command) -> Right {
         | Command::TellAnswerTrouble(..)
         | Command::ClaimRun(_)
         | Command::RunStarted(_)
-        | Command::RunContinued(..)
+        | Command::RunContinued(_)
         | Command::StopRun(..)
         | Command::TellTrouble(..)
         | Command::RunEnded(_)

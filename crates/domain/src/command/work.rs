@@ -62,6 +62,18 @@ pub struct RunTaken {
     pub boot: Option<String>,
 }
 
+/// The runtime goes on with a run under another id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContinueRun {
+    /// Which.
+    pub run: RunId,
+    /// The id that was followed when this was seen. Where another one is followed by now (an answer was told
+    /// meanwhile), what was seen came before it: then nothing is written, and the next look tells.
+    pub from: String,
+    /// The runtime's id under which it goes on.
+    pub as_id: String,
+}
+
 /// What happens after a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retry {

@@ -94,7 +94,7 @@ fn decide(view: &View, command: &Command, ctx: &mut Ctx<'_>) -> Decided {
         Command::WithdrawMessage(id) => delivery::withdraw(view, *id, ctx),
         Command::ClaimRun(claim) => work::claim(view, claim, ctx),
         Command::RunStarted(taken) => work::started(view, taken, ctx),
-        Command::RunContinued(run, as_id) => work::continued(view, *run, as_id, ctx),
+        Command::RunContinued(continued) => work::continued(view, continued, ctx),
         Command::StopRun(run, stopping) => work::stop(view, *run, stopping, ctx),
         Command::TellTrouble(run, trouble) => work::tell(view, *run, trouble.as_ref(), ctx),
         Command::TreatAsEnded(run) => lost::treat_as_ended(view, *run, ctx),

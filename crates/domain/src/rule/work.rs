@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     change::{Change, Expect},
-    command::{ClaimRun, EndRun, Ended, Place, Retry, RunTaken},
+    command::{ClaimRun, ContinueRun, EndRun, Ended, Place, Retry, RunTaken},
     ctx::Ctx,
     doc::{DocKey, Kind, Rev, Scope, action_name, asks_link, session_name},
     id::{ProjectId, RunId, TaskId},
@@ -155,14 +155,18 @@ pub fn started(view: &View, taken: &RunTaken, ctx: &mut Ctx<'_>) -> Decided {
 }
 
 /// The runtime goes on with the run under another id: its own restart, or a message that began a new turn.
-pub fn continued(view: &View, run: RunId, as_id: &str, ctx: &mut Ctx<'_>) -> Decided {
-    let mut run = open_run(view, run)?;
+pub fn continued(view: &View, continued: &ContinueRun, ctx: &mut Ctx<'_>) -> Decided {
+    let ContinueRun { run, from, as_id } = continued;
+    let mut run = open_run(view, *run)?;
     let mut change = Change::default();
+    if run.is.current_id() != from && !run.is.is_known_as(as_id) {
+        return Ok(change);
+    }
     if run.is.is_known_as(as_id) && run.is.state == RunState::Started {
         return Ok(change);
     }
     if !run.is.is_known_as(as_id) {
-        run.is.successors.push(as_id.to_owned());
+        run.is.successors.push(as_id.clone());
     }
     run.is.state = RunState::Started;
     run.is.waits_for = None;
@@ -172,7 +176,7 @@ pub fn continued(view: &View, run: RunId, as_id: &str, ctx: &mut Ctx<'_>) -> Dec
         Some(run.is.project),
         Some(run.is.task),
         "agent_continued",
-        &[("session_key", run.is.session_key.clone()), ("run_id", as_id.to_owned())],
+        &[("session_key", run.is.session_key.clone()), ("run_id", as_id.clone())],
     ));
     touch(&mut change, run.is.project);
     change.put(run.rev, run.is);

@@ -2,7 +2,7 @@
 
 use clutch_domain::{
     actor::{Actor, Who},
-    command::{Command, Completion, EndRun, Ended, FromSession, NewSignal, ProjectPatch},
+    command::{Command, Completion, ContinueRun, EndRun, Ended, FromSession, NewSignal, ProjectPatch},
     doc::Unique,
     id::RunId,
     refusal::Refusal,
@@ -342,10 +342,17 @@ fn starting_and_continuing_can_be_said_twice() {
     let run = bench.start(task);
     bench.run(&Command::RunStarted(run.into())).unwrap();
     assert!(bench.last.is_empty());
-    bench.run(&Command::RunContinued(run, "resumed".into())).unwrap();
+    let goes_on =
+        |from: &str, as_id: &str| Command::RunContinued(ContinueRun { run, from: from.into(), as_id: as_id.into() });
+    let key = bench.the_run(run).key;
+    bench.run(&goes_on(&key, "resumed")).unwrap();
     assert_eq!(bench.the_run(run).current_id(), "resumed");
-    bench.run(&Command::RunContinued(run, "resumed".into())).unwrap();
+    bench.run(&goes_on(&key, "resumed")).unwrap();
     assert!(bench.last.is_empty());
+    bench.run(&goes_on(&key, "older")).unwrap();
+    assert!(bench.last.is_empty(), "what was seen before the newest turn is not what it goes on as");
+    bench.run(&goes_on("resumed", "newer")).unwrap();
+    assert_eq!(bench.the_run(run).current_id(), "newer");
     bench.end(run, Ended::Failed, "").unwrap();
     assert_eq!(bench.run(&Command::RunStarted(run.into())), Err(Refusal::RunEnded));
     let nobody = RunId(Uuid::from_u128(9));

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use clutch_domain::{
     actor::Actor,
-    command::{Command, EndRun, Ended},
+    command::{Command, ContinueRun, EndRun, Ended},
     doc::{Counter, Scope},
     refusal::Refusal,
-    run::{BEAT, Lease, LoopState, Stopping},
+    run::{BEAT, Lease, LoopState, Run, Stopping},
 };
 
 use crate::bench::{Bench, HOLDER, hold};
@@ -60,7 +60,7 @@ fn everything_that_the_loop_writes_expects_its_lease() {
         let stopping = Stopping { how: Ended::Failed, why: "silent".into(), forget: false };
         vec![
             Command::RunStarted(run.into()),
-            Command::RunContinued(run, "again".into()),
+            Command::RunContinued(ContinueRun { run, from: Run::key_of(run), as_id: "again".into() }),
             Command::StopRun(run, stopping),
             Command::TellTrouble(run, Some("it refuses".into())),
             Command::RunEnded(end),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use clutch_domain::{
-    command::{Command, EndRun, Ended, RunTaken},
+    command::{Command, ContinueRun, EndRun, Ended, RunTaken},
     doc::Kind,
     id::RunId,
     project::Project,
@@ -315,7 +315,8 @@ impl Effect for Run {
                 let as_id = (accepted.run_id != run.key).then_some(accepted.run_id);
                 self.write(Command::RunStarted(RunTaken { run: run.id, boot: link.boot })).await?;
                 if let Some(as_id) = as_id {
-                    self.write(Command::RunContinued(run.id, as_id)).await?;
+                    let from = run.key.clone();
+                    self.write(Command::RunContinued(ContinueRun { run: run.id, from, as_id })).await?;
                 }
                 self.run = self.desk.find(self.id).await?;
                 self.verdict = Verdict::Working;
@@ -344,7 +345,8 @@ impl Effect for Run {
             Verdict::Taken => return self.write(Command::RunStarted(RunTaken { run: run.id, boot: None })).await,
             Verdict::Continued(id) => {
                 self.ear.sign();
-                return self.write(Command::RunContinued(run.id, id)).await;
+                let from = run.current_id().to_owned();
+                return self.write(Command::RunContinued(ContinueRun { run: run.id, from, as_id: id })).await;
             }
             Verdict::Working => {
                 self.unsure_ms = UNSURE_MS.0;

@@ -37,7 +37,7 @@ pub const fn name(command: &Command) -> &'static str {
         Command::WithdrawMessage(_) => "withdraw",
         Command::ClaimRun(_) => "claim",
         Command::RunStarted(_) => "start a run",
-        Command::RunContinued(..) => "continue a run",
+        Command::RunContinued(_) => "continue a run",
         Command::StopRun(..) => "want a run stopped",
         Command::TellTrouble(..) => "tell the trouble of a run",
         Command::TreatAsEnded(_) => "treat a run as ended",
