@@ -17,10 +17,10 @@ fn sources(folder: &str) -> Vec<String> {
 /// Paths of all routes for programs, with `{…}` where something is filled in.
 pub fn paths() -> Vec<String> {
     let all = [
-        source("src/rest/mod.rs"),
-        source("src/webhooks/mod.rs"),
+        source("src/http/compat/mod.rs"),
+        source("src/http/compat/webhooks/mod.rs"),
         source("src/compose.rs"),
-        source("src/uploads/mod.rs"),
+        source("src/http/uploads/mod.rs"),
     ];
     let quoted = all.iter().flat_map(|s| s.split('"')).filter(|s| s.starts_with('/') && !s.contains([' ', '\n', '*']));
     let paths: BTreeSet<String> = quoted.map(str::to_owned).collect();
@@ -30,7 +30,7 @@ pub fn paths() -> Vec<String> {
 
 /// Names of fields that some route reads.
 pub fn fields() -> Vec<String> {
-    let all = [sources("src/rest"), sources("src/webhooks")].concat();
+    let all = [sources("src/http/compat"), sources("src/http/compat/webhooks")].concat();
     let names = all.iter().flat_map(|s| s.split(['(', '[']).filter_map(|rest| rest.strip_prefix('"')));
     let names = names.filter_map(|rest| rest.split_once('"').map(|(name, _)| name));
     let is_name = |n: &&str| !n.is_empty() && n.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
