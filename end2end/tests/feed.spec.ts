@@ -1,8 +1,8 @@
 // The live feed over a restart of the server.
 import { Board } from "../support/board.ts";
-import { expect, test, withHouse } from "../support/fixtures.ts";
+import { expect, freshProject, test, withHouse } from "../support/fixtures.ts";
 import { Gateway, freePort } from "../support/gateway.ts";
-import { card, cardIn, openPanel } from "../support/look.ts";
+import { card, cardIn, openPanel, panel } from "../support/look.ts";
 
 for (const [how, end] of [["killed", (board: Board) => board.cut()], ["stopped", (board: Board) => void board.stop()]] as const) {
   test(`the server ${how} and started again: the page says so, keeps what was typed, and is live again`, async ({ visitor }) => {
@@ -40,3 +40,30 @@ for (const [how, end] of [["killed", (board: Board) => board.cut()], ["stopped",
     });
   });
 }
+
+test("a server of another build has the page loaded anew once; drafts stay", async ({ alone, visitor }) => {
+  const project = await freshProject(alone, "Feed");
+  await alone.createTask(project, "Of an old page", { status: "backlog" });
+  const me = await visitor();
+  let tell = () => {};
+  let said: string | null = null;
+  await me.page.routeWebSocket(/\/live/, (socket) => {
+    said = new URL(socket.url()).searchParams.get("build");
+    socket.connectToServer();
+    tell = () => void socket.close({ code: 4409, reason: "the server runs another build" });
+  });
+  const page = await me.open(`${alone.url}/projects/${project.slug}/board`);
+  expect(said).toBe(await page.locator("html").getAttribute("data-build"));
+  expect(said).toBeTruthy();
+  await (await openPanel(page, "Of an old page")).getByLabel("Comment", { exact: true }).fill("Half a sentence");
+  const loads: string[] = [];
+  page.on("load", () => loads.push(page.url()));
+  tell();
+  await expect.poll(() => loads.length).toBe(1);
+  await me.live();
+  await expect(panel(page).getByLabel("Comment", { exact: true })).toHaveValue("Half a sentence");
+  // It is no newer for that: it does not go round and round, the person decides.
+  tell();
+  await expect(page.locator(".feed")).toHaveText("The server is of another build than this page. Reload the page.");
+  expect(loads).toHaveLength(1);
+});

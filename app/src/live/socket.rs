@@ -17,6 +17,8 @@ const FIRST_WAIT_MS: f64 = 400.0;
 const LONGEST_WAIT_MS: f64 = 10_000.0;
 /// The server runs another build: this page's code is old.
 const CLOSE_NEW_BUILD: u16 = 4409;
+/// In the tab's storage: the build of which a page was loaded anew, as it was old.
+const RELOADED: &str = "clutch-reloaded";
 /// The session ended.
 const CLOSE_LOG_IN: u16 = 4401;
 
@@ -106,7 +108,7 @@ fn connect() {
     let location = window().location();
     let scheme = if location.protocol().is_ok_and(|p| p == "https:") { "wss" } else { "ws" };
     let Ok(host) = location.host() else { return };
-    let Ok(socket) = WebSocket::new(&format!("{scheme}://{host}/live")) else { return lost(0) };
+    let Ok(socket) = WebSocket::new(&format!("{scheme}://{host}/live?build={}", build())) else { return lost(0) };
 
     let mut handlers: Vec<Closure<dyn FnMut(web_sys::Event)>> = Vec::new();
     let mut on = |name: &str, handler: Box<dyn FnMut(web_sys::Event)>| {
@@ -132,6 +134,20 @@ fn connect() {
     });
 }
 
+/// The build that painted this page; empty where it has no name.
+fn build() -> String {
+    document().document_element().and_then(|html| html.get_attribute("data-build")).unwrap_or_default()
+}
+
+/// Loads the page anew, as another build serves now: once for each build that is old, so that a page which
+/// does not get any newer by that does not go round and round.
+fn renew() -> bool {
+    let Ok(Some(kept)) = window().session_storage() else { return false };
+    let build = build();
+    let again = kept.get_item(RELOADED).ok().flatten().is_some_and(|reloaded| reloaded == build);
+    !again && kept.set_item(RELOADED, &build).is_ok() && window().location().reload().is_ok()
+}
+
 fn opened() {
     WIRE.with_borrow_mut(|wire| {
         wire.open = true;
@@ -155,7 +171,8 @@ fn lost(code: u16) {
     }
     match code {
         // Unsaved text is kept as drafts in the tab's storage, so nothing is lost.
-        CLOSE_NEW_BUILD => return drop(window().location().reload()),
+        CLOSE_NEW_BUILD if renew() => return,
+        CLOSE_NEW_BUILD => feed(Feed::Lost("The server is of another build than this page. Reload the page.".into())),
         CLOSE_LOG_IN => return feed(Feed::Lost("You are logged out. Reload the page to log in.".into())),
         _ => feed(Feed::Lost("The server does not answer. This page goes on by itself when it does.".into())),
     }
