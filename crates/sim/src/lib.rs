@@ -177,7 +177,8 @@ fn day(seed: u64, without: Option<Switch>) -> Outcome {
     all.end_storm();
     exec.say(|| "the storm is over".into());
     exec.spawn(WORLD, "tidying", Box::pin(person.tidy()));
-    let watch = rest::Silence { exec: exec.clone(), gateway: gateway.clone(), policy, from: STORM_MS };
+    let watch =
+        rest::Silence { exec: exec.clone(), gateway: gateway.clone(), store: store.clone(), policy, from: STORM_MS };
     exec.spawn(WORLD, "clock", Box::pin(watch.watch()));
     let (mut at, mut calm) = (STORM_MS, 0);
     while at < STORM_MS + CALM_MS && calm < 2 && exec.wrongs().is_empty() {

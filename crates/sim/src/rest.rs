@@ -1,13 +1,13 @@
 //! The end of a day: has everything come to rest, with a reason, and is what was promised there?
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use clutch_domain::{
     chat::{DeliveryStatus, Message},
     invariant::Law,
     plan::Policy,
     project::Project,
-    run::{LoopState, Outcome, Run},
+    run::{Lease, LoopState, Outcome, Run},
     talk::{Comment, CommentType, Delivery, Signal},
     task::{Status, Task},
 };
@@ -22,6 +22,7 @@ const SLACK_MS: i64 = 3 * 60_000;
 pub(crate) struct Silence {
     pub exec: Exec,
     pub gateway: Arc<Gateway>,
+    pub store: Arc<SimStore>,
     pub policy: Policy,
     /// When the faults ended.
     pub from: i64,
@@ -30,16 +31,20 @@ pub(crate) struct Silence {
 impl Silence {
     /// For ever.
     pub(crate) async fn watch(self) {
+        // A server knows nothing of a silence before it led for the first time; leading again it must go on counting.
+        let mut first_led = BTreeMap::new();
         loop {
             self.exec.sleep(30_000).await;
             if self.gateway.keeps_out() {
                 continue; // nobody can stop anything; that the board comes to rest all the same is a law of its own
             }
             let now = self.exec.now();
+            let Some(lease) = self.store.get::<Lease>("loop") else { continue };
+            let led = *first_led.entry(lease.holder).or_insert(now);
             for (session, sign_at) in self.gateway.silent_since(now) {
                 let role = self.gateway.board.run_of(&session).map(|run| run.role);
                 let most = role.map_or(self.policy.stale_review_ms, |role| self.policy.stale_after(role));
-                let quiet = now - sign_at.max(self.from);
+                let quiet = now - sign_at.max(self.from).max(led);
                 if quiet > most + SLACK_MS {
                     let says = format!("{session} gives no sign for {} minutes and works on", quiet / 60_000);
                     self.exec.wrong(Law::SilentStopped, says);
