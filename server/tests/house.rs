@@ -287,6 +287,30 @@ fn nothing_of_the_server_works_unwatched() {
     nowhere(&sources, &["tokio::spawn", "task::spawn(", "task::spawn_local", "thread::spawn"]);
 }
 
+/// What a page asks its browser for ends with the page, so one module asks: a listener beside it stays on an
+/// element that another page gets, and a timer beside it comes to a page that is gone.
+#[test]
+fn one_module_listens_and_waits_in_the_browser() {
+    let mut sources = product(&["app/src", "frontend/src"]);
+    // The socket lives as long as the tab.
+    let mine = ["app/src/ui/listen.rs", "app/src/live/socket.rs"];
+    assert!(mine.iter().all(|place| sources.iter().any(|(path, _)| path == place)));
+    sources.retain(|(path, _)| !mine.contains(&path.as_str()));
+    let ways = [
+        "add_event_listener",
+        "window_event_listener",
+        "closure::",
+        "into_js_value",
+        "set_interval",
+        "set_timeout",
+        "request_animation_frame",
+        "request_idle_callback",
+        "observer::new",
+        ".set_on",
+    ];
+    nowhere(&sources, &ways);
+}
+
 #[test]
 fn time_and_chance_come_from_outside() {
     let clocks = ["systemtime", "std::time::instant", "instant::now", "std::env", "std::fs", "rand::", "new_v4"];

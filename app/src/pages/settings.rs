@@ -17,7 +17,7 @@ use crate::{
         home::ProjectRow,
         settings::{Settings, in_words, same},
     },
-    ui::{Erase, Toasts, Undo, dynamic, use_act},
+    ui::{Erase, Toasts, Undo, dynamic, fresh, use_act},
 };
 
 /// The page.
@@ -45,7 +45,9 @@ pub fn SettingsPage() -> impl IntoView {
 }
 
 lazily! {
-    fn settings(row: ProjectRow) in elsewhere as (settings_code, preload) { Ok(view! { <Settings row /> }.erase()) }
+    fn settings(row: ProjectRow) in elsewhere as (settings_code, preload) {
+        Ok(fresh(move || view! { <Settings row=row.clone() /> }.erase()))
+    }
 }
 
 #[component]
@@ -147,7 +149,7 @@ fn Settings(row: ProjectRow) -> impl IntoView {
     let remove = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
         let (deleted, restore) = (deleted.clone(), restore.clone());
-        act.run(delete_project(id), move |answer| {
+        act.run_to_its_end(delete_project(id), move |answer| {
             if answer.is_ok() {
                 toasts.undo(format!("\u{201c}{deleted}\u{201d} was deleted."), restore);
             }

@@ -4,7 +4,7 @@ use std::future::Future;
 
 use leptos::prelude::*;
 
-use super::{Erase, dynamic};
+use super::{Erase, dynamic, listen::Alive};
 
 use crate::{api::Saved, error::AppError};
 
@@ -61,7 +61,7 @@ impl Toasts {
             list.push(Toast { id, bad, sentence, undo });
         });
         #[cfg(feature = "hydrate")]
-        set_timeout(move || self.close(id), std::time::Duration::from_secs(TOAST_SECONDS));
+        super::listen::whenever(std::time::Duration::from_secs(TOAST_SECONDS), move || self.close(id));
     }
 
     fn close(self, id: u32) {
@@ -115,17 +115,33 @@ pub struct Act {
     /// At least one change is on its way.
     pub busy: RwSignal<u32>,
     toasts: Toasts,
+    alive: Alive,
 }
 
 /// A runner for changes of this component.
 #[must_use]
 pub fn use_act() -> Act {
-    Act { busy: RwSignal::new(0), toasts: expect_context::<Toasts>() }
+    Act { busy: RwSignal::new(0), toasts: expect_context::<Toasts>(), alive: Alive::here() }
 }
 
 impl Act {
-    /// Runs a change; a refusal is shown as its sentence. `then` hears how it went.
+    /// Runs a change; a refusal is shown as its sentence. `then` hears how it went, if this part of the page is
+    /// still there then.
     pub fn run(
+        self,
+        change: impl Future<Output = Result<Saved, AppError>> + 'static,
+        then: impl FnOnce(Result<Saved, AppError>) + 'static,
+    ) {
+        self.run_to_its_end(change, move |answer| {
+            if self.alive.is() {
+                then(answer);
+            }
+        });
+    }
+
+    /// Like [`Self::run`], but `then` hears how it went in any case: it touches nothing of the page that may be
+    /// gone.
+    pub fn run_to_its_end(
         self,
         change: impl Future<Output = Result<Saved, AppError>> + 'static,
         then: impl FnOnce(Result<Saved, AppError>) + 'static,

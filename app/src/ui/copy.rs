@@ -11,16 +11,12 @@ pub fn CopyBox(
     text: String,
 ) -> impl IntoView {
     let copied = RwSignal::new(false);
+    let alive = super::listen::Alive::here();
     let words = text.clone();
     let copy = move |_| {
         to_clipboard(&words);
         copied.set(true);
-        set_timeout(
-            move || {
-                copied.try_set(false);
-            },
-            std::time::Duration::from_secs(2),
-        );
+        alive.after(std::time::Duration::from_secs(2), move || copied.set(false));
     };
     view! {
         <div class="copy">

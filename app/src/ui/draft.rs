@@ -29,16 +29,12 @@ impl Drafts {
                     _ => {}
                 }
             }
-            let on_input =
-                wasm_bindgen::closure::Closure::<dyn FnMut(web_sys::Event)>::new(move |event: web_sys::Event| {
-                    let field = event.target().map(wasm_bindgen::JsCast::unchecked_into::<web_sys::HtmlInputElement>);
-                    if let Some(field) = field.filter(|f| f.has_attribute("data-draft")) {
-                        drafts.store(&field);
-                    }
-                });
-            let _ =
-                form.add_event_listener_with_callback("input", wasm_bindgen::JsCast::unchecked_ref(on_input.as_ref()));
-            on_input.forget(); // lives as long as the form's element, which holds it
+            super::listen::hear(&form, "input", super::listen::How::Passive, move |event| {
+                let field = event.target().map(wasm_bindgen::JsCast::unchecked_into::<web_sys::HtmlInputElement>);
+                if let Some(field) = field.filter(|f| f.has_attribute("data-draft")) {
+                    drafts.store(&field);
+                }
+            });
         });
         drafts
     }

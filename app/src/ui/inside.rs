@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
-use web_sys::{Element, HtmlElement, MouseEvent};
+use web_sys::{Element, MouseEvent};
 
 use super::to_clipboard;
 
@@ -37,7 +37,7 @@ fn copy(button: Element) {
         let _ = button.set_attribute("aria-label", label);
     };
     say(&button, "copy-code icon-btn js-only done", "Copied");
-    set_timeout(move || say(&button, "copy-code icon-btn js-only", "Copy the code"), SAID);
+    super::listen::whenever(SAID, move || say(&button, "copy-code icon-btn js-only", "Copy the code"));
 }
 
 /// The whole picture above the page. The dialog gives the focus back by itself; whatever is pressed in it
@@ -64,14 +64,18 @@ fn enlarge(link: &Element) -> Option<()> {
     document.body()?.append_child(&dialog).ok()?;
 
     let dialog: web_sys::HtmlDialogElement = dialog.dyn_into().ok()?;
-    let (shown, over) = (dialog.clone(), dialog.clone());
-    on(&dialog, "click", move || shown.close());
-    on(&dialog, "close", move || over.remove());
-    dialog.show_modal().ok()
-}
+    #[cfg(feature = "hydrate")]
+    {
+        use super::listen::{Ears, How};
 
-/// Listens for as long as the element is there.
-fn on(element: &HtmlElement, event: &str, act: impl Fn() + 'static) {
-    let listener = wasm_bindgen::closure::Closure::<dyn Fn()>::new(act).into_js_value();
-    let _ = element.add_event_listener_with_callback(event, listener.unchecked_ref());
+        // They end with the dialog, which is no part of the page that painted the picture.
+        let ears = Ears::default();
+        let (shown, over, ends) = (dialog.clone(), dialog.clone(), ears.clone());
+        ears.hear(&dialog, "click", How::Passive, move |_| shown.close());
+        ears.hear(&dialog, "close", How::Passive, move |_| {
+            over.remove();
+            ends.end();
+        });
+    }
+    dialog.show_modal().ok()
 }

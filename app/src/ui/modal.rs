@@ -71,7 +71,7 @@ pub fn when_in_page(element: &web_sys::Node, act: impl FnOnce() + 'static) {
     if element.is_connected() {
         act();
     } else {
-        request_animation_frame(act);
+        super::listen::next_frame(act);
     }
 }
 

@@ -28,9 +28,7 @@ impl Clock {
         Effect::new(move |_| {
             let tick = move || self.0.set(js_sys::Date::now() as i64);
             tick();
-            if let Ok(handle) = set_interval_with_handle(tick, std::time::Duration::from_secs(10)) {
-                on_cleanup(move || handle.clear());
-            }
+            super::listen::every(std::time::Duration::from_secs(10), tick);
         });
     }
 

@@ -9,7 +9,7 @@ use crate::{
     api::{pause_loop, set_loop},
     live::use_live,
     model::home::CheckState,
-    ui::{CopyBox, Dot, Erase, Icon, StatusMark, coded, dynamic, lower},
+    ui::{CopyBox, Dot, Erase, Icon, StatusMark, coded, dynamic, listen::window_hears, lower},
 };
 
 /// Name and tabs.
@@ -139,7 +139,7 @@ pub fn GatewayChip() -> impl IntoView {
     };
     let node = NodeRef::<html::Details>::new();
     // A click elsewhere closes it.
-    let outside = window_event_listener(leptos::ev::click, move |event| {
+    window_hears(leptos::ev::click, move |event| {
         let inside = event.target().and_then(|t| wasm_bindgen::JsCast::dyn_into::<web_sys::Element>(t).ok());
         if inside.is_none_or(|e| e.closest(".pop").ok().flatten().is_none())
             && let Some(details) = node.get_untracked()
@@ -147,7 +147,6 @@ pub fn GatewayChip() -> impl IntoView {
             details.set_open(false);
         }
     });
-    on_cleanup(move || outside.remove());
     view! {
         <details class="pop gateway" node_ref=node>
             <summary><span class=class></span><span class="cut">{dynamic(move || live.gateway.with(|g| g.as_ref().map_or("Gateway".into(), |g| g.word.clone())))}</span></summary>
@@ -168,7 +167,7 @@ pub fn Filters(state: BoardState) -> impl IntoView {
     // `/` goes to the filter, `c` makes a ticket; not while somebody types.
     let navigate = leptos_router::hooks::use_navigate();
     let field = NodeRef::<html::Input>::new();
-    let keys = window_event_listener(leptos::ev::keydown, move |event| {
+    window_hears(leptos::ev::keydown, move |event| {
         let typing = event.target().and_then(|t| wasm_bindgen::JsCast::dyn_into::<web_sys::Element>(t).ok());
         let typing =
             typing.is_some_and(|e| e.closest("input, textarea, select, dialog, [role=menu]").ok().flatten().is_some());
@@ -189,7 +188,6 @@ pub fn Filters(state: BoardState) -> impl IntoView {
             _ => {}
         }
     });
-    on_cleanup(move || keys.remove());
     let need = move || {
         let n = head.with(|h| h.waiting);
         (n > 0 || filter.with(|f| f.need)).then(|| {
@@ -253,23 +251,22 @@ pub fn ColumnTabs(state: BoardState, node: NodeRef<html::Div>) -> impl IntoView 
     let at = RwSignal::new(0_usize);
     #[cfg(feature = "hydrate")]
     Effect::new(move |_| {
+        use crate::ui::listen::{Alive, How, hear};
+
         if let Some(board) = node.get() {
             let width = move |board: &web_sys::Element| f64::from(board.client_width().max(1));
             let follow = board.clone();
-            let on_scroll = wasm_bindgen::closure::Closure::<dyn FnMut()>::new(move || {
+            hear(&board, "scroll", How::Passive, move |_| {
                 let now = (f64::from(follow.scroll_left()) / width(&follow)).round() as usize;
                 if at.try_get_untracked().is_some_and(|old| old != now) {
                     at.set(now.min(super::state::COLUMNS - 1));
                 }
             });
-            let _ = board
-                .add_event_listener_with_callback("scroll", wasm_bindgen::JsCast::unchecked_ref(on_scroll.as_ref()));
-            on_scroll.forget(); // lives as long as the board's element, which holds it
             // First the column where something happens.
             let first = state.counts.with_untracked(|c| [2, 1, 3, 0].into_iter().find(|n| c[*n] > 0)).unwrap_or(0);
             if on_a_phone() {
                 // Not before it is laid out: until then it has no width to scroll by.
-                request_animation_frame(move || board.set_scroll_left((first as f64 * width(&board)) as i32));
+                Alive::here().frame(move || board.set_scroll_left((first as f64 * width(&board)) as i32));
             }
         }
     });

@@ -9,6 +9,7 @@ use super::{
     menu::{Open, card_of},
     state::{BoardState, COLUMNS},
 };
+use crate::ui::listen::next_frame;
 
 /// The handler of all keys on the board.
 pub fn handler(state: BoardState, menu: RwSignal<Option<Open>>) -> impl Fn(web_sys::KeyboardEvent) + Copy + 'static {
@@ -131,7 +132,7 @@ pub fn focus_card(id: TaskId) {
             }
         }
     });
-    request_animation_frame(move || {
+    next_frame(move || {
         let Some(link) = cover(id) else { return };
         // Where something else has the focus by now, it keeps it.
         if document().active_element().is_none_or(|active| active.tag_name() == "BODY") {

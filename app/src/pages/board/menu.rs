@@ -133,11 +133,12 @@ pub fn DeleteTicket(
     let (number, title) = state.peek(task).map_or((0, String::new()), |c| (c.number, c.title));
     let answer = Callback::new(move |yes: bool| {
         if yes {
-            state.act.run(delete_task(task), move |answer| {
+            state.act.run_to_its_end(delete_task(task), move |answer| {
                 if answer.is_ok() {
                     toasts.done(format!("T-{number} was deleted."));
                 }
-                done.run(answer.is_ok());
+                // Who asked may be gone by now.
+                done.try_run(answer.is_ok());
             });
         } else {
             done.run(false);

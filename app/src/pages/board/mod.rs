@@ -23,7 +23,7 @@ use crate::{
     api::load_board,
     error::AppError,
     live::use_live,
-    ui::{Erase, Icon, StatusMark, dynamic},
+    ui::{Erase, Icon, StatusMark, dynamic, fresh, list, listen::Alive},
 };
 use card::CardItem;
 #[cfg(feature = "split")]
@@ -47,7 +47,7 @@ pub fn BoardPage() -> impl IntoView {
                     BoardState::new(&load).map(|state| (state, load.version)).ok_or_else(AppError::not_understood)
                 });
                 match state {
-                    Ok((state, version)) => view! { <Board state version /> }.erase(),
+                    Ok((state, version)) => fresh(move || view! { <Board state version /> }.erase()),
                     Err(error) => view! { <Trouble error /> }.erase(),
                 }
             }))}
@@ -88,7 +88,8 @@ fn Board(state: BoardState, version: u64) -> impl IntoView {
     let node = NodeRef::<html::Div>::new();
     #[cfg(feature = "hydrate")]
     drag::install(node, state);
-    Effect::new(move |_| request_animation_frame(move || state.up.set_value(true)));
+    let alive = Alive::here();
+    Effect::new(move |_| alive.frame(move || state.up.set_value(true)));
     let on_key = keys::handler(state, menu);
     let on_click = menu::opener(menu);
     // Questions count in the tab's title: they are seen while one is elsewhere.
@@ -130,7 +131,7 @@ fn Board(state: BoardState, version: u64) -> impl IntoView {
                     }))
                 })}
             </Suspense>
-            {dynamic(move || task.get().map(|name| view! { <TaskPanel board=state name /> }))}
+            {dynamic(move || task.get().map(|name| fresh(move || view! { <TaskPanel board=state name=name.clone() /> }.erase())))}
             <Suspense>
                 {dynamic(move || {
                     new.get().map(|status| Suspend::new(async move {
@@ -181,6 +182,10 @@ fn Column(state: BoardState, status: Status, chosen: Memo<Option<u64>>) -> impl 
         let filtered = state.filter.with(|f| *f != state::Filter::default());
         (left > 0).then(|| view! { <p class="rest">{rest(status, left, filtered)}</p> })
     };
+    let cards = list(
+        move || ids.with(|ids| ids.iter().map(|id| id.0).collect()),
+        move |id| view! { <CardItem board=state id=TaskId(id) chosen /> }.erase(),
+    );
     let empty = move || ids.with(Vec::is_empty).then(|| view! { <p class="none">{hint(status)}</p> });
     view! {
         <section class=format!("col col-{}", status.word()) id=format!("col-{}", status.word()) data-status=status.word() aria-label=status.label()>
@@ -191,11 +196,7 @@ fn Column(state: BoardState, status: Status, chosen: Memo<Option<u64>>) -> impl 
                 <span class="grow"></span>
                 <a class="icon-btn" href=add data-noscroll aria-label=format!("New ticket in {}", status.label())><Icon name="plus" /></a>
             </header>
-            <ul class="cards" role="list">
-                <For each=move || ids.get() key=|id: &TaskId| *id let:id>
-                    <CardItem board=state id chosen />
-                </For>
-            </ul>
+            <ul class="cards" role="list">{cards}</ul>
             {dynamic(empty)}
             {dynamic(hidden)}
         </section>

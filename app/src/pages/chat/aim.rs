@@ -6,7 +6,10 @@ use leptos::prelude::*;
 use leptos_router::hooks::{use_location, use_query_map};
 
 use super::state::ChatState;
-use crate::{api::load_back, ui::Toasts};
+use crate::{
+    api::load_back,
+    ui::{Toasts, listen::Alive},
+};
 
 /// Frames within which a loaded message is painted.
 const FRAMES: u32 = 60;
@@ -18,6 +21,7 @@ pub fn follow(state: ChatState) {
     let chat = state.head.with_untracked(|h| h.id);
     let (hash, query) = (use_location().hash, use_query_map());
     let toasts = expect_context::<Toasts>();
+    let alive = Alive::here();
     let named = Memo::new(move |_| {
         // The address changes before the chat does: another chat's message is not looked for here.
         let here = query.with(|q| q.get("chat").is_none_or(|id| id.parse::<ChatId>() == Ok(chat)));
@@ -28,13 +32,13 @@ pub fn follow(state: ChatState) {
         let message = named.get();
         state.aim.set(message);
         if let Some(message) = message {
-            leptos::task::spawn_local(bring(state, chat, message, toasts));
+            leptos::task::spawn_local(bring(state, chat, message, toasts, alive));
         }
     });
 }
 
 /// Loads the messages back to this one, unless it is there, and shows it.
-async fn bring(state: ChatState, chat: ChatId, message: MessageId, toasts: Toasts) {
+async fn bring(state: ChatState, chat: ChatId, message: MessageId, toasts: Toasts, alive: Alive) {
     let still = move || state.aim.try_get_untracked() == Some(Some(message));
     let mut found = Vec::new();
     let mut before = state.oldest();
@@ -79,15 +83,15 @@ async fn bring(state: ChatState, chat: ChatId, message: MessageId, toasts: Toast
     }
     match trouble {
         Some(sentence) => toasts.error(sentence),
-        None => show(message, FRAMES, AIMS),
+        None => show(message, FRAMES, AIMS, alive),
     }
 }
 
 const GONE: &str = "The message that this link names is not in this chat any more.";
 
 /// Brings it into view as soon as it is painted, and so many times.
-fn show(message: MessageId, frames: u32, aims: u32) {
-    request_animation_frame(move || {
+fn show(message: MessageId, frames: u32, aims: u32, alive: Alive) {
+    alive.frame(move || {
         let element = document().get_element_by_id(&format!("m-{message}"));
         match element {
             Some(element) => {
@@ -95,10 +99,10 @@ fn show(message: MessageId, frames: u32, aims: u32) {
                 options.set_block(web_sys::ScrollLogicalPosition::Center);
                 element.scroll_into_view_with_scroll_into_view_options(&options);
                 if aims > 1 {
-                    show(message, frames, aims - 1);
+                    show(message, frames, aims - 1, alive);
                 }
             }
-            None if frames > 0 => show(message, frames - 1, aims),
+            None if frames > 0 => show(message, frames - 1, aims, alive),
             None => {}
         }
     });

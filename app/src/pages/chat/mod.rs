@@ -27,7 +27,7 @@ use crate::{
     lazy::lazily,
     live::use_live,
     model::wire::Loaded,
-    ui::{Erase, dynamic},
+    ui::{Erase, dynamic, fresh},
 };
 use state::{ChatState, ListState};
 
@@ -62,7 +62,8 @@ fn Skeleton() -> impl IntoView {
 lazily! {
     fn chat_list(load: Loaded) in chat as (chat_list_code, preload) {
         let state = ListState::new(&load).ok_or_else(AppError::not_understood)?;
-        Ok(view! { <Chats state version=load.version /> }.erase())
+        let version = load.version;
+        Ok(fresh(move || view! { <Chats state version /> }.erase()))
     }
 }
 
@@ -96,14 +97,8 @@ fn Chats(state: ListState, version: u64) -> impl IntoView {
             match resource.await {
                 Ok(Some(load)) => match ChatState::new(&load) {
                     Some(chat) => {
-                        // Another chat is another thread: nothing of the old one's fields and listeners stays.
-                        let id = chat.head.with_untracked(|h| h.id);
-                        view! {
-                            <For each=move || [id] key=|id| *id let:_>
-                                <thread::Thread list=state state=chat version=load.version />
-                            </For>
-                        }
-                        .erase()
+                        let version = load.version;
+                        fresh(move || view! { <thread::Thread list=state state=chat version /> }.erase())
                     }
                     None => view! { <Trouble error=AppError::not_understood() /> }.erase(),
                 },

@@ -6,7 +6,7 @@ use leptos::{html, prelude::*};
 use crate::{
     api::search_chats,
     model::chat::{Found, Hit},
-    ui::{Ago, Erase, dynamic},
+    ui::{Ago, Erase, dynamic, listen::window_hears},
 };
 
 /// A search begins when nobody has typed for so long.
@@ -24,6 +24,8 @@ pub struct Search {
     trouble: RwSignal<Option<String>>,
     // Answers to words that are not looked for any more are let go.
     turn: StoredValue<u32>,
+    #[cfg(feature = "hydrate")]
+    alive: crate::ui::listen::Alive,
     field: NodeRef<html::Input>,
 }
 
@@ -37,6 +39,8 @@ impl Search {
             busy: RwSignal::new(false),
             trouble: RwSignal::new(None),
             turn: StoredValue::new(0),
+            #[cfg(feature = "hydrate")]
+            alive: crate::ui::listen::Alive::here(),
             field: NodeRef::new(),
         };
         // Typed before our code arrived, or put back by the browser.
@@ -66,7 +70,7 @@ impl Search {
         #[cfg(feature = "hydrate")]
         if !words.is_empty() {
             let turn = self.turn.get_value();
-            set_timeout(move || self.ask(turn), PAUSE);
+            self.alive.after(PAUSE, move || self.ask(turn));
         }
     }
 
@@ -106,7 +110,7 @@ impl Search {
 /// Where the words are typed. `/` leads to it, Escape empties it.
 #[component]
 pub fn SearchField(search: Search) -> impl IntoView {
-    let keys = window_event_listener(leptos::ev::keydown, move |event| {
+    window_hears(leptos::ev::keydown, move |event| {
         let target = event.target().and_then(|t| wasm_bindgen::JsCast::dyn_into::<web_sys::Element>(t).ok());
         let typing =
             target.is_some_and(|e| e.closest("input, textarea, select, dialog, [role=menu]").ok().flatten().is_some());
@@ -118,7 +122,6 @@ pub fn SearchField(search: Search) -> impl IntoView {
             let _ = field.focus();
         }
     });
-    on_cleanup(move || keys.remove());
     let escape = move |event: web_sys::KeyboardEvent| {
         if event.key() == "Escape" && !event.is_composing() {
             event.prevent_default();

@@ -7,7 +7,7 @@ use super::state::ChatState;
 use crate::{
     api::{chat_models, chat_session, compact_chat, reset_chat, use_model},
     model::chat::{ModelChoice, SessionView},
-    ui::{Confirm, CopyBox, Erase, dynamic, use_act},
+    ui::{Confirm, CopyBox, Erase, dynamic, listen::window_hears, use_act},
 };
 
 /// From here on a memory is rather full, and nearly full, in percent.
@@ -35,7 +35,7 @@ pub fn SessionChip(state: ChatState) -> impl IntoView {
         }
     });
     let node = NodeRef::<html::Details>::new();
-    let outside = window_event_listener(leptos::ev::click, move |event| {
+    window_hears(leptos::ev::click, move |event| {
         let inside = event.target().and_then(|t| wasm_bindgen::JsCast::dyn_into::<web_sys::Element>(t).ok());
         if inside.is_none_or(|e| e.closest(".session, dialog").ok().flatten().is_none())
             && let Some(details) = node.get_untracked()
@@ -43,7 +43,6 @@ pub fn SessionChip(state: ChatState) -> impl IntoView {
             details.set_open(false);
         }
     });
-    on_cleanup(move || outside.remove());
     let opened = move |_| {
         look();
         leptos::task::spawn_local(async move {

@@ -181,7 +181,7 @@ fn Header(list: ListState, state: ChatState) -> impl IntoView {
     });
     let delete = move |_| {
         let (title, restore) = (state.head.with_untracked(|h| h.title.clone()), restore.clone());
-        act.run(delete_chat(id, to.clone()), move |answer| {
+        act.run_to_its_end(delete_chat(id, to.clone()), move |answer| {
             if answer.is_ok() {
                 toasts.undo(format!("\u{201c}{title}\u{201d} was deleted."), restore);
             }

@@ -1,0 +1,149 @@
+//! Listeners, timers and frames. Whatever the page asks its browser for ends with the part of the page
+//! that asked: a listener is taken away, a timer and a frame never come. Everything of this kind goes
+//! through here (a test of the house looks that it does).
+
+use std::time::Duration;
+
+use leptos::prelude::*;
+
+/// Whether the part of the page that made it is still there. Late answers and frames ask it.
+#[derive(Clone, Copy)]
+pub struct Alive(StoredValue<()>);
+
+impl Alive {
+    /// Of the present owner.
+    #[must_use]
+    pub fn here() -> Self {
+        Self(StoredValue::new(()))
+    }
+
+    /// Still there.
+    #[must_use]
+    pub fn is(self) -> bool {
+        self.0.try_get_value().is_some()
+    }
+
+    /// Does something in the next frame, if the part is still there then.
+    pub fn frame(self, act: impl FnOnce() + 'static) {
+        request_animation_frame(move || {
+            if self.is() {
+                act();
+            }
+        });
+    }
+
+    /// Does something so much later, if the part is still there then.
+    pub fn after(self, wait: Duration, act: impl FnOnce() + 'static) {
+        set_timeout(
+            move || {
+                if self.is() {
+                    act();
+                }
+            },
+            wait,
+        );
+    }
+}
+
+/// Does something so much later, whatever becomes of the page: only for what lives as long as the tab.
+pub fn whenever(wait: Duration, act: impl FnOnce() + 'static) {
+    set_timeout(act, wait);
+}
+
+/// Does something in the next frame, whatever becomes of the page: only for what looks itself whether the
+/// elements that it wants are there.
+pub fn next_frame(act: impl FnOnce() + 'static) {
+    request_animation_frame(act);
+}
+
+/// Does something again and again until the present owner goes.
+pub fn every(pause: Duration, act: impl Fn() + 'static) {
+    if let Ok(handle) = set_interval_with_handle(act, pause) {
+        on_cleanup(move || handle.clear());
+    }
+}
+
+/// Hears what happens anywhere in the window until the present owner goes.
+pub fn window_hears<E>(event: E, act: impl Fn(E::EventType) + 'static)
+where
+    E: leptos::ev::EventDescriptor + 'static,
+    E::EventType: wasm_bindgen::JsCast,
+{
+    let handle = window_event_listener(event, act);
+    on_cleanup(move || handle.remove());
+}
+
+#[cfg(feature = "hydrate")]
+pub use browser::{Ears, How, hear};
+
+#[cfg(feature = "hydrate")]
+mod browser {
+    use std::{cell::RefCell, rc::Rc};
+
+    use leptos::{__reexports::send_wrapper::SendWrapper, prelude::*};
+    use wasm_bindgen::{JsCast, closure::Closure};
+    use web_sys::{Event, EventTarget};
+
+    /// How a listener hears.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub enum How {
+        /// It never keeps the browser from what it does.
+        #[default]
+        Passive,
+        /// It may.
+        Active,
+        /// It may, and hears before the element that is meant.
+        First,
+    }
+
+    struct Ear {
+        target: EventTarget,
+        event: &'static str,
+        first: bool,
+        act: Closure<dyn FnMut(Event)>,
+    }
+
+    impl Drop for Ear {
+        fn drop(&mut self) {
+            let act = self.act.as_ref().unchecked_ref();
+            let _ = self.target.remove_event_listener_with_callback_and_bool(self.event, act, self.first);
+        }
+    }
+
+    /// Listeners that are taken away together.
+    #[derive(Clone, Default)]
+    pub struct Ears(Rc<RefCell<Vec<Ear>>>);
+
+    impl Ears {
+        /// Listeners that end with the present owner.
+        pub fn here() -> Self {
+            let ears = Self::default();
+            let end = SendWrapper::new(ears.clone());
+            on_cleanup(move || end.end());
+            ears
+        }
+
+        /// Hears one kind of event at a target.
+        pub fn hear(&self, target: &EventTarget, event: &'static str, how: How, act: impl FnMut(Event) + 'static) {
+            let act = Closure::wrap(Box::new(act) as Box<dyn FnMut(Event)>);
+            let options = web_sys::AddEventListenerOptions::new();
+            options.set_passive(how == How::Passive);
+            options.set_capture(how == How::First);
+            let called = act.as_ref().unchecked_ref();
+            let _ = target.add_event_listener_with_callback_and_add_event_listener_options(event, called, &options);
+            self.0.borrow_mut().push(Ear { target: target.clone(), event, first: how == How::First, act });
+        }
+
+        /// Takes all of them away.
+        pub fn end(&self) {
+            // Out of the cell first: what a listener holds may have listeners of its own.
+            let ears = self.0.take();
+            drop(ears);
+        }
+    }
+
+    /// Hears one kind of event at a target until the present owner goes.
+    pub fn hear(target: &EventTarget, event: &'static str, how: How, act: impl FnMut(Event) + 'static) {
+        Ears::here().hear(target, event, how, act);
+    }
+}
