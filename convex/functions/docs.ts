@@ -175,10 +175,12 @@ export const apply = internalMutation({
       const same = rows.length === seen.length && rows.every((row, n) => row.id === seen[n]?.doc.id && row.rev === seen[n].rev && kind === seen[n].doc.kind);
       if (!same) return { conflict: { expect: args.expects.length + place, found: 0 } };
     }
+    const gone = [];
     for (const { kind, id } of args.deletes) {
       const row = await before.row(kind, id);
-      if (row !== null) await remove(ctx, kind, row);
+      if (row !== null) gone.push({ kind, row });
     }
+    await remove(ctx, gone);
     for (const put of args.puts) {
       const old = await before.row(put.kind, put.id);
       await write(ctx, put, old, old === null ? await takeGone(ctx, put.kind, put.id) : old.rev);

@@ -1,9 +1,9 @@
 import { v } from "convex/values";
 import { internal } from "./_generated/api";
 import { internalMutation } from "./_generated/server";
-import { FOUND_BY, kind, RETIRED, type Kind } from "./kinds";
-import { bytesOf, isLong, remove, shorten as shortenRow } from "./model/rows";
-import { rowsOf, type Row } from "./model/ranges";
+import { FOUND_BY, key, kind, RETIRED, type Kind } from "./kinds";
+import { bytesOf, clearRest, isLong, remove, shorten as shortenRow } from "./model/rows";
+import { find, rowsOf, type Row } from "./model/ranges";
 
 /** How long a commit's key is known, in milliseconds: 24 hours. */
 export const LEDGER_KEPT_MS = 24 * 60 * 60 * 1_000;
@@ -30,27 +30,44 @@ export const forget = internalMutation({
   },
 });
 
+/** Bytes of insides that are looked at, or cleared, in one transaction. */
+const SOME_BYTES = 4 << 20;
+
+/** Clears what lay beside the rows of documents that are gone; goes on by itself until all are done. Answers how many were. */
+export const clear = internalMutation({
+  args: { docs: v.array(key) },
+  returns: v.number(),
+  handler: async (ctx, { docs }) => {
+    let bytes = 0;
+    for (const [done, { kind, id }] of docs.entries()) {
+      if (bytes >= SOME_BYTES) {
+        await ctx.scheduler.runAfter(0, internal.retention.clear, { docs: docs.slice(done) });
+        return done;
+      }
+      // Whoever wrote it anew has cleared it.
+      if ((await find(ctx, kind, id)) === null) bytes += await clearRest(ctx, kind, id);
+    }
+    return docs.length;
+  },
+});
+
 /** Removes documents of kinds that nothing reads any more; goes on by itself until none is left. */
 export const retire = internalMutation({
   args: {},
   returns: v.number(),
   handler: async (ctx) => {
-    let removed = 0;
+    const old = [];
     for (const kind of RETIRED) {
-      for (const row of await rowsOf(ctx, kind).take(FORGET_BATCH - removed)) {
-        await remove(ctx, kind, row);
-        removed++;
-      }
+      for (const row of await rowsOf(ctx, kind).take(FORGET_BATCH - old.length)) old.push({ kind, row });
     }
-    if (removed === FORGET_BATCH) await ctx.scheduler.runAfter(0, internal.retention.retire, {});
-    return removed;
+    await remove(ctx, old);
+    if (old.length === FORGET_BATCH) await ctx.scheduler.runAfter(0, internal.retention.retire, {});
+    return old.length;
   },
 });
 
 /** Says in the table of scopes that no row is long any more; no scope has this word. */
 const SHORT = "#short";
-/** Bytes of insides that are looked at in one transaction. */
-const SHORTEN_BYTES = 4 << 20;
 
 /**
  * Shortens rows that functions of version 2 wrote: a range over such may read more than Convex lets it. Begins behind
@@ -72,7 +89,7 @@ export const shorten = internalMutation({
         if (isLong(row)) long.push([kind, row]);
         bytes += bytesOf(row.body);
         rows++;
-        if (bytes >= SHORTEN_BYTES || rows >= FORGET_BATCH) {
+        if (bytes >= SOME_BYTES || rows >= FORGET_BATCH) {
           stopped = { kind, after: row.id };
           break look;
         }

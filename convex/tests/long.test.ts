@@ -69,6 +69,21 @@ describe("a long inside", () => {
     expect(await house.mutation(internal.docs.apply, { ...args, guards: [{ range: children, seen }], puts })).toHaveProperty("scopes");
   });
 
+  test("goes with as many others as a change takes along, and nothing of it stays", async () => {
+    vi.useFakeTimers();
+    const house = open();
+    const ids = Array.from({ length: 20 }, (_, n) => `t${n}`);
+    for (const id of ids) await put(house, id, ["a".repeat(MB / 2), "b".repeat(MB / 2)]);
+    const args = { expects: [], guards: [], puts: [], touches: [], words: INDEX_VERSION };
+    await house.mutation(internal.docs.apply, { ...args, key: "all", deletes: ids.map(doc) });
+    expect(await fetched(house)).toEqual([]);
+    // One is written anew before the old one is cleared away.
+    await put(house, "t3", ["c".repeat(MB / 2)]);
+    await house.finishAllScheduledFunctions(vi.runAllTimers);
+    expect((await fetched(house)).map((row) => [row.id, row.rev, row.body])).toEqual([["t3", 2, "c".repeat(MB / 2)]]);
+    expect((await rest(house)).map((part) => part.id)).toEqual(["t3"]);
+  });
+
   test("of before is moved beside its row, and nothing is taken for it that is not", async () => {
     vi.useFakeTimers();
     const house = open();

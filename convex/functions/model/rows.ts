@@ -2,6 +2,7 @@ import { v, type Infer } from "convex/values";
 import type { WithoutSystemFields } from "convex/server";
 import type { MutationCtx, QueryCtx } from "../_generated/server";
 import { FOUND_BY, key, kind, type Kind } from "../kinds";
+import { internal } from "../_generated/api";
 import { find, type Row } from "./ranges";
 
 /** One document to write. */
@@ -109,24 +110,36 @@ export class Before {
   }
 }
 
-/** Removes a document, and remembers its revision. */
-export async function remove(ctx: MutationCtx, kind: Kind, row: Row): Promise<void> {
-  await removeRest(ctx, kind, row);
-  await ctx.db.insert("gone", { kind, id: row.id, rev: row.rev });
-  await ctx.db.delete(kind as "task", row._id);
+/**
+ * Removes documents, and remembers their revisions. What lies beside their rows is cleared afterwards, a part at a time:
+ * with a ticket go all of its comments, and to read away twenty megabytes is more than Convex lets one change do.
+ */
+export async function remove(ctx: MutationCtx, rows: readonly { kind: Kind; row: Row }[]): Promise<void> {
+  for (const { kind, row } of rows) {
+    await ctx.db.insert("gone", { kind, id: row.id, rev: row.rev });
+    await ctx.db.delete(kind as "task", row._id);
+  }
+  const docs = rows.filter(({ row }) => row.more > 0).map(({ kind, row }) => ({ kind, id: row.id }));
+  if (docs.length > 0) await ctx.scheduler.runAfter(0, internal.retention.clear, { docs });
 }
 
-async function removeRest(ctx: MutationCtx, kind: Kind, row: Row): Promise<void> {
-  if (row.more === 0) return;
-  for (const part of await restOf(ctx, kind, row)) await ctx.db.delete("rest", part._id);
+/** Removes all parts beside the row of a document, and tells their bytes. */
+export async function clearRest(ctx: MutationCtx, kind: Kind, id: string): Promise<number> {
+  let bytes = 0;
+  for await (const part of ctx.db.query("rest").withIndex("by_doc", (q) => q.eq("kind", kind).eq("id", id))) {
+    bytes += bytesOf(part.text);
+    await ctx.db.delete("rest", part._id);
+  }
+  return bytes;
 }
 
-/** The last revision of a document that is gone, or 0; whoever writes it anew takes it on from there. */
+/** The last revision of a document that is gone, or 0; whoever writes it anew takes it on from there, and finds nothing of the old one. */
 export async function takeGone(ctx: MutationCtx, kind: Kind, id: string): Promise<number> {
   const rows = await ctx.db
     .query("gone")
     .withIndex("by_doc", (q) => q.eq("kind", kind).eq("id", id))
     .take(2);
+  if (rows.length > 0) await clearRest(ctx, kind, id);
   for (const row of rows) await ctx.db.delete("gone", row._id);
   return Math.max(0, ...rows.map((row) => row.rev));
 }
@@ -158,7 +171,7 @@ export async function write(ctx: MutationCtx, put: Put, old: Row | null, last: n
   if (old === null) {
     await ctx.db.insert(kind as "task", row);
   } else {
-    await removeRest(ctx, kind, old);
+    if (old.more > 0) await clearRest(ctx, kind, id);
     await ctx.db.replace(kind as "task", old._id, row);
   }
   for (const [part, text] of rest.entries()) await ctx.db.insert("rest", { kind, id, part, text });
