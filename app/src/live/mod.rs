@@ -2,7 +2,11 @@
 //! on the server all of this stands still.
 
 #[cfg(feature = "hydrate")]
+mod renew;
+#[cfg(feature = "hydrate")]
 mod socket;
+#[cfg(any(feature = "hydrate", test))]
+mod subs;
 #[cfg(feature = "hydrate")]
 pub use socket::types;
 
@@ -30,6 +34,8 @@ pub enum Feed {
     Live,
     /// No connection; it is tried again by itself. Why, in a sentence.
     Lost(String),
+    /// The server is of another build than this page, which stays as it is until somebody reloads it.
+    Old,
 }
 
 /// A page that takes parts. Parts have names and are replaced whole ([`crate::model`]).
@@ -51,6 +57,10 @@ pub struct Live {
     pub feed: RwSignal<Feed>,
     /// The gateway's state.
     pub gateway: RwSignal<Option<Gateway>>,
+    /// When the server was heard last, in milliseconds since 1970 by the browser's clock; 0 before.
+    pub heard: StoredValue<f64>,
+    /// Raised to load what could not be loaded once more.
+    pub again: RwSignal<u32>,
     lines: StoredValue<BTreeMap<TaskId, ArcRwSignal<Option<String>>>>,
     streams: StoredValue<BTreeMap<ChatId, ArcRwSignal<Option<StreamView>>>>,
     people: StoredValue<BTreeMap<ChatId, ArcRwSignal<People>>>,
@@ -63,6 +73,8 @@ impl Live {
         Self {
             feed: RwSignal::new(Feed::Starting),
             gateway: RwSignal::new(None),
+            heard: StoredValue::new(0.0),
+            again: RwSignal::new(0),
             lines: StoredValue::new(BTreeMap::new()),
             streams: StoredValue::new(BTreeMap::new()),
             people: StoredValue::new(BTreeMap::new()),
@@ -87,10 +99,46 @@ impl Live {
         self.people.try_update_value(|people| people.entry(chat).or_default().clone()).unwrap_or_default()
     }
 
-    /// Without a connection nobody is known to be anywhere.
+    /// Without a connection nobody is known to be anywhere, to say or to do anything; what the next one does
+    /// not tell is not so.
     #[cfg(feature = "hydrate")]
-    fn forget_people(&self) {
+    fn know_nothing(self) {
         self.people.with_value(|people| people.values().for_each(|one| one.set(People::default())));
+        self.streams.with_value(|streams| streams.values().for_each(|one| one.set(None)));
+        self.lines.with_value(|lines| lines.values().for_each(|one| one.set(None)));
+    }
+
+    /// Says how the feed stands.
+    #[cfg(feature = "hydrate")]
+    fn tell(self, state: Feed) {
+        self.feed.maybe_update(|old| {
+            let news = *old != state;
+            *old = state;
+            news
+        });
+    }
+
+    /// Hears from now on, as long as the tab lives, whether the network is back and the tab looked at.
+    pub fn hear(self) {
+        #[cfg(feature = "hydrate")]
+        Effect::new(move |_| socket::hear_the_world());
+    }
+
+    /// What could not be loaded is asked for again as soon as the server is back, as long as the present owner
+    /// shows that it is missing.
+    pub fn heal(self) {
+        Effect::new(move |was: Option<bool>| {
+            let up = self.feed.with(|feed| *feed == Feed::Live);
+            if up && was == Some(false) {
+                self.ask_again();
+            }
+            up
+        });
+    }
+
+    /// Loads what could not be loaded once more.
+    pub fn ask_again(self) {
+        self.again.update(|n| *n += 1);
     }
 
     /// Keeps a page true until the present owner goes. The page holds `version` already.

@@ -1,45 +1,62 @@
-//! The browser's end of `/live`: connects, comes back after a loss with jittered back-off,
-//! opens every subscription again at the version that its page holds, and hands frames to pages.
+//! The browser's end of `/live`, as one loop: open, say what is followed, read until the end, wait, again.
+//! Frames go to pages, what pages say goes out between them. A tab that hears nothing for a while does not
+//! believe its socket any more: after sleep or in another network it can look open for hours.
 
-use std::{cell::RefCell, rc::Rc, time::Duration};
+use std::{
+    cell::RefCell,
+    collections::VecDeque,
+    future::{Future, poll_fn},
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
 
 use clutch_domain::{id::ChatId, query::Query};
+use futures_util::{Sink as _, Stream as _};
+use gloo_net::websocket::{Message, State, WebSocketError, futures::WebSocket};
 use leptos::prelude::*;
-use wasm_bindgen::{JsCast, closure::Closure};
-use web_sys::{CloseEvent, MessageEvent, WebSocket};
 
-use super::{Feed, Live, Sink};
-use crate::model::wire::{Frame, Up};
+use super::{
+    Feed, Live, Sink,
+    subs::{Subs, Taken, give},
+};
+use crate::{
+    model::wire::{Frame, Up},
+    ui::listen::{How, hear, pause},
+};
 
 /// First wait after a loss; doubled up to [`LONGEST_WAIT_MS`].
 const FIRST_WAIT_MS: f64 = 400.0;
 /// Longest wait between two tries.
 const LONGEST_WAIT_MS: f64 = 10_000.0;
-/// The server runs another build: this page's code is old.
-const CLOSE_NEW_BUILD: u16 = 4409;
-/// In the tab's storage: the build of which a page was loaded anew, as it was old.
-const RELOADED: &str = "clutch-reloaded";
+/// How often it is looked whether the server was heard.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// The server says something every twenty seconds. One that was not heard for so long is away.
+const SILENCE_MAX_MS: f64 = 45_000.0;
+/// One that is asked whether it is there answers within so long.
+const ANSWER_MAX_MS: f64 = 5_000.0;
+/// So much may wait to be said; a socket that takes none of it is opened anew.
+const UNSAID_MAX: usize = 256;
 /// The session ended.
 const CLOSE_LOG_IN: u16 = 4401;
-
-struct Sub {
-    id: u32,
-    query: Query,
-    /// What the page holds; `None` while a whole snapshot is on its way.
-    version: Option<u64>,
-    sink: Rc<dyn Sink>,
-}
+/// The server runs another build: this page's code is old.
+const CLOSE_NEW_BUILD: u16 = 4409;
+/// The server did not understand this page, and will not the next time either.
+const CLOSE_NOT_UNDERSTOOD: u16 = 4400;
 
 #[derive(Default)]
 struct Wire {
     live: Option<Live>,
-    socket: Option<WebSocket>,
+    subs: Subs,
     open: bool,
-    // Kept alive as long as their socket; replaced with it.
-    handlers: Vec<Closure<dyn FnMut(web_sys::Event)>>,
-    subs: Vec<Sub>,
-    last: u32,
-    tries: i32,
+    unsaid: VecDeque<Up>,
+    /// The tab is looked at again, or the network is back.
+    woken: bool,
+    /// Somebody composes a character with an input method.
+    composing: bool,
+    /// Of the loop.
+    waker: Option<Waker>,
 }
 
 thread_local! {
@@ -48,26 +65,19 @@ thread_local! {
 
 pub fn watch(live: Live, query: Query, version: u64, sink: Rc<dyn Sink>) {
     let (id, first) = WIRE.with_borrow_mut(|wire| {
-        wire.last += 1;
-        let id = wire.last;
-        wire.subs.push(Sub { id, query, version: Some(version), sink });
-        if wire.open {
-            wire.say(&Up::Open { sub: id, query, version: Some(version) });
-        }
+        let (id, open) = wire.subs.add(query, version, sink);
+        wire.say(open);
         (id, wire.live.replace(live).is_none())
     });
     if first {
-        connect();
-        wake_up_early();
+        leptos::task::spawn_local(run(live));
     }
     on_cleanup(move || {
         // While the tab closes, the wire may be gone already.
         let _ = WIRE.try_with(|wire| {
             if let Ok(mut wire) = wire.try_borrow_mut() {
-                wire.subs.retain(|sub| sub.id != id);
-                if wire.open {
-                    wire.say(&Up::Close { sub: id });
-                }
+                let close = wire.subs.remove(id);
+                wire.say(close);
             }
         });
     });
@@ -77,125 +87,197 @@ pub fn watch(live: Live, query: Query, version: u64, sink: Rc<dyn Sink>) {
 pub fn types(chat: ChatId, on: bool) {
     // While the tab closes, the wire may be gone already; the server takes the sign away with the tab.
     let _ = WIRE.try_with(|wire| {
-        if let Ok(wire) = wire.try_borrow()
-            && wire.open
-        {
-            wire.say(&Up::Typing { chat, on });
+        if let Ok(mut wire) = wire.try_borrow_mut() {
+            wire.say(Up::Typing { chat, on });
         }
     });
+}
+
+/// Hears for as long as the tab lives what tells that a try is worth it now.
+pub fn hear_the_world() {
+    let wake = |_| {
+        WIRE.with_borrow_mut(|wire| {
+            wire.woken = !document().hidden();
+            wire.wake();
+        });
+    };
+    hear(&window(), "online", How::Passive, wake);
+    hear(&document(), "visibilitychange", How::Passive, wake);
+    let composes = |on| move |_| WIRE.with_borrow_mut(|wire| wire.composing = on);
+    hear(&document(), "compositionstart", How::Passive, composes(true));
+    hear(&document(), "compositionend", How::Passive, composes(false));
 }
 
 impl Wire {
-    fn say(&self, up: &Up) {
-        if let (Some(socket), Ok(text)) = (&self.socket, serde_json::to_string(up)) {
-            // A socket that closes right now says so by its own event.
-            let _ = socket.send_with_str(&text);
+    /// What is said without a connection is said by the next one, which tells all that is followed.
+    fn say(&mut self, up: Up) {
+        if self.open {
+            self.unsaid.push_back(up);
+            self.wake();
+        }
+    }
+
+    fn wake(&mut self) {
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
         }
     }
 }
 
-fn feed(state: Feed) {
-    if let Some(live) = WIRE.with_borrow(|wire| wire.live) {
-        live.feed.maybe_update(|old| {
-            let news = *old != state;
-            *old = state;
-            news
+/// Why a connection ended: the code of its close, 0 where there was none.
+type Code = u16;
+
+async fn run(live: Live) {
+    let mut tries = 0;
+    loop {
+        let code = connection(live, &mut tries).await;
+        WIRE.with_borrow_mut(|wire| {
+            wire.open = false;
+            wire.unsaid.clear();
         });
+        live.know_nothing();
+        match code {
+            CLOSE_NEW_BUILD => {
+                // A half-written character is part of no draft yet.
+                while WIRE.with_borrow(|wire| wire.composing) {
+                    pause(Duration::from_millis(500)).await;
+                }
+                return super::renew::renew(live);
+            }
+            CLOSE_LOG_IN => return live.tell(Feed::Lost("You are logged out. Reload the page to log in.".into())),
+            CLOSE_NOT_UNDERSTOOD => {
+                let why =
+                    "The server does not understand this page. Reload it; if that does not help, its log says more.";
+                return live.tell(Feed::Lost(why.into()));
+            }
+            _ => live.tell(Feed::Lost("The server does not answer. This page goes on by itself when it does.".into())),
+        }
+        let wait = (FIRST_WAIT_MS * 2_f64.powi(tries.min(8))).min(LONGEST_WAIT_MS);
+        let jittered = wait * (0.5 + js_sys::Math::random() / 2.0);
+        tries += 1;
+        woken_or(Duration::from_millis(jittered as u64)).await;
     }
 }
 
-fn connect() {
+/// Waits, but no longer than until somebody looks at the tab again or the network is back.
+async fn woken_or(wait: Duration) {
+    let mut timer = Box::pin(pause(wait));
+    poll_fn(|cx| {
+        if take_woken(cx) {
+            return Poll::Ready(());
+        }
+        timer.as_mut().poll(cx)
+    })
+    .await;
+}
+
+fn take_woken(cx: &Context<'_>) -> bool {
+    WIRE.with_borrow_mut(|wire| {
+        wire.waker = Some(cx.waker().clone());
+        std::mem::take(&mut wire.woken)
+    })
+}
+
+fn now() -> f64 {
+    js_sys::Date::now()
+}
+
+/// What happens next on a connection.
+enum Next {
+    Opened,
+    Heard(String),
+    Closed(Code),
+    Say(Up),
+    Woken,
+    Look,
+}
+
+/// One connection, from its opening to its end.
+async fn connection(live: Live, tries: &mut i32) -> Code {
     let location = window().location();
     let scheme = if location.protocol().is_ok_and(|p| p == "https:") { "wss" } else { "ws" };
-    let Ok(host) = location.host() else { return };
-    let Ok(socket) = WebSocket::new(&format!("{scheme}://{host}/live?build={}", build())) else { return lost(0) };
-
-    let mut handlers: Vec<Closure<dyn FnMut(web_sys::Event)>> = Vec::new();
-    let mut on = |name: &str, handler: Box<dyn FnMut(web_sys::Event)>| {
-        let closure = Closure::wrap(handler);
-        let _ = socket.add_event_listener_with_callback(name, closure.as_ref().unchecked_ref());
-        handlers.push(closure);
+    let Ok(host) = location.host() else { return 0 };
+    let Ok(mut socket) = WebSocket::open(&format!("{scheme}://{host}/live?build={}", super::renew::build())) else {
+        return 0;
     };
-    on("open", Box::new(|_| opened()));
-    on(
-        "message",
-        Box::new(|event| {
-            let text = event.dyn_into::<MessageEvent>().ok().and_then(|m| m.data().as_string());
-            if let Some(frame) = text.and_then(|t| serde_json::from_str::<Frame>(&t).ok()) {
-                take(frame);
+    let mut look = Box::pin(pause(LOOK_EVERY));
+    let mut open = false;
+    let mut heard = now();
+    let mut asked = None;
+    loop {
+        let next = poll_fn(|cx| {
+            // What was said comes before the end that follows it.
+            while let Poll::Ready(item) = Pin::new(&mut socket).poll_next(cx) {
+                return Poll::Ready(match item {
+                    Some(Ok(Message::Text(text))) => Next::Heard(text),
+                    Some(Err(WebSocketError::ConnectionClose(close))) => Next::Closed(close.code),
+                    None => Next::Closed(0),
+                    // The close follows, and tells more.
+                    Some(Ok(Message::Bytes(_)) | Err(_)) => continue,
+                });
             }
-        }),
-    );
-    on("close", Box::new(|event| lost(event.dyn_into::<CloseEvent>().map_or(0, |c| c.code()))));
-    WIRE.with_borrow_mut(|wire| {
-        wire.socket = Some(socket);
-        wire.handlers = handlers;
-        wire.open = false;
-    });
-}
-
-/// The build that painted this page; empty where it has no name.
-fn build() -> String {
-    document().document_element().and_then(|html| html.get_attribute("data-build")).unwrap_or_default()
-}
-
-/// Loads the page anew, as another build serves now: once for each build that is old, so that a page which
-/// does not get any newer by that does not go round and round.
-fn renew() -> bool {
-    let Ok(Some(kept)) = window().session_storage() else { return false };
-    let build = build();
-    let again = kept.get_item(RELOADED).ok().flatten().is_some_and(|reloaded| reloaded == build);
-    !again && kept.set_item(RELOADED, &build).is_ok() && window().location().reload().is_ok()
-}
-
-fn opened() {
-    WIRE.with_borrow_mut(|wire| {
-        wire.open = true;
-        wire.tries = 0;
-        for sub in &wire.subs {
-            wire.say(&Up::Open { sub: sub.id, query: sub.query, version: sub.version });
+            if !open {
+                let ready = Pin::new(&mut socket).poll_ready(cx).is_ready();
+                if ready && matches!(socket.state(), State::Open) {
+                    return Poll::Ready(Next::Opened);
+                }
+            } else if take_woken(cx) {
+                return Poll::Ready(Next::Woken);
+            }
+            if let Some(up) = WIRE.with_borrow_mut(|wire| wire.unsaid.pop_front()) {
+                return Poll::Ready(Next::Say(up));
+            }
+            look.as_mut().poll(cx).map(|()| Next::Look)
+        })
+        .await;
+        match next {
+            Next::Closed(code) => return code,
+            Next::Opened => {
+                open = true;
+                WIRE.with_borrow_mut(|wire| {
+                    wire.open = true;
+                    wire.unsaid = wire.subs.all().into();
+                });
+                live.tell(Feed::Live);
+            }
+            Next::Heard(text) => {
+                (heard, asked) = (now(), None);
+                live.heard.set_value(heard);
+                if let Ok(frame) = serde_json::from_str::<Frame>(&text) {
+                    // A server that takes us and lets us go again is not asked all the quicker for it.
+                    if matches!(frame.t.as_str(), "snapshot" | "delta" | "current" | "beat") {
+                        *tries = 0;
+                    }
+                    take(live, frame);
+                }
+            }
+            Next::Say(up) => say(&mut socket, &up),
+            // Whoever comes back to this tab wants to know at once whether it is true.
+            Next::Woken if asked.is_none() => {
+                asked = Some(now());
+                say(&mut socket, &Up::Beat);
+            }
+            Next::Woken => {}
+            Next::Look => {
+                look = Box::pin(pause(LOOK_EVERY));
+                let unsaid = WIRE.with_borrow(|wire| wire.unsaid.len());
+                let late = asked.is_some_and(|asked| now() - asked > ANSWER_MAX_MS);
+                if late || now() - heard > SILENCE_MAX_MS || unsaid > UNSAID_MAX {
+                    return 0;
+                }
+            }
         }
-    });
-    feed(Feed::Live);
-}
-
-fn lost(code: u16) {
-    let wait = WIRE.with_borrow_mut(|wire| {
-        wire.open = false;
-        wire.socket = None;
-        wire.tries += 1;
-        (FIRST_WAIT_MS * 2_f64.powi(wire.tries.min(8) - 1)).min(LONGEST_WAIT_MS)
-    });
-    if let Some(live) = WIRE.with_borrow(|wire| wire.live) {
-        live.forget_people();
-    }
-    match code {
-        // Unsaved text is kept as drafts in the tab's storage, so nothing is lost.
-        CLOSE_NEW_BUILD if renew() => return,
-        CLOSE_NEW_BUILD => feed(Feed::Lost("The server is of another build than this page. Reload the page.".into())),
-        CLOSE_LOG_IN => return feed(Feed::Lost("You are logged out. Reload the page to log in.".into())),
-        _ => feed(Feed::Lost("The server does not answer. This page goes on by itself when it does.".into())),
-    }
-    let jittered = wait * (0.5 + js_sys::Math::random() / 2.0);
-    set_timeout(again, Duration::from_millis(jittered as u64));
-}
-
-fn again() {
-    if WIRE.with_borrow(|wire| wire.socket.is_none()) {
-        connect();
     }
 }
 
-/// Tries at once when the network comes back or the tab is looked at again.
-fn wake_up_early() {
-    let closure = Closure::<dyn FnMut()>::new(again);
-    let _ = window().add_event_listener_with_callback("online", closure.as_ref().unchecked_ref());
-    let _ = document().add_event_listener_with_callback("visibilitychange", closure.as_ref().unchecked_ref());
-    closure.forget(); // once per page, for as long as the page lives
+fn say(socket: &mut WebSocket, up: &Up) {
+    if let Ok(text) = serde_json::to_string(up) {
+        // A socket that closes right now says so by its own event.
+        let _ = Pin::new(socket).start_send(Message::Text(text));
+    }
 }
 
-fn take(frame: Frame) {
-    let Some(live) = WIRE.with_borrow(|wire| wire.live) else { return };
+fn take(live: Live, frame: Frame) {
     match frame.t.as_str() {
         "gateway" => live.gateway.set(frame.gateway),
         "lines" => frame.lines.into_iter().for_each(|(task, line)| live.line(task).set(line)),
@@ -209,48 +291,16 @@ fn take(frame: Frame) {
                 live.people(chat).set(frame.people);
             }
         }
-        "away" => feed(Feed::Lost(frame.why)),
+        "away" => live.tell(Feed::Lost(frame.why)),
         "snapshot" | "delta" | "current" => {
-            feed(Feed::Live);
-            take_page(frame);
+            live.tell(Feed::Live);
+            match WIRE.with_borrow_mut(|wire| wire.subs.take(&frame)) {
+                Taken::Page(sink) => give(&*sink, &frame),
+                Taken::Ask(up) => WIRE.with_borrow_mut(|wire| wire.say(up)),
+                Taken::Nothing => {}
+            }
         }
-        // `bye` is followed by the close; anything else is from a newer server, which will close too.
+        // A beat says nothing but that the server is there; `bye` is followed by the close.
         _ => {}
     }
-}
-
-fn take_page(frame: Frame) {
-    // The page is called without holding the wire: what it does may open and close subscriptions.
-    let sink = WIRE.with_borrow_mut(|wire| {
-        let at = wire.subs.iter().position(|sub| sub.id == frame.sub)?;
-        let sub = &mut wire.subs[at];
-        match frame.t.as_str() {
-            "delta" if sub.version == Some(frame.from) => sub.version = Some(frame.to),
-            "delta" => {
-                // Not onto what we hold: ask for the whole, once.
-                if sub.version.take().is_some() {
-                    let again = Up::Open { sub: sub.id, query: sub.query, version: None };
-                    wire.say(&again);
-                }
-                return None;
-            }
-            _ => sub.version = Some(frame.version),
-        }
-        Some(wire.subs[at].sink.clone())
-    });
-    let Some(sink) = sink else { return };
-    let version = match frame.t.as_str() {
-        "delta" => {
-            frame.del.iter().for_each(|name| sink.del(name));
-            frame.put.iter().for_each(|(name, part)| sink.put(name, part.get()));
-            frame.to
-        }
-        "snapshot" => {
-            sink.names().iter().filter(|name| !frame.parts.contains_key(*name)).for_each(|name| sink.del(name));
-            frame.parts.iter().for_each(|(name, part)| sink.put(name, part.get()));
-            frame.version
-        }
-        _ => frame.version,
-    };
-    sink.settled(version);
 }

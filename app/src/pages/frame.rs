@@ -213,9 +213,47 @@ fn Status() -> impl IntoView {
                 Feed::Starting => view! { <span class="pulse idle"></span><span>"Not live yet"</span> }.erase(),
                 Feed::Live => view! { <span class="pulse ok"></span><span>"Live"</span> }.erase(),
                 Feed::Lost(why) => view! { <span class="pulse bad"></span><span>{why}</span> }.erase(),
+                Feed::Old => view! { <span class="pulse bad"></span><span>"Older than the server"</span> }.erase(),
             })}
         </div>
     }
+}
+
+/// Above every page while it may not be true: from when it is, and why.
+#[component]
+pub fn Stale() -> impl IntoView {
+    let live = use_live();
+    let bar = move || {
+        let (why, button) = match live.feed.get() {
+            Feed::Starting | Feed::Live => return None,
+            Feed::Lost(why) => (why, None),
+            Feed::Old => {
+                let reload = |_| drop(window().location().reload());
+                let why = "The server is of another build than this page. What is written here and not saved is lost by reloading.";
+                let button = view! { <button type="button" class="btn s" on:click=reload>"Reload"</button> };
+                (why.to_owned(), Some(button))
+            }
+        };
+        let since = clock_time(live.heard.get_value()).map(|time| view! { <b>"As of "{time}</b> });
+        Some(view! {
+            <p class="stale"><Icon name="alert" />{since}<span class="cut" title=why.clone()>{why.clone()}</span>{button}</p>
+        })
+    };
+    dynamic(bar)
+}
+
+/// `14:05`, by the reader's own clock; `None` before anything was heard.
+fn clock_time(at: f64) -> Option<String> {
+    if at <= 0.0 {
+        return None;
+    }
+    #[cfg(feature = "hydrate")]
+    {
+        let date = js_sys::Date::new(&wasm_bindgen::JsValue::from_f64(at));
+        Some(format!("{:02}:{:02}", date.get_hours(), date.get_minutes()))
+    }
+    #[cfg(not(feature = "hydrate"))]
+    None // nothing is heard where pages are painted
 }
 
 /// Dark, light, or as the system says. The choice is applied before the first paint by the

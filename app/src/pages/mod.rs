@@ -18,7 +18,7 @@ use leptos_router::{
 };
 
 use crate::{
-    live::Live,
+    live::{Live, use_live},
     ui::{Clock, Erase, Outboxes, ToastRegion, Toasts, dynamic},
 };
 use frame::{Frame, Rail};
@@ -27,7 +27,9 @@ use frame::{Frame, Rail};
 #[component]
 pub fn App() -> impl IntoView {
     provide_meta_context();
-    provide_context(Live::new());
+    let live = Live::new();
+    live.hear();
+    provide_context(live);
     provide_context(Toasts::new());
     provide_context(Outboxes::new());
     provide_context(Clock::new());
@@ -43,6 +45,7 @@ pub fn App() -> impl IntoView {
             <div class="house">
                 <Rail />
                 <main id="main" tabindex="-1">
+                    <frame::Stale />
                     <FlatRoutes fallback=Missing>
                         <Route path=path!("/") view=home::HomePage ssr=SsrMode::Async />
                         <Route path=path!("/projects/:slug") view=ToBoard ssr=SsrMode::Async />
@@ -165,9 +168,12 @@ fn Trouble(
     if error.class == crate::error::Class::NotFound {
         return view! { <Missing /> }.erase();
     }
+    let live = use_live();
+    live.heal();
     view! {
         <Empty page=true icon="alert" title="This page could not be loaded" text=error.of_reading()>
-            <a class="btn p" href="" rel="external">"Try again"</a>
+            <a class="btn p nojs-only" href="" rel="external">"Try again"</a>
+            <button type="button" class="btn p js-only" on:click=move |_| live.ask_again()>"Try again"</button>
         </Empty>
     }
     .erase()

@@ -74,11 +74,11 @@ where
 }
 
 #[cfg(feature = "hydrate")]
-pub use browser::{Ears, How, hear};
+pub use browser::{Ears, How, hear, pause};
 
 #[cfg(feature = "hydrate")]
 mod browser {
-    use std::{cell::RefCell, rc::Rc};
+    use std::{cell::RefCell, rc::Rc, time::Duration};
 
     use leptos::{__reexports::send_wrapper::SendWrapper, prelude::*};
     use wasm_bindgen::{JsCast, closure::Closure};
@@ -145,5 +145,14 @@ mod browser {
     /// Hears one kind of event at a target until the present owner goes.
     pub fn hear(target: &EventTarget, event: &'static str, how: How, act: impl FnMut(Event) + 'static) {
         Ears::here().hear(target, event, how, act);
+    }
+
+    /// Ready after so long, whatever becomes of the page.
+    pub async fn pause(wait: Duration) {
+        let wait = i32::try_from(wait.as_millis()).unwrap_or(i32::MAX);
+        let promise = js_sys::Promise::new(&mut |ready, _| {
+            let _ = window().set_timeout_with_callback_and_timeout_and_arguments_0(&ready, wait);
+        });
+        let _ = wasm_bindgen_futures::JsFuture::from(promise).await;
     }
 }

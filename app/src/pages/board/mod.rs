@@ -38,7 +38,8 @@ pub use state::BoardState;
 pub fn BoardPage() -> impl IntoView {
     let frame = use_frame();
     let slug = use_slug();
-    let board = Resource::new_blocking(move || slug.get(), load_board);
+    let again = use_live().again;
+    let board = Resource::new_blocking(move || (slug.get(), again.get()), |(slug, _)| load_board(slug));
     view! {
         <Suspense fallback=Skeleton>
             {dynamic(move || Suspend::new(async move {

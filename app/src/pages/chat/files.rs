@@ -1,10 +1,10 @@
 //! Files that are pasted, dropped or chosen: a picture is uploaded at once and named in the text, a
 //! text file becomes a block of the text.
 
+use gloo_net::http::Request;
 use leptos::prelude::*;
-use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{DataTransfer, File, FileList, FormData, HtmlTextAreaElement, RequestInit, Response};
+use web_sys::{DataTransfer, File, FileList, FormData, HtmlTextAreaElement};
 
 use crate::ui::{Toasts, write};
 
@@ -43,20 +43,24 @@ pub fn bring(files: Vec<File>, field: HtmlTextAreaElement, busy: RwSignal<bool>,
 
 /// The picture's address, or a sentence.
 async fn upload(picture: &File) -> Result<String, String> {
-    let away = |_: JsValue| "The picture was not uploaded: the server does not answer.".to_owned();
-    let form = FormData::new().map_err(away)?;
-    form.append_with_blob("image", picture).map_err(away)?;
-    let request = RequestInit::new();
-    request.set_method("POST");
-    request.set_body(&form);
-    let answer = JsFuture::from(window().fetch_with_str_and_init("/api/upload/image", &request)).await.map_err(away)?;
-    let answer: Response = answer.unchecked_into();
-    let said = JsFuture::from(answer.json().map_err(away)?).await.map_err(away)?;
-    let word = |name: &str| js_sys::Reflect::get(&said, &name.into()).ok().and_then(|v| v.as_string());
-    match word("url") {
+    let away = || "The picture was not uploaded: the server does not answer.".to_owned();
+    let form = FormData::new().map_err(|_| away())?;
+    form.append_with_blob("image", picture).map_err(|_| away())?;
+    let request = Request::post("/api/upload/image").body(form).map_err(|_| away())?;
+    let answer = request.send().await.map_err(|_| away())?;
+    let said: Said = serde_json::from_str(&answer.text().await.map_err(|_| away())?).unwrap_or_default();
+    match said.url {
         Some(address) if answer.ok() => Ok(address),
-        _ => Err(word("error").unwrap_or_else(|| "The picture was not uploaded.".to_owned())),
+        _ => Err(said.error.unwrap_or_else(|| "The picture was not uploaded.".to_owned())),
     }
+}
+
+/// What the server says of a picture.
+#[derive(Default, serde::Deserialize)]
+#[serde(default)]
+struct Said {
+    url: Option<String>,
+    error: Option<String>,
 }
 
 /// A text file as a block of code under its name, or a sentence.

@@ -23,7 +23,7 @@ use leptos_router::hooks::use_query_map;
 use super::{Empty, Trouble, board::ProjectHead, frame::use_frame, or_trouble, use_slug};
 use crate::{
     api::{load_chat, load_chats},
-    error::AppError,
+    error::{AppError, Class},
     lazy::lazily,
     live::use_live,
     model::wire::Loaded,
@@ -36,7 +36,8 @@ use state::{ChatState, ListState};
 pub fn ChatPage() -> impl IntoView {
     let frame = use_frame();
     let slug = use_slug();
-    let chats = Resource::new_blocking(move || slug.get(), load_chats);
+    let again = use_live().again;
+    let chats = Resource::new_blocking(move || (slug.get(), again.get()), |(slug, _)| load_chats(slug));
     view! {
         <Suspense fallback=Skeleton>
             {dynamic(move || Suspend::new(async move {
@@ -71,7 +72,8 @@ lazily! {
 fn Chats(state: ListState, version: u64) -> impl IntoView {
     let project = state.head.with_untracked(|h| h.project);
     let slug = state.head.with_untracked(|h| h.slug.clone());
-    use_live().watch(Query::Chats { project }, version, Rc::new(state));
+    let live = use_live();
+    live.watch(Query::Chats { project }, version, Rc::new(state));
     let query = use_query_map();
     let asked = Memo::new(move |_| query.with(|q| q.get("chat").and_then(|id| id.parse::<ChatId>().ok())));
     // Without a chat in the address the newest is shown; it stays when another is spoken in, until it is deleted.
@@ -84,8 +86,8 @@ fn Chats(state: ListState, version: u64) -> impl IntoView {
     let title = state.head.with_untracked(|h| format!("{} chat · OpenClutch", h.name));
     let head = state.head;
     let resource = Resource::new_blocking(
-        move || chosen.get(),
-        |chat| async move {
+        move || (chosen.get(), live.again.get()),
+        |(chat, _)| async move {
             match chat {
                 Some(chat) => load_chat(chat).await.map(Some),
                 None => Ok(None),
@@ -106,8 +108,12 @@ fn Chats(state: ListState, version: u64) -> impl IntoView {
                     <Empty icon="reply" title="No chats yet" text="Talk to the agent about this project: ask about the code, plan tickets, think aloud." />
                 }
                 .erase(),
-                Err(error) => {
+                Err(error) if error.class == Class::NotFound => {
                     view! { <Empty icon="compass" title="This chat is not there" text=error.of_reading() /> }.erase()
+                }
+                Err(error) => {
+                    live.heal();
+                    view! { <Empty icon="alert" title="This chat could not be loaded" text=error.of_reading() /> }.erase()
                 }
             }
         })

@@ -35,7 +35,9 @@ pub fn TaskPanel(
     let slug = board.head.with_untracked(|h| h.slug.clone());
     let close = format!("/projects/{slug}/board");
     let key = (slug, name.clone());
-    let task = Resource::new_blocking(move || key.clone(), |(slug, name)| load_task(slug, name));
+    let live = use_live();
+    let task =
+        Resource::new_blocking(move || (key.clone(), live.again.get()), |((slug, name), _)| load_task(slug, name));
     let navigate = leptos_router::hooks::use_navigate();
     let home = close.clone();
     let leave = Callback::new(move |()| {
@@ -81,6 +83,7 @@ pub fn TaskPanel(
                             match shown {
                                 Ok(ticket) => ticket,
                                 Err(error) => {
+                                    live.heal();
                                     let title = if error.class == Class::NotFound { "No such ticket" } else { "This ticket could not be loaded" };
                                     view! {
                                         <header><span class="grow"></span><Close close /></header>
