@@ -121,7 +121,7 @@ impl Live {
     /// Hears from now on, as long as the tab lives, whether the network is back and the tab looked at.
     pub fn hear(self) {
         #[cfg(feature = "hydrate")]
-        Effect::new(move |_| socket::hear_the_world());
+        crate::ui::listen::follow(move || socket::hear_the_world());
     }
 
     /// What could not be loaded is asked for again as soon as the server is back, as long as the present owner

@@ -113,7 +113,7 @@ pub fn Rail() -> impl IntoView {
     let path = use_location().pathname;
     let open = RwSignal::new(false);
     // Going somewhere closes the drawer.
-    Effect::new(move |_| {
+    crate::ui::listen::follow(move || {
         path.track();
         open.set(false);
     });
@@ -262,7 +262,7 @@ fn clock_time(at: f64) -> Option<String> {
 fn Look() -> impl IntoView {
     let look = RwSignal::new(String::from("system"));
     #[cfg(feature = "hydrate")]
-    Effect::new(move |_| {
+    crate::ui::listen::follow(move || {
         if let Some(kept) = window().local_storage().ok().flatten().and_then(|s| s.get_item("look").ok().flatten()) {
             look.set(kept);
         }

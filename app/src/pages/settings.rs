@@ -85,7 +85,7 @@ fn Settings(row: ProjectRow) -> impl IntoView {
         was.set(new);
         theirs.set(others);
     };
-    Effect::new(move |_| {
+    crate::ui::listen::follow(move || {
         node.track();
         if let Some((_, _, now)) = now.get() {
             meet(now);

@@ -18,7 +18,7 @@ impl Drafts {
     pub fn keep(form: NodeRef<html::Form>, name: String) -> Self {
         let drafts = Self { form, name: StoredValue::new(name) };
         #[cfg(feature = "hydrate")]
-        Effect::new(move |_| {
+        crate::ui::listen::follow(move || {
             let Some(form) = drafts.form.get() else { return };
             for field in drafts.fields(&form) {
                 let kept = storage().and_then(|s| s.get_item(&drafts.key(&field)).ok().flatten());

@@ -25,7 +25,7 @@ impl Alive {
 
     /// Does something in the next frame, if the part is still there then.
     pub fn frame(self, act: impl FnOnce() + 'static) {
-        request_animation_frame(move || {
+        next_frame(move || {
             if self.is() {
                 act();
             }
@@ -34,25 +34,26 @@ impl Alive {
 
     /// Does something so much later, if the part is still there then.
     pub fn after(self, wait: Duration, act: impl FnOnce() + 'static) {
-        set_timeout(
-            move || {
-                if self.is() {
-                    act();
-                }
-            },
-            wait,
-        );
+        whenever(wait, move || {
+            if self.is() {
+                act();
+            }
+        });
     }
 }
 
+// What follows is boxed before Leptos gets it: its ways to the browser are compiled once, not once for each use.
+
 /// Does something so much later, whatever becomes of the page: only for what lives as long as the tab.
 pub fn whenever(wait: Duration, act: impl FnOnce() + 'static) {
+    let act: Box<dyn FnOnce()> = Box::new(act);
     set_timeout(act, wait);
 }
 
 /// Does something in the next frame, whatever becomes of the page: only for what looks itself whether the
 /// elements that it wants are there.
 pub fn next_frame(act: impl FnOnce() + 'static) {
+    let act: Box<dyn FnOnce()> = Box::new(act);
     request_animation_frame(act);
 }
 
@@ -63,12 +64,19 @@ pub fn every(pause: Duration, act: impl Fn() + 'static) {
     }
 }
 
+/// Does something once the page is awake, and again whenever what it read has changed; on the server never.
+pub fn follow(act: impl FnMut() + 'static) {
+    let mut act: Box<dyn FnMut()> = Box::new(act);
+    Effect::new(move |_| act());
+}
+
 /// Hears what happens anywhere in the window until the present owner goes.
 pub fn window_hears<E>(event: E, act: impl Fn(E::EventType) + 'static)
 where
     E: leptos::ev::EventDescriptor + 'static,
     E::EventType: wasm_bindgen::JsCast,
 {
+    let act: Box<dyn Fn(E::EventType)> = Box::new(act);
     let handle = window_event_listener(event, act);
     on_cleanup(move || handle.remove());
 }
@@ -125,7 +133,11 @@ mod browser {
 
         /// Hears one kind of event at a target.
         pub fn hear(&self, target: &EventTarget, event: &'static str, how: How, act: impl FnMut(Event) + 'static) {
-            let act = Closure::wrap(Box::new(act) as Box<dyn FnMut(Event)>);
+            self.take(target, event, how, Box::new(act));
+        }
+
+        fn take(&self, target: &EventTarget, event: &'static str, how: How, act: Box<dyn FnMut(Event)>) {
+            let act = Closure::wrap(act);
             let options = web_sys::AddEventListenerOptions::new();
             options.set_passive(how == How::Passive);
             options.set_capture(how == How::First);

@@ -77,7 +77,7 @@ pub fn when_in_page(element: &web_sys::Node, act: impl FnOnce() + 'static) {
 
 fn dialog(title: String, leave: Callback<()>, corner: AnyView, inside: AnyView) -> AnyView {
     let node = NodeRef::<html::Dialog>::new();
-    Effect::new(move |_| {
+    crate::ui::listen::follow(move || {
         if let Some(dialog) = node.get() {
             when_in_page(&dialog.clone(), move || {
                 dialog.close();

@@ -95,7 +95,7 @@ impl Outbox {
         {
             let inner = inner.clone();
             // Not before the page woke: the server painted none of it.
-            Effect::new(move |_| inner.wake());
+            crate::ui::listen::follow(move || inner.wake());
         }
         Self { inner: StoredValue::new(inner) }
     }

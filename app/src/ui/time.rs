@@ -25,7 +25,7 @@ impl Clock {
     /// Lets it run, every ten seconds. Does nothing on the server.
     pub fn start(self) {
         #[cfg(feature = "hydrate")]
-        Effect::new(move |_| {
+        crate::ui::listen::follow(move || {
             let tick = move || self.0.set(js_sys::Date::now() as i64);
             tick();
             super::listen::every(std::time::Duration::from_secs(10), tick);

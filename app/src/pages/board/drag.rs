@@ -59,7 +59,7 @@ struct Hand {
 /// Lets the cards of this board be dragged, as long as it is there. A card that is in the air when the board
 /// goes comes down where it was.
 pub fn install(node: NodeRef<html::Div>, state: BoardState) {
-    Effect::new(move |_| {
+    crate::ui::listen::follow(move || {
         let Some(board) = node.get() else { return };
         let hand = Hand { drag: Rc::default(), board: board.into(), state, alive: Alive::here() };
         let ears = Ears::here();

@@ -250,7 +250,7 @@ fn on_a_phone() -> bool {
 pub fn ColumnTabs(state: BoardState, node: NodeRef<html::Div>) -> impl IntoView {
     let at = RwSignal::new(0_usize);
     #[cfg(feature = "hydrate")]
-    Effect::new(move |_| {
+    crate::ui::listen::follow(move || {
         use crate::ui::listen::{Alive, How, hear};
 
         if let Some(board) = node.get() {

@@ -61,7 +61,7 @@ fn CardMenu(state: BoardState, menu: RwSignal<Option<Open>>) -> impl IntoView {
         shown().map(|(open, card)| {
             let task = open.task;
             let node = NodeRef::<html::Div>::new();
-            Effect::new(move |_| {
+            crate::ui::listen::follow(move || {
                 if let Some(element) = node.get() {
                     when_in_page(&element.clone(), move || place(&element, open));
                 }

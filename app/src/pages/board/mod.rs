@@ -90,7 +90,7 @@ fn Board(state: BoardState, version: u64) -> impl IntoView {
     #[cfg(feature = "hydrate")]
     drag::install(node, state);
     let alive = Alive::here();
-    Effect::new(move |_| alive.frame(move || state.up.set_value(true)));
+    crate::ui::listen::follow(move || alive.frame(move || state.up.set_value(true)));
     let on_key = keys::handler(state, menu);
     let on_click = menu::opener(menu);
     // Questions count in the tab's title: they are seen while one is elsewhere.

@@ -28,7 +28,7 @@ pub fn follow(state: ChatState) {
         let id = hash.with(|hash| hash.trim_start_matches('#').strip_prefix("m-").and_then(|id| id.parse().ok()));
         id.filter(|_| here)
     });
-    Effect::new(move |_| {
+    crate::ui::listen::follow(move || {
         let message = named.get();
         state.aim.set(message);
         if let Some(message) = message {

@@ -44,7 +44,7 @@ impl Search {
             field: NodeRef::new(),
         };
         // Typed before our code arrived, or put back by the browser.
-        Effect::new(move |_| {
+        crate::ui::listen::follow(move || {
             if let Some(field) = search.field.get() {
                 search.typed(&field.value());
             }

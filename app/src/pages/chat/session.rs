@@ -28,7 +28,7 @@ pub fn SessionChip(state: ChatState) -> impl IntoView {
         });
     };
     // At first, after each answer, and after whatever was done to the session.
-    Effect::new(move |_| {
+    crate::ui::listen::follow(move || {
         state.asked.track();
         if state.open.get() == 0 {
             look();

@@ -66,7 +66,7 @@ fn Picker(board: BoardState, state: TaskState, act: Act, picking: RwSignal<bool>
     let id = state.task.with_untracked(|t| t.id);
     let words = RwSignal::new(String::new());
     let node = NodeRef::<html::Input>::new();
-    Effect::new(move |_| {
+    crate::ui::listen::follow(move || {
         if let Some(input) = node.get() {
             let _ = input.focus();
         }

@@ -91,7 +91,7 @@ pub fn Fields(board: BoardState, state: TaskState, status: Memo<Status>, act: Ac
                 show(input);
             }
         };
-        Effect::new(move |_| {
+        crate::ui::listen::follow(move || {
             now.track();
             if let Some(input) = node.get() {
                 follow(&input);

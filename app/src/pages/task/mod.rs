@@ -51,7 +51,7 @@ pub fn TaskPanel(
     });
     let node = NodeRef::<html::Aside>::new();
     // Whoever opened the panel reads on from its beginning.
-    Effect::new(move |_| {
+    crate::ui::listen::follow(move || {
         if let Some(panel) = node.get() {
             let _ = panel.focus();
             if let Ok(Some(card)) = document().query_selector(".card.sel") {

@@ -67,7 +67,7 @@ fn Edit(state: TaskState, act: Act, field: Field, editing: RwSignal<bool>) -> im
     let label = if line { "Title" } else { "Description" };
     let form = NodeRef::<html::Form>::new();
     let drafts = Drafts::keep(form, format!("T-{number}:{label}"));
-    Effect::new(move |_| {
+    crate::ui::listen::follow(move || {
         let area = form.get().and_then(|f| f.query_selector("textarea").ok().flatten());
         if let Some(area) = area.map(wasm_bindgen::JsCast::unchecked_into::<web_sys::HtmlTextAreaElement>) {
             let _ = area.focus();
