@@ -1,12 +1,15 @@
 //! The live feed as pages see it. One WebSocket per tab keeps every open page true;
 //! on the server all of this stands still.
 
+pub mod layered;
+pub mod parts;
 #[cfg(feature = "hydrate")]
 mod renew;
 #[cfg(feature = "hydrate")]
 mod socket;
 #[cfg(any(feature = "hydrate", test))]
 mod subs;
+pub mod verbs;
 #[cfg(feature = "hydrate")]
 pub use socket::types;
 

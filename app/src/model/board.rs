@@ -5,7 +5,7 @@
 
 use clutch_domain::{
     id::{ProjectId, SignalId, TaskId},
-    task::{Priority, Role, Status, Task},
+    task::{Priority, Role, Status, Task, TaskField},
     time::Millis,
 };
 use serde::{Deserialize, Serialize};
@@ -93,6 +93,51 @@ pub struct Facts {
     /// Pull request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pr_number: Option<u64>,
+}
+
+impl Facts {
+    /// A field as forms write it; `None` for one that is no fact.
+    #[must_use]
+    pub fn text(&self, field: TaskField) -> Option<String> {
+        Some(match field {
+            TaskField::Priority => self.priority.word().to_owned(),
+            TaskField::Role => self.role.map_or("", |role| role.word()).to_owned(),
+            TaskField::Assignee => self.assignee.clone().unwrap_or_default(),
+            TaskField::NeedsReview => self.needs_review.to_string(),
+            TaskField::Tags => self.tags.join(", "),
+            TaskField::Title | TaskField::Description => return None,
+        })
+    }
+
+    /// Sets a field to what a form says, as long as the server has not said what it makes of it. What makes no
+    /// sense changes nothing.
+    pub fn set(&mut self, field: TaskField, text: &str) {
+        let text = text.trim();
+        match field {
+            TaskField::Priority => self.priority = text.parse().unwrap_or(self.priority),
+            TaskField::Role => self.role = text.parse().ok(),
+            TaskField::Assignee => self.assignee = Some(text.to_owned()).filter(|text| !text.is_empty()),
+            TaskField::NeedsReview => self.needs_review = text == "true",
+            TaskField::Tags => {
+                self.tags = text.split(',').map(|tag| tag.trim().to_owned()).filter(|tag| !tag.is_empty()).collect();
+            }
+            TaskField::Title | TaskField::Description => {}
+        }
+    }
+}
+
+/// The name of a field among the things that are done to a ticket.
+#[must_use]
+pub const fn kind(field: TaskField) -> &'static str {
+    match field {
+        TaskField::Title => "title",
+        TaskField::Description => "description",
+        TaskField::Priority => "priority",
+        TaskField::Role => "role",
+        TaskField::Assignee => "assignee",
+        TaskField::NeedsReview => "review",
+        TaskField::Tags => "tags",
+    }
 }
 
 impl From<&Task> for Facts {

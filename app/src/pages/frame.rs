@@ -5,19 +5,23 @@ use std::{
     sync::{Arc, Once},
 };
 
-use clutch_domain::query::Query;
+use clutch_domain::{id::Uuid, query::Query};
 use leptos::prelude::*;
 use leptos_router::hooks::use_location;
 
 use crate::{
     api::load_home,
     error::AppError,
-    live::{Feed, Sink, fill, part, read, use_live},
+    live::{
+        Feed, Sink, fill, part,
+        parts::{Order, Part, Parts},
+        read, use_live,
+    },
     model::{
         home::{Check, HomeHead, ProjectRow, Server},
         wire::Loaded,
     },
-    ui::{Dot, Erase, Icon, dynamic, lower, use_clock},
+    ui::{Dot, Erase, Icon, dynamic, list, lower, use_clock},
 };
 
 /// The projects and what is known about this installation; shared by all pages.
@@ -25,7 +29,7 @@ use crate::{
 pub struct Frame {
     load: Resource<Result<Loaded, AppError>>,
     /// Projects by name.
-    pub projects: RwSignal<Vec<ProjectRow>>,
+    pub projects: Parts<ProjectRow>,
     /// Questions that wait, in all projects.
     pub waiting: RwSignal<u32>,
     /// The store's line of the first steps.
@@ -46,7 +50,7 @@ impl Frame {
     pub fn new() -> Self {
         Self {
             load: Resource::new_blocking(|| (), |()| load_home()),
-            projects: RwSignal::new(Vec::new()),
+            projects: Parts::new(),
             waiting: RwSignal::new(0),
             store: RwSignal::new(None),
             loop_enabled: RwSignal::new(true),
@@ -77,33 +81,39 @@ impl Frame {
     }
 }
 
+impl Part for ProjectRow {
+    const PREFIX: &'static str = "p:";
+    fn id(&self) -> Uuid {
+        self.id.0
+    }
+    fn order(&self) -> Order {
+        Order::word(lower(&self.name))
+    }
+}
+
 impl Sink for Frame {
     fn put(&self, name: &str, json: &str) {
-        if name == "head" {
-            if let Some(head) = read::<HomeHead>(json) {
-                self.waiting.set(head.waiting);
-            }
-        } else if name.starts_with("p:")
-            && let Some(row) = read::<ProjectRow>(json)
+        if !self.projects.put(name, json)
+            && name == "head"
+            && let Some(head) = read::<HomeHead>(json)
         {
-            self.projects.update(|rows| {
-                rows.retain(|r| r.id != row.id);
-                let key = lower(&row.name);
-                let at = rows.partition_point(|r| lower(&r.name) < key);
-                rows.insert(at, row);
-            });
+            self.waiting.set(head.waiting);
         }
     }
 
     fn del(&self, name: &str) {
-        self.projects.update(|rows| rows.retain(|r| format!("p:{}", r.id) != name));
+        self.projects.del(name);
     }
 
     fn names(&self) -> Vec<String> {
-        self.projects.with_untracked(|rows| rows.iter().map(|r| format!("p:{}", r.id)).collect())
+        let mut all = Vec::new();
+        self.projects.names(&mut all);
+        all
     }
 
-    fn settled(&self, _version: u64) {}
+    fn settled(&self, _version: u64) {
+        self.projects.settle();
+    }
 }
 
 /// The rail: brand, home, projects, the feed's state and the look. On phones a bar and a drawer.
@@ -170,36 +180,34 @@ fn RailProjects(version: u64) -> impl IntoView {
     let path = use_location().pathname;
     use_live().watch(Query::Home, version, Rc::new(frame));
     use_clock().start();
-    let rows = move || {
-        frame
-            .projects
-            .get()
-            .into_iter()
-            .map(|row| {
-                let here = format!("/projects/{}/", row.slug);
-                let open: u32 = row.counts[..5].iter().sum();
-                view! {
-                    <a class="nav" href=format!("{here}board")
-                        aria-current=move || path.with(|p| p.starts_with(&here)).then_some("page")>
-                        <Dot color=row.color />
-                        <span class="cut">{row.name}</span>
-                        {if row.waiting > 0 {
-                            badge(row.waiting).erase()
-                        } else {
-                            view! { <span class="n">{(open > 0).then_some(open)}</span> }.erase()
-                        }}
-                    </a>
-                }
-            })
-            .map(Erase::erase)
-            .collect::<Vec<_>>()
+    let row = move |id: Uuid| {
+        let Some(item) = frame.projects.get(id) else { return ().erase() };
+        let inside = move || {
+            let row = item.get();
+            let here = format!("/projects/{}/", row.slug);
+            let open: u32 = row.counts[..5].iter().sum();
+            view! {
+                <a class="nav" href=format!("{here}board")
+                    aria-current=move || path.with(|p| p.starts_with(&here)).then_some("page")>
+                    <Dot color=row.color />
+                    <span class="cut">{row.name}</span>
+                    {if row.waiting > 0 {
+                        badge(row.waiting).erase()
+                    } else {
+                        view! { <span class="n">{(open > 0).then_some(open)}</span> }.erase()
+                    }}
+                </a>
+            }
+            .erase()
+        };
+        dynamic(inside).into_any()
     };
     view! {
         <div class="rail-head">
             <h2>"Projects"</h2>
             <a class="icon-btn" href="/?new=project" aria-label="New project" title="New project"><Icon name="plus" /></a>
         </div>
-        {dynamic(rows)}
+        {list(move || frame.projects.ids.get(), row)}
     }
 }
 

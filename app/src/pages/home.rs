@@ -57,7 +57,7 @@ fn Projects() -> impl IntoView {
     let frame = use_frame();
     let query = use_query_map();
     let live = crate::live::use_live();
-    let none = Memo::new(move |_| frame.projects.with(Vec::is_empty));
+    let none = Memo::new(move |_| frame.projects.ids.with(Vec::is_empty));
     let asked = move || query.with(|q| q.get("new").is_some());
     let unwell = move || live.gateway.with(|g| g.as_ref().is_some_and(|g| g.state == CheckState::Bad));
     let setup = move || query.with(|q| q.get("setup").is_some());
@@ -92,7 +92,7 @@ fn Projects() -> impl IntoView {
                         } else {
                             ().erase()
                         })}
-                        <ul class="projects">{dynamic(move || frame.projects.get().into_iter().map(|row| view! { <Row row /> }).map(Erase::erase).collect::<Vec<_>>())}</ul>
+                        <ul class="projects">{dynamic(move || frame.projects.all().into_iter().map(|row| view! { <Row row /> }).map(Erase::erase).collect::<Vec<_>>())}</ul>
                     }
                     .erase()
                 }

@@ -151,7 +151,8 @@ impl Act {
     }
 
     fn run_boxed(self, change: std::pin::Pin<Box<dyn Future<Output = Result<Saved, AppError>>>>, then: Then) {
-        self.busy.update(|n| *n += 1);
+        // What waited for its turn may be of a page that was left meanwhile.
+        self.busy.try_update(|n| *n += 1);
         leptos::task::spawn_local(async move {
             let answer = change.await;
             // The page may be gone by now.

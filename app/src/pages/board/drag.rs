@@ -13,7 +13,10 @@ use leptos::{__reexports::send_wrapper::SendWrapper, html, prelude::*};
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlElement, PointerEvent};
 
-use super::{menu::card_of, state::BoardState};
+use super::{
+    menu::card_of,
+    state::{Asked, BoardState},
+};
 use crate::ui::listen::{Alive, Ears, How, window_hears};
 
 /// A mouse lifts a card after this many pixels.
@@ -298,10 +301,11 @@ impl Hand {
         let title = self.state.peek(id).map_or_else(String::new, |c| c.title);
         self.state.hold(false);
         let words = match target.filter(|_| keep) {
-            Some((to, place)) => {
-                self.state.request_move(id, to, place);
-                format!("{title} dropped in {}.", to.label())
-            }
+            Some((to, place)) => match self.state.request_move(id, to, place) {
+                Asked::Shown => format!("{title} dropped in {}.", to.label()),
+                Asked::First => format!("Reopen {title}?"),
+                Asked::Refused(why) => format!("{title} was put back. {why}"),
+            },
             None => format!("{title} was put back."),
         };
         self.state.spoken.set(words);

@@ -4,9 +4,8 @@
 use clutch_domain::task::Status;
 use leptos::{html, prelude::*};
 
-use super::state::{BoardState, Filter};
+use super::{filter::Filter, state::BoardState};
 use crate::{
-    api::{pause_loop, set_loop},
     live::use_live,
     model::home::CheckState,
     ui::{CopyBox, Dot, Erase, Icon, StatusMark, coded, dynamic, listen::window_hears, lower},
@@ -71,7 +70,7 @@ fn LoopChip(state: BoardState) -> impl IntoView {
         let (on, paused, running) = head.with(|h| (h.loop_on, h.paused, h.running));
         let button = |icon: &'static str, label: &'static str, action: fn(BoardState)| {
             view! {
-                <button type="button" class="btn s q js-only" disabled=move || state.act.busy.get() != 0 on:click=move |_| action(state)>
+                <button type="button" class="btn s q js-only" on:click=move |_| action(state)>
                     <Icon name=icon /><span>{label}</span>
                 </button>
             }
@@ -79,9 +78,9 @@ fn LoopChip(state: BoardState) -> impl IntoView {
         if !enabled.get() {
             view! { <span class="pulse idle"></span><span>"Loop off for this server"</span> }.erase()
         } else if !on {
-            view! { <span class="pulse idle"></span><span>"Loop off"</span>{button("play", "Switch on", |s| switch(s, true))} }.erase()
+            view! { <span class="pulse idle"></span><span>"Loop off"</span>{button("play", "Switch on", |s| s.switch_loop(true))} }.erase()
         } else if paused {
-            view! { <span class="pulse wait"></span><span>"Paused"{(running > 0).then(|| format!(" · {running} still running"))}</span>{button("play", "Resume", |s| pause(s, false))} }.erase()
+            view! { <span class="pulse wait"></span><span>"Paused"{(running > 0).then(|| format!(" · {running} still running"))}</span>{button("play", "Resume", |s| s.pause_loop(false))} }.erase()
         } else {
             let pulse = if running > 0 { "pulse run" } else { "pulse ok" };
             let words = if running > 0 {
@@ -89,20 +88,10 @@ fn LoopChip(state: BoardState) -> impl IntoView {
             } else {
                 view! { <span>"Loop on"</span> }.erase()
             };
-            view! { <span class=pulse></span>{words}{button("pause", "Pause", |s| pause(s, true))} }.erase()
+            view! { <span class=pulse></span>{words}{button("pause", "Pause", |s| s.pause_loop(true))} }.erase()
         }
     };
     view! { <div class="loop" role="group" aria-label="Work loop">{dynamic(inside)}</div> }
-}
-
-fn switch(state: BoardState, on: bool) {
-    let project = state.head.with_untracked(|h| h.project);
-    state.act.run(set_loop(project, on), |_| {});
-}
-
-fn pause(state: BoardState, paused: bool) {
-    let project = state.head.with_untracked(|h| h.project);
-    state.act.run(pause_loop(project, paused), |_| {});
 }
 
 /// The gateway: a word, and behind it the sentences and what to copy.
@@ -161,8 +150,12 @@ pub fn Filters(state: BoardState) -> impl IntoView {
     let head = state.head;
     let filter = state.filter;
     let change = move |f: fn(&mut Filter)| {
-        filter.update(f);
-        state.arrange();
+        let mut new = filter.get_untracked();
+        f(&mut new);
+        state.show_only(new);
+    };
+    let typed = move |words: String| {
+        state.show_only(Filter { words: lower(words.trim()), ..filter.get_untracked() });
     };
     // `/` goes to the filter, `c` makes a ticket; not while somebody types.
     let navigate = leptos_router::hooks::use_navigate();
@@ -230,7 +223,7 @@ pub fn Filters(state: BoardState) -> impl IntoView {
             <label class="find js-only">
                 <Icon name="search" />
                 <input type="search" placeholder="Filter" aria-label="Filter tickets" node_ref=field
-                    on:input=move |ev| { filter.update(|f| f.words = lower(event_target_value(&ev).trim())); state.arrange(); } />
+                    on:input=move |ev| typed(event_target_value(&ev)) />
                 <kbd>"/"</kbd>
             </label>
             {dynamic(notice)}{dynamic(no_repository)}

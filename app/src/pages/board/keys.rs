@@ -7,9 +7,9 @@ use wasm_bindgen::JsCast;
 
 use super::{
     menu::{Open, card_of},
-    state::{BoardState, COLUMNS},
+    state::{Asked, BoardState, COLUMNS},
 };
-use crate::ui::listen::next_frame;
+use crate::ui::listen::{Alive, next_frame};
 
 /// The handler of all keys on the board.
 pub fn handler(state: BoardState, menu: RwSignal<Option<Open>>) -> impl Fn(web_sys::KeyboardEvent) + Copy + 'static {
@@ -55,6 +55,7 @@ fn say(state: BoardState, id: TaskId, verb: &str, hint: &str) {
 }
 
 fn lift(state: BoardState, id: TaskId) -> bool {
+    let_go(state);
     state.lifted.set(Some(id));
     say(state, id, "lifted", " Arrow keys move it, Space drops it, Escape puts it back.");
     true
@@ -62,10 +63,37 @@ fn lift(state: BoardState, id: TaskId) -> bool {
 
 fn put_back(state: BoardState, id: TaskId) -> bool {
     state.lifted.set(None);
-    state.put_back(id);
+    state.put_back();
     say(state, id, "put back", "");
     focus_card(id);
     true
+}
+
+/// A card that was lifted and left lies again where the server has it.
+fn let_go(state: BoardState) {
+    if let Some(id) = state.lifted.get_untracked() {
+        state.lifted.set(None);
+        state.put_back();
+        say(state, id, "put back", "");
+    }
+}
+
+/// Whoever leaves a lifted card puts it back. A card that moves to another column is made anew there and has
+/// the focus again a moment later, so this is looked at in the next frame but one.
+pub fn leaver(state: BoardState) -> impl Fn(web_sys::FocusEvent) + Copy + 'static {
+    let alive = Alive::here();
+    move |_| {
+        let Some(id) = state.lifted.get_untracked() else { return };
+        alive.frame(move || {
+            alive.frame(move || {
+                let active = document().active_element();
+                let still = active.is_some_and(|active| cover(id).is_some_and(|link| *link == active));
+                if !still && state.lifted.get_untracked() == Some(id) {
+                    let_go(state);
+                }
+            });
+        });
+    }
 }
 
 fn drop_here(state: BoardState, id: TaskId) -> bool {
@@ -73,15 +101,21 @@ fn drop_here(state: BoardState, id: TaskId) -> bool {
     let Some((column, at, _)) = spot(state, id) else { return true };
     let to = Status::ALL[column];
     let above = at.checked_sub(1).and_then(|n| state.columns[column].with_untracked(|ids| ids.get(n).copied()));
-    say(state, id, "dropped", "");
     if state.is_moved(id) {
         let place = match above {
             _ if to == Status::Done => Place::End,
             Some(card) => Place::After(card),
             None => Place::Top,
         };
-        state.put_back(id);
-        state.request_move(id, to, place);
+        state.put_back();
+        match state.request_move(id, to, place) {
+            Asked::Shown => say(state, id, "dropped", ""),
+            // The question says it.
+            Asked::First => {}
+            Asked::Refused(why) => state.spoken.set(why),
+        }
+    } else {
+        say(state, id, "dropped", "");
     }
     focus_card(id);
     true

@@ -104,12 +104,12 @@ fn CardMenu(state: BoardState, menu: RwSignal<Option<Open>>) -> impl IntoView {
     };
     view! {
         {dynamic(inside)}
-        {dynamic(move || deleting.get().map(|task| view! { <DeleteTicket state task done=Callback::new(move |_| deleting.set(None)) /> }))}
+        {dynamic(move || deleting.get().map(|task| view! { <DeleteTicket state task done=Callback::new(move |_| { deleting.set(None); super::keys::focus_card(task) }) /> }))}
         {dynamic(move || state.reopening.get().map(|(task, to, at)| {
             let number = state.peek(task).map_or(0, |c| c.number);
             let answer = Callback::new(move |yes| {
                 state.reopening.set(None);
-                if yes { state.move_card(task, to, at, true) } else { state.put_back(task) }
+                if yes { let _ = state.move_card(task, to, at, true); } else { state.put_back() }
             });
             view! {
                 <Confirm title=format!("Reopen T-{number}?") yes="Reopen" answer

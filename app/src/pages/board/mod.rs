@@ -4,6 +4,7 @@ mod card;
 mod create;
 #[cfg(feature = "hydrate")]
 mod drag;
+mod filter;
 mod head;
 mod keys;
 mod menu;
@@ -28,6 +29,7 @@ use crate::{
 use card::CardItem;
 #[cfg(feature = "split")]
 pub(super) use create::preload_dialog;
+use filter::Filter;
 pub use head::{GatewayChip, ProjectHead};
 pub use keys::{focus_card, send_on_ctrl_enter};
 pub use menu::{DeleteTicket, card_of};
@@ -92,6 +94,7 @@ fn Board(state: BoardState, version: u64) -> impl IntoView {
     let alive = Alive::here();
     crate::ui::listen::follow(move || alive.frame(move || state.up.set_value(true)));
     let on_key = keys::handler(state, menu);
+    let on_leave = keys::leaver(state);
     let on_click = menu::opener(menu);
     // Questions count in the tab's title: they are seen while one is elsewhere.
     // The server reads the title after the page's signals are gone, so it holds its own share.
@@ -124,7 +127,7 @@ fn Board(state: BoardState, version: u64) -> impl IntoView {
             <head::BoardHeader state />
             <head::Filters state />
             <head::ColumnTabs state node />
-            <div class="board" node_ref=node on:keydown=on_key on:click=on_click>{columns}</div>
+            <div class="board" node_ref=node on:keydown=on_key on:focusout=on_leave on:click=on_click>{columns}</div>
             <Suspense>
                 {dynamic(move || {
                     asks.get().then(|| Suspend::new(async move {
@@ -180,7 +183,7 @@ fn Column(state: BoardState, status: Status, chosen: Memo<Option<u64>>) -> impl 
     let add = format!("?new={}", status.word());
     let hidden = move || {
         let left = count().saturating_sub(state.loaded.with(|l| l[status as usize]));
-        let filtered = state.filter.with(|f| *f != state::Filter::default());
+        let filtered = state.filter.with(|f| *f != Filter::default());
         (left > 0).then(|| view! { <p class="rest">{rest(status, left, filtered)}</p> })
     };
     let cards = list(

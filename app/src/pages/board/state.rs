@@ -1,93 +1,69 @@
 //! What the board holds in the browser: the cards as the server has them, and on top of them
-//! the moves that a person made and the server has not confirmed yet.
+//! what people did here and the server has not shown yet.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use clutch_domain::{
     command::Place,
-    id::TaskId,
+    id::{TaskId, Uuid},
     refusal::Refusal,
     rule::placing::{may_move, place},
-    task::Status,
-    time::Millis,
+    task::{Status, TaskField},
 };
 use leptos::prelude::*;
 
+use super::filter::Filter;
+pub use super::filter::needs_you;
 use crate::{
-    api::{Saved, Spot, move_task},
-    error::AppError,
-    live::{Sink, fill, part, read},
+    api::{Saved, Spot, edit_task, move_task, pause_loop, set_loop},
+    live::{
+        Sink, fill,
+        layered::{HELD, Layered, Turn, Until},
+        part,
+        parts::{Order, Part, Parts},
+        read,
+        verbs::{self, Outcome},
+    },
     model::{
         board::{BoardHead, Card},
         wire::Loaded,
     },
-    ui::{Act, Toasts, lower, use_clock},
+    ui::{Act, Clock, Toasts, listen::Alive, lower},
 };
 
 /// Columns of the board.
 pub const COLUMNS: usize = 6;
+/// So many moves and choices can be taken back, one after the other.
+const UNDO_MAX: usize = 50;
 
-/// What a board shows of its cards.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Filter {
-    /// Only cards that wait for a person.
-    pub need: bool,
-    /// Only cards with an agent at work.
-    pub running: bool,
-    /// Only cards with these words in title, number, tag or role; lower case.
-    pub words: String,
-}
-
-impl Filter {
-    fn shows(&self, card: &Card) -> bool {
-        (!self.need || needs_you(card))
-            && (!self.running || card.agent.is_some())
-            && (self.words.is_empty() || {
-                let role = card.facts.role.map_or("", |r| r.word());
-                let text = lower(&format!("t-{} {} {} {role}", card.number, card.title, card.facts.tags.join(" ")));
-                self.words.split_whitespace().all(|word| text.contains(word))
-            })
+impl Part for Card {
+    const PREFIX: &'static str = "t:";
+    fn id(&self) -> Uuid {
+        self.id.0
+    }
+    fn order(&self) -> Order {
+        Order::by(self.number as i64)
     }
 }
 
-/// Whether a card waits for a person.
-pub fn needs_you(card: &Card) -> bool {
-    card.ask.is_some() || (card.facts.needs_review && card.status == Status::InReview)
+/// What became of a move that a person asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// The card lies there on this page, and the server is asked.
+    Shown,
+    /// The person is asked first.
+    First,
+    /// It cannot go there; why.
+    Refused(String),
 }
 
-struct Entry {
-    kept: Card,
-    shown: ArcRwSignal<Card>,
-    /// The last move that the server was asked for, until the held version shows it.
-    moved: Option<Moved>,
-    /// Where the keyboard holds the card. A layer of its own: the answer to an earlier move may
-    /// come while the card is in the hand again.
-    lifted: Option<Lies>,
-}
-
-/// Where a card is shown.
-struct Lies {
-    to: Status,
-    position: f64,
-    since: Millis,
-}
-
-/// A move that is shown before it is confirmed.
-struct Moved {
-    lies: Lies,
-    /// Which move of this page it is: an answer settles no other.
-    turn: u32,
-    /// Version at which the server's answer shows; `None` while it is on its way.
-    until: Option<u64>,
-}
-
-/// Who moves a card.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum By {
-    /// The server is asked, in this turn.
-    Request(u32),
-    /// Nobody is asked before the drop.
-    Hand,
+/// Takes back what was done to a card.
+#[derive(Clone, Debug, PartialEq)]
+enum Inverse {
+    /// It lay there, before that card.
+    Move { task: TaskId, to: Status, before: Option<TaskId> },
+    /// A field held this.
+    Field { task: TaskId, field: TaskField, value: String },
 }
 
 /// The board's state; `Copy`, so every handler can have it.
@@ -113,11 +89,14 @@ pub struct BoardState {
     pub spoken: RwSignal<String>,
     /// The first cards are painted; cards that come now are news.
     pub up: StoredValue<bool>,
-    cards: StoredValue<BTreeMap<TaskId, Entry>>,
+    heads: StoredValue<Layered<BoardHead>>,
+    cards: Parts<Card>,
     version: StoredValue<u64>,
     // While somebody drags, cards do not jump under the hand; what came meanwhile shows at the drop.
     held: StoredValue<bool>,
-    turns: StoredValue<u32>,
+    undo: StoredValue<Vec<Inverse>>,
+    alive: Alive,
+    clock: Clock,
     /// Runs changes of this board.
     pub act: Act,
     toasts: Toasts,
@@ -127,10 +106,13 @@ impl BoardState {
     /// The state that shows a first load; `None` when that is not of a board.
     pub fn new(load: &Loaded) -> Option<Self> {
         let head = part::<BoardHead>(load, "head")?;
+        let counts = head.counts;
+        let heads = Layered::new(head);
         let state = Self {
-            counts: RwSignal::new(head.counts),
+            counts: RwSignal::new(counts),
             loaded: RwSignal::new([0; COLUMNS]),
-            head: RwSignal::new(head),
+            head: RwSignal::from(heads.shown().clone()),
+            heads: StoredValue::new(heads),
             gone: RwSignal::new(false),
             columns: std::array::from_fn(|_| RwSignal::new(Vec::new())),
             filter: RwSignal::new(Filter::default()),
@@ -138,10 +120,12 @@ impl BoardState {
             reopening: RwSignal::new(None),
             spoken: RwSignal::new(String::new()),
             up: StoredValue::new(false),
-            cards: StoredValue::new(BTreeMap::new()),
+            cards: Parts::new(),
             version: StoredValue::new(load.version),
             held: StoredValue::new(false),
-            turns: StoredValue::new(0),
+            undo: StoredValue::new(Vec::new()),
+            alive: Alive::here(),
+            clock: expect_context::<Clock>(),
             act: crate::ui::use_act(),
             toasts: expect_context::<Toasts>(),
         };
@@ -151,31 +135,40 @@ impl BoardState {
 
     /// A card, to follow.
     pub fn card(self, id: TaskId) -> Option<ArcRwSignal<Card>> {
-        self.cards.with_value(|cards| cards.get(&id).map(|e| e.shown.clone()))
+        self.cards.get(id.0)
     }
 
     /// A card as it is now.
     pub fn peek(self, id: TaskId) -> Option<Card> {
-        self.card(id).map(|c| c.get_untracked())
+        self.cards.peek(id.0)
     }
 
-    /// Cards whose number or title has these words, for pickers.
+    /// Cards whose number or title has these words, for pickers; the newest are the likeliest.
     pub fn find(self, words: &str, most: usize) -> Vec<Card> {
         let filter = Filter { words: lower(words), ..Filter::default() };
-        self.cards.with_value(|cards| {
-            // The newest are the likeliest.
-            let mut found: Vec<Card> = Vec::new();
-            for card in cards.values().map(|e| e.shown.get_untracked()).filter(|c| filter.shows(c)) {
+        let mut found: Vec<Card> = Vec::new();
+        self.cards.each(|_, card| {
+            if filter.shows(card) {
                 let at = found.partition_point(|c| c.number > card.number);
-                found.insert(at, card);
-                found.truncate(most);
+                if at < most {
+                    found.insert(at, card.clone());
+                    found.truncate(most);
+                }
             }
-            found
-        })
+        });
+        found
+    }
+
+    /// Shows only some of the cards.
+    pub fn show_only(self, filter: Filter) {
+        if self.filter.with_untracked(|old| *old != filter) {
+            self.filter.set(filter);
+            self.arrange();
+        }
     }
 
     /// Holds the cards still, or lets them go.
-    #[cfg_attr(not(feature = "hydrate"), expect(dead_code, reason = "only fingers and mice hold cards"))]
+    #[cfg_attr(not(any(feature = "hydrate", test)), expect(dead_code, reason = "only fingers and mice hold cards"))]
     pub fn hold(self, held: bool) {
         self.held.set_value(held);
         if !held {
@@ -184,113 +177,197 @@ impl BoardState {
     }
 
     /// Moves a card; one that leaves `done` is asked about first.
-    pub fn request_move(self, id: TaskId, to: Status, at: Place) {
-        let done = self.cards.with_value(|cards| cards.get(&id).is_some_and(|e| e.kept.status == Status::Done));
+    pub fn request_move(self, id: TaskId, to: Status, at: Place) -> Asked {
+        let done = self.cards.kept(id.0, |card| card.status == Status::Done).unwrap_or_default();
         if done && to != Status::Done {
             self.reopening.set(Some((id, to, at)));
+            Asked::First
         } else {
-            self.move_card(id, to, at, false);
+            self.move_card(id, to, at, false)
         }
     }
 
     /// Whether the hand that lifted a card has moved it.
     pub fn is_moved(self, id: TaskId) -> bool {
-        self.cards.with_value(|cards| cards.get(&id).is_some_and(|e| e.lifted.is_some()))
+        self.cards.has(id.0, HELD)
     }
 
     /// Moves a card: at once on this page, then on the server. A refusal is said and undone.
-    pub fn move_card(self, id: TaskId, to: Status, at: Place, reopen: bool) {
-        if self.peek(id).is_none() {
+    pub fn move_card(self, id: TaskId, to: Status, at: Place, reopen: bool) -> Asked {
+        let Some(was) = self.peek(id) else {
             // Not on this board's page: a finished ticket of long ago, moved from its panel.
-            return self.act.run(move_task(id, to, None, None, Spot::End, true), |_| {});
-        }
-        let turn = self.turns.get_value() + 1;
-        self.turns.set_value(turn);
-        if let Err(refusal) = self.show(id, to, at, reopen, By::Request(turn)) {
+            self.act.run(move_task(id, to, None, None, Spot::End, true), |_| {});
+            return Asked::Shown;
+        };
+        let inverse = Inverse::Move { task: id, to: was.status, before: self.below(id, was.status) };
+        let turn = verbs::turn();
+        if let Err(refusal) = self.show(id, to, at, reopen, turn) {
             self.toasts.error(refusal.to_string());
             self.arrange();
-            return;
+            return Asked::Refused(refusal.to_string());
         }
+        self.remember(inverse);
         let (before, after, spot) = match at {
             Place::Before(card) => (Some(card), None, Spot::End),
             Place::After(card) => (None, Some(card), Spot::End),
             Place::Top => (None, None, Spot::Top),
             Place::End | Place::Index(_) => (None, None, Spot::End),
         };
-        self.act.run(move_task(id, to, before, after, spot, reopen), move |answer| self.settle_move(id, turn, answer));
+        let ask = move || move_task(id, to, before, after, spot, reopen);
+        verbs::ask(self.act, id.0, "move", ask, move |outcome| self.settle(turn, outcome));
+        Asked::Shown
+    }
+
+    /// The card that lies below this one in a column.
+    fn below(self, id: TaskId, column: Status) -> Option<TaskId> {
+        self.columns[column as usize].with_untracked(|ids| {
+            let at = ids.iter().position(|other| *other == id)?;
+            ids.get(at + 1).copied()
+        })
+    }
+
+    /// Sets a field of a card that is on this board: it shows it at once. `then` hears what became of it.
+    pub fn edit(self, turn: Turn, id: TaskId, field: TaskField, value: String, then: impl FnOnce(&Outcome) + 'static) {
+        if let Some(was) = self.peek(id).and_then(|card| card.facts.text(field)) {
+            self.remember(Inverse::Field { task: id, field, value: was });
+        }
+        let shown = value.clone();
+        self.cards.lay(id.0, turn, Arc::new(move |card: &mut Card| card.facts.set(field, &shown)));
+        self.arrange();
+        let ask = move || edit_task(id, field, value);
+        verbs::ask(self.act, id.0, crate::model::board::kind(field), ask, move |outcome| {
+            then(&outcome);
+            self.settle(turn, outcome);
+        });
+    }
+
+    /// Lets the loop take this project's tickets, or not.
+    pub fn switch_loop(self, on: bool) {
+        let project = self.head.with_untracked(|h| h.project);
+        self.do_to_head("loop", Arc::new(move |head| head.loop_on = on), move || set_loop(project, on));
+    }
+
+    /// Pauses the loop, or lets it go on.
+    pub fn pause_loop(self, paused: bool) {
+        let project = self.head.with_untracked(|h| h.project);
+        self.do_to_head("pause", Arc::new(move |head| head.paused = paused), move || pause_loop(project, paused));
+    }
+
+    fn do_to_head<F>(
+        self,
+        kind: &'static str,
+        patch: crate::live::layered::Patch<BoardHead>,
+        ask: impl FnOnce() -> F + 'static,
+    ) where
+        F: Future<Output = Result<Saved, crate::error::AppError>> + 'static,
+    {
+        let turn = verbs::turn();
+        self.on_head(&|head| head.lay(turn, patch.clone()));
+        let project = self.head.with_untracked(|h| h.project);
+        verbs::ask(self.act, project.0, kind, ask, move |outcome| self.settle(turn, outcome));
+    }
+
+    fn on_head(self, change: &dyn Fn(&mut Layered<BoardHead>)) {
+        self.heads.update_value(|head| change(head));
+    }
+
+    /// Takes back what was done last on this board; answers what that was, in words.
+    pub fn undo(self) -> Option<String> {
+        let last = self.undo.try_update_value(Vec::pop).flatten()?;
+        let before_it = self.undo.with_value(Vec::len);
+        let number = |task| self.peek(task).map_or_else(String::new, |card| format!("T-{}", card.number));
+        let words = match last {
+            Inverse::Move { task, to, before } => {
+                // Its neighbour may be elsewhere by now.
+                let there = before.filter(|card| self.peek(*card).is_some_and(|card| card.status == to));
+                let place = match there {
+                    _ if to == Status::Done => Place::End,
+                    Some(card) => Place::Before(card),
+                    None => Place::End,
+                };
+                match self.move_card(task, to, place, true) {
+                    Asked::Refused(why) => why,
+                    _ => format!("{} is back in {}.", number(task), to.label()),
+                }
+            }
+            Inverse::Field { task, field, value } => {
+                self.edit(verbs::turn(), task, field, value, |_| {});
+                format!("{} is as it was.", number(task))
+            }
+        };
+        // What is taken back is no new deed.
+        self.undo.update_value(|all| all.truncate(before_it));
+        Some(words)
+    }
+
+    fn remember(self, inverse: Inverse) {
+        self.undo.try_update_value(|all| {
+            if all.len() == UNDO_MAX {
+                all.remove(0);
+            }
+            all.push(inverse);
+        });
     }
 
     /// Shows a lifted card elsewhere without asking the server: the drop follows, or
     /// [`Self::put_back`].
     pub fn show_lifted(self, id: TaskId, to: Status, at: Place) -> Result<(), Refusal> {
         // `done` is asked about at the drop; what waits for other tickets is told at once.
-        self.show(id, to, at, true, By::Hand)
+        self.show(id, to, at, true, HELD)
     }
 
-    fn show(self, id: TaskId, to: Status, at: Place, reopen: bool, by: By) -> Result<(), Refusal> {
+    fn show(self, id: TaskId, to: Status, at: Place, reopen: bool, turn: Turn) -> Result<(), Refusal> {
         let card = self.peek(id).ok_or(Refusal::TaskNotFound)?;
         may_move(card.status, to, card.open_dependencies, reopen)?;
-        let column: Vec<(TaskId, f64)> = self.columns[to as usize]
-            .get_untracked()
-            .into_iter()
-            .filter_map(|other| self.peek(other).map(|c| (other, c.position)))
-            .collect();
-        let placed = place(&column, id, at)?;
-        let since = if card.status == to { card.since } else { untrack(|| use_clock().now()) };
-        self.cards.update_value(|cards| {
-            for (other, position) in placed.spread {
-                if let Some(entry) = cards.get_mut(&other) {
-                    entry.kept.position = position;
-                    entry.show();
-                }
-            }
-            if let Some(entry) = cards.get_mut(&id) {
-                let lies = Lies { to, position: placed.position, since };
-                match by {
-                    By::Hand => entry.lifted = Some(lies),
-                    By::Request(turn) => entry.moved = Some(Moved { lies, turn, until: None }),
-                }
-                entry.show();
-            }
+        let column: Vec<(TaskId, f64)> = self.columns[to as usize].with_untracked(|ids| {
+            let lies = |other: &TaskId| self.card(*other).map(|c| (*other, c.with_untracked(|c| c.position)));
+            ids.iter().filter_map(lies).collect()
         });
+        let placed = place(&column, id, at)?;
+        let since = if card.status == to { card.since } else { untrack(|| self.clock.now()) };
+        for (other, position) in placed.spread {
+            self.cards.lay(other.0, turn, Arc::new(move |card: &mut Card| card.position = position));
+        }
+        let position = placed.position;
+        let lies = move |card: &mut Card| {
+            card.status = to;
+            card.position = position;
+            card.since = since;
+        };
+        self.cards.lay(id.0, turn, Arc::new(lies));
         self.arrange();
         Ok(())
     }
 
-    /// Shows a lifted card again where it lay.
-    pub fn put_back(self, id: TaskId) {
-        self.change(id, |entry| entry.lifted = None);
-    }
-
-    fn change(self, id: TaskId, change: impl FnOnce(&mut Entry)) {
-        self.cards.update_value(|cards| {
-            if let Some(entry) = cards.get_mut(&id) {
-                change(entry);
-                entry.show();
-            }
-        });
+    /// Shows a lifted card, and those that made room for it, again where they lay.
+    pub fn put_back(self) {
+        self.cards.take_away(HELD);
         self.arrange();
     }
 
-    fn settle_move(self, id: TaskId, turn: u32, answer: Result<Saved, AppError>) {
-        self.change(id, |entry| match answer {
-            _ if entry.moved.as_ref().is_none_or(|moved| moved.turn != turn) => {}
-            Ok(saved) => entry.moved.iter_mut().for_each(|moved| moved.until = Some(saved.version)),
-            Err(_) => entry.moved = None,
-        });
-        self.release(self.version.get_value());
+    fn settle(self, turn: Turn, outcome: Outcome) {
+        if !self.alive.is() {
+            return; // the board was left before the answer came
+        }
+        match outcome {
+            Outcome::Done(saved) => {
+                let until = Until::Version(saved.version);
+                self.cards.confirm(turn, until);
+                self.on_head(&|head| head.change(&|layers| layers.confirm(turn, until)));
+            }
+            Outcome::Refused(_) | Outcome::Replaced => {
+                self.cards.take_away(turn);
+                self.on_head(&|head| head.change(&|layers| layers.take_away(turn)));
+            }
+        }
+        self.release();
     }
 
-    /// Drops the moves that the held version already shows.
-    fn release(self, version: u64) {
-        self.cards.update_value(|cards| {
-            for entry in cards.values_mut() {
-                if entry.moved.as_ref().is_some_and(|m| m.until.is_some_and(|until| until <= version)) {
-                    entry.moved = None;
-                    entry.show();
-                }
-            }
-        });
+    /// Drops what the held version already shows.
+    fn release(self) {
+        let version = self.version.get_value();
+        self.cards.reach(version);
+        self.on_head(&|head| head.change(&|layers| layers.reach(version)));
         self.arrange();
     }
 
@@ -303,20 +380,17 @@ impl BoardState {
         let mut columns: [Vec<(f64, TaskId)>; COLUMNS] = Default::default();
         let mut counts = self.head.with_untracked(|h| h.counts);
         let mut loaded = [0; COLUMNS];
-        self.cards.with_value(|cards| {
-            for entry in cards.values() {
-                let card = entry.shown.get_untracked();
-                if entry.kept.status != card.status {
-                    let from = &mut counts[entry.kept.status as usize];
-                    *from = from.saturating_sub(1);
-                    counts[card.status as usize] += 1;
-                }
-                loaded[card.status as usize] += 1;
-                if filter.shows(&card) {
-                    // Done is newest first.
-                    let order = if card.status == Status::Done { -(card.since.0 as f64) } else { card.position };
-                    columns[card.status as usize].push((order, card.id));
-                }
+        self.cards.each(|kept, card| {
+            if kept.status != card.status {
+                let from = &mut counts[kept.status as usize];
+                *from = from.saturating_sub(1);
+                counts[card.status as usize] += 1;
+            }
+            loaded[card.status as usize] += 1;
+            if filter.shows(card) {
+                // Done is newest first.
+                let order = if card.status == Status::Done { -(card.since.0 as f64) } else { card.position };
+                columns[card.status as usize].push((order, card.id));
             }
         });
         for (at, mut cards) in columns.into_iter().enumerate() {
@@ -335,55 +409,34 @@ fn set<T: PartialEq + Send + Sync + 'static>(signal: RwSignal<T>, new: T) {
     }
 }
 
-impl Entry {
-    fn new(card: Card) -> Self {
-        Self { shown: ArcRwSignal::new(card.clone()), kept: card, moved: None, lifted: None }
-    }
-
-    fn show(&self) {
-        let mut card = self.kept.clone();
-        if let Some(lies) = self.lifted.as_ref().or(self.moved.as_ref().map(|m| &m.lies)) {
-            card.status = lies.to;
-            card.position = lies.position;
-            card.since = lies.since;
-        }
-        if self.shown.with_untracked(|old| *old != card) {
-            self.shown.set(card);
-        }
-    }
-}
-
 impl Sink for BoardState {
     fn put(&self, name: &str, json: &str) {
-        if name == "head" {
-            if let Some(head) = read::<BoardHead>(json) {
-                set(self.head, head);
-            }
-        } else if let Some(card) = read::<Card>(json) {
-            self.cards.update_value(|cards| match cards.get_mut(&card.id) {
-                Some(entry) => {
-                    entry.kept = card;
-                    entry.show();
-                }
-                None => drop(cards.insert(card.id, Entry::new(card))),
-            });
+        if name != "head" {
+            self.cards.put(name, json);
+        } else if let Some(head) = read::<BoardHead>(json) {
+            self.on_head(&|kept| kept.keep(head.clone()));
         }
     }
 
     fn del(&self, name: &str) {
         if name == "head" {
             self.gone.set(true);
-        } else if let Some(id) = name.strip_prefix("t:").and_then(|id| id.parse::<TaskId>().ok()) {
-            self.cards.update_value(|cards| drop(cards.remove(&id)));
+        } else {
+            self.cards.del(name);
         }
     }
 
     fn names(&self) -> Vec<String> {
-        self.cards.with_value(|cards| cards.keys().map(|id| format!("t:{id}")).chain(["head".to_owned()]).collect())
+        let mut all = vec!["head".to_owned()];
+        self.cards.names(&mut all);
+        all
     }
 
     fn settled(&self, version: u64) {
         self.version.set_value(version);
-        self.release(version);
+        self.release();
     }
 }
+
+#[cfg(test)]
+mod tests;

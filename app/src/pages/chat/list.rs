@@ -1,6 +1,6 @@
 //! The chats of the project, newest first.
 
-use clutch_domain::id::ChatId;
+use clutch_domain::id::{ChatId, Uuid};
 use leptos::{prelude::*, server_fn::ServerFn};
 
 use super::{
@@ -10,7 +10,7 @@ use super::{
 use crate::{
     api::{CreateChat, create_chat},
     pages::FormError,
-    ui::{Ago, Erase, Icon, Once, dynamic, use_act},
+    ui::{Ago, Erase, Icon, Once, dynamic, list, use_act},
 };
 
 /// The list, with the button for a new chat.
@@ -26,31 +26,25 @@ pub fn ChatList(state: ListState, chosen: Memo<Option<ChatId>>) -> impl IntoView
         event.prevent_default();
         once.run(act, "", |key| create_chat(project, to.clone(), key), |_| {});
     };
-    let address = slug.clone();
-    let rows = move || {
-        state
-            .rows
-            .get()
-            .into_iter()
-            .map(|row| {
-                let current = move || (chosen.get() == Some(row.id)).then_some("page");
-                let words = if row.words.is_empty() {
-                    "Nothing was said yet".to_owned()
-                } else {
-                    format!("{}: {}", row.who, row.words)
-                };
-                view! {
-                    <li>
-                        <a href=format!("/projects/{address}/chat?chat={}", row.id) aria-current=current data-noscroll>
-                            <b class="cut">{row.title}</b>
-                            <Ago at=row.at />
-                            <span class="cut">{words}</span>
-                        </a>
-                    </li>
-                }
-            })
-            .map(Erase::erase)
-            .collect::<Vec<_>>()
+    let address = StoredValue::new(slug.clone());
+    let row = move |id: Uuid| {
+        let Some(item) = state.rows.get(id) else { return ().erase() };
+        let current = move || (chosen.get() == Some(ChatId(id))).then_some("page");
+        let inside = move || {
+            let row = item.get();
+            let words = if row.words.is_empty() {
+                "Nothing was said yet".to_owned()
+            } else {
+                format!("{}: {}", row.who, row.words)
+            };
+            view! { <b class="cut">{row.title}</b><Ago at=row.at /><span class="cut">{words}</span> }
+        };
+        view! {
+            <li>
+                <a href=format!("/projects/{}/chat?chat={}", address.get_value(), ChatId(id)) aria-current=current data-noscroll>{dynamic(inside)}</a>
+            </li>
+        }
+        .erase()
     };
     view! {
         <nav class="chats" aria-label="Chats">
@@ -65,7 +59,7 @@ pub fn ChatList(state: ListState, chosen: Memo<Option<ChatId>>) -> impl IntoView
             </header>
             <SearchField search />
             {dynamic(move || search.on().then(|| view! { <Results search slug=found_in.clone() /> }))}
-            <ul role="list" class:off=move || search.on()>{dynamic(rows)}</ul>
+            <ul role="list" class:off=move || search.on()>{list(move || state.rows.ids.get(), row)}</ul>
         </nav>
     }
     .erase()

@@ -80,7 +80,10 @@ fn Chats(state: ListState, version: u64) -> impl IntoView {
     let chosen = Memo::new(move |shown: Option<&Option<ChatId>>| {
         asked.get().or_else(|| {
             let shown = shown.copied().flatten();
-            state.rows.with(|rows| rows.iter().find(|r| Some(r.id) == shown).or(rows.first()).map(|r| r.id))
+            state.rows.ids.with(|ids| {
+                let kept = shown.filter(|shown| ids.contains(&shown.0));
+                kept.or_else(|| ids.first().copied().map(ChatId))
+            })
         })
     });
     let title = state.head.with_untracked(|h| format!("{} chat · OpenClutch", h.name));

@@ -1,16 +1,22 @@
 //! What the chat page holds: the list of chats, and of the open one the messages.
 
-use std::collections::BTreeMap;
-
-use clutch_domain::{id::MessageId, query::MESSAGES_SHOWN};
+use clutch_domain::{
+    id::{MessageId, Uuid},
+    query::MESSAGES_SHOWN,
+};
 use leptos::prelude::*;
 
 use crate::{
-    live::{Sink, fill, part, read},
+    live::{
+        Sink, fill, part,
+        parts::{Order, Part, Parts},
+        read,
+    },
     model::{
         chat::{ChatHead, ChatRow, ChatsHead, MessageItem},
         wire::Loaded,
     },
+    ui::listen::Alive,
 };
 
 /// The chats of a project.
@@ -19,42 +25,61 @@ pub struct ListState {
     /// The project.
     pub head: RwSignal<ChatsHead>,
     /// Last spoken in first.
-    pub rows: RwSignal<Vec<ChatRow>>,
+    pub rows: Parts<ChatRow>,
 }
 
 impl ListState {
     /// The state that shows a first load; `None` when that is not of chats.
     pub fn new(load: &Loaded) -> Option<Self> {
-        let state = Self { head: RwSignal::new(part(load, "head")?), rows: RwSignal::new(Vec::new()) };
+        let state = Self { head: RwSignal::new(part(load, "head")?), rows: Parts::new() };
         fill(&state, load);
         Some(state)
     }
 }
 
+impl Part for ChatRow {
+    const PREFIX: &'static str = "c:";
+    fn id(&self) -> Uuid {
+        self.id.0
+    }
+    fn order(&self) -> Order {
+        Order::newest(self.at)
+    }
+}
+
 impl Sink for ListState {
     fn put(&self, name: &str, json: &str) {
-        if name == "head" {
-            if let Some(head) = read(json) {
-                self.head.set(head);
-            }
-        } else if let Some(row) = read::<ChatRow>(json) {
-            self.rows.update(|rows| {
-                rows.retain(|r| r.id != row.id);
-                let at = rows.partition_point(|r| r.at > row.at);
-                rows.insert(at, row);
-            });
+        if !self.rows.put(name, json)
+            && name == "head"
+            && let Some(head) = read(json)
+        {
+            self.head.set(head);
         }
     }
 
     fn del(&self, name: &str) {
-        self.rows.update(|rows| rows.retain(|r| format!("c:{}", r.id) != name));
+        self.rows.del(name);
     }
 
     fn names(&self) -> Vec<String> {
-        self.rows.with_untracked(|rows| rows.iter().map(|r| format!("c:{}", r.id)).chain(["head".to_owned()]).collect())
+        let mut all = vec!["head".to_owned()];
+        self.rows.names(&mut all);
+        all
     }
 
-    fn settled(&self, _version: u64) {}
+    fn settled(&self, _version: u64) {
+        self.rows.settle();
+    }
+}
+
+impl Part for MessageItem {
+    const PREFIX: &'static str = "m:";
+    fn id(&self) -> Uuid {
+        self.id.0
+    }
+    fn order(&self) -> Order {
+        Order::by(self.at.0)
+    }
 }
 
 /// A message in its place.
@@ -93,12 +118,13 @@ pub struct ChatState {
     pub bringing: RwSignal<bool>,
     /// The end is in view.
     pub at_end: StoredValue<bool>,
-    items: StoredValue<BTreeMap<(i64, MessageId), ArcRwSignal<MessageItem>>>,
+    items: Parts<MessageItem>,
     // Went from the live window: removed, or only older than it reaches.
     went: StoredValue<Vec<MessageId>>,
     // Loaded on the way up: what the live window lets go stays.
     older: StoredValue<bool>,
     painted: StoredValue<bool>,
+    alive: Alive,
 }
 
 impl ChatState {
@@ -116,10 +142,11 @@ impl ChatState {
             aim: RwSignal::new(None),
             bringing: RwSignal::new(false),
             at_end: StoredValue::new(true),
-            items: StoredValue::new(BTreeMap::new()),
+            items: Parts::new(),
             went: StoredValue::new(Vec::new()),
             older: StoredValue::new(false),
             painted: StoredValue::new(false),
+            alive: Alive::here(),
         };
         fill(&state, load);
         state.painted.set_value(true);
@@ -128,25 +155,27 @@ impl ChatState {
 
     /// A message, to follow.
     pub fn item(self, place: &Place) -> Option<ArcRwSignal<MessageItem>> {
-        self.items.with_value(|items| items.get(&(place.at, place.id)).cloned())
+        self.items.get(place.id.0)
     }
 
     /// Whether the answer to a run is among the messages already.
     pub fn answered(self, run: &str) -> bool {
-        self.places.track();
-        self.items.with_value(|items| {
-            items.values().rev().take(10).any(|item| item.with_untracked(|m| m.run.as_deref() == Some(run)))
+        self.places.with(|places| {
+            let newest = places.iter().rev().take(10);
+            newest
+                .filter_map(|place| self.item(place))
+                .any(|item| item.with_untracked(|m| m.run.as_deref() == Some(run)))
         })
     }
 
     /// When the oldest loaded message was written.
     pub fn oldest(self) -> Option<i64> {
-        self.items.with_value(|items| items.keys().next().map(|(at, _)| *at))
+        self.places.with_untracked(|places| places.first().map(|place| place.at))
     }
 
     /// Whether a message is loaded.
     pub fn has(self, message: MessageId) -> bool {
-        self.items.with_value(|items| items.keys().any(|(_, id)| *id == message))
+        self.items.get(message.0).is_some()
     }
 
     /// Older messages, loaded on the way up.
@@ -158,19 +187,21 @@ impl ChatState {
     /// The messages before those that are loaded; there may be older ones. Does nothing when the
     /// chat was left meanwhile.
     pub fn add_before(self, found: Vec<MessageItem>, more: bool) {
-        if self.more.try_set(more).is_some() {
+        if !self.alive.is() {
             return;
         }
+        self.more.set(more);
         self.older.set_value(true);
         found.into_iter().for_each(|item| self.keep(item));
+        self.items.settle();
         self.arrange();
     }
 
     /// The newest message of the person at the page that has not left: its id and words. None of which
     /// only the beginning is here: the rest would be lost.
     pub fn last_queued(self) -> Option<(MessageId, String)> {
-        self.items.with_value(|items| {
-            let mut newest = items.values().rev();
+        self.places.with_untracked(|places| {
+            let mut newest = places.iter().rev().filter_map(|place| self.item(place));
             let found = newest.find(|item| item.with_untracked(|m| m.mine && m.queued))?;
             found.with_untracked(|m| (!m.cut).then(|| (m.id, m.text.clone())))
         })
@@ -178,7 +209,8 @@ impl ChatState {
 
     /// A message is gone.
     pub fn remove(self, message: MessageId) {
-        self.items.update_value(|items| items.retain(|(_, id), _| *id != message));
+        self.items.remove(message.0);
+        self.items.settle();
         self.arrange();
     }
 
@@ -186,63 +218,63 @@ impl ChatState {
     /// all of the window left at once, there may be others between it and what came.
     fn let_go(self) {
         let went = self.went.try_update_value(std::mem::take).unwrap_or_default();
+        if went.is_empty() {
+            return;
+        }
         let window = MESSAGES_SHOWN as usize;
-        let mut newest_old = None;
-        self.items.update_value(|items| {
-            let mut old = Vec::new();
-            for gone in went {
-                match items.keys().rev().position(|(_, id)| *id == gone) {
-                    Some(newer) if newer < window => items.retain(|(_, id), _| *id != gone),
-                    Some(newer) => old.extend(items.keys().rev().nth(newer).copied()),
-                    None => {}
+        self.items.settle();
+        // The newest last. Where one lies among the newest, it was removed; where not, it is only older.
+        let mut ids = self.items.ids.get_untracked();
+        let mut old = Vec::new();
+        for gone in went {
+            match ids.iter().rev().position(|id| *id == gone.0) {
+                Some(newer) if newer < window => {
+                    ids.retain(|id| *id != gone.0);
+                    self.items.remove(gone.0);
                 }
+                Some(newer) => old.extend(ids.len().checked_sub(newer + 1)),
+                None => {}
             }
-            newest_old = old.iter().max().copied().filter(|_| old.len() >= window);
-            if let Some(last) = newest_old {
-                items.retain(|key, _| *key > last);
-            }
-        });
-        if newest_old.is_some() {
+        }
+        if let Some(last) = old.iter().max().filter(|_| old.len() >= window) {
+            ids.iter().take(last + 1).for_each(|id| self.items.remove(*id));
             self.older.set_value(false);
             self.more.set(true);
         }
     }
 
     fn keep(self, item: MessageItem) {
-        let key = (item.at.0, item.id);
-        self.items.update_value(|items| match items.get(&key) {
-            Some(kept) => {
-                if kept.with_untracked(|old| *old != item) {
-                    kept.set(item);
-                }
-            }
-            None => {
-                // What is loaded on the way up is not new.
-                let newest = items.last_key_value().is_none_or(|(last, _)| key > *last);
-                if newest && self.painted.get_value() && !self.at_end.get_value() && !item.mine {
-                    self.news.update(|n| *n += 1);
-                }
-                items.insert(key, ArcRwSignal::new(item));
-            }
-        });
+        let new = self.items.get(item.id.0).is_none();
+        // What is loaded on the way up is not new.
+        let newest = || {
+            let last = self.items.ids.with_untracked(|ids| ids.last().and_then(|id| self.items.get(*id)));
+            last.is_none_or(|last| last.with_untracked(|m| (item.at, item.id) > (m.at, m.id)))
+        };
+        if new && self.painted.get_value() && !self.at_end.get_value() && !item.mine && newest() {
+            self.news.update(|n| *n += 1);
+        }
+        self.items.keep(item);
     }
 
     fn arrange(self) {
         let mut places = Vec::new();
         let mut open = 0;
-        self.items.with_value(|items| {
-            let mut before: Option<(String, i64, i64)> = None;
-            for ((at, id), item) in items {
-                let (author, is_open, said) =
-                    item.with_untracked(|m| (m.author.clone(), m.open && !m.queued, m.said_at.unwrap_or(m.at)));
-                open += u32::from(is_open);
-                let day = said.day();
+        let mut before: Option<(String, i64, i64)> = None;
+        for item in self.items.ids.get_untracked().into_iter().filter_map(|id| self.items.get(id)) {
+            item.with_untracked(|m| {
+                open += u32::from(m.open && !m.queued);
+                let at = m.at.0;
+                let day = m.said_at.unwrap_or(m.at).day();
                 let new_day = before.as_ref().is_none_or(|(_, d, _)| *d != day);
-                let leads = new_day || before.as_ref().is_none_or(|(a, _, t)| *a != author || at - t > GROUP_MS);
-                places.push(Place { id: *id, at: *at, leads, day: new_day.then_some(day) });
-                before = Some((author, day, *at));
-            }
-        });
+                let same = before.as_ref().is_some_and(|(author, _, _)| *author == m.author);
+                let leads = new_day || !same || before.as_ref().is_none_or(|(_, _, then)| at - then > GROUP_MS);
+                places.push(Place { id: m.id, at, leads, day: new_day.then_some(day) });
+                match &mut before {
+                    Some(before) if same => (before.1, before.2) = (day, at),
+                    before => *before = Some((m.author.clone(), day, at)),
+                }
+            });
+        }
         if self.places.with_untracked(|old| *old != places) {
             self.places.set(places);
         }
@@ -279,14 +311,18 @@ impl Sink for ChatState {
     }
 
     fn names(&self) -> Vec<String> {
-        let newest = self.items.with_value(|items| {
-            items.keys().rev().take(MESSAGES_SHOWN as usize).map(|(_, id)| format!("m:{id}")).collect::<Vec<_>>()
+        let newest = self.places.with_untracked(|places| {
+            places.iter().rev().take(MESSAGES_SHOWN as usize).map(|place| format!("m:{}", place.id)).collect::<Vec<_>>()
         });
         newest.into_iter().chain(["chat".to_owned()]).collect()
     }
 
     fn settled(&self, _version: u64) {
         self.let_go();
+        self.items.settle();
         self.arrange();
     }
 }
+
+#[cfg(test)]
+mod tests;

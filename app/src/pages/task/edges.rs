@@ -18,12 +18,9 @@ const OFFERED: usize = 6;
 pub fn Edges(board: BoardState, state: TaskState, act: Act) -> impl IntoView {
     let edges = state.edges;
     let picking = RwSignal::new(false);
-    let list = move |waits: bool| {
-        edges.with(|all| {
-            all.iter().filter(|e| e.waits == waits).cloned().map(|e| edge(e, act)).map(Erase::erase).collect::<Vec<_>>()
-        })
-    };
-    let any = move |waits: bool| edges.with(|all| all.iter().any(|e| e.waits == waits));
+    let of = move |waits: bool| edges.all().into_iter().filter(move |e| e.waits == waits);
+    let list = move |waits: bool| of(waits).map(|e| edge(e, act)).map(Erase::erase).collect::<Vec<_>>();
+    let any = move |waits: bool| of(waits).next().is_some();
     view! {
         <section class="edges" aria-labelledby="waits-for">
             <div class="sec">
@@ -90,7 +87,7 @@ fn Picker(board: BoardState, state: TaskState, act: Act, picking: RwSignal<bool>
         add.run(FormText::of(&event).text("other"));
     };
     let offers = move || {
-        let linked = state.edges.with(|all| all.iter().map(|e| e.other).collect::<Vec<_>>());
+        let linked: Vec<_> = state.edges.all().into_iter().map(|e| e.other).collect();
         let mut found = board.find(&words.get(), OFFERED + 1 + linked.len());
         found.retain(|c| c.id != id && !linked.contains(&c.id));
         found.truncate(OFFERED);

@@ -5,29 +5,23 @@ use leptos::{html, prelude::*, server_fn::ServerFn};
 
 use super::state::TaskState;
 use crate::{
-    api::{MoveTask, edit_task},
+    api::MoveTask,
     live::use_live,
     model::{board::Facts, task::TaskHead},
     pages::{
         FormError,
         board::{BoardState, end_of},
     },
-    ui::{Act, Ago, Avatar, Erase, PriorityMark, StatusMark, dynamic},
+    ui::{Ago, Avatar, Erase, PriorityMark, StatusMark, dynamic},
 };
 
 /// All fields.
 #[component]
-pub fn Fields(board: BoardState, state: TaskState, status: Memo<Status>, act: Act) -> impl IntoView {
+pub fn Fields(board: BoardState, state: TaskState, status: Memo<Status>) -> impl IntoView {
     let task = state.task;
     let id = task.with_untracked(|t| t.id);
-    // What is not kept is not shown either: a refused choice goes back to what is.
-    let save = move |field: Field, value: String, refused: Box<dyn FnOnce()>| {
-        act.run(edit_task(id, field, value), move |answer| {
-            if answer.is_err() {
-                refused();
-            }
-        });
-    };
+    // Shown at once; a refused choice goes back to what is by itself.
+    let save = move |field: Field, value: String| state.edit(board, field, value);
     let first = task.get_untracked();
     // The others follow what is, further down.
     let Facts { priority, role, needs_review, assignee: _, tags: _, pr_number: _ } = first.facts;
@@ -55,13 +49,8 @@ pub fn Fields(board: BoardState, state: TaskState, status: Memo<Status>, act: Ac
         }
     };
     let choice = move |field: Field, label: &'static str, options: Vec<AnyView>, of: fn(&TaskHead) -> &'static str| {
-        // A memo: another field's news must not undo a choice that is on its way.
         let now = Memo::new(move |_| task.with(of));
-        let chosen = move |event: web_sys::Event| {
-            let select = event_target::<web_sys::HtmlSelectElement>(&event);
-            let back = select.clone();
-            save(field, select.value(), Box::new(move || back.set_value(now.try_get_untracked().unwrap_or_default())));
-        };
+        let chosen = move |event: web_sys::Event| save(field, event_target_value(&event));
         view! { <select aria-label=label prop:value=move || now.get() on:change=chosen>{options}</select> }.erase()
     };
     let priority = {
@@ -101,7 +90,7 @@ pub fn Fields(board: BoardState, state: TaskState, status: Memo<Status>, act: Ac
             let input = event_target::<web_sys::HtmlInputElement>(&event);
             let value = input.value();
             painted.update_value(|painted| painted.clone_from(&value));
-            save(field, value, Box::new(move || show(&input)));
+            save(field, value);
         };
         view! {
             <input type="text" aria-label=label placeholder=hint autocomplete="off" node_ref=node value=now.get_untracked() on:change=written />
@@ -109,12 +98,7 @@ pub fn Fields(board: BoardState, state: TaskState, status: Memo<Status>, act: Ac
     };
     let review = {
         let now = Memo::new(move |_| task.with(|t| t.facts.needs_review));
-        let chosen = move |event: web_sys::Event| {
-            let switch = event_target::<web_sys::HtmlInputElement>(&event);
-            let back = switch.clone();
-            let refused = move || back.set_checked(now.try_get_untracked().unwrap_or_default());
-            save(Field::NeedsReview, switch.checked().to_string(), Box::new(refused));
-        };
+        let chosen = move |event: web_sys::Event| save(Field::NeedsReview, event_target_checked(&event).to_string());
         view! {
             <label class="switch">
                 <input type="checkbox" checked=needs_review prop:checked=move || now.get() on:change=chosen />
@@ -168,7 +152,7 @@ fn choices<'a>(all: impl Iterator<Item = (&'a str, &'a str)>, now: &str) -> Vec<
 fn Agent(state: TaskState) -> impl IntoView {
     let line = use_live().line(state.task.with_untracked(|t| t.id));
     move || {
-        let run = state.runs.with(|runs| runs.iter().find(|r| r.ended_at.is_none() && r.outcome.is_none()).cloned())?;
+        let run = state.runs.all().into_iter().find(|r| r.ended_at.is_none() && r.outcome.is_none())?;
         let line = line.get();
         Some(view! {
             <dt>"Agent"</dt>

@@ -14,7 +14,7 @@ use crate::{
 #[component]
 pub fn Runs(state: TaskState) -> impl IntoView {
     move || {
-        let runs = state.runs.get();
+        let runs = state.runs.all();
         (!runs.is_empty()).then(|| {
             let items = runs.into_iter().map(run).map(Erase::erase).collect::<Vec<_>>();
             view! { <section aria-labelledby="runs"><h3 class="sec" id="runs">"Runs"</h3><ul class="runs" role="list">{items}</ul></section> }
@@ -74,8 +74,8 @@ pub fn Lost(run: RunId, act: Act) -> impl IntoView {
 pub fn Activity(state: TaskState) -> impl IntoView {
     view! {
         <details class="log">
-            <summary>"Activity"<span class="mut">{dynamic(move || state.activity.with(Vec::len))}</span></summary>
-            <ul role="list">{dynamic(move || state.activity.get().into_iter().map(line).map(Erase::erase).collect::<Vec<_>>())}</ul>
+            <summary>"Activity"<span class="mut">{dynamic(move || state.activity.ids.with(Vec::len))}</span></summary>
+            <ul role="list">{dynamic(move || state.activity.all().into_iter().map(line).map(Erase::erase).collect::<Vec<_>>())}</ul>
         </details>
     }
     .erase()

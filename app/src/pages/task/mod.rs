@@ -164,7 +164,7 @@ fn Ticket(board: BoardState, state: TaskState, version: u64, close: String, leav
             <talk::Questions state />
             {dynamic(why)}
             {dynamic(move || lost.get().map(|run| view! { <history::Lost run act /> }))}
-            <fields::Fields board state status act />
+            <fields::Fields board state status />
             <words::DescriptionEdit state act />
             <edges::Edges board state act />
             <talk::Thread state act />

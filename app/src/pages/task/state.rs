@@ -1,67 +1,110 @@
 //! What the panel holds of a ticket.
 
-use clutch_domain::time::Millis;
+use std::sync::Arc;
+
+use clutch_domain::{id::Uuid, task::TaskField};
 use leptos::prelude::*;
 
 use crate::{
-    live::{Sink, fill, part, read},
+    live::{
+        Sink, fill,
+        layered::{Layered, Patch, Until},
+        part,
+        parts::{Order, Part, Parts},
+        read,
+        verbs::{self, Outcome},
+    },
     model::{
         task::{ActivityItem, CommentItem, EdgeItem, RunItem, SignalItem, TaskHead},
         wire::Loaded,
     },
+    pages::board::BoardState,
+    ui::listen::Alive,
 };
 
 /// The panel's state; `Copy`, so every handler can have it.
 #[derive(Clone, Copy)]
 pub struct TaskState {
-    /// The ticket itself.
+    /// The ticket itself, as it is shown.
     pub task: RwSignal<TaskHead>,
     /// It was deleted.
     pub gone: RwSignal<bool>,
     /// Comments, oldest first.
-    pub comments: RwSignal<Vec<CommentItem>>,
+    pub comments: Parts<CommentItem>,
     /// Signals, oldest first.
-    pub signals: RwSignal<Vec<SignalItem>>,
+    pub signals: Parts<SignalItem>,
     /// Runs, newest first.
-    pub runs: RwSignal<Vec<RunItem>>,
+    pub runs: Parts<RunItem>,
     /// Activity, newest first.
-    pub activity: RwSignal<Vec<ActivityItem>>,
+    pub activity: Parts<ActivityItem>,
     /// Edges in both directions, by number.
-    pub edges: RwSignal<Vec<EdgeItem>>,
+    pub edges: Parts<EdgeItem>,
+    heads: StoredValue<Layered<TaskHead>>,
+    alive: Alive,
 }
 
 impl TaskState {
     /// The state that shows a first load; `None` when that is not of a ticket.
     pub fn new(load: &Loaded) -> Option<Self> {
+        let heads = Layered::new(part::<TaskHead>(load, "task")?);
         let state = Self {
-            task: RwSignal::new(part(load, "task")?),
+            task: RwSignal::from(heads.shown().clone()),
             gone: RwSignal::new(false),
-            comments: RwSignal::new(Vec::new()),
-            signals: RwSignal::new(Vec::new()),
-            runs: RwSignal::new(Vec::new()),
-            activity: RwSignal::new(Vec::new()),
-            edges: RwSignal::new(Vec::new()),
+            comments: Parts::new(),
+            signals: Parts::new(),
+            runs: Parts::new(),
+            activity: Parts::new(),
+            edges: Parts::new(),
+            heads: StoredValue::new(heads),
+            alive: Alive::here(),
         };
         fill(&state, load);
         Some(state)
     }
+
+    /// Sets a field: at once here and on the board, then on the server. What is refused goes back by itself.
+    pub fn edit(self, board: BoardState, field: TaskField, value: String) {
+        let turn = verbs::turn();
+        let shown = value.clone();
+        self.lay(turn, Arc::new(move |task: &mut TaskHead| task.facts.set(field, &shown)));
+        let id = self.task.with_untracked(|t| t.id);
+        board.edit(turn, id, field, value, move |outcome| self.settle(turn, outcome));
+    }
+
+    /// A text of the ticket was saved; it is shown until the feed brings it.
+    pub fn wrote(self, patch: Patch<TaskHead>) {
+        if self.alive.is() {
+            let turn = verbs::turn();
+            self.lay(turn, patch);
+            self.heads.update_value(|heads| heads.change(&|layers| layers.confirm(turn, Until::Next)));
+        }
+    }
+
+    fn lay(self, turn: u32, patch: Patch<TaskHead>) {
+        self.heads.update_value(|heads| heads.lay(turn, patch));
+    }
+
+    fn settle(self, turn: u32, outcome: &Outcome) {
+        if !self.alive.is() {
+            return; // the panel was closed before the answer came
+        }
+        self.heads.update_value(|heads| {
+            heads.change(&|layers| match outcome {
+                Outcome::Done(_) => layers.confirm(turn, Until::Next),
+                Outcome::Refused(_) | Outcome::Replaced => layers.take_away(turn),
+            });
+        });
+    }
 }
 
-/// An item with a name and a place in its list.
-trait Item: Clone + Send + Sync + 'static {
-    const PREFIX: &'static str;
-    fn id(&self) -> String;
-    fn order(&self) -> i64;
-}
-
-macro_rules! items {
+macro_rules! parts {
     ($($item:ty, $prefix:literal, |$i:ident| $order:expr;)+) => {$(
-        impl Item for $item {
+        impl Part for $item {
             const PREFIX: &'static str = $prefix;
-            fn id(&self) -> String {
-                format!("{}{}", $prefix, self.id)
+            fn id(&self) -> Uuid {
+                self.id.0
             }
-            fn order(&self) -> i64 {
+            fn order(&self) -> Order {
                 let $i = self;
                 $order
             }
@@ -69,77 +112,57 @@ macro_rules! items {
     )+};
 }
 
-items! {
-    CommentItem, "c:", |i| i.at.0;
-    SignalItem, "s:", |i| i.at.0;
-    RunItem, "r:", |i| newest(i.started_at);
-    ActivityItem, "a:", |i| newest(i.at);
-    EdgeItem, "d:", |i| i.number as i64;
-}
-
-const fn newest(at: Millis) -> i64 {
-    -at.0
-}
-
-fn put<T: Item>(list: RwSignal<Vec<T>>, item: Option<T>) {
-    let Some(item) = item else { return };
-    list.update(|items| {
-        let name = item.id();
-        if let Some(at) = items.iter().position(|old| old.id() == name) {
-            items.remove(at);
-        }
-        let at = items.partition_point(|old| old.order() <= item.order());
-        items.insert(at, item);
-    });
-}
-
-fn del<T: Item>(list: RwSignal<Vec<T>>, name: &str) {
-    if name.starts_with(T::PREFIX) {
-        list.update(|items| items.retain(|old| old.id() != name));
-    }
-}
-
-fn names<T: Item>(list: RwSignal<Vec<T>>, all: &mut Vec<String>) {
-    list.with_untracked(|items| all.extend(items.iter().map(Item::id)));
+parts! {
+    CommentItem, "c:", |i| Order::by(i.at.0);
+    SignalItem, "s:", |i| Order::by(i.at.0);
+    RunItem, "r:", |i| Order::newest(i.started_at);
+    ActivityItem, "a:", |i| Order::newest(i.at);
+    EdgeItem, "d:", |i| Order::by(i.number as i64);
 }
 
 impl Sink for TaskState {
     fn put(&self, name: &str, json: &str) {
-        match name.get(..2) {
-            Some("ta") => {
-                if let Some(task) = read(json) {
-                    self.task.set(task);
-                }
-            }
-            Some("c:") => put(self.comments, read(json)),
-            Some("s:") => put(self.signals, read(json)),
-            Some("r:") => put(self.runs, read(json)),
-            Some("a:") => put(self.activity, read(json)),
-            Some("d:") => put(self.edges, read(json)),
-            _ => {}
+        if name != "task" {
+            let _ = self.comments.put(name, json)
+                || self.signals.put(name, json)
+                || self.runs.put(name, json)
+                || self.activity.put(name, json)
+                || self.edges.put(name, json);
+        } else if let Some(task) = read(json) {
+            self.heads.update_value(|heads| heads.keep(task));
         }
     }
 
     fn del(&self, name: &str) {
         if name == "task" {
             self.gone.set(true);
+        } else {
+            let _ = self.comments.del(name)
+                || self.signals.del(name)
+                || self.runs.del(name)
+                || self.activity.del(name)
+                || self.edges.del(name);
         }
-        del(self.comments, name);
-        del(self.signals, name);
-        del(self.runs, name);
-        del(self.activity, name);
-        del(self.edges, name);
     }
 
     fn names(&self) -> Vec<String> {
         let mut all = vec!["task".to_owned()];
-        names(self.comments, &mut all);
-        names(self.signals, &mut all);
-        names(self.runs, &mut all);
-        names(self.activity, &mut all);
-        names(self.edges, &mut all);
+        self.comments.names(&mut all);
+        self.signals.names(&mut all);
+        self.runs.names(&mut all);
+        self.activity.names(&mut all);
+        self.edges.names(&mut all);
         all
     }
 
-    fn settled(&self, _version: u64) {}
+    fn settled(&self, _version: u64) {
+        self.comments.settle();
+        self.signals.settle();
+        self.runs.settle();
+        self.activity.settle();
+        self.edges.settle();
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,9 @@
 //! What is said about a ticket: open questions with their answer, the thread, the composer.
 
-use clutch_domain::talk::{CommentType, Delivery};
+use clutch_domain::{
+    id::Uuid,
+    talk::{CommentType, Delivery},
+};
 use leptos::{html, prelude::*, server_fn::ServerFn};
 
 use super::state::TaskState;
@@ -8,17 +11,15 @@ use crate::{
     api::{AddComment, AnswerSignal, TalkAbout, add_comment, answer_signal, talk_about},
     model::task::{CommentItem, SignalItem},
     pages::{FormError, FormText, board::send_on_ctrl_enter},
-    ui::{Act, Ago, Drafts, Erase, Icon, Markdown, Outbox, dynamic, upper},
+    ui::{Act, Ago, Drafts, Erase, Icon, Markdown, Outbox, dynamic, list, upper},
 };
 
 /// Questions that wait, each with the form of its answer.
 #[component]
 pub fn Questions(state: TaskState) -> impl IntoView {
-    view! {
-        <For each=move || state.signals.with(|s| s.iter().filter(|s| s.waits).cloned().collect::<Vec<_>>()) key=|s: &SignalItem| s.id let:signal>
-            <Question signal />
-        </For>
-    }
+    let waiting = move || state.signals.all().into_iter().filter(|s| s.waits).map(|s| s.id.0).collect();
+    let question = move |id| state.signals.peek(id).map(|signal| view! { <Question signal /> }).erase();
+    list(waiting, question)
 }
 
 #[component]
@@ -62,11 +63,15 @@ fn Question(signal: SignalItem) -> impl IntoView {
 pub fn Thread(state: TaskState, act: Act) -> impl IntoView {
     let (id, number) = state.task.with_untracked(|t| (t.id, t.number));
     let entries = move || {
-        let mut all: Vec<(i64, AnyView)> =
-            state.comments.with(|c| c.iter().map(|c| (c.at.0, comment(c).erase())).collect());
-        state.signals.with(|s| all.extend(s.iter().filter(|s| !s.waits).map(|s| (s.at.0, signal(s).erase()))));
+        let mut all: Vec<(i64, Uuid)> = state.comments.all().iter().map(|c| (c.at.0, c.id.0)).collect();
+        all.extend(state.signals.all().iter().filter(|s| !s.waits).map(|s| (s.at.0, s.id.0)));
         all.sort_by_key(|(at, _)| *at);
-        all.into_iter().map(|(_, view)| view).map(Erase::erase).collect::<Vec<_>>()
+        all.into_iter().map(|(_, id)| id).collect()
+    };
+    let entry = move |id| match (state.comments.get(id), state.signals.get(id)) {
+        (Some(item), _) => dynamic(move || comment(&item.read()).erase()).into_any(),
+        (None, Some(item)) => dynamic(move || signal(&item.read()).erase()).into_any(),
+        (None, None) => ().erase(),
     };
     let form = NodeRef::<html::Form>::new();
     let drafts = Drafts::keep(form, format!("comment:{number}"));
@@ -91,7 +96,7 @@ pub fn Thread(state: TaskState, act: Act) -> impl IntoView {
         <section class="thread" aria-labelledby="comments">
             <div class="sec">
                 <h3 id="comments">"Comments"</h3>
-                <span class="mut">{dynamic(move || state.comments.with(Vec::len))}{dynamic(move || more().then_some("+"))}</span>
+                <span class="mut">{dynamic(move || state.comments.ids.with(Vec::len))}{dynamic(move || more().then_some("+"))}</span>
                 <form method="post" action=TalkAbout::url() on:submit=talk>
                     <FormError path=TalkAbout::PATH />
                     <input type="hidden" name="task" value=id.to_string() />
@@ -101,7 +106,7 @@ pub fn Thread(state: TaskState, act: Act) -> impl IntoView {
             {dynamic(move || more().then(|| view! {
                 <p class="mut">"Older comments are not shown here. "<a href=format!("/words/comments/{id}") rel="external">"Read all of them"</a></p>
             }))}
-            <div>{dynamic(entries)}</div>
+            <div>{list(entries, entry)}</div>
             <form class="composer" method="post" action=AddComment::url() node_ref=form on:submit=send on:keydown=send_on_ctrl_enter>
                 <FormError path=AddComment::PATH />
                 <input type="hidden" name="task" value=id.to_string() />

@@ -1,5 +1,7 @@
 //! Title and description: click to edit, saved as soon as one is done.
 
+use std::sync::Arc;
+
 use clutch_domain::task::TaskField as Field;
 use leptos::{html, prelude::*};
 
@@ -94,15 +96,15 @@ fn Edit(state: TaskState, act: Act, field: Field, editing: RwSignal<bool>) -> im
             move |answer| {
                 if answer.is_ok() {
                     // Shown at once; the live feed says the same a moment later, and what it looks like rendered.
-                    state.task.try_update(|t| {
-                        let value = value.trim();
+                    let now = value.trim().to_owned();
+                    state.wrote(Arc::new(move |t| {
                         if line {
-                            t.title = value.to_owned();
-                        } else if t.description.as_deref().unwrap_or_default() != value {
-                            t.description = Some(value.to_owned()).filter(|v| !v.is_empty());
+                            t.title.clone_from(&now);
+                        } else if t.description.as_deref().unwrap_or_default() != now {
+                            t.description = Some(now.clone()).filter(|v| !v.is_empty());
                             t.description_html = None;
                         }
-                    });
+                    }));
                     drafts.sent(|name| words.raw(name));
                     // What was typed on meanwhile was not saved: the form stays for it.
                     if drafts.are_empty() {
