@@ -310,6 +310,16 @@ fn one_module_listens_and_waits_in_the_browser() {
     nowhere(&sources, &ways);
 }
 
+/// Keys mean nothing while somebody composes a character, and one module knows how browsers tell that.
+#[test]
+fn one_module_reads_keys() {
+    let mut sources = product(&["app/src"]);
+    let reads = "app/src/ui/keys.rs";
+    assert!(sources.iter().any(|(path, _)| path == reads));
+    sources.retain(|(path, _)| path != reads);
+    nowhere(&sources, &["event.key()", "ev.key()", "e.key()", ".key_code()", ".is_composing()", "event.code()"]);
+}
+
 #[test]
 fn time_and_chance_come_from_outside() {
     let clocks = ["systemtime", "std::time::instant", "instant::now", "std::env", "std::fs", "rand::", "new_v4"];

@@ -138,7 +138,7 @@ pub fn Rail() -> impl IntoView {
         </header>
         <div class="scrim" class:open=move || open.get() on:click=move |_| open.set(false)></div>
         <nav class="rail" class:open=move || open.get() aria-label="Projects"
-            on:keydown=move |ev| if ev.key() == "Escape" { open.set(false) }>
+            on:keydown=move |ev| if crate::ui::keys::pressed(&ev) == "Escape" { open.set(false) }>
             <a class="brand" href="/"><Logo />"OpenClutch"</a>
             <a class="nav" href="/" aria-current=move || (path.get() == "/").then_some("page")>
                 <Icon name="home" />"Home"<Needs />

@@ -2,8 +2,10 @@
 
 mod board;
 mod chat;
+mod commands;
 mod frame;
 mod home;
+mod routes;
 mod settings;
 mod steps;
 mod task;
@@ -11,15 +13,15 @@ mod task;
 use leptos::prelude::*;
 use leptos_meta::{Title, provide_meta_context};
 use leptos_router::{
-    SsrMode,
-    components::{FlatRoutes, Redirect, Route, Router},
+    components::{Redirect, Router},
     hooks::use_params_map,
-    path,
 };
+#[cfg(feature = "split")]
+pub use routes::preload;
 
 use crate::{
     live::{Live, use_live},
-    ui::{Clock, Erase, Outboxes, ToastRegion, Toasts, dynamic},
+    ui::{Clock, Erase, Outboxes, ToastRegion, Toasts, dynamic, keys::Keys},
 };
 use frame::{Frame, Rail};
 
@@ -33,6 +35,7 @@ pub fn App() -> impl IntoView {
     provide_context(Toasts::new());
     provide_context(Outboxes::new());
     provide_context(Clock::new());
+    provide_context(Keys::new());
     provide_context(Frame::new());
     #[cfg(feature = "hydrate")]
     provide_context(LoadedWith::now());
@@ -46,44 +49,13 @@ pub fn App() -> impl IntoView {
                 <Rail />
                 <main id="main" tabindex="-1">
                     <frame::Stale />
-                    <FlatRoutes fallback=Missing>
-                        <Route path=path!("/") view=home::HomePage ssr=SsrMode::Async />
-                        <Route path=path!("/projects/:slug") view=ToBoard ssr=SsrMode::Async />
-                        <Route path=path!("/projects/:slug/board") view=board::BoardPage ssr=SsrMode::Async />
-                        <Route path=path!("/projects/:slug/chat") view=chat::ChatPage ssr=SsrMode::Async />
-                        <Route path=path!("/projects/:slug/settings") view=settings::SettingsPage ssr=SsrMode::Async />
-                    </FlatRoutes>
+                    <routes::Pages />
                 </main>
             </div>
+            <commands::Commands />
             <ToastRegion />
         </Router>
     }
-}
-
-/// Fetches the code of what the server has painted: hydration finds it there, or not at all.
-///
-/// # Errors
-/// The code did not come; the painted page still works by its links and forms.
-#[cfg(feature = "split")]
-pub async fn preload() -> Result<(), crate::error::AppError> {
-    let location = window().location();
-    let (path, query) = (location.pathname().unwrap_or_default(), location.search().unwrap_or_default());
-    if path == "/" {
-        home::preload().await?;
-    } else if path.ends_with("/chat") {
-        chat::preload().await?;
-    } else if path.ends_with("/settings") {
-        settings::preload().await?;
-    } else if path.ends_with("/board") {
-        let asks = |name: &str| query[1.min(query.len())..].split('&').any(|part| part.split('=').next() == Some(name));
-        if asks("task") {
-            task::preload().await?;
-        }
-        if asks("new") {
-            board::preload_dialog().await?;
-        }
-    }
-    Ok(())
 }
 
 /// A project's own address leads to its board.

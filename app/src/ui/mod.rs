@@ -7,6 +7,7 @@ mod erase;
 mod fresh;
 mod icon;
 mod inside;
+pub mod keys;
 mod list;
 pub mod listen;
 mod markdown;
@@ -29,7 +30,7 @@ pub use icon::Icon;
 pub use list::list;
 pub use markdown::Markdown;
 pub use marks::{Avatar, Dot, PriorityMark, StatusMark};
-pub use modal::{Confirm, Modal, when_in_page};
+pub use modal::{Confirm, Modal, Sheet, when_in_page};
 pub use once::{Once, fresh_key};
 pub use outbox::{Outbox, Outboxes};
 #[cfg(feature = "ssr")]

@@ -31,6 +31,23 @@ pub fn Modal(
     )
 }
 
+/// A dialog that some state opens, and no address.
+#[component]
+pub fn Sheet(
+    /// Its heading.
+    #[prop(into)]
+    title: String,
+    /// Closes it.
+    leave: Callback<()>,
+    /// Its inside.
+    children: Children,
+) -> impl IntoView {
+    let corner = view! {
+        <button type="button" class="icon-btn" aria-label="Close" on:click=move |_| leave.run(())><super::Icon name="x" /></button>
+    };
+    dialog(title, leave, corner.erase(), children().erase())
+}
+
 /// A question that is asked before something that is hard to undo.
 #[component]
 pub fn Confirm(
@@ -49,7 +66,16 @@ pub fn Confirm(
     /// Hears the answer.
     answer: Callback<bool>,
 ) -> impl IntoView {
-    let leave = Callback::new(move |()| answer.run(false));
+    // A second press while the first is done answers nothing.
+    let answered = StoredValue::new(false);
+    let say = move |yes: bool| {
+        if answered.try_get_value() == Some(false) {
+            answered.set_value(true);
+            answer.run(yes);
+        }
+    };
+    let leave = Callback::new(move |()| say(false));
+    // Where something is lost, a key that is pressed by accident does the harmless thing.
     dialog(
         title,
         leave,
@@ -57,8 +83,8 @@ pub fn Confirm(
         view! {
             <p>{text}</p>
             <div class="row end">
-                <button type="button" class="btn" on:click=move |_| answer.run(false)>"Cancel"</button>
-                <button type="button" class=if danger { "btn bad" } else { "btn p" } autofocus on:click=move |_| answer.run(true)>{yes}</button>
+                <button type="button" class="btn" autofocus=danger on:click=move |_| say(false)>"Cancel"</button>
+                <button type="button" class=if danger { "btn bad" } else { "btn p" } autofocus=!danger on:click=move |_| say(true)>{yes}</button>
             </div>
         }
         .erase(),
@@ -75,8 +101,29 @@ pub fn when_in_page(element: &web_sys::Node, act: impl FnOnce() + 'static) {
     }
 }
 
+/// A dialog that goes is taken out of the page, not closed, so the browser does not do it: what had the focus
+/// before has it again, unless something else has it by then.
+#[cfg(feature = "hydrate")]
+fn give_the_focus_back() {
+    use leptos::__reexports::send_wrapper::SendWrapper;
+    use wasm_bindgen::JsCast;
+
+    let had = document().active_element().and_then(|element| element.dyn_into::<web_sys::HtmlElement>().ok());
+    let Some(had) = had.filter(|element| element.tag_name() != "BODY").map(SendWrapper::new) else { return };
+    on_cleanup(move || {
+        let had = had.take();
+        super::listen::next_frame(move || {
+            if document().active_element().is_none_or(|active| active.tag_name() == "BODY") {
+                let _ = had.focus();
+            }
+        });
+    });
+}
+
 fn dialog(title: String, leave: Callback<()>, corner: AnyView, inside: AnyView) -> AnyView {
     let node = NodeRef::<html::Dialog>::new();
+    #[cfg(feature = "hydrate")]
+    give_the_focus_back();
     crate::ui::listen::follow(move || {
         if let Some(dialog) = node.get() {
             when_in_page(&dialog.clone(), move || {

@@ -17,7 +17,10 @@ use super::{
     menu::card_of,
     state::{Asked, BoardState},
 };
-use crate::ui::listen::{Alive, Ears, How, window_hears};
+use crate::ui::{
+    keys::pressed,
+    listen::{Alive, Ears, How, window_hears},
+};
 
 /// A mouse lifts a card after this many pixels.
 const LIFT_AFTER_PX: f64 = 5.0;
@@ -109,7 +112,7 @@ pub fn install(node: NodeRef<html::Div>, state: BoardState) {
         });
         let by = hand.clone();
         window_hears(leptos::ev::keydown, move |event| {
-            if event.key() == "Escape" && by.flies() {
+            if pressed(&event) == "Escape" && by.flies() {
                 by.land(false);
             }
         });

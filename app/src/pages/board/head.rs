@@ -8,7 +8,13 @@ use super::{filter::Filter, state::BoardState};
 use crate::{
     live::use_live,
     model::home::CheckState,
-    ui::{CopyBox, Dot, Erase, Icon, StatusMark, coded, dynamic, listen::window_hears, lower},
+    pages::routes::{TABS, Tab},
+    ui::{
+        CopyBox, Dot, Erase, Icon, StatusMark, Toasts, coded, dynamic,
+        keys::{Verb, tooltip, use_keys},
+        listen::window_hears,
+        lower,
+    },
 };
 
 /// Name and tabs.
@@ -28,18 +34,16 @@ pub fn ProjectHead(
     #[prop(optional)]
     children: Option<Children>,
 ) -> impl IntoView {
-    let tab = |word: &'static str, label: &'static str| {
-        let current = (word == at).then_some("page");
-        view! { <a class="tab" href=format!("/projects/{slug}/{word}") aria-current=current>{label}</a> }.erase()
+    let tab = |tab: &Tab| {
+        let current = (tab.word == at).then_some("page");
+        view! { <a class="tab" href=format!("/projects/{slug}/{}", tab.word) aria-current=current>{tab.label}</a> }
+            .erase()
     };
+    let tabs = TABS.iter().map(tab).collect::<Vec<_>>();
     view! {
         <header class="top">
             <h1><Dot color /><span class="cut">{dynamic(move || name.get())}</span></h1>
-            <nav class="tabs" aria-label="Project">
-                {tab("board", "Board")}
-                {tab("chat", "Chat")}
-                {tab("settings", "Settings")}
-            </nav>
+            <nav class="tabs" aria-label="Project">{tabs}</nav>
             <span class="grow"></span>
             {children.map(|c| c())}
         </header>
@@ -56,7 +60,7 @@ pub fn BoardHeader(state: BoardState) -> impl IntoView {
         <ProjectHead slug at="board" name=Signal::derive(move || head.with(|h| h.name.clone())) color=Signal::derive(move || head.with(|h| h.color.clone()))>
             <LoopChip state />
             <GatewayChip />
-            <a class="btn p new" href="?new" data-noscroll title="New Ticket (C)"><Icon name="plus" /><span>"New Ticket"</span></a>
+            <a class="btn p new" href="?new" data-noscroll title=tooltip(Verb::NewTicket)><Icon name="plus" /><span>"New Ticket"</span></a>
         </ProjectHead>
     }
 }
@@ -157,29 +161,24 @@ pub fn Filters(state: BoardState) -> impl IntoView {
     let typed = move |words: String| {
         state.show_only(Filter { words: lower(words.trim()), ..filter.get_untracked() });
     };
-    // `/` goes to the filter, `c` makes a ticket; not while somebody types.
     let navigate = leptos_router::hooks::use_navigate();
     let field = NodeRef::<html::Input>::new();
-    window_hears(leptos::ev::keydown, move |event| {
-        let typing = event.target().and_then(|t| wasm_bindgen::JsCast::dyn_into::<web_sys::Element>(t).ok());
-        let typing =
-            typing.is_some_and(|e| e.closest("input, textarea, select, dialog, [role=menu]").ok().flatten().is_some());
-        if typing || event.ctrl_key() || event.meta_key() || event.alt_key() {
-            return;
+    let keys = use_keys();
+    keys.bind(Verb::Filter, move || {
+        if let Some(field) = field.get_untracked() {
+            let _ = field.focus();
         }
-        match event.key().as_str() {
-            "/" => {
-                event.prevent_default();
-                if let Some(field) = field.get_untracked() {
-                    let _ = field.focus();
-                }
-            }
-            "c" => {
-                event.prevent_default();
-                navigate("?new", leptos_router::NavigateOptions { scroll: false, ..Default::default() });
-            }
-            _ => {}
-        }
+    });
+    #[cfg(feature = "hydrate")]
+    keys.bind(Verb::NewTicket, move || {
+        navigate("?new", leptos_router::NavigateOptions { scroll: false, ..Default::default() });
+    });
+    #[cfg(not(feature = "hydrate"))]
+    let _ = navigate;
+    let toasts = expect_context::<Toasts>();
+    keys.bind(Verb::Undo, move || match state.undo() {
+        Some(words) => toasts.done(words),
+        None => toasts.done("There is nothing to undo on this board."),
     });
     let need = move || {
         let n = head.with(|h| h.waiting);

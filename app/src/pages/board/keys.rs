@@ -9,7 +9,10 @@ use super::{
     menu::{Open, card_of},
     state::{Asked, BoardState, COLUMNS},
 };
-use crate::ui::listen::{Alive, next_frame};
+use crate::ui::{
+    keys::pressed,
+    listen::{Alive, next_frame},
+};
 
 /// The handler of all keys on the board.
 pub fn handler(state: BoardState, menu: RwSignal<Option<Open>>) -> impl Fn(web_sys::KeyboardEvent) + Copy + 'static {
@@ -24,7 +27,7 @@ pub fn handler(state: BoardState, menu: RwSignal<Option<Open>>) -> impl Fn(web_s
         }
         let Some(id) = card_of(&target) else { return };
         let lifted = state.lifted.get_untracked() == Some(id);
-        let key = event.key();
+        let key = pressed(&event);
         let used = match (key.as_str(), lifted) {
             (" ", false) => lift(state, id),
             (" " | "Enter", true) => drop_here(state, id),
@@ -190,7 +193,7 @@ fn cover(id: TaskId) -> Option<web_sys::HtmlElement> {
 
 /// Control or command with Enter sends a form from any of its fields. A key that is held is one press.
 pub fn send_on_ctrl_enter(event: web_sys::KeyboardEvent) {
-    if event.key() == "Enter"
+    if pressed(&event) == "Enter"
         && !event.repeat()
         && (event.ctrl_key() || event.meta_key())
         && let Some(form) = event.current_target().and_then(|t| t.dyn_into::<web_sys::HtmlFormElement>().ok())

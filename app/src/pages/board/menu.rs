@@ -8,7 +8,7 @@ use super::{end_of, state::BoardState};
 use crate::{
     api::delete_task,
     lazy::lazily,
-    ui::{Confirm, Erase, Icon, StatusMark, Toasts, dynamic, when_in_page},
+    ui::{Confirm, Erase, Icon, StatusMark, Toasts, dynamic, keys::pressed, when_in_page},
 };
 
 /// The open menu: of which card, and where on the screen.
@@ -168,7 +168,7 @@ fn place(element: &web_sys::HtmlElement, open: Open) {
 }
 
 fn keys(event: &web_sys::KeyboardEvent, close: impl Fn()) {
-    let step = match event.key().as_str() {
+    let step = match pressed(event).as_str() {
         "ArrowDown" => 1,
         "ArrowUp" => -1,
         "Escape" | "Tab" => {

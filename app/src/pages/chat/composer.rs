@@ -11,7 +11,7 @@ use crate::{
     api::{SendMessage, send_message, stop_answer, withdraw_message},
     pages::{FormError, FormText},
     safe::SafeHtml,
-    ui::{Drafts, Erase, Icon, Markdown, Outbox, Toasts, dynamic, use_act},
+    ui::{Drafts, Erase, Icon, Markdown, Outbox, Toasts, dynamic, keys::pressed, use_act},
 };
 
 /// The form. Enter sends, Shift with Enter begins a new line, Up in an empty field takes the last
@@ -79,8 +79,8 @@ pub fn Composer(state: ChatState) -> impl IntoView {
             }
             Key::Ours => {}
         }
-        match event.key().as_str() {
-            "Enter" if !event.shift_key() && !event.is_composing() => {
+        match pressed(&event).as_str() {
+            "Enter" if !event.shift_key() => {
                 event.prevent_default();
                 // A key that is held is one press.
                 if !event.repeat() {

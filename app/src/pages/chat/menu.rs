@@ -6,7 +6,11 @@ use super::state::ChatState;
 use crate::{
     api::{chat_models, find_mentions},
     model::slash::SLASHES,
-    ui::{Erase, dynamic, lower},
+    ui::{
+        Erase, dynamic,
+        keys::{composes, pressed},
+        lower,
+    },
 };
 
 /// Something to choose.
@@ -138,15 +142,15 @@ impl Menu {
     /// A key in the field.
     pub fn key(self, event: &web_sys::KeyboardEvent) -> Key {
         let count = self.choices.with_untracked(Vec::len);
-        if count == 0 || event.is_composing() {
+        if count == 0 || composes(event) {
             return Key::Ours;
         }
-        match event.key().as_str() {
+        match pressed(event).as_str() {
             "ArrowDown" => self.marked.update(|n| *n = (*n + 1) % count),
             "ArrowUp" => self.marked.update(|n| *n = (*n + count - 1) % count),
             "Escape" => self.close(),
             "Enter" if event.shift_key() => return Key::Ours,
-            "Enter" | "Tab" => return self.choose(self.marked.get_untracked(), event.key() == "Enter"),
+            "Enter" | "Tab" => return self.choose(self.marked.get_untracked(), pressed(event) == "Enter"),
             _ => return Key::Ours,
         }
         Key::Taken

@@ -6,7 +6,10 @@ use leptos::{html, prelude::*};
 use crate::{
     api::search_chats,
     model::chat::{Found, Hit},
-    ui::{Ago, Erase, dynamic, listen::window_hears},
+    ui::{
+        Ago, Erase, dynamic,
+        keys::{Verb, pressed, use_keys},
+    },
 };
 
 /// A search begins when nobody has typed for so long.
@@ -110,20 +113,13 @@ impl Search {
 /// Where the words are typed. `/` leads to it, Escape empties it.
 #[component]
 pub fn SearchField(search: Search) -> impl IntoView {
-    window_hears(leptos::ev::keydown, move |event| {
-        let target = event.target().and_then(|t| wasm_bindgen::JsCast::dyn_into::<web_sys::Element>(t).ok());
-        let typing =
-            target.is_some_and(|e| e.closest("input, textarea, select, dialog, [role=menu]").ok().flatten().is_some());
-        if event.key() == "/"
-            && !(typing || event.ctrl_key() || event.meta_key() || event.alt_key())
-            && let Some(field) = search.field.get_untracked()
-        {
-            event.prevent_default();
+    use_keys().bind(Verb::SearchChats, move || {
+        if let Some(field) = search.field.get_untracked() {
             let _ = field.focus();
         }
     });
     let escape = move |event: web_sys::KeyboardEvent| {
-        if event.key() == "Escape" && !event.is_composing() {
+        if pressed(&event) == "Escape" {
             event.prevent_default();
             search.clear();
         }

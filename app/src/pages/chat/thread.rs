@@ -150,7 +150,7 @@ fn Header(list: ListState, state: ChatState) -> impl IntoView {
         if renaming.get() {
             let title = state.head.with_untracked(|h| h.title.clone());
             view! {
-                <form on:submit=rename on:keydown=move |ev| if ev.key() == "Escape" { renaming.set(false) }>
+                <form on:submit=rename on:keydown=move |ev| if crate::ui::keys::pressed(&ev) == "Escape" { renaming.set(false) }>
                     <input name="title" aria-label="Name of the chat" maxlength="100" autocomplete="off" autofocus value=title />
                     <button class="btn s">"Save"</button>
                 </form>

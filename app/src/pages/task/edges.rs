@@ -112,7 +112,7 @@ fn Picker(board: BoardState, state: TaskState, act: Act, picking: RwSignal<bool>
     };
     view! {
         <form class="picker" method="post" action=AddDependency::url() on:submit=send
-            on:keydown=move |ev| if ev.key() == "Escape" { ev.prevent_default(); ev.stop_propagation(); picking.set(false) }>
+            on:keydown=move |ev| if crate::ui::keys::pressed(&ev) == "Escape" { ev.prevent_default(); ev.stop_propagation(); picking.set(false) }>
             <FormError path=AddDependency::PATH />
             <input type="hidden" name="task" value=id.to_string() />
             <input name="other" type="text" autocomplete="off" placeholder="Number or words of a ticket" aria-label="Ticket that this one waits for"

@@ -20,7 +20,7 @@ use crate::{
     lazy::lazily,
     live::use_live,
     model::wire::Loaded,
-    ui::{Ago, Erase, Icon, StatusMark, dynamic, use_act},
+    ui::{Ago, Erase, Icon, StatusMark, dynamic, keys::pressed, use_act},
 };
 use state::TaskState;
 
@@ -41,12 +41,7 @@ pub fn TaskPanel(
     let navigate = leptos_router::hooks::use_navigate();
     let home = close.clone();
     let leave = Callback::new(move |()| {
-        // The card that was open has the focus again.
-        if let Some(card) =
-            document().query_selector(".card.sel").ok().flatten().and_then(|c| super::board::card_of(&c))
-        {
-            super::board::focus_card(card);
-        }
+        focus_the_chosen();
         navigate(&home, leptos_router::NavigateOptions { scroll: false, ..Default::default() });
     });
     let node = NodeRef::<html::Aside>::new();
@@ -63,7 +58,7 @@ pub fn TaskPanel(
         }
     });
     let escape = move |event: web_sys::KeyboardEvent| {
-        if event.key() == "Escape" && !event.default_prevented() {
+        if pressed(&event) == "Escape" && !event.default_prevented() {
             leave.run(());
         }
     };
@@ -108,9 +103,17 @@ lazily! {
     }
 }
 
+/// The card that is open has the focus again when its panel goes.
+fn focus_the_chosen() {
+    let chosen = document().query_selector(".card.sel").ok().flatten().and_then(|card| super::board::card_of(&card));
+    if let Some(card) = chosen {
+        super::board::focus_card(card);
+    }
+}
+
 #[component]
 fn Close(close: String) -> impl IntoView {
-    view! { <a class="icon-btn" href=close data-noscroll aria-label="Close"><Icon name="x" /></a> }
+    view! { <a class="icon-btn" href=close data-noscroll aria-label="Close" on:click=|_| focus_the_chosen()><Icon name="x" /></a> }
 }
 
 #[component]

@@ -9,7 +9,7 @@ use super::state::TaskState;
 use crate::{
     api::edit_task,
     pages::FormText,
-    ui::{Act, Drafts, Erase, Icon, Markdown, Once, dynamic, same_lines},
+    ui::{Act, Drafts, Erase, Icon, Markdown, Once, dynamic, keys::pressed, same_lines},
 };
 
 /// The title.
@@ -117,12 +117,12 @@ fn Edit(state: TaskState, act: Act, field: Field, editing: RwSignal<bool>) -> im
         );
     };
     let keys = move |event: web_sys::KeyboardEvent| {
-        if event.key() == "Escape" {
+        if pressed(&event) == "Escape" {
             event.prevent_default();
             event.stop_propagation();
             drafts.give_up();
             editing.set(false);
-        } else if line && event.key() == "Enter" {
+        } else if line && pressed(&event) == "Enter" {
             event.prevent_default();
             if let Some(form) = form.get_untracked() {
                 let _ = form.request_submit();
