@@ -70,6 +70,18 @@ test("from one board to another: the second has its own cards, fields and drag, 
   await expect(cardIn(page, "Ready", "Of the second")).toBeVisible();
 });
 
+test("a ticket that was open on one board is not asked for on the next", async ({ alone, visitor }) => {
+  const first = await withTicket(alone, "Open here");
+  const second = await freshProject(alone, "Leave");
+  const me = await visitor();
+  const page = await me.open(address(alone, first));
+  await openPanel(page, "Open here");
+  await go(page, second);
+  await expect(page.getByRole("heading", { level: 1, name: second.name })).toBeVisible();
+  await expect(page).toHaveURL(address(alone, second));
+  await expect(panel(page)).toHaveCount(0);
+});
+
 test("a second pointer neither takes nor drops what the first one holds", async ({ alone, visitor }) => {
   const project = await withTicket(alone, "Held");
   await alone.createTask(project, "Another", { status: "backlog" });

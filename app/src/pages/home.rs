@@ -3,9 +3,8 @@
 use clutch_domain::{task::Status, text::Slug};
 use leptos::{prelude::*, server_fn::ServerFn};
 use leptos_meta::Title;
-use leptos_router::hooks::use_query_map;
 
-use super::{FormError, Trouble, frame::use_frame, or_trouble, steps::Steps};
+use super::{FormError, Trouble, frame::use_frame, or_trouble, steps::Steps, use_query};
 use crate::{
     api::{CreateProject, create_project},
     lazy::lazily,
@@ -55,7 +54,7 @@ lazily! {
 #[component]
 fn Projects() -> impl IntoView {
     let frame = use_frame();
-    let query = use_query_map();
+    let query = use_query();
     let live = crate::live::use_live();
     let none = Memo::new(move |_| frame.projects.ids.with(Vec::is_empty));
     let asked = move || query.with(|q| q.get("new").is_some());

@@ -14,7 +14,9 @@ use leptos::prelude::*;
 use leptos_meta::{Title, provide_meta_context};
 use leptos_router::{
     components::{Redirect, Router},
-    hooks::use_params_map,
+    hooks::{use_location, use_params_map},
+    location::Location,
+    params::ParamsMap,
 };
 #[cfg(feature = "split")]
 pub use routes::preload;
@@ -73,6 +75,17 @@ fn ToBoard() -> impl IntoView {
 fn use_slug() -> Memo<String> {
     let params = use_params_map();
     Memo::new(move |_| params.with(|p| p.get("slug").unwrap_or_default()))
+}
+
+/// What the address asks of the page that is made now; once it is another page's, what it asked last. The
+/// router's own hook goes on telling a page what the one before it was asked, where both are of one route.
+fn use_query() -> Memo<ParamsMap> {
+    let Location { pathname, query, .. } = use_location();
+    let here = pathname.get_untracked();
+    Memo::new(move |kept: Option<&ParamsMap>| match kept {
+        Some(kept) if pathname.with(|path| *path != here) => kept.clone(),
+        _ => query.get(),
+    })
 }
 
 /// Nothing lives at this address.
@@ -159,7 +172,7 @@ fn FormError(
     /// Path of the server function behind the form.
     path: &'static str,
 ) -> impl IntoView {
-    let query = leptos_router::hooks::use_query_map();
+    let query = use_query();
     let sentence = move || {
         query.with(|q| {
             let error = q.get("__err").filter(|_| q.get("__path").is_some_and(|p| p == path))?;

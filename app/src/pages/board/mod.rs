@@ -17,9 +17,8 @@ use std::rc::Rc;
 use clutch_domain::{command::Place, id::TaskId, query::Query, task::Status};
 use leptos::{html, prelude::*};
 use leptos_meta::Title;
-use leptos_router::hooks::use_query_map;
 
-use super::{Empty, Trouble, frame::use_frame, or_trouble, task::TaskPanel, use_slug};
+use super::{Empty, Trouble, frame::use_frame, or_trouble, task::TaskPanel, use_query, use_slug};
 use crate::{
     api::load_board,
     error::AppError,
@@ -79,7 +78,7 @@ fn Board(state: BoardState, version: u64) -> impl IntoView {
     let project = head.with_untracked(|h| h.project);
     use_live().watch(Query::Board { project }, version, Rc::new(state));
 
-    let query = use_query_map();
+    let query = use_query();
     let task = Memo::new(move |_| query.with(|q| q.get("task")));
     let new = Memo::new(move |_| query.with(|q| q.get("new").map(|s| s.parse::<Status>().ok())));
     let chosen = Memo::new(move |_| task.get().and_then(|t| t.trim_start_matches(['T', 't', '-']).parse::<u64>().ok()));

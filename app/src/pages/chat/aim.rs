@@ -3,9 +3,9 @@
 
 use clutch_domain::id::{ChatId, MessageId};
 use leptos::prelude::*;
-use leptos_router::hooks::{use_location, use_query_map};
+use leptos_router::hooks::use_location;
 
-use super::state::ChatState;
+use super::{state::ChatState, use_query};
 use crate::{
     api::load_back,
     ui::{Toasts, listen::Alive},
@@ -19,7 +19,7 @@ const AIMS: u32 = 3;
 /// Follows the address as long as the chat is shown.
 pub fn follow(state: ChatState) {
     let chat = state.head.with_untracked(|h| h.id);
-    let (hash, query) = (use_location().hash, use_query_map());
+    let (hash, query) = (use_location().hash, use_query());
     let toasts = expect_context::<Toasts>();
     let alive = Alive::here();
     let named = Memo::new(move |_| {

@@ -18,9 +18,8 @@ use std::rc::Rc;
 use clutch_domain::{id::ChatId, query::Query};
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::hooks::use_query_map;
 
-use super::{Empty, Trouble, board::ProjectHead, frame::use_frame, or_trouble, use_slug};
+use super::{Empty, Trouble, board::ProjectHead, frame::use_frame, or_trouble, use_query, use_slug};
 use crate::{
     api::{load_chat, load_chats},
     error::{AppError, Class},
@@ -74,7 +73,7 @@ fn Chats(state: ListState, version: u64) -> impl IntoView {
     let slug = state.head.with_untracked(|h| h.slug.clone());
     let live = use_live();
     live.watch(Query::Chats { project }, version, Rc::new(state));
-    let query = use_query_map();
+    let query = use_query();
     let asked = Memo::new(move |_| query.with(|q| q.get("chat").and_then(|id| id.parse::<ChatId>().ok())));
     // Without a chat in the address the newest is shown; it stays when another is spoken in, until it is deleted.
     let chosen = Memo::new(move |shown: Option<&Option<ChatId>>| {
