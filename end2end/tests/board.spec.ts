@@ -361,3 +361,41 @@ test("columns are in the order of work, each with its count", async ({ alone, vi
   await page.emulateMedia({ colorScheme: "dark" });
   await me.accessible();
 });
+
+test("at 1440 pixels all six columns are seen; an empty one is a strip that takes a card", async ({ alone, visitor }) => {
+  const project = await withTickets(alone, ["Here", "There"]);
+  await alone.createTask(project, "At work", { status: "ready" });
+  const me = await visitor();
+  const page = await me.open(address(alone, project));
+  for (const name of ["Backlog", "Ready", "In progress", "In review", "Blocked", "Done"] as const) {
+    await expect(column(page, name)).toBeInViewport({ ratio: 1 });
+  }
+  const board = page.locator(".board");
+  expect(await board.evaluate((element) => element.scrollWidth <= element.clientWidth)).toBe(true);
+  const strip = (await column(page, "Blocked").boundingBox())!;
+  expect(strip.width).toBeLessThan(60);
+  await drag(page, card(page, "Here"), await middle(column(page, "Blocked")), column(page, "Blocked"));
+  await expect(cardIn(page, "Blocked", "Here")).toBeVisible();
+  expect((await column(page, "Blocked").boundingBox())!.width).toBeGreaterThan(160);
+  await me.accessible();
+});
+
+test("the filter is in the address: a reload and a link show the same", async ({ alone, visitor }) => {
+  const project = await withTickets(alone, ["Oil the hinge", "Paint the door"]);
+  const me = await visitor();
+  const page = await me.open(address(alone, project));
+  await page.getByRole("searchbox", { name: "Filter tickets" }).fill("Hinge");
+  await expect.poll(() => titles(page, "Backlog")).toEqual(["Oil the hinge"]);
+  await expect(page).toHaveURL(/[?&]q=hinge/);
+  // What the address says else comes and goes beside it.
+  await card(page, "Oil the hinge").getByRole("link").click();
+  await expect(page).toHaveURL(/task=T-\d+/);
+  await expect(page).toHaveURL(/[?&]q=hinge/);
+  await page.reload();
+  await me.live();
+  await expect(page.getByRole("searchbox", { name: "Filter tickets" })).toHaveValue("hinge");
+  expect(await titles(page, "Backlog")).toEqual(["Oil the hinge"]);
+  await page.getByRole("searchbox", { name: "Filter tickets" }).fill("");
+  await expect(page).not.toHaveURL(/q=/);
+  await expect.poll(() => titles(page, "Backlog")).toEqual(["Oil the hinge", "Paint the door"]);
+});

@@ -64,7 +64,7 @@ test("from one board to another: the second has its own cards, fields and drag, 
   await lift(page, "Of the second");
   await expect(page.locator(".ghost")).toHaveCount(1);
   const target = (await column(page, "Ready").boundingBox())!;
-  await page.mouse.move(target.x + 60, target.y + 120, { steps: 4 });
+  await page.mouse.move(target.x + target.width / 2, target.y + 120, { steps: 4 });
   await expect(page.locator(".drop-line")).toHaveCount(1);
   await page.mouse.up();
   await expect(cardIn(page, "Ready", "Of the second")).toBeVisible();
@@ -97,7 +97,7 @@ test("a second pointer neither takes nor drops what the first one holds", async 
   await expect(page.locator(".ghost")).toHaveCount(1);
   await expect(page.locator(".ghost")).toContainText("Held");
   const target = (await column(page, "Ready").boundingBox())!;
-  await page.mouse.move(target.x + 40, target.y + 120, { steps: 4 });
+  await page.mouse.move(target.x + target.width / 2, target.y + 120, { steps: 4 });
   await expect(column(page, "Ready").locator(".drop-line")).toBeAttached();
   await page.mouse.up();
   await expect(cardIn(page, "Ready", "Held")).toBeVisible();

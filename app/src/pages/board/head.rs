@@ -161,6 +161,7 @@ pub fn Filters(state: BoardState) -> impl IntoView {
     let typed = move |words: String| {
         state.show_only(Filter { words: lower(words.trim()), ..filter.get_untracked() });
     };
+    let first = filter.with_untracked(|f| f.words.clone());
     let navigate = leptos_router::hooks::use_navigate();
     let field = NodeRef::<html::Input>::new();
     let keys = use_keys();
@@ -222,7 +223,7 @@ pub fn Filters(state: BoardState) -> impl IntoView {
             <label class="find js-only">
                 <Icon name="search" />
                 <input type="search" placeholder="Filter" aria-label="Filter tickets" node_ref=field
-                    on:input=move |ev| typed(event_target_value(&ev)) />
+                    value=first on:input=move |ev| typed(event_target_value(&ev)) />
                 <kbd>"/"</kbd>
             </label>
             {dynamic(notice)}{dynamic(no_repository)}

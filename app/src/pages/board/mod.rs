@@ -17,6 +17,11 @@ use std::rc::Rc;
 use clutch_domain::{command::Place, id::TaskId, query::Query, task::Status};
 use leptos::{html, prelude::*};
 use leptos_meta::Title;
+use leptos_router::{
+    NavigateOptions,
+    hooks::{use_location, use_navigate},
+    params::ParamsMap,
+};
 
 use super::{Empty, Trouble, frame::use_frame, or_trouble, task::TaskPanel, use_query, use_slug};
 use crate::{
@@ -69,7 +74,11 @@ fn Skeleton() -> impl IntoView {
         })
         .map(Erase::erase)
         .collect::<Vec<_>>();
-    view! { <div class="board-page"><div class="board" aria-busy="true" aria-label="Loading the board">{columns}</div></div> }
+    view! {
+        <div class="board-page">
+            <div class="room"><div class="board" aria-busy="true" aria-label="Loading the board">{columns}</div></div>
+        </div>
+    }
 }
 
 #[component]
@@ -79,6 +88,7 @@ fn Board(state: BoardState, version: u64) -> impl IntoView {
     use_live().watch(Query::Board { project }, version, Rc::new(state));
 
     let query = use_query();
+    filter_in_the_address(state, query);
     let task = Memo::new(move |_| query.with(|q| q.get("task")));
     let new = Memo::new(move |_| query.with(|q| q.get("new").map(|s| s.parse::<Status>().ok())));
     let chosen = Memo::new(move |_| task.get().and_then(|t| t.trim_start_matches(['T', 't', '-']).parse::<u64>().ok()));
@@ -126,7 +136,9 @@ fn Board(state: BoardState, version: u64) -> impl IntoView {
             <head::BoardHeader state />
             <head::Filters state />
             <head::ColumnTabs state node />
-            <div class="board" node_ref=node on:keydown=on_key on:focusout=on_leave on:click=on_click>{columns}</div>
+            <div class="room">
+                <div class="board" node_ref=node on:keydown=on_key on:focusout=on_leave on:click=on_click>{columns}</div>
+            </div>
             <Suspense>
                 {dynamic(move || {
                     asks.get().then(|| Suspend::new(async move {
@@ -145,6 +157,23 @@ fn Board(state: BoardState, version: u64) -> impl IntoView {
             <p class="sr" aria-live="assertive">{dynamic(move || state.spoken.get())}</p>
         </div>
     }
+}
+
+/// The address says what is shown, so a link and a reload show the same.
+fn filter_in_the_address(state: BoardState, query: Memo<ParamsMap>) {
+    state.show_only(query.with_untracked(Filter::of));
+    let (navigate, path) = (use_navigate(), use_location().pathname);
+    let board = state.head.with_untracked(|h| format!("/projects/{}/board", h.slug));
+    crate::ui::listen::follow(move || {
+        let filter = state.filter.get();
+        let wanted = query.with(|query| (Filter::of(query) != filter).then(|| filter.into_query(query)));
+        // The address of another page comes before this one goes: it is not this board's to write.
+        let Some(wanted) = wanted.filter(|_| path.with_untracked(|path| *path == board)) else { return };
+        let here = NavigateOptions { replace: true, scroll: false, ..Default::default() };
+        // An address without a question is the page's own.
+        let wanted = Some(wanted.to_query_string()).filter(|text| !text.is_empty());
+        navigate(wanted.as_deref().unwrap_or(&board), here);
+    });
 }
 
 /// Somebody is at the board: what a click may want is fetched before the click.
