@@ -60,6 +60,7 @@ test("a panel whose code does not come says so, and comes when it is opened agai
 test("title and description: unsaved words survive what others change, and a reload", async ({ alone, visitor }) => {
   const { tasks: [task], address } = await withTasks(alone, ["Oil the hinge"]);
   const a = await visitor(), b = await visitor();
+  a.expectTrouble(/409/);
   await a.open(address);
   await b.open(address);
   const mine = await openPanel(a.page, "Oil the hinge"), theirs = await openPanel(b.page, "Oil the hinge");
@@ -92,6 +93,14 @@ test("title and description: unsaved words survive what others change, and a rel
   await expect(description).toHaveValue("Half a thought");
   await description.fill("A whole thought");
   await description.press("Control+Enter");
+  // The draft was begun when there was no description: what came meanwhile is shown beside it.
+  const overtaken = mine.getByRole("alert");
+  await expect(overtaken).toContainText("Somebody else saved meanwhile.");
+  await expect(overtaken).toContainText("From elsewhere");
+  await expect(description).toHaveValue("A whole thought");
+  await expect(theirs).toContainText("From elsewhere");
+  await a.accessible();
+  await overtaken.getByRole("button", { name: "Keep mine" }).click();
   await expect(theirs).toContainText("A whole thought");
 
   // Escape gives up and forgets.
@@ -382,4 +391,32 @@ test("a form that is sent before our code arrives is posted by the browser itsel
   await dialog.getByRole("button", { name: "Create ticket" }).click();
   await expect(card(me.page, "Sent early")).toBeVisible();
   await me.page.unrouteAll({ behavior: "ignoreErrors" });
+});
+
+test("two people write one description: theirs can be taken, and both put together", async ({ alone, visitor }) => {
+  const { tasks: [task], address } = await withTasks(alone, ["Paint the door"]);
+  await alone.call("PATCH", `/tasks/${task.id}`, { description: "Green" });
+  const me = await visitor();
+  me.expectTrouble(/409/);
+  const page = await me.open(address);
+  const opened = await openPanel(page, "Paint the door");
+  const write = async (mine: string, theirs: string) => {
+    await opened.getByRole("button", { name: "Edit the description" }).click();
+    const field = opened.getByRole("textbox", { name: "Description" });
+    await field.fill(mine);
+    await alone.call("PATCH", `/tasks/${task.id}`, { description: theirs });
+    await field.press("Control+Enter");
+    await expect(opened.getByRole("alert")).toContainText(theirs);
+    return field;
+  };
+  await write("Red", "Blue");
+  await opened.getByRole("button", { name: "Take theirs" }).click();
+  await expect(opened.getByRole("textbox", { name: "Description" })).toHaveCount(0);
+  await expect(opened.getByRole("region", { name: "Description", exact: true })).toContainText("Blue");
+  const field = await write("Blue, and a red frame", "Blue, in two coats");
+  await opened.getByRole("button", { name: "Put both together" }).click();
+  await expect(field).toHaveValue("Blue, and a red frame\n\nBlue, in two coats");
+  await field.press("Control+Enter");
+  await expect(field).toHaveCount(0);
+  await until("both are kept", async () => (await alone.task(task.id)).description === "Blue, and a red frame\n\nBlue, in two coats");
 });

@@ -42,15 +42,27 @@ pub async fn load_task(slug: String, task: String) -> Result<Loaded, AppError> {
     edge::told(load.await)
 }
 
-/// Changes one field of a ticket.
+/// Changes one field of a ticket. `was` is the text that the writer had before them, where they have `seen` one
+/// (a form cannot tell no text from an empty one): where somebody else has changed it since, the answer is the
+/// conflict `text_changed`.
 #[server(prefix = "/fn", endpoint = "edit_task", output = crate::codec::Reply)]
-pub async fn edit_task(task: TaskId, field: TaskField, #[server(default)] value: String) -> Result<Saved, AppError> {
-    use clutch_domain::{command::Command, task::TaskFields};
+pub async fn edit_task(
+    task: TaskId,
+    field: TaskField,
+    #[server(default)] value: String,
+    #[server(default)] seen: bool,
+    #[server(default)] was: String,
+) -> Result<Saved, AppError> {
+    use clutch_domain::{
+        command::{Command, TaskPatch},
+        task::TaskFields,
+    };
 
     use super::edge::{save, told};
 
     let fields = told(TaskFields::parse(field, &value).map_err(AppError::from))?;
-    save(Command::UpdateTask(task, fields.into())).await
+    let instead_of = seen.then_some((field, was));
+    save(Command::UpdateTask(task, TaskPatch { instead_of, ..TaskPatch::from(fields) })).await
 }
 
 /// A person says that a run is over which the gateway neither shows nor stops.

@@ -62,6 +62,30 @@ impl Drafts {
         true
     }
 
+    /// The text that the draft of a field was begun on; `now`, where there is no draft yet.
+    #[must_use]
+    pub fn begun_on(self, field: &str, now: &str) -> String {
+        #[cfg(feature = "hydrate")]
+        if let Some(storage) = storage() {
+            let kept = |kind: &str| storage.get_item(&self.place(kind, field)).ok().flatten();
+            if let (Some(_), Some(base)) = (kept("draft"), kept("base")) {
+                return base;
+            }
+        }
+        self.begin_on(field, now);
+        now.to_owned()
+    }
+
+    /// From now on the draft of a field stands on this text.
+    pub fn begin_on(self, field: &str, text: &str) {
+        #[cfg(feature = "hydrate")]
+        if let Some(storage) = storage() {
+            let _ = storage.set_item(&self.place("base", field), text);
+        }
+        #[cfg(not(feature = "hydrate"))]
+        let _ = (field, text);
+    }
+
     /// The words are given up.
     pub fn give_up(self) {
         #[cfg(feature = "hydrate")]
@@ -74,6 +98,7 @@ impl Drafts {
     fn clear(self, field: &web_sys::HtmlInputElement) {
         if let Some(storage) = storage() {
             let _ = storage.remove_item(&self.key(field));
+            let _ = storage.remove_item(&self.place("base", &field.name()));
         }
         field.set_value("");
     }
@@ -87,7 +112,12 @@ impl Drafts {
 
     #[cfg(feature = "hydrate")]
     fn key(self, field: &web_sys::HtmlInputElement) -> String {
-        self.name.with_value(|name| format!("draft:{name}:{}", field.name()))
+        self.place("draft", &field.name())
+    }
+
+    #[cfg(feature = "hydrate")]
+    fn place(self, kind: &str, field: &str) -> String {
+        self.name.with_value(|name| format!("{kind}:{name}:{field}"))
     }
 
     #[cfg(feature = "hydrate")]

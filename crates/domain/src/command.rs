@@ -11,7 +11,7 @@ use crate::{
     project::ChatLayout,
     run::Stopping,
     talk::{AuthorType, CommentType, SignalKind, SignalSeverity},
-    task::{Resolution, Status, TaskFields},
+    task::{Resolution, Status, TaskField, TaskFields},
     text::{
         Body, ChatTitle, Color, Description, Excerpt, GithubRepo, Handle, LocalPath, Location, Models, Name, Notes,
         Participants, RunKey, Runtimes, SessionKey, Slug, Title,
@@ -207,6 +207,9 @@ pub struct TaskPatch {
     pub status: Option<(Status, Option<Excerpt>)>,
     /// Leaving `done` is meant.
     pub reopen: bool,
+    /// The text that the writer had before them, and meant to replace. Where it is another by now, and not the
+    /// new one, nothing is changed.
+    pub instead_of: Option<(TaskField, String)>,
 }
 
 impl From<TaskFields> for TaskPatch {

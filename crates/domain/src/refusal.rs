@@ -132,6 +132,8 @@ refusals! {
     TooManyDependencies => Conflict, "too_many_dependencies", "A task can wait for at most 2,000 others, and at most 2,000 can wait for it.";
     /// The graph is too large to check.
     DependencyGraphTooLarge => Invalid, "dependency_graph_too_large", "This project has too many dependencies to check for cycles; remove some first.";
+    /// A text that somebody else has changed since the writer began.
+    TextChanged => Conflict, "text_changed", "Somebody else changed this text meanwhile. Nothing was saved yet.";
     /// A finished task moved without saying so.
     DoneIsFinal => Conflict, "done_is_final", "Cannot move a task out of done by accident. Reopen it on purpose.";
     /// Somebody has answered already.

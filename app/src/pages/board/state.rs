@@ -234,7 +234,7 @@ impl BoardState {
         let shown = value.clone();
         self.cards.lay(id.0, turn, Arc::new(move |card: &mut Card| card.facts.set(field, &shown)));
         self.arrange();
-        let ask = move || edit_task(id, field, value);
+        let ask = move || edit_task(id, field, value, false, String::new());
         verbs::ask(self.act, id.0, crate::model::board::kind(field), ask, move |outcome| {
             then(&outcome);
             self.settle(turn, outcome);

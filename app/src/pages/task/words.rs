@@ -7,9 +7,11 @@ use leptos::{html, prelude::*};
 
 use super::state::TaskState;
 use crate::{
-    api::edit_task,
+    api::{edit_task, load_task},
+    live::part,
+    model::task::TaskHead,
     pages::FormText,
-    ui::{Act, Drafts, Erase, Icon, Markdown, Once, dynamic, keys::pressed, same_lines},
+    ui::{Act, Drafts, Erase, Icon, Markdown, Once, dynamic, keys::pressed, listen::Alive, same_lines},
 };
 
 /// The title.
@@ -62,8 +64,8 @@ pub fn DescriptionEdit(state: TaskState, act: Act) -> impl IntoView {
 /// The form of one text. What is typed stays a draft until it is saved or given up.
 #[component]
 fn Edit(state: TaskState, act: Act, field: Field, editing: RwSignal<bool>) -> impl IntoView {
-    let (id, number, title, description) =
-        state.task.with_untracked(|t| (t.id, t.number, t.title.clone(), t.description.clone()));
+    let (id, number, slug, title, description) =
+        state.task.with_untracked(|t| (t.id, t.number, t.slug.clone(), t.title.clone(), t.description.clone()));
     let line = field == Field::Title;
     let text = if line { title } else { description.unwrap_or_default() };
     let label = if line { "Title" } else { "Description" };
@@ -77,14 +79,19 @@ fn Edit(state: TaskState, act: Act, field: Field, editing: RwSignal<bool>) -> im
             let _ = area.set_selection_range(end, end);
         }
     });
+    let slug = StoredValue::new(slug);
     let once = Once::new();
+    let alive = Alive::here();
     // What the server has, as far as this form knows.
-    let old = StoredValue::new(text.clone());
+    let old = StoredValue::new(drafts.begun_on("value", &text));
+    // What somebody else made of it while it was written here.
+    let theirs = RwSignal::new(None::<String>);
     let save = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
         let words = FormText::of(&event);
         let value = words.text("value");
-        if old.with_value(|old| same_lines(value.trim(), old.trim())) {
+        let was = old.get_value();
+        if same_lines(value.trim(), was.trim()) && theirs.with_untracked(Option::is_none) {
             drafts.give_up();
             return editing.set(false);
         }
@@ -92,9 +99,9 @@ fn Edit(state: TaskState, act: Act, field: Field, editing: RwSignal<bool>) -> im
         once.run(
             act,
             &value.clone(),
-            |_| edit_task(id, field, sent),
-            move |answer| {
-                if answer.is_ok() {
+            |_| edit_task(id, field, sent, true, was),
+            move |answer| match answer {
+                Ok(_) => {
                     // Shown at once; the live feed says the same a moment later, and what it looks like rendered.
                     let now = value.trim().to_owned();
                     state.wrote(Arc::new(move |t| {
@@ -109,12 +116,50 @@ fn Edit(state: TaskState, act: Act, field: Field, editing: RwSignal<bool>) -> im
                     // What was typed on meanwhile was not saved: the form stays for it.
                     if drafts.are_empty() {
                         editing.try_set(false);
-                    } else {
-                        old.try_update_value(|old| *old = value);
+                    } else if alive.is() {
+                        drafts.begin_on("value", &value);
+                        old.set_value(value);
+                        theirs.set(None);
                     }
                 }
+                Err(error) if error.code == "text_changed" => leptos::task::spawn_local(async move {
+                    // The feed may not have brought it yet.
+                    let Ok(load) = load_task(slug.get_value(), number.to_string()).await else { return };
+                    let Some(task) = part::<TaskHead>(&load, "task").filter(|_| alive.is()) else { return };
+                    let now = if line { task.title } else { task.description.unwrap_or_default() };
+                    old.set_value(now.clone());
+                    theirs.set(Some(now));
+                }),
+                Err(_) => {}
             },
         );
+    };
+    let area = move || form.get_untracked().and_then(|form| form.query_selector("textarea").ok().flatten());
+    let both = move |theirs: String| {
+        if let Some(area) = area().map(wasm_bindgen::JsCast::unchecked_into::<web_sys::HtmlTextAreaElement>) {
+            let gap = if line { " / " } else { "\n\n" };
+            let words = format!("{}{gap}{theirs}", area.value().trim_end());
+            #[cfg(feature = "hydrate")]
+            crate::ui::write(&area, &words);
+            let _ = words;
+            let _ = area.focus();
+        }
+    };
+    let meanwhile = move || {
+        theirs.get().map(|text| {
+            let and = text.clone();
+            view! {
+                <div class="note bad overtaken" role="alert">
+                    <p><b>"Somebody else saved meanwhile."</b>" Yours stands below and is not saved. Theirs:"</p>
+                    <pre tabindex="0">{if text.is_empty() { "(nothing)".to_owned() } else { text }}</pre>
+                    <div class="row">
+                        <button class="btn s">"Keep mine"</button>
+                        <button type="button" class="btn s" on:click=move |_| { drafts.give_up(); editing.set(false) }>"Take theirs"</button>
+                        <button type="button" class="btn s" on:click=move |_| { both(and.clone()); theirs.set(None) }>"Put both together"</button>
+                    </div>
+                </div>
+            }
+        })
     };
     let keys = move |event: web_sys::KeyboardEvent| {
         if pressed(&event) == "Escape" {
@@ -133,6 +178,7 @@ fn Edit(state: TaskState, act: Act, field: Field, editing: RwSignal<bool>) -> im
     };
     view! {
         <form class="edit" node_ref=form on:submit=save on:keydown=keys>
+            {dynamic(meanwhile)}
             <textarea name="value" class=if line { "big" } else { "" } rows=if line { 2 } else { 10 } data-draft aria-label=label>{text}</textarea>
             <div class="row end">
                 <small class="grow">{if line { "Enter saves, Escape gives up" } else { "Ctrl+Enter saves, Escape gives up" }}</small>

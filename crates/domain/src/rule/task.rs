@@ -21,7 +21,7 @@ use crate::{
     },
     run::Run,
     talk::{Comment, Signal},
-    task::{EDGES_MAX, Resolution, Status, Task, TaskFields},
+    task::{EDGES_MAX, Resolution, Status, Task, TaskField, TaskFields},
     view::{Seen, Stop, View},
 };
 
@@ -89,6 +89,7 @@ pub fn update(view: &View, id: TaskId, patch: &TaskPatch, ctx: &mut Ctx<'_>) -> 
         not_reserved(&is, ctx)?;
     }
     patch.fields.apply(&mut is);
+    overtaken(&old.is, &is, patch)?;
     let moves = patch.status.as_ref().filter(|(to, _)| *to != is.status);
     let mut change = Change::default();
     if matches!(patch.fields.pr_number, Some(Some(_))) {
@@ -117,6 +118,20 @@ pub fn update(view: &View, id: TaskId, patch: &TaskPatch, ctx: &mut Ctx<'_>) -> 
     let log = line(ctx, Some(project), Some(id), what, &said);
     change.activity.push(log);
     Ok(change)
+}
+
+/// Who writes a text anew had one before them: where that is another by now, both are the person's to look at.
+fn overtaken(old: &Task, new: &Task, patch: &TaskPatch) -> Result<(), Refusal> {
+    let Some((field, was)) = &patch.instead_of else { return Ok(()) };
+    let text = |task: &Task| match field {
+        TaskField::Title => task.title.as_str().to_owned(),
+        TaskField::Description => task.description.as_ref().map_or_else(String::new, |words| words.as_str().to_owned()),
+        _ => was.clone(),
+    };
+    // Browsers end lines in their own way.
+    let plain = |text: &str| text.replace("\r\n", "\n").trim().to_owned();
+    let is = text(old);
+    if plain(&is) == plain(was) || is == text(new) { Ok(()) } else { Err(Refusal::TextChanged) }
 }
 
 /// A pull request belongs to the run that is at work when it is opened: only that one is finished by it.

@@ -2,13 +2,13 @@
 
 use clutch_domain::{
     change::Change,
-    command::{Command, Direction, EdgeRef, NewComment, Place},
+    command::{Command, Direction, EdgeRef, NewComment, Place, TaskPatch},
     id::CommentId,
     refusal::Refusal,
     rule::placing,
     talk::{AuthorType, Comment, CommentType},
-    task::{Priority, Status, Status::*, TaskFields},
-    text::{Body, Branch, Handle, Notes},
+    task::{Priority, Status, Status::*, TaskField, TaskFields},
+    text::{Body, Branch, Handle, Notes, Title},
     time::Millis,
 };
 use uuid::Uuid;
@@ -156,6 +156,32 @@ async fn fields_change_and_can_be_cleared() {
         (is.description, is.assignee, is.pr_number, is.branch, is.post_merge_steps),
         (None, None, None, None, None)
     );
+}
+
+#[tokio::test]
+async fn a_text_that_somebody_else_changed_is_not_written_over() {
+    let house = House::new().await;
+    let task = house.task("One", Backlog).await;
+    let text = |words: &str, was: &str| {
+        let fields = TaskFields { description: Some(Body::parse(words).unwrap()), ..TaskFields::default() };
+        let instead_of = Some((TaskField::Description, was.to_owned()));
+        Command::UpdateTask(task, TaskPatch { instead_of, ..TaskPatch::from(fields) })
+    };
+    house.run(text("first\nline", "")).await.unwrap();
+    // Begun on nothing, saved over something.
+    house.refuses(text("second", ""), Refusal::TextChanged).await;
+    assert_eq!(house.get(task).await.description.as_ref().map(Body::as_str), Some("first\nline"));
+    // Browsers end lines in their own way; and two who write the same do not disagree.
+    house.run(text("second", "first\r\nline\r\n")).await.unwrap();
+    house.run(text("second", "first")).await.unwrap();
+    assert_eq!(house.get(task).await.description.as_ref().map(Body::as_str), Some("second"));
+    // Where nobody says what they had before them, the last one counts, as for programs.
+    let blind = TaskFields { description: Some(Body::parse("third").unwrap()), ..TaskFields::default() };
+    house.run(Command::UpdateTask(task, blind.into())).await.unwrap();
+    let title = TaskFields { title: Some(Title::parse("Two").unwrap()), ..TaskFields::default() };
+    let instead_of = Some((TaskField::Title, "Zero".to_owned()));
+    let late = Command::UpdateTask(task, TaskPatch { instead_of, ..TaskPatch::from(title) });
+    house.refuses(late, Refusal::TextChanged).await;
 }
 
 #[tokio::test]

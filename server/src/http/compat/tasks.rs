@@ -185,6 +185,7 @@ pub async fn update(State(office): State<Arc<Office>>, caller: Caller, Path(id):
         fields: fields(&body)?,
         status: status.map(|s| (s, Some(format!("Status changed via HTTP API to {}", s.word()).into()))),
         reopen: body.truthy("reopen").unwrap_or(false) || body.truthy("force").unwrap_or(false),
+        instead_of: None,
     };
     let done = office.run(&caller.actor(), &Command::UpdateTask(task.id, patch)).await?;
     Ok(Json(json!({ "task": shapes::task(done.now(task.id).unwrap_or(&task)) })))
