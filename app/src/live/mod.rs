@@ -60,7 +60,8 @@ pub struct Live {
     pub feed: RwSignal<Feed>,
     /// The gateway's state.
     pub gateway: RwSignal<Option<Gateway>>,
-    /// When the server was heard last, in milliseconds since 1970 by the browser's clock; 0 before.
+    /// When the server was heard last, in milliseconds since 1970 by the browser's clock; at first when the page
+    /// woke, 0 before.
     pub heard: StoredValue<f64>,
     /// Raised to load what could not be loaded once more.
     pub again: RwSignal<u32>,
@@ -124,7 +125,11 @@ impl Live {
     /// Hears from now on, as long as the tab lives, whether the network is back and the tab looked at.
     pub fn hear(self) {
         #[cfg(feature = "hydrate")]
-        crate::ui::listen::follow(move || socket::hear_the_world());
+        crate::ui::listen::follow(move || {
+            // So far it is as the server has painted it.
+            self.heard.set_value(js_sys::Date::now());
+            socket::hear_the_world();
+        });
     }
 
     /// What could not be loaded is asked for again as soon as the server is back, as long as the present owner
