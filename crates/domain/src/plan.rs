@@ -139,6 +139,8 @@ pub struct Start {
     pub slug: Slug,
     /// Model; `None` leaves the runtime's default.
     pub model: Option<String>,
+    /// Most agents of the project, as it is set.
+    pub most: Option<u32>,
 }
 
 /// What the loop says about a project.
@@ -346,6 +348,7 @@ impl<'a> Queues<'a> {
                 runtime: runtime.to_owned(),
                 slug: lane.project.slug.clone(),
                 model,
+                most: lane.project.work_loop_max_agents,
             });
         }
     }

@@ -150,6 +150,7 @@ async fn a_question_behind_hundreds_of_notes_keeps_its_run_open() {
         runtime: clutch_domain::runtime::usual(),
         session: "session".into(),
         model: None,
+        most: None,
         prompt_version: "p".into(),
         holder: "a".into(),
     };

@@ -304,6 +304,7 @@ impl House {
             runtime: clutch_domain::runtime::usual(),
             session: OpenClawNames.of_run(&OfRun { slug: &slug, role: Role::Dev, task, attempt }),
             model: None,
+            most: None,
             prompt_version: "dev:1".into(),
             holder: "test".into(),
         };

@@ -25,6 +25,8 @@ pub struct ClaimRun {
     pub session: String,
     /// Model.
     pub model: Option<String>,
+    /// Most agents of the project, as it was set when this was planned.
+    pub most: Option<u32>,
     /// Version of the role's prompt.
     pub prompt_version: String,
     /// The lease under which this happens: holder, and the lease document's holder must still be it.

@@ -69,7 +69,9 @@ pub fn claim(view: &View, claim: &ClaimRun, ctx: &mut Ctx<'_>) -> Decided {
     let paused = state.as_ref().is_some_and(|s| s.is.paused) && !removed(Switch::Pause);
     let off = !project.is.work_loop_enabled && !removed(Switch::Off);
     let homeless = row.needs(Need::LocalPath) && project.is.local_path.is_none();
-    if off || paused || homeless {
+    // The places were counted against what was set then; the next plan counts against what is set now.
+    let counted_otherwise = project.is.work_loop_max_agents != claim.most && !removed(Switch::PlacesInProject);
+    if off || paused || homeless || counted_otherwise {
         return Err(Refusal::NotReady.into());
     }
 

@@ -290,6 +290,7 @@ pub fn claim(task: TaskId, attempt: u32) -> Command {
         runtime: clutch_domain::runtime::usual(),
         session: session_of(task, attempt),
         model: Some("big".into()),
+        most: None,
         prompt_version: "abc".into(),
         holder: HOLDER.into(),
     })

@@ -56,6 +56,9 @@ fn a_claim_that_does_not_fit_any_more_is_refused() {
         ("project off", Refusal::NotReady, |b, _| {
             b.patch(ProjectPatch { work_loop_enabled: Some(false), ..ProjectPatch::default() });
         }),
+        ("its places were counted against another number", Refusal::NotReady, |b, _| {
+            b.patch(ProjectPatch { work_loop_max_agents: Some(Some(1)), ..ProjectPatch::default() });
+        }),
         ("no path", Refusal::NotReady, |b, _| {
             b.patch(ProjectPatch { local_path: Some(None), ..ProjectPatch::default() })
         }),

@@ -244,6 +244,7 @@ impl Driver<'_> {
             session: line.of.names.of_run(&of),
             runtime: start.runtime,
             model: start.model,
+            most: start.most,
             prompt_version: self.desk.roles.version(start.role).to_owned(),
             holder: self.desk.lead.holder.clone(),
         };

@@ -134,6 +134,7 @@ fn claims(task: TaskId, role: Role) -> Command {
         runtime: clutch_domain::runtime::usual(),
         session: format!("session of {task} as {role:?}"),
         model: None,
+        most: None,
         prompt_version: "v".into(),
         holder: "one".into(),
     })

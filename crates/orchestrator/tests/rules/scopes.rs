@@ -109,6 +109,7 @@ async fn scene() -> (House, Vec<(Actor, Command)>) {
         runtime: clutch_domain::runtime::usual(),
         session: "session".into(),
         model: None,
+        most: None,
         prompt_version: "v".into(),
         holder: "one".into(),
     };

@@ -245,6 +245,7 @@ async fn next(house: &House, dice: &mut Dice, nth: u64) -> Option<Command> {
                 runtime: clutch_domain::runtime::usual(),
                 session: format!("{}:{}:{:?}", task.id, role.word(), task.ended_runs.get(&role)),
                 model: None,
+                most: None,
                 prompt_version: "v".into(),
                 holder: "one".into(),
             })
