@@ -1,9 +1,9 @@
 //! Answers to agents' questions.
 
 use clutch_domain::{
-    command::{Command, Completion, NewSignal},
+    command::{Command, NewSignal},
     id::{SignalId, TaskId},
-    run::{Outcome, Run, RunState},
+    run::{Run, RunState},
     talk::{Delivery, Signal, SignalKind, SignalSeverity},
     task::Status,
     text::{Body, Handle, SessionKey},
@@ -19,10 +19,11 @@ fn signal(house: &House, id: SignalId) -> Signal {
     house.all::<Signal>().into_iter().find(|s| s.id == id).unwrap()
 }
 
-/// The agent of a run asks, and is at work.
-async fn ask(house: &House, run: &Run) -> SignalId {
+/// An agent has asked about `task`, and its turn has ended.
+pub async fn asked(house: &House, task: TaskId) -> (Run, SignalId) {
+    let run = house.working(task).await;
     let new = NewSignal {
-        task: run.task,
+        task,
         session_key: SessionKey::parse(&run.session_key).unwrap().unwrap().into(),
         agent_id: Handle::agent(),
         run_id: None,
@@ -30,13 +31,7 @@ async fn ask(house: &House, run: &Run) -> SignalId {
         severity: SignalSeverity::Normal,
         message: Body::parse("Red or green?").unwrap().unwrap(),
     };
-    house.agent(Command::RaiseSignal(new)).await.made::<Signal>().unwrap().id
-}
-
-/// An agent has asked about `task`, and its turn has ended.
-pub async fn asked(house: &House, task: TaskId) -> (Run, SignalId) {
-    let run = house.working(task).await;
-    let id = ask(house, &run).await;
+    let id = house.agent(Command::RaiseSignal(new)).await.made::<Signal>().unwrap().id;
     house.runtime.finish(&run.session_key, &run.key, end(RunEndKind::Finished, "I asked.", None), true);
     house.until("it waits", || house.run(run.id).state == RunState::Waiting).await;
     (run, id)
@@ -123,34 +118,4 @@ async fn a_trouble_of_an_answer_that_ends_is_forgotten() {
     house.runtime.refuse("sight", None);
     house.until("it is delivered", || signal(&house, id).delivery == Some(Delivery::Sent)).await;
     assert_eq!(signal(&house, id).delivery_trouble, None);
-}
-
-/// The agent went on without its answer, reports, and ends, while nobody can tell whether the answer arrived.
-#[tokio::test(start_paused = true)]
-async fn an_attempt_is_not_over_while_an_answer_to_it_may_arrive() {
-    let house = House::new(false).await;
-    let run = house.working(house.ready("Paint").await).await;
-    let id = ask(&house, &run).await;
-    house.runtime.lose_next(Lost::After);
-    answer(&house, id).await;
-    house.until("it was sent", || !house.runtime.calls("steer").is_empty()).await;
-    let done = Completion {
-        task: run.task,
-        summary: Body::parse("Painted.").unwrap().unwrap(),
-        pr_url: None,
-        notes: None,
-        agent: None,
-        session_key: Some(SessionKey::parse(&run.session_key).unwrap().unwrap().into()),
-        run_id: None,
-    };
-    house.agent(Command::CompleteTask(done)).await;
-    house.runtime.finish(&run.session_key, &run.key, end(RunEndKind::Finished, "Done.", None), true);
-    house
-        .until("the answer is settled", || {
-            let settled = signal(&house, id).delivery != Some(Delivery::Pending);
-            assert!(settled || house.run(run.id).open(), "it is over");
-            settled
-        })
-        .await;
-    house.until("the attempt is over", || house.run(run.id).outcome == Some(Outcome::Completed)).await;
 }
