@@ -290,12 +290,12 @@ stage_docs() { cargo test --locked --doc --features "$TEST_FEATURES"; }
 
 stage_gateway() { run_tests 'package(clutch-gateway)'; }
 # In this profile the code is not made as small as for people: the ceiling finds what makes it grow, and
-# ./run.sh bench sizes measures what people get.
+# ./run.sh bench sizes measures what people get. Names of folders are in it, so clones differ a little.
 stage_build() {
   build_app fast
   bench/sizes.sh --page "$FAST_PAGE_KB" "$app"
 }
-readonly FAST_PAGE_KB=650
+readonly FAST_PAGE_KB=655
 
 stage_plugin() {
   cd plugins/openclutch
