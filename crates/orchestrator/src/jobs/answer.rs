@@ -146,7 +146,9 @@ impl Effect for Answer {
         if let Some(run) = signal.run {
             self.turn = Some(self.desk.turn(run).await);
             self.run = self.desk.find::<Run>(run).await?;
-            if !self.run.as_ref().is_some_and(Run::open) {
+            // Of one that is being stopped the session may be gone already, and what it knew of this answer with it.
+            let stops = |run: &Run| run.stopping.is_some() && !removed(Switch::TurnOfAnswers);
+            if !self.run.as_ref().is_some_and(|run| run.open() && !stops(run)) {
                 return Ok(Seen::Done(Err(OVER.into())));
             }
         }

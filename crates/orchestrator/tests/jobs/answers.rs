@@ -13,6 +13,7 @@ use clutch_orchestrator::runtime::RunEndKind;
 use crate::{
     fake::{Lost, end},
     house::House,
+    runs::to,
 };
 
 fn signal(house: &House, id: SignalId) -> Signal {
@@ -118,4 +119,20 @@ async fn a_trouble_of_an_answer_that_ends_is_forgotten() {
     house.runtime.refuse("sight", None);
     house.until("it is delivered", || signal(&house, id).delivery == Some(Delivery::Sent)).await;
     assert_eq!(signal(&house, id).delivery_trouble, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_is_not_sent_to_an_agent_that_is_being_stopped() {
+    let house = House::new(true).await;
+    let task = house.ready("Paint").await;
+    let (run, id) = asked(&house, task).await;
+    house.runtime.refuse("abort", Some("busy"));
+    house.person(to(task, Status::Backlog)).await;
+    house.until("it is being stopped", || house.run(run.id).stopping.is_some()).await;
+    answer(&house, id).await;
+    house.until("it is settled", || signal(&house, id).delivery == Some(Delivery::Failed)).await;
+    assert!(signal(&house, id).delivery_error.unwrap().contains("The next attempt is told the answer"));
+    assert!(house.runtime.calls("steer").is_empty());
+    house.runtime.refuse("abort", None);
+    house.until("the attempt is over", || house.run(run.id).state == RunState::Ended).await;
 }

@@ -17,7 +17,7 @@ use crate::{
     house::{House, pass},
 };
 
-fn to(task: TaskId, status: Status) -> Command {
+pub fn to(task: TaskId, status: Status) -> Command {
     Command::MoveTask(MoveTask { task, to: status, place: Place::End, reason: None, resolution: None, reopen: false })
 }
 
