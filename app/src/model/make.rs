@@ -308,10 +308,10 @@ fn both(one: Option<String>, other: Option<String>) -> Option<String> {
     }
 }
 
-/// What the gateway refuses again and again of the run that is open.
+/// What is refused again and again of the run that is open.
 fn refused(run: Option<&Run>) -> Option<String> {
     let trouble = run.filter(|run| run.open())?.trouble.as_ref()?;
-    Some(format!("The gateway refuses what is needed to follow or stop the agent; it is asked again: {trouble}"))
+    Some(format!("What is needed to follow or stop the agent is refused; it is asked again: {trouble}"))
 }
 
 /// Why a task does not go on: the loop's note where it is ready, its trouble where it is stuck.

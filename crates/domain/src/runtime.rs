@@ -14,6 +14,12 @@ pub const ALL: &str = "all";
 /// The runtimes that a server has, by name, each with why nothing can be asked of it now.
 pub type Standing = BTreeMap<String, Option<String>>;
 
+/// The one that is meant where none is named, of those that there are.
+#[must_use]
+pub fn usual_of<T>(all: &BTreeMap<String, T>) -> Option<&T> {
+    all.get(USUAL).or_else(|| all.values().next())
+}
+
 /// [`USUAL`], for what is read from a store.
 #[must_use]
 pub fn usual() -> String {

@@ -164,7 +164,7 @@ fn way(m: &MessageItem, act: Act) -> AnyView {
         }
         Some(_) if m.trouble.is_some() => {
             let why = m.trouble.as_deref().unwrap_or_default();
-            ("way bad", format!("The gateway refuses what is needed to carry it; tried again: {why}"))
+            ("way bad", format!("What is needed to carry it is refused; tried again: {why}"))
         }
         Some(DeliveryStatus::Sent) if m.queued => match &m.reason {
             Some(why) => ("way", format!("Tried again in a moment: {why}")),

@@ -13,7 +13,7 @@ use clutch_domain::{
     plan::Policy,
     range::{Docs, Fetch, Range},
     refusal::Refusal,
-    runtime::{Standing, USUAL},
+    runtime::{Standing, usual_of},
     sabotage::{Switch, removed},
 };
 use futures_util::lock::{Mutex as Turn, OwnedMutexGuard};
@@ -103,7 +103,7 @@ impl Desk {
 
     /// The line for what names no runtime.
     pub fn usual_line(&self) -> Option<Arc<Line>> {
-        self.lines.get(USUAL).or_else(|| self.lines.values().next()).cloned()
+        usual_of(&self.lines).cloned()
     }
 
     /// All lines.

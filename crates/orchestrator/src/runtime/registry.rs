@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use clutch_domain::{chat::Chat, command::FromSession, id::ChatId, run::Run, runtime::USUAL, text::SessionKey};
+use clutch_domain::{chat::Chat, command::FromSession, id::ChatId, run::Run, runtime::usual_of, text::SessionKey};
 
 use super::{AgentRuntime, Conversations, Names, Reporting, Sessions};
 
@@ -59,7 +59,7 @@ impl Runtimes {
     /// The one that is meant where none is named.
     #[must_use]
     pub fn usual(&self) -> Option<&Arc<Runtime>> {
-        self.get(USUAL).or_else(|| self.0.values().next())
+        usual_of(&self.0)
     }
 
     /// All of them, by name.
