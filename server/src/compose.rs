@@ -71,11 +71,11 @@ impl Clock for SystemClock {
     }
 }
 
-struct RandomIds;
+struct TimedIds;
 
-impl IdSource for RandomIds {
+impl IdSource for TimedIds {
     fn fresh(&self) -> Uuid {
-        Uuid::new_v4()
+        Uuid::now_v7()
     }
 }
 
@@ -105,7 +105,7 @@ pub async fn house(
 ) -> Result<House, String> {
     let store = open(settings).await?;
     let sessions = Sessions::open(&settings.data_dir).map_err(|e| format!("The session key cannot be kept: {e}."))?;
-    let office = Arc::new(Office::new(store.clone(), Arc::new(SystemClock), Arc::new(RandomIds)));
+    let office = Arc::new(Office::new(store.clone(), Arc::new(SystemClock), Arc::new(TimedIds)));
     let (gateway, gateway_task) = OpenClaw::connect(Config {
         url: settings.gateway_url.clone(),
         token: settings.gateway_token.as_ref().and_then(|t| Secret::new(t.reveal())),

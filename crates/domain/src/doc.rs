@@ -62,22 +62,42 @@ pub struct Counter {
     pub last: u64,
 }
 
-/// What documents of a kind can be found by besides their id: a store keeps indexes for these only.
+/// What documents of a kind can be found by besides their id: a store keeps indexes for these only, and
+/// [`Range::is_served`](crate::range::Range::is_served) tells of a range whether one of them answers it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FoundBy {
     /// [`Index::parent`].
     pub parent: bool,
+    /// [`Index::order`], where it is one of its own: in all other kinds it follows from [`Index::at`].
+    pub order: bool,
     /// [`Index::link`].
     pub link: bool,
-    /// [`Index::status`].
+    /// [`Index::status`], within a scope.
     pub status: bool,
+    /// [`Index::status`], in the whole installation.
+    pub everywhere: bool,
+    /// [`Index::scope`], whatever its status.
+    pub scope: bool,
 }
 
 impl FoundBy {
-    const NOTHING: Self = Self { parent: false, link: false, status: false };
+    const NOTHING: Self =
+        Self { parent: false, order: false, link: false, status: false, everywhere: false, scope: false };
 
     const fn parent(self) -> Self {
         Self { parent: true, ..self }
+    }
+
+    const fn order(self) -> Self {
+        Self { order: true, ..self }
+    }
+
+    const fn everywhere(self) -> Self {
+        Self { everywhere: true, ..self }
+    }
+
+    const fn scope(self) -> Self {
+        Self { scope: true, ..self }
     }
 
     const fn link(self) -> Self {
@@ -189,25 +209,25 @@ kinds! {
     /// Its counts per column.
     Counts(Counts) = "counts" v 1 by [parent];
     /// A task.
-    Task(Task) = "task" v 1 by [parent, link, status];
+    Task(Task) = "task" v 1 by [parent, order, link, status];
     /// A "waits for" edge.
-    Dependency(Dependency) = "dependency" v 1 by [parent, link];
+    Dependency(Dependency) = "dependency" v 1 by [parent, link, scope];
     /// A comment.
-    Comment(Comment) = "comment" v 1 by [parent];
+    Comment(Comment) = "comment" v 1 by [parent, scope];
     /// A signal.
-    Signal(Signal) = "signal" v 1 by [parent, link, status];
+    Signal(Signal) = "signal" v 1 by [parent, link, status, everywhere, scope];
     /// A line of the log.
-    Activity(Activity) = "activity" v 1 by [parent];
+    Activity(Activity) = "activity" v 1 by [parent, scope];
     /// A run.
-    Run(Run) = "run" v 1 by [parent, status];
+    Run(Run) = "run" v 1 by [parent, status, everywhere, scope];
     /// The loop's view of a project.
     LoopState(LoopState) = "loop_state" v 1 by [parent];
     /// The loop's lease.
     Lease(Lease) = "lease" v 1 by [];
     /// A chat.
-    Chat(Chat) = "chat" v 1 by [parent];
+    Chat(Chat) = "chat" v 1 by [parent, scope];
     /// A message.
-    Message(Message) = "message" v 1 by [parent, status];
+    Message(Message) = "message" v 1 by [parent, status, everywhere, scope];
     /// A unique name.
     Unique(Unique) = "unique" v 1 by [];
     /// A counter.
@@ -215,7 +235,7 @@ kinds! {
 }
 
 /// Kinds that programs of before had, and what they were found by. Stores drop such documents.
-pub const RETIRED_KINDS: &[(&str, FoundBy)] = &[("notification", FoundBy { parent: true, link: false, status: true })];
+pub const RETIRED_KINDS: &[(&str, FoundBy)] = &[("notification", FoundBy::NOTHING.parent().status())];
 
 /// Version of what [`Body::index`] says. It is raised whenever one of its words changes: then the server
 /// that leads writes the documents of [`REINDEXED`] again, so that they are found by the new words.
@@ -347,7 +367,7 @@ pub struct Index {
     pub link: String,
     /// State, for [`Range::ByStatus`](crate::range::Range::ByStatus); empty when it has none.
     pub status: &'static str,
-    /// Order among its siblings.
+    /// Order among its siblings: the moment as a number, unless the kind has an order of its own ([`FoundBy::order`]).
     pub order: f64,
     /// Moment, for newest-first.
     pub at: Millis,

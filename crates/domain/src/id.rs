@@ -1,11 +1,13 @@
 //! Typed ids. Entities have random UUIDs (version 4, lower case); the first
 //! eight characters are a contract: branch names, session keys and the CLI's
-//! prefixes use them.
+//! prefixes use them. Only lines of the log, of which nobody says the id, begin with their time.
 
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
-pub use uuid::Uuid;
+pub use uuid::{Builder, Uuid};
+
+use crate::time::Millis;
 
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
@@ -65,4 +67,15 @@ ids! {
     MessageId,
     /// A line of the activity log.
     ActivityId,
+}
+
+impl ActivityId {
+    /// An id of version 7, which begins with the moment: lines that come one after another lie side by side in an
+    /// index, and so on few pages of a disk. Its randomness is the end of `random`.
+    #[must_use]
+    pub fn of_time(at: Millis, random: Uuid) -> Self {
+        let [.., a, b, c, d, e, f, g, h, i, j] = random.into_bytes();
+        let since = u64::try_from(at.0).unwrap_or_default();
+        Self(Builder::from_unix_timestamp_millis(since, &[a, b, c, d, e, f, g, h, i, j]).into_uuid())
+    }
 }

@@ -163,6 +163,21 @@ pub enum Range {
 }
 
 impl Range {
+    /// Whether a store has an index for it. One that has none would look at every document of the kind, so stores
+    /// refuse it.
+    #[must_use]
+    pub const fn is_served(&self) -> bool {
+        match self {
+            Self::Doc { .. } | Self::ByUnique { .. } | Self::All { .. } => true,
+            Self::Children { kind, .. } => kind.found_by().parent,
+            Self::NewestChildren { kind, .. } => kind.found_by().parent && !kind.found_by().order,
+            Self::Linked { kind, .. } => kind.found_by().link,
+            Self::ByStatus { kind, scope: None, .. } => kind.found_by().everywhere,
+            Self::ByStatus { kind, scope: Some(_), .. } | Self::StatusPage { kind, .. } => kind.found_by().status,
+            Self::Newest { kind, .. } => kind.found_by().scope,
+        }
+    }
+
     /// One document.
     #[must_use]
     pub fn doc(kind: Kind, id: impl ToString) -> Self {

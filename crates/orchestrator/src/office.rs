@@ -34,9 +34,10 @@ pub trait Clock: Send + Sync + 'static {
     fn now(&self) -> Millis;
 }
 
-/// Gives random ids.
+/// Gives random ids: for commits without a caller's key, and the beginning of those that a decision gives.
 pub trait IdSource: Send + Sync + 'static {
-    /// A fresh UUID, version 4.
+    /// A fresh UUID. A source whose UUIDs begin with the time (version 7) lets a store write the keys of its ledger
+    /// side by side.
     fn fresh(&self) -> Uuid;
 }
 

@@ -118,6 +118,7 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 #[async_trait]
 impl Store for MemoryStore {
     async fn read(&self, fetch: &Fetch) -> Result<Versioned<Docs>, Fault> {
+        ranges::served(fetch)?;
         match self.faults.take_read() {
             Some(what) => Err(Fault::new(what)),
             None => Ok(self.lock().read(fetch)),
@@ -147,6 +148,9 @@ impl Store for MemoryStore {
     }
 
     fn watch(&self, fetch: Fetch) -> LiveDocs {
+        if let Some(refused) = ranges::refused(&fetch) {
+            return refused;
+        }
         let wake = self.wakes.register(&fetch.scopes);
         let live = Live { state: self.state.clone(), fetch, wake, last: None };
         Box::pin(stream::unfold(live, |mut live| async move {

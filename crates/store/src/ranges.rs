@@ -4,11 +4,31 @@ use std::cmp::Ordering;
 
 use clutch_domain::{
     doc::{Index, Kind},
-    range::{After, Before, Order, Range},
+    range::{After, Before, Fetch, Order, Range},
+    time::Millis,
 };
+use clutch_orchestrator::store::{Away, Fault, LiveDocs};
+use futures_util::{future::ready, stream};
 
 /// A document's place among others.
 type Place<'a> = (&'a Index, &'a str);
+
+/// The same in every adapter, so that no rule is written on the plainest one that would read whole tables on the others.
+///
+/// # Errors
+/// A fault, when the fetch asks for what no index serves.
+pub(crate) fn served(fetch: &Fetch) -> Result<(), Fault> {
+    match fetch.ranges.iter().find(|range| !range.is_served()) {
+        Some(range) => Err(Fault::new(format!("No index serves {range:?}; see the table of kinds."))),
+        None => Ok(()),
+    }
+}
+
+/// The answer to a watch that asks for what no index serves: it was never there.
+pub(crate) fn refused(fetch: &Fetch) -> Option<LiveDocs> {
+    let fault = served(fetch).err()?;
+    Some(Box::pin(stream::once(ready(Err(Away { since: Millis(0), why: fault.what })))))
+}
 
 /// The kind of documents that a range finds by what is beside them; `None` where it names one document.
 pub(crate) const fn kind(range: &Range) -> Option<Kind> {

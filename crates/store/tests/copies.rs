@@ -13,7 +13,7 @@ use clutch_store::SqliteStore;
 use contract::histories::{Dice, House, goes_on};
 
 /// Commands of the history.
-const COMMANDS: u64 = 300;
+const COMMANDS: u64 = 500;
 /// Of so many commands one is looked at closely.
 const EACH: usize = 4;
 /// Bytes that are compared at once.

@@ -21,7 +21,7 @@ fn generated() -> String {
          export const FOUND_BY = {\n",
     );
     let kinds = Kind::ALL.iter().map(|kind| (kind.word(), kind.found_by())).chain(RETIRED_KINDS.iter().copied());
-    for (word, FoundBy { parent, link, status }) in kinds {
+    for (word, FoundBy { parent, link, status, .. }) in kinds {
         writeln!(text, "  {word}: {{ parent: {parent}, link: {link}, status: {status} }},").unwrap();
     }
     text.push_str(
@@ -77,7 +77,7 @@ fn samples() -> BTreeMap<Kind, Value> {
         (
             Kind::Task,
             json!({ "id": id(1), "project": id(2), "number": 1, "title": "T", "status": "ready", "priority": "low",
-                    "position": 1.0, "created_at": 1, "updated_at": 1, "status_changed_at": 1 }),
+                    "position": 2.5, "created_at": 1, "updated_at": 1, "status_changed_at": 1 }),
         ),
         (
             Kind::Dependency,
@@ -124,8 +124,10 @@ fn documents_say_of_themselves_what_the_table_says() {
         let index = body.index();
         let says = FoundBy {
             parent: !index.parent.is_empty(),
+            order: index.order.total_cmp(&(index.at.0 as f64)).is_ne(),
             link: !index.link.is_empty(),
             status: !index.status.is_empty(),
+            ..kind.found_by()
         };
         assert_eq!(says, kind.found_by(), "{}: {index:?}", kind.word());
     }

@@ -119,7 +119,7 @@ pub(crate) fn line(
     data: &[(&str, String)],
 ) -> Activity {
     Activity {
-        id: ActivityId(ctx.ids.fresh()),
+        id: ActivityId::of_time(ctx.now, ctx.ids.fresh()),
         project,
         task,
         what: what.to_owned(),

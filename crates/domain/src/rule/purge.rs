@@ -115,7 +115,7 @@ pub fn purge(view: &View, id: ProjectId, _: &mut Ctx<'_>) -> Decided {
 
 /// The next documents of a project, kind by kind. Answers whether some have to stay for now.
 fn next_part(view: &View, change: &mut Change, id: ProjectId) -> Result<bool, Stop> {
-    let tasks: Vec<Seen<Task>> = newest(view, id)?;
+    let tasks = view.list::<Task>(Range::children(Kind::Task, id, STEP))?;
     for task in tasks {
         change.delete(&task.doc);
         change.release(id8_name(id, task.is.id)).release(number_name(task.is.number));

@@ -37,6 +37,7 @@ use self::{
 use crate::{
     cache::Cache,
     prepare::{changed, conflict, prepare},
+    ranges,
     wakes::Wakes,
 };
 
@@ -281,6 +282,7 @@ fn now() -> Millis {
 #[async_trait]
 impl Store for ConvexStore {
     async fn read(&self, fetch: &Fetch) -> Result<Versioned<Docs>, Fault> {
+        ranges::served(fetch)?;
         // As patient as a commit: what a command decides on is not given up sooner than what it decided.
         self.shared.read(fetch, self.shared.waits.reach).await
     }
@@ -314,6 +316,9 @@ impl Store for ConvexStore {
     }
 
     fn watch(&self, fetch: Fetch) -> LiveDocs {
+        if let Some(refused) = ranges::refused(&fetch) {
+            return refused;
+        }
         watch::watch(self.shared.clone(), fetch)
     }
 

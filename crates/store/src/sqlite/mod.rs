@@ -40,7 +40,7 @@ use self::{
     reader::{Near, ReadJob},
     writer::{WriteJob, Writer},
 };
-use crate::{cache::Cache, wakes::Wakes};
+use crate::{cache::Cache, ranges, wakes::Wakes};
 
 /// The database's file in the data folder.
 pub const DATABASE_FILE: &str = "clutch.db";
@@ -166,6 +166,7 @@ fn closed() -> Fault {
 #[async_trait]
 impl Store for SqliteStore {
     async fn read(&self, fetch: &Fetch) -> Result<Versioned<Docs>, Fault> {
+        ranges::served(fetch)?;
         if let Some(answer) = self.near.as_ref().and_then(|near| near.read(fetch)) {
             return answer;
         }
@@ -229,6 +230,9 @@ impl Store for SqliteStore {
     }
 
     fn watch(&self, fetch: Fetch) -> LiveDocs {
+        if let Some(refused) = ranges::refused(&fetch) {
+            return refused;
+        }
         let readers = self.readers.as_ref().map_or_else(|| mpsc::channel(1).0.downgrade(), mpsc::Sender::downgrade);
         let wake = self.wakes.register(&fetch.scopes);
         watch::watch(readers, fetch, wake, self.feed.watch(), self.cache.clone())

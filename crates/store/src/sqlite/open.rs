@@ -11,6 +11,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/001_documents.sql"),
     include_str!("migrations/002_no_notifications.sql"),
     include_str!("migrations/003_gone.sql"),
+    include_str!("migrations/004_fewer_indexes.sql"),
 ];
 
 /// Marks a file as ours (`PRAGMA application_id`): the letters "Cltc".

@@ -110,65 +110,85 @@ pub(super) fn keys(db: &Connection, range: &Range) -> rusqlite::Result<Vec<(DocK
     each(db, range, |kind, row| Ok((DocKey { kind, id: row.get(1)? }, rev(row.get(0)?))))
 }
 
+/// The statement that finds a range's documents. Only a kind with an order of its own has indexes by order; in all
+/// others it follows from the moment.
+pub(super) const fn statement(range: &Range) -> &'static str {
+    match range {
+        Range::Doc { .. } | Range::ByUnique { .. } => sql::DOC,
+        Range::Children { kind, after, .. } => match (kind.found_by().order, after) {
+            (true, None) => sql::CHILDREN,
+            (true, Some(_)) => sql::CHILDREN_AFTER,
+            (false, None) => sql::OLDEST_CHILDREN,
+            (false, Some(_)) => sql::OLDEST_CHILDREN_AFTER,
+        },
+        Range::NewestChildren { before: None, .. } => sql::NEWEST_CHILDREN,
+        Range::NewestChildren { before: Some(_), .. } => sql::NEWEST_CHILDREN_BEFORE,
+        Range::Linked { .. } => sql::LINKED,
+        Range::ByStatus { kind, scope: Some(_), order, .. } => match (kind.found_by().order, order) {
+            (true, Order::Ordered) => sql::STATUS_ORDERED,
+            (false, Order::Ordered) => sql::STATUS_OLDEST,
+            (_, Order::Newest) => sql::STATUS_NEWEST,
+        },
+        Range::ByStatus { scope: None, order: Order::Ordered, .. } => sql::STATUS_OLDEST_EVERYWHERE,
+        Range::ByStatus { scope: None, order: Order::Newest, .. } => sql::STATUS_NEWEST_EVERYWHERE,
+        Range::StatusPage { kind, from, back, .. } => match (kind.found_by().order, back, from) {
+            (true, false, None) => sql::STATUS_ORDERED,
+            (true, false, Some(_)) => sql::STATUS_ORDERED_AFTER,
+            (true, true, None) => sql::STATUS_LAST,
+            (true, true, Some(_)) => sql::STATUS_LAST_BEFORE,
+            (false, false, None) => sql::STATUS_OLDEST,
+            (false, false, Some(_)) => sql::STATUS_OLDEST_AFTER,
+            (false, true, None) => sql::STATUS_NEWEST,
+            (false, true, Some(_)) => sql::STATUS_NEWEST_BEFORE,
+        },
+        Range::Newest { before: None, .. } => sql::NEWEST,
+        Range::Newest { before: Some(_), .. } => sql::NEWEST_BEFORE,
+        Range::All { .. } => sql::EVERY,
+    }
+}
+
 /// Takes something of each row of a range, in the range's order.
 fn each<T>(
     db: &Connection,
     range: &Range,
     take: impl FnMut(Kind, &Row<'_>) -> rusqlite::Result<T>,
 ) -> rusqlite::Result<Vec<T>> {
+    let sql = statement(range);
     match range {
-        Range::Doc { key } => rows(db, key.kind, sql::DOC, params![key.kind.word(), key.id], take),
+        Range::Doc { key } => rows(db, key.kind, sql, params![key.kind.word(), key.id], take),
         Range::ByUnique { name } => match target(db, name)? {
-            Some(key) => rows(db, key.kind, sql::DOC, params![key.kind.word(), key.id], take),
+            Some(key) => rows(db, key.kind, sql, params![key.kind.word(), key.id], take),
             None => Ok(Vec::new()),
         },
-        Range::Children { kind, parent, after: None, limit } => {
-            rows(db, *kind, sql::CHILDREN, params![kind.word(), parent, limit], take)
+        Range::Children { kind, parent, after: None, limit }
+        | Range::NewestChildren { kind, parent, before: None, limit } => {
+            rows(db, *kind, sql, params![kind.word(), parent, limit], take)
         }
         Range::Children { kind, parent, after: Some(after), limit } => {
-            rows(db, *kind, sql::CHILDREN_AFTER, params![kind.word(), parent, after.order, after.id, limit], take)
+            rows(db, *kind, sql, params![kind.word(), parent, after.order, after.id, limit], take)
         }
-        Range::NewestChildren { kind, parent, before: None, limit } => {
-            rows(db, *kind, sql::NEWEST_CHILDREN, params![kind.word(), parent, limit], take)
+        Range::NewestChildren { kind, parent, before: Some(before), limit } => {
+            rows(db, *kind, sql, params![kind.word(), parent, before.at.0, before.id, limit], take)
         }
-        Range::NewestChildren { kind, parent, before: Some(before), limit } => rows(
-            db,
-            *kind,
-            sql::NEWEST_CHILDREN_BEFORE,
-            params![kind.word(), parent, before.at.0, before.id, limit],
-            take,
-        ),
-        Range::Linked { kind, link, limit } => rows(db, *kind, sql::LINKED, params![kind.word(), link, limit], take),
-        Range::ByStatus { kind, scope: Some(scope), status, order, limit } => {
-            let sql = match order {
-                Order::Ordered => sql::STATUS_ORDERED,
-                Order::Newest => sql::STATUS_NEWEST,
-            };
+        Range::Linked { kind, link, limit } => rows(db, *kind, sql, params![kind.word(), link, limit], take),
+        Range::ByStatus { kind, scope: Some(scope), status, limit, .. }
+        | Range::StatusPage { kind, scope, status, from: None, limit, .. } => {
             rows(db, *kind, sql, params![kind.word(), scope.word(), status, limit], take)
         }
-        Range::ByStatus { kind, scope: None, status, order, limit } => {
-            let sql = match order {
-                Order::Ordered => sql::STATUS_ORDERED_EVERYWHERE,
-                Order::Newest => sql::STATUS_NEWEST_EVERYWHERE,
-            };
+        Range::ByStatus { kind, scope: None, status, limit, .. } => {
             rows(db, *kind, sql, params![kind.word(), status, limit], take)
         }
-        Range::StatusPage { kind, scope, status, from: None, back, limit } => {
-            let sql = if *back { sql::STATUS_LAST } else { sql::STATUS_ORDERED };
-            rows(db, *kind, sql, params![kind.word(), scope.word(), status, limit], take)
-        }
-        Range::StatusPage { kind, scope, status, from: Some(from), back, limit } => {
-            let sql = if *back { sql::STATUS_LAST_BEFORE } else { sql::STATUS_ORDERED_AFTER };
+        Range::StatusPage { kind, scope, status, from: Some(from), limit, .. } => {
             rows(db, *kind, sql, params![kind.word(), scope.word(), status, from.order, from.id, limit], take)
         }
         Range::Newest { kind, scope, before: None, limit } => {
-            rows(db, *kind, sql::NEWEST, params![kind.word(), scope.word(), limit], take)
+            rows(db, *kind, sql, params![kind.word(), scope.word(), limit], take)
         }
         Range::Newest { kind, scope, before: Some(before), limit } => {
-            rows(db, *kind, sql::NEWEST_BEFORE, params![kind.word(), scope.word(), before.at.0, before.id, limit], take)
+            rows(db, *kind, sql, params![kind.word(), scope.word(), before.at.0, before.id, limit], take)
         }
         Range::All { kind, after, limit } => {
-            rows(db, *kind, sql::EVERY, params![kind.word(), after.as_deref().unwrap_or_default(), limit], take)
+            rows(db, *kind, sql, params![kind.word(), after.as_deref().unwrap_or_default(), limit], take)
         }
     }
 }

@@ -44,33 +44,45 @@ statements! {
     FORGET = "DELETE FROM ledger WHERE key IN (SELECT key FROM ledger WHERE at < ?1 ORDER BY at LIMIT ?2)";
 
     DOC = "SELECT rev, id, body FROM docs WHERE kind = ?1 AND id = ?2";
-    CHILDREN = "SELECT rev, id, body FROM docs WHERE kind = ?1 AND parent = ?2 AND parent <> ''
+
+    // A partial index is used where its condition stands in the statement, word for word.
+    CHILDREN = "SELECT rev, id, body FROM docs WHERE kind = ?1 AND kind = 'task' AND parent = ?2 AND parent <> ''
         ORDER BY ord, id LIMIT ?3";
-    CHILDREN_AFTER = "SELECT rev, id, body FROM docs WHERE kind = ?1 AND parent = ?2 AND parent <> '' AND (ord, id) > (?3, ?4)
+    CHILDREN_AFTER = "SELECT rev, id, body FROM docs WHERE kind = ?1 AND kind = 'task' AND parent = ?2 AND parent <> '' AND (ord, id) > (?3, ?4)
         ORDER BY ord, id LIMIT ?5";
-    NEWEST_CHILDREN = "SELECT rev, id, body FROM docs WHERE kind = ?1 AND parent = ?2 AND parent <> ''
+    OLDEST_CHILDREN = "SELECT rev, id, body FROM docs WHERE kind = ?1 AND kind <> 'task' AND parent = ?2 AND parent <> ''
+        ORDER BY at, id LIMIT ?3";
+    OLDEST_CHILDREN_AFTER = "SELECT rev, id, body FROM docs WHERE kind = ?1 AND kind <> 'task' AND parent = ?2 AND parent <> '' AND (at, id) > (?3, ?4)
+        ORDER BY at, id LIMIT ?5";
+    NEWEST_CHILDREN = "SELECT rev, id, body FROM docs WHERE kind = ?1 AND kind <> 'task' AND parent = ?2 AND parent <> ''
         ORDER BY at DESC, id DESC LIMIT ?3";
-    NEWEST_CHILDREN_BEFORE = "SELECT rev, id, body FROM docs WHERE kind = ?1 AND parent = ?2 AND parent <> '' AND (at, id) < (?3, ?4)
+    NEWEST_CHILDREN_BEFORE = "SELECT rev, id, body FROM docs WHERE kind = ?1 AND kind <> 'task' AND parent = ?2 AND parent <> '' AND (at, id) < (?3, ?4)
         ORDER BY at DESC, id DESC LIMIT ?5";
     LINKED = "SELECT rev, id, body FROM docs WHERE kind = ?1 AND link = ?2 AND link <> ''
         ORDER BY ord, id LIMIT ?3";
-    STATUS_ORDERED = "SELECT rev, id, body FROM docs WHERE kind = ?1 AND scope = ?2 AND status = ?3 AND status <> ''
+    STATUS_ORDERED = "SELECT rev, id, body FROM docs WHERE kind = ?1 AND kind = 'task' AND scope = ?2 AND status = ?3 AND status <> ''
         ORDER BY ord, id LIMIT ?4";
-    STATUS_ORDERED_AFTER = "SELECT rev, id, body FROM docs WHERE kind = ?1 AND scope = ?2 AND status = ?3 AND status <> '' AND (ord, id) > (?4, ?5)
+    STATUS_ORDERED_AFTER = "SELECT rev, id, body FROM docs WHERE kind = ?1 AND kind = 'task' AND scope = ?2 AND status = ?3 AND status <> '' AND (ord, id) > (?4, ?5)
         ORDER BY ord, id LIMIT ?6";
-    STATUS_LAST = "SELECT rev, id, body FROM docs WHERE kind = ?1 AND scope = ?2 AND status = ?3 AND status <> ''
+    STATUS_LAST = "SELECT rev, id, body FROM docs WHERE kind = ?1 AND kind = 'task' AND scope = ?2 AND status = ?3 AND status <> ''
         ORDER BY ord DESC, id DESC LIMIT ?4";
-    STATUS_LAST_BEFORE = "SELECT rev, id, body FROM docs WHERE kind = ?1 AND scope = ?2 AND status = ?3 AND status <> '' AND (ord, id) < (?4, ?5)
+    STATUS_LAST_BEFORE = "SELECT rev, id, body FROM docs WHERE kind = ?1 AND kind = 'task' AND scope = ?2 AND status = ?3 AND status <> '' AND (ord, id) < (?4, ?5)
         ORDER BY ord DESC, id DESC LIMIT ?6";
+    STATUS_OLDEST = "SELECT rev, id, body FROM docs WHERE kind = ?1 AND scope = ?2 AND status = ?3 AND status <> ''
+        ORDER BY at, id LIMIT ?4";
+    STATUS_OLDEST_AFTER = "SELECT rev, id, body FROM docs WHERE kind = ?1 AND scope = ?2 AND status = ?3 AND status <> '' AND (at, id) > (?4, ?5)
+        ORDER BY at, id LIMIT ?6";
     STATUS_NEWEST = "SELECT rev, id, body FROM docs WHERE kind = ?1 AND scope = ?2 AND status = ?3 AND status <> ''
         ORDER BY at DESC, id DESC LIMIT ?4";
-    STATUS_ORDERED_EVERYWHERE = "SELECT rev, id, body FROM docs WHERE kind = ?1 AND status = ?2 AND status <> ''
-        ORDER BY ord, id LIMIT ?3";
-    STATUS_NEWEST_EVERYWHERE = "SELECT rev, id, body FROM docs WHERE kind = ?1 AND status = ?2 AND status <> ''
+    STATUS_NEWEST_BEFORE = "SELECT rev, id, body FROM docs WHERE kind = ?1 AND scope = ?2 AND status = ?3 AND status <> '' AND (at, id) < (?4, ?5)
+        ORDER BY at DESC, id DESC LIMIT ?6";
+    STATUS_OLDEST_EVERYWHERE = "SELECT rev, id, body FROM docs WHERE kind = ?1 AND kind <> 'task' AND status = ?2 AND status <> ''
+        ORDER BY at, id LIMIT ?3";
+    STATUS_NEWEST_EVERYWHERE = "SELECT rev, id, body FROM docs WHERE kind = ?1 AND kind <> 'task' AND status = ?2 AND status <> ''
         ORDER BY at DESC, id DESC LIMIT ?3";
-    NEWEST = "SELECT rev, id, body FROM docs WHERE kind = ?1 AND scope = ?2
+    NEWEST = "SELECT rev, id, body FROM docs WHERE kind = ?1 AND kind IN ('activity', 'chat', 'comment', 'dependency', 'message', 'run', 'signal') AND scope = ?2
         ORDER BY at DESC, id DESC LIMIT ?3";
-    NEWEST_BEFORE = "SELECT rev, id, body FROM docs WHERE kind = ?1 AND scope = ?2 AND (at, id) < (?3, ?4)
+    NEWEST_BEFORE = "SELECT rev, id, body FROM docs WHERE kind = ?1 AND kind IN ('activity', 'chat', 'comment', 'dependency', 'message', 'run', 'signal') AND scope = ?2 AND (at, id) < (?3, ?4)
         ORDER BY at DESC, id DESC LIMIT ?5";
     EVERY = "SELECT rev, id, body FROM docs WHERE kind = ?1 AND id > ?2 ORDER BY id LIMIT ?3";
 

@@ -136,6 +136,7 @@ pub fn range() -> impl Strategy<Value = Range> {
             limit
         }),
     ]
+    .prop_filter("no index serves it", Range::is_served)
 }
 
 type Step = (Change, Vec<Range>);

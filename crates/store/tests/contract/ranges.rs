@@ -4,11 +4,12 @@ use clutch_domain::{
     change::{Change, Parts},
     doc::{Kind, Scope, startable_link},
     id::ProjectId,
-    range::{After, Before, Order, Range},
+    range::{After, Before, Fetch, Order, Range},
     task::{Priority, Role},
     time::Millis,
 };
 use clutch_orchestrator::store::Store;
+use futures_util::StreamExt as _;
 
 use super::{
     Place,
@@ -146,16 +147,30 @@ pub async fn one_status_of_one_scope(place: &impl Place) {
     finds(store, status(Kind::Run, here, "working", Order::Ordered, 10), [7]).await;
     must(store, puts([11, 13, 12].map(|n| task(n, 1, "blocked", 1.0, 7)))).await;
     finds(store, status(Kind::Task, here, "blocked", Order::Newest, 2), [13, 12]).await;
-    finds(store, status(Kind::Task, None, "blocked", Order::Newest, 9), [13, 12, 11]).await;
+    finds(store, status(Kind::Task, here, "blocked", Order::Newest, 9), [13, 12, 11]).await;
 }
 
 pub async fn one_status_everywhere(place: &impl Place) {
     let store = &*place.open().await;
     board(store).await;
-    finds(store, status(Kind::Task, None, "ready", Order::Ordered, 10), [2, 6, 1, 3]).await;
-    finds(store, status(Kind::Task, None, "ready", Order::Newest, 10), [6, 1, 2, 3]).await;
-    finds(store, status(Kind::Task, None, "ready", Order::Newest, 2), [6, 1]).await;
+    must(store, puts([(10, 1, 3), (12, 1, 3), (11, 2, 2)].map(|(n, project, at)| run(n, project, "s", "started", at))))
+        .await;
+    finds(store, status(Kind::Run, None, "working", Order::Ordered, 10), [7, 11, 10, 12]).await;
+    finds(store, status(Kind::Run, None, "working", Order::Newest, 10), [12, 10, 11, 7]).await;
+    finds(store, status(Kind::Run, None, "working", Order::Newest, 2), [12, 10]).await;
     finds(store, status(Kind::Run, None, "ended", Order::Ordered, 10), [8]).await;
+    finds(store, status(Kind::Run, Some(project(1)), "working", Order::Ordered, 10), [7, 10, 12]).await;
+    let page = |back, from| Range::StatusPage {
+        kind: Kind::Run,
+        scope: project(1),
+        status: "working".into(),
+        from: Some(from),
+        back,
+        limit: 9,
+    };
+    let from = |order, n| After { order, id: id(n).to_string() };
+    finds(store, page(false, from(3.0, 10)), [12]).await;
+    finds(store, page(true, from(3.0, 12)), [10, 7]).await;
 }
 
 pub async fn the_newest_of_a_scope(place: &impl Place) {
@@ -211,15 +226,17 @@ pub async fn a_moved_document_is_found_at_its_new_place_only(place: &impl Place)
 
     must(store, puts([task(1, 1, "ready", 1.0, 30)])).await;
     finds(store, ready(here, Order::Newest), [1, 2]).await;
-    finds(store, Range::Newest { kind: Kind::Task, scope: project(1), before: None, limit: 9 }, [1, 2]).await;
 
     // Project and scope move together.
     must(store, puts([task(1, 2, "ready", 1.0, 30)])).await;
     finds(store, ready(here, Order::Ordered), [2]).await;
     finds(store, ready(Some(project(2)), Order::Newest), [1]).await;
-    finds(store, ready(None, Order::Ordered), [1, 2]).await;
     finds(store, Range::children(Kind::Task, id(1), 10), [2]).await;
     finds(store, Range::children(Kind::Task, id(2), 10), [1]).await;
+    must(store, puts([run(5, 1, "s", "started", 1)])).await;
+    must(store, puts([run(5, 1, "s", "ended", 1)])).await;
+    finds(store, status(Kind::Run, None, "working", Order::Ordered, 9), []).await;
+    finds(store, status(Kind::Run, None, "ended", Order::Newest, 9), [5]).await;
 
     // Only the parent, then only the link.
     must(store, puts([comment(3, 7, 5), dependency(4, 9, 21, 5)])).await;
@@ -233,12 +250,13 @@ pub async fn a_moved_document_is_found_at_its_new_place_only(place: &impl Place)
 pub async fn empty_names_find_nothing(place: &impl Place) {
     let store = &*place.open().await;
     must(store, puts([counter("a", 1), task(1, 1, "ready", 1.0, 1)])).await;
-    finds(store, Range::children(Kind::Counter, "", 10), []).await;
-    let newest = Range::NewestChildren { kind: Kind::Counter, parent: String::new(), before: None, limit: 10 };
+    must(store, Change::from(Parts { activity: vec![line(2, None, 1)], ..puts([]).into_parts() })).await;
+    finds(store, Range::children(Kind::Activity, "", 10), []).await;
+    let newest = Range::NewestChildren { kind: Kind::Activity, parent: String::new(), before: None, limit: 10 };
     finds(store, newest, []).await;
     finds(store, Range::Linked { kind: Kind::Task, link: String::new(), limit: 10 }, []).await;
-    finds(store, status(Kind::Counter, None, "", Order::Ordered, 10), []).await;
-    finds(store, status(Kind::Counter, Some(Scope::Installation), "", Order::Newest, 10), []).await;
+    finds(store, status(Kind::Run, None, "", Order::Ordered, 10), []).await;
+    finds(store, status(Kind::Task, Some(Scope::Installation), "", Order::Newest, 10), []).await;
 }
 
 pub async fn a_limit_of_none_finds_none(place: &impl Place) {
@@ -246,5 +264,24 @@ pub async fn a_limit_of_none_finds_none(place: &impl Place) {
     must(store, puts([task(1, 1, "ready", 1.0, 1)])).await;
     finds(store, Range::children(Kind::Task, id(1), 0), []).await;
     finds(store, Range::children(Kind::Task, id(1), u32::MAX), [1]).await;
-    finds(store, status(Kind::Task, None, "ready", Order::Newest, 0), []).await;
+    finds(store, status(Kind::Task, Some(project(1)), "ready", Order::Newest, 0), []).await;
+}
+
+/// Otherwise it would be found by looking at every document of its kind, and only the largest installation would tell.
+pub async fn what_no_index_serves_is_refused(place: &impl Place) {
+    let store = &*place.open().await;
+    must(store, puts([task(1, 1, "ready", 1.0, 1)])).await;
+    let by_time = Range::NewestChildren { kind: Kind::Task, parent: id(1).to_string(), before: None, limit: 9 };
+    for range in [
+        by_time,
+        Range::newest(Kind::Task, project(1), 9),
+        status(Kind::Task, None, "ready", Order::Ordered, 9),
+        Range::linked(Kind::Comment, "a", 9),
+        Range::children(Kind::Counter, "a", 9),
+    ] {
+        let fetch = Fetch { scopes: Vec::new(), ranges: vec![Range::doc(Kind::Task, id(1)), range] };
+        let refused = store.read(&fetch).await.unwrap_err();
+        assert!(refused.what.starts_with("No index serves"), "{refused}");
+        assert_eq!(store.watch(fetch).next().await.unwrap().unwrap_err().why, refused.what);
+    }
 }
