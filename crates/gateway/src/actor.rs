@@ -19,6 +19,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use crate::keys::KeyBook;
 use crate::session::{Command, Effect, Ending, Generation, Now, Session, Ticket};
 use crate::signs::Signs;
+use crate::task::{Part, keep};
 use crate::transport::{Socket, dial};
 use crate::wire::{Event, Hello};
 
@@ -130,6 +131,22 @@ pub(crate) struct Actor {
     boot_id: Option<String>,
 }
 
+impl Part for Actor {
+    const NAME: &'static str = "the connection to the gateway";
+
+    async fn work(&mut self) {
+        self.turns().await;
+    }
+
+    fn mend(&mut self) {
+        self.line = Line::default();
+        let effects = self.session.broke_off(self.clock.now());
+        self.perform(effects);
+        // Whoever was served in that moment is told, too, that nobody knows.
+        self.replies.clear();
+    }
+}
+
 impl Actor {
     pub(crate) fn new(session: Session, url: String, inbox: mpsc::Receiver<Ask>, shared: Arc<Shared>) -> Self {
         Self {
@@ -147,6 +164,11 @@ impl Actor {
 
     /// Runs until it is told to stop.
     pub(crate) async fn run(mut self) {
+        keep(&mut self).await;
+        self.goodbye().await;
+    }
+
+    async fn turns(&mut self) {
         let effects = self.session.start(self.clock.now());
         self.perform(effects);
         loop {
@@ -174,13 +196,14 @@ impl Actor {
                 self.perform(effects);
             }
         }
-        self.goodbye().await;
     }
 
     /// `None` where the ask was answered at once.
     fn command(&mut self, ask: Ask) -> Option<Command> {
         match ask {
             Ask::Request { method, params, timeout_ms, reply } => {
+                #[cfg(test)]
+                assert!(method != tests::BREAKS, "broken off as the test wants it");
                 if self.line.bytes() >= BYTES_WAITING {
                     let full = "Too much waits to be sent to the gateway; try again.";
                     // The caller may have gone away; then nobody wants the answer.
@@ -364,4 +387,45 @@ fn poll_write(
     ready!(writer.poll_flush(context))?;
     *unflushed = false;
     Poll::Ready(Ok(()))
+}
+
+#[cfg(test)]
+mod tests {
+    use clutch_orchestrator::runtime::RuntimeError;
+    use serde_json::json;
+
+    use super::*;
+    use crate::{Config, OpenClaw, state::DownReason};
+
+    /// Stands for a mistake of ours in a step.
+    pub(super) const BREAKS: &str = "breaks.off";
+
+    #[tokio::test]
+    async fn a_mistake_in_one_step_costs_the_connection_and_not_the_gateway() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (gateway, task) = OpenClaw::connect(Config {
+            url: "ws://127.0.0.1:9".into(),
+            token: None,
+            identity_dir: folder.path().to_owned(),
+            legacy_identity: None,
+            version: "0".into(),
+        });
+        let mut state = gateway.connection();
+        let down = |state: &GatewayState| matches!(state, GatewayState::Down { .. });
+        state.wait_for(down).await.expect("a state");
+
+        let quick = Duration::from_secs(5);
+        let told = gateway.request(BREAKS, json!({}), quick).await.expect_err("nobody answers");
+        assert!(matches!(told, RuntimeError::Unknown(_)), "{told:?}");
+        let ours = |state: &GatewayState| matches!(state, GatewayState::Down { why: DownReason::Lost, sentence, .. } if sentence.contains("a mistake of OpenClutch's"));
+        state.wait_for(ours).await.expect("a state");
+
+        // It is dialled again by itself, and asks are answered.
+        let elsewhere =
+            |state: &GatewayState| matches!(state, GatewayState::Down { why: DownReason::NothingAnswers, .. });
+        state.wait_for(elsewhere).await.expect("a state");
+        let told = gateway.request("health", json!({}), quick).await.expect_err("there is no gateway");
+        assert!(matches!(told, RuntimeError::Away(_)), "{told:?}");
+        task.shutdown().await;
+    }
 }

@@ -13,6 +13,7 @@ use crate::plugin::{self, Answers, PLUGIN_ID};
 use crate::runtime::Client;
 use crate::signs::end_of_wait;
 use crate::state::GatewayState;
+use crate::task::{Part, keep};
 use crate::wire::{Hello, text};
 
 /// How long `Connected` is held back while the plugin is looked at, so that the page is right from the start.
@@ -47,9 +48,26 @@ pub(crate) struct Care {
     pub agents_of: u64,
 }
 
+impl Part for Care {
+    const NAME: &'static str = "the look after the gateway";
+
+    async fn work(&mut self) {
+        self.turns().await;
+    }
+
+    /// Whatever it knew it asks again.
+    fn mend(&mut self) {
+        self.agents_of = 0;
+    }
+}
+
 impl Care {
     /// Runs until it is aborted: it holds a way to the actor, so it cannot see that nobody answers there.
     pub(crate) async fn run(mut self) {
+        keep(&mut self).await;
+    }
+
+    async fn turns(&mut self) {
         let mut link = self.client.shared.link.subscribe();
         let mut plugins = self.client.shared.raw.subscribe();
         // Connection and gaps whose runs were asked about; when what was not answered is asked again.

@@ -109,7 +109,7 @@ impl Client {
             }
             mpsc::error::TrySendError::Closed(_) => RuntimeError::Away("The gateway client was stopped.".into()),
         })?;
-        answer.await.unwrap_or_else(|_| Err(RuntimeError::Unknown("the gateway client was stopped".into())))
+        answer.await.unwrap_or_else(|_| Err(RuntimeError::Unknown("the connection to the gateway broke off".into())))
     }
 
     fn offers(&self, method: &str) -> bool {

@@ -201,6 +201,17 @@ impl Session {
         self.effects()
     }
 
+    /// Whoever feeds this machine broke off in the middle of a step: the connection is given up as one that was lost,
+    /// and every request that waits is answered.
+    pub fn broke_off(&mut self, now: Now) -> Vec<Effect> {
+        self.out.clear();
+        if !matches!(self.phase, Phase::Stopped) {
+            let trouble = words::lost(&self.settings.address, "a mistake of OpenClutch's; its log says where");
+            self.fail(trouble, now);
+        }
+        self.effects()
+    }
+
     /// A text frame of this generation.
     pub fn on_frame(&mut self, generation: Generation, frame: &str, now: Now) -> Vec<Effect> {
         if generation != self.generation {
