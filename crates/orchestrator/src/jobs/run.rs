@@ -230,9 +230,10 @@ impl Effect for Run {
             return self.stage(true).await;
         }
         if run.stopping.is_none()
-            && let Some(why) = self.strand.take_if(|_| run.state == RunState::Waiting)
+            && let Some(why) = self.strand.clone().filter(|_| run.state == RunState::Waiting)
         {
             self.stop(Ended::Failed, why, false).await?;
+            self.strand = None;
             return self.stage(stop).await;
         }
         let stage = if run.stopping.is_some() {
