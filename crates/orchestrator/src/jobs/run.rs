@@ -8,13 +8,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use clutch_domain::{
     command::{Command, ContinueRun, EndRun, Ended, RunTaken},
-    doc::Kind,
+    doc::{Kind, asks_link},
     id::RunId,
     project::Project,
+    query::SIGNALS_MAX,
     range::Range,
     run::{Run as Claim, RunState, Stopping},
     sabotage::{Switch, removed},
-    talk::{Comment, Signal},
+    talk::{Comment, Delivery, Signal},
     task::Task,
 };
 
@@ -173,6 +174,15 @@ impl Run {
             return Err(Hitch::Unclear("the connection is another than before the stop".into()));
         }
         self.end(how, None, why).await
+    }
+
+    /// Whether words to its agent were sent, and nobody knows yet whether they arrived: they may begin a turn in
+    /// its session, which nobody would follow once it is over.
+    async fn is_being_answered(&self, run: &Claim) -> Result<bool, Hitch> {
+        let open = Range::Linked { kind: Kind::Signal, link: asks_link(run.task), limit: SIGNALS_MAX };
+        let docs = self.desk.read(vec![open.clone()]).await?;
+        let sent = |s: &Signal| s.delivery == Some(Delivery::Pending) && s.delivery_begun == Some(true);
+        Ok(docs.all::<Signal>(&open).any(|s| s.run == Some(run.id) && sent(s)))
     }
 
     /// The prompt, and the folder in which the agent works; `None` where its task is gone.
@@ -371,6 +381,9 @@ impl Effect for Run {
                 // An answer on its way is brought first: then the run goes on instead of ending.
                 let desk = self.desk.clone();
                 let _turn = desk.turn(run.id).await;
+                if self.is_being_answered(&run).await? {
+                    return Err(Hitch::Unclear("an answer to it may arrive yet".into()));
+                }
                 self.end(Ended::Finished, Some(run.current_id().to_owned()), last_words).await
             }
             Came::Over(end) => {

@@ -1,9 +1,9 @@
 //! Answers to agents' questions.
 
 use clutch_domain::{
-    command::{Command, NewSignal},
+    command::{Command, Completion, NewSignal},
     id::{SignalId, TaskId},
-    run::{Run, RunState},
+    run::{Outcome, Run, RunState},
     talk::{Delivery, Signal, SignalKind, SignalSeverity},
     task::Status,
     text::{Body, Handle, SessionKey},
@@ -20,11 +20,10 @@ fn signal(house: &House, id: SignalId) -> Signal {
     house.all::<Signal>().into_iter().find(|s| s.id == id).unwrap()
 }
 
-/// An agent has asked about `task`, and its turn has ended.
-pub async fn asked(house: &House, task: TaskId) -> (Run, SignalId) {
-    let run = house.working(task).await;
+/// The agent of a run asks, and is at work.
+async fn ask(house: &House, run: &Run) -> SignalId {
     let new = NewSignal {
-        task,
+        task: run.task,
         session_key: SessionKey::parse(&run.session_key).unwrap().unwrap().into(),
         agent_id: Handle::agent(),
         run_id: None,
@@ -32,7 +31,13 @@ pub async fn asked(house: &House, task: TaskId) -> (Run, SignalId) {
         severity: SignalSeverity::Normal,
         message: Body::parse("Red or green?").unwrap().unwrap(),
     };
-    let id = house.agent(Command::RaiseSignal(new)).await.made::<Signal>().unwrap().id;
+    house.agent(Command::RaiseSignal(new)).await.made::<Signal>().unwrap().id
+}
+
+/// An agent has asked about `task`, and its turn has ended.
+pub async fn asked(house: &House, task: TaskId) -> (Run, SignalId) {
+    let run = house.working(task).await;
+    let id = ask(house, &run).await;
     house.runtime.finish(&run.session_key, &run.key, end(RunEndKind::Finished, "I asked.", None), true);
     house.until("it waits", || house.run(run.id).state == RunState::Waiting).await;
     (run, id)
@@ -135,4 +140,34 @@ async fn an_answer_is_not_sent_to_an_agent_that_is_being_stopped() {
     assert!(house.runtime.calls("steer").is_empty());
     house.runtime.refuse("abort", None);
     house.until("the attempt is over", || house.run(run.id).state == RunState::Ended).await;
+}
+
+/// The agent went on without its answer, reports, and ends, while nobody can tell whether the answer arrived.
+#[tokio::test(start_paused = true)]
+async fn an_attempt_is_not_over_while_an_answer_to_it_may_arrive() {
+    let house = House::new(false).await;
+    let run = house.working(house.ready("Paint").await).await;
+    let id = ask(&house, &run).await;
+    house.runtime.lose_next(Lost::After);
+    answer(&house, id).await;
+    house.until("it was sent", || !house.runtime.calls("steer").is_empty()).await;
+    let done = Completion {
+        task: run.task,
+        summary: Body::parse("Painted.").unwrap().unwrap(),
+        pr_url: None,
+        notes: None,
+        agent: None,
+        session_key: Some(SessionKey::parse(&run.session_key).unwrap().unwrap().into()),
+        run_id: None,
+    };
+    house.agent(Command::CompleteTask(done)).await;
+    house.runtime.finish(&run.session_key, &run.key, end(RunEndKind::Finished, "Done.", None), true);
+    house
+        .until("the answer is settled", || {
+            let settled = signal(&house, id).delivery != Some(Delivery::Pending);
+            assert!(settled || house.run(run.id).open(), "it is over");
+            settled
+        })
+        .await;
+    house.until("the attempt is over", || house.run(run.id).outcome == Some(Outcome::Completed)).await;
 }
