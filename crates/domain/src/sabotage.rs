@@ -98,7 +98,8 @@ switches! {
     MessageInDoubt breaks ChatsGoOn;
     /// What is refused again and again is given up.
     GivingUp breaks AtRest;
-    /// Who ends a run and who brings an answer into its session take turns; who has begun to end it has had the turn.
+    /// Who ends a run and who brings an answer into its session take turns; who has begun to end it has had the turn,
+    /// and one answer goes after another.
     TurnOfAnswers breaks NoneForgotten;
     /// Equal notes are not written.
     EqualNotes breaks SaidOnce;

@@ -22,6 +22,7 @@ const KEPT: &[(&str, u64)] = &[
     ("a project's places are made fewer while a ticket waits for one", 467),
     ("an answer that nobody waits for any more arrives after its agent has ended", 7421),
     ("an answer may have arrived at an agent that is being stopped", 9609),
+    ("the second of two answers is written down before the first, of which nothing was heard", 30237),
     ("a card is dragged in its column just when its agent gives it back", 5845),
 ];
 /// Parts in which they run, side by side.

@@ -8,7 +8,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use clutch_domain::{
     command::Command,
-    id::SignalId,
+    doc::{Kind, asks_link},
+    id::{RunId, SignalId, TaskId},
+    query::SIGNALS_MAX,
+    range::{Docs, Range},
     run::Run,
     sabotage::{Switch, removed},
     speech::Speech,
@@ -145,11 +148,21 @@ impl Effect for Answer {
         let Some(link) = line.link() else { return Err(Hitch::Away("no connection".into())) };
         if let Some(run) = signal.run {
             self.turn = Some(self.desk.turn(run).await);
-            self.run = self.desk.find::<Run>(run).await?;
+            let of = Range::doc(Kind::Run, run);
+            let open = questions(signal.asked_from.unwrap_or(signal.task));
+            let docs = self.desk.read(vec![of.clone(), open.clone()]).await?;
+            self.run = docs.first::<Run>(&of).cloned();
             // Of one that is being stopped the session may be gone already, and what it knew of this answer with it.
             let stops = |run: &Run| run.stopping.is_some() && !removed(Switch::TurnOfAnswers);
             if !self.run.as_ref().is_some_and(|run| run.open() && !stops(run)) {
                 return Ok(Seen::Done(Err(OVER.into())));
+            }
+            // A run goes on under the words that were said to it last, and takes for those the ones whose arrival was
+            // written down last: so it is told nothing more until that is known of what it was told before.
+            let first = signal.delivery_begun == Some(false) && !removed(Switch::TurnOfAnswers);
+            if first && under_way(&docs, &open, run).any(|other| other.id != self.id) {
+                self.turn = None;
+                return Err(Hitch::Unclear("an answer before it may arrive yet".into()));
             }
         }
         let Some(session) = self.session() else { return Ok(Seen::No) };
@@ -219,6 +232,17 @@ impl Effect for Answer {
     fn quiet_ms(&self) -> i64 {
         self.ear.quiet_ms()
     }
+}
+
+/// The questions of a task's agents that are not settled.
+pub(super) fn questions(task: TaskId) -> Range {
+    Range::Linked { kind: Kind::Signal, link: asks_link(task), limit: SIGNALS_MAX }
+}
+
+/// Of these, those to whose agent an answer was sent of which nobody knows yet whether it arrived.
+pub(super) fn under_way<'a>(docs: &'a Docs, open: &Range, run: RunId) -> impl Iterator<Item = &'a Signal> {
+    let sent = |s: &Signal| s.delivery == Some(Delivery::Pending) && s.delivery_begun == Some(true);
+    docs.all::<Signal>(open).filter(move |s| s.run == Some(run) && sent(s))
 }
 
 /// The run that took the words, if they are there.

@@ -8,19 +8,19 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use clutch_domain::{
     command::{Command, ContinueRun, EndRun, Ended, RunTaken},
-    doc::{Kind, asks_link},
+    doc::Kind,
     id::RunId,
     project::Project,
-    query::SIGNALS_MAX,
     range::Range,
     run::{Run as Claim, RunState, Stopping},
     sabotage::{Switch, removed},
-    talk::{Comment, Delivery, Signal},
+    talk::{Comment, Signal},
     task::Task,
 };
 
 use super::{
     Desk, Effect, GivenUp, Hitch, Seen, Stage, Stop,
+    answer::{questions, under_way},
     judge::{Clues, Verdict, judge},
     line::Line,
     signs::{Ear, Whose},
@@ -179,10 +179,8 @@ impl Run {
     /// Whether words to its agent were sent, and nobody knows yet whether they arrived: they may begin a turn in
     /// its session, which nobody would follow once it is over.
     async fn is_being_answered(&self, run: &Claim) -> Result<bool, Hitch> {
-        let open = Range::Linked { kind: Kind::Signal, link: asks_link(run.task), limit: SIGNALS_MAX };
-        let docs = self.desk.read(vec![open.clone()]).await?;
-        let sent = |s: &Signal| s.delivery == Some(Delivery::Pending) && s.delivery_begun == Some(true);
-        Ok(docs.all::<Signal>(&open).any(|s| s.run == Some(run.id) && sent(s)))
+        let open = questions(run.task);
+        Ok(under_way(&self.desk.read(vec![open.clone()]).await?, &open, run.id).next().is_some())
     }
 
     /// The prompt, and the folder in which the agent works; `None` where its task is gone.

@@ -12,7 +12,7 @@ use clutch_orchestrator::runtime::RunEndKind;
 
 use crate::{
     fake::{Lost, end},
-    house::House,
+    house::{House, pass},
     runs::to,
 };
 
@@ -170,4 +170,25 @@ async fn an_attempt_is_not_over_while_an_answer_to_it_may_arrive() {
         })
         .await;
     house.until("the attempt is over", || house.run(run.id).outcome == Some(Outcome::Completed)).await;
+}
+
+/// Nobody knows yet whether the first of two answers arrived when the second is given.
+#[tokio::test(start_paused = true)]
+async fn an_attempt_goes_on_with_the_answer_that_was_said_last() {
+    let house = House::new(false).await;
+    let run = house.working(house.ready("Paint").await).await;
+    let (one, two) = (ask(&house, &run).await, ask(&house, &run).await);
+    house.runtime.lose_next(Lost::After);
+    answer(&house, one).await;
+    house.until("the first is sent", || !house.runtime.calls("steer").is_empty()).await;
+    answer(&house, two).await;
+    let sent = |id| signal(&house, id).delivery == Some(Delivery::Sent);
+    house.until("both are delivered", || sent(one) && sent(two)).await;
+    let key = |id: SignalId| format!("signal-{id}");
+    house.runtime.finish(&run.session_key, &key(one), end(RunEndKind::Finished, "Done.", None), true);
+    pass(120).await;
+    assert!(house.run(run.id).open(), "its agent works on the second answer");
+    house.runtime.finish(&run.session_key, &key(two), end(RunEndKind::Finished, "Done.", None), true);
+    house.until("the attempt is over", || !house.run(run.id).open()).await;
+    assert_eq!((house.runtime.arrived(&key(one)), house.runtime.arrived(&key(two))), (1, 1));
 }
