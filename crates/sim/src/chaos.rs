@@ -32,6 +32,7 @@ pub(crate) async fn reign(servers: Arc<Servers>, end: i64) {
                 servers.store.set_faults(60);
                 let away = exec.rng(|r| r.between(5_000, 40_000));
                 exec.sleep(away).await;
+                // Also where the storm is over by then: on such a day the store fails now and then for ever.
                 servers.store.set_faults(2);
             }
             82..=87 => {

@@ -24,7 +24,7 @@ pub(crate) struct Silence {
     pub gateway: Arc<Gateway>,
     pub store: Arc<SimStore>,
     pub policy: Policy,
-    /// When the faults ended.
+    /// When the storm ended.
     pub from: i64,
 }
 

@@ -34,6 +34,15 @@ const EARS_MAX: usize = 256;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Deposed;
 
+/// One turn for each run.
+type Turns = Mutex<BTreeMap<RunId, Arc<Turn<()>>>>;
+
+fn turn_in(turns: &Turns, run: RunId) -> Arc<Turn<()>> {
+    let mut turns = locked(turns);
+    turns.retain(|_, turn| Arc::strong_count(turn) > 1);
+    turns.entry(run).or_default().clone()
+}
+
 pub(crate) struct Desk {
     pub office: Arc<Office>,
     pub reactor: Arc<dyn Reactor>,
@@ -43,7 +52,9 @@ pub(crate) struct Desk {
     pub board: String,
     pub lead: Lead,
     lines: BTreeMap<String, Arc<Line>>,
-    turns: Mutex<BTreeMap<RunId, Arc<Turn<()>>>>,
+    turns: Turns,
+    // Who is at work on a run; one effect of this process at a time.
+    seats: Turns,
     // What listens for runs that were put down before their end.
     ears: Mutex<BTreeMap<RunId, Parked>>,
 }
@@ -65,6 +76,7 @@ impl Desk {
             board: parts.board,
             lead,
             turns: Mutex::default(),
+            seats: Mutex::default(),
             ears: Mutex::default(),
         }
     }
@@ -75,12 +87,13 @@ impl Desk {
         if removed(Switch::TurnOfAnswers) {
             return Arc::new(Turn::new(())).lock_owned().await;
         }
-        let turn = {
-            let mut turns = locked(&self.turns);
-            turns.retain(|_, turn| Arc::strong_count(turn) > 1);
-            turns.entry(run).or_default().clone()
-        };
-        turn.lock_owned().await
+        turn_in(&self.turns, run).lock_owned().await
+    }
+
+    /// Whoever takes a run up waits until the one before has put it down: a server that loses the lease and leads
+    /// again at once still has the old one in a call, and with it all that was heard.
+    pub async fn seat(&self, run: RunId) -> OwnedMutexGuard<()> {
+        turn_in(&self.seats, run).lock_owned().await
     }
 
     pub async fn nap(&self, ms: i64) {

@@ -17,6 +17,7 @@ use clutch_domain::{
     talk::{Comment, Signal},
     task::Task,
 };
+use futures_util::lock::OwnedMutexGuard;
 
 use super::{
     Desk, Effect, GivenUp, Hitch, Seen, Stage, Stop,
@@ -54,6 +55,8 @@ pub(crate) struct Run {
     desk: Arc<Desk>,
     id: RunId,
     ear: Ear,
+    /// Kept as long as this process is at work on it.
+    seat: Option<OwnedMutexGuard<()>>,
     run: Option<Claim>,
     /// Nobody can have sent anything for this run: it was claimed by this process a moment ago.
     fresh: bool,
@@ -103,14 +106,12 @@ fn environment(run: &Claim, board: &str) -> Vec<(&'static str, String)> {
 impl Run {
     /// A run that is open; `fresh` where this process claimed it a moment ago.
     pub fn new(desk: Arc<Desk>, id: RunId, fresh: bool, strand: Option<String>) -> Self {
-        let ear = match desk.left(id) {
-            Some(parked) => Ear::again(desk.clone(), parked),
-            None => Ear::new(desk.clone()),
-        };
+        let ear = Ear::new(desk.clone());
         Self {
             desk,
             id,
             ear,
+            seat: None,
             run: None,
             fresh,
             strand,
@@ -118,6 +119,18 @@ impl Run {
             said_at: None,
             unsure_ms: UNSURE_MS.0,
             at_work: false,
+        }
+    }
+
+    /// Waits until nobody else of this process is at work on it, and goes on listening where they did.
+    async fn sit_down(&mut self) {
+        if self.seat.is_some() {
+            return;
+        }
+        self.seat = Some(self.desk.seat(self.id).await);
+        if let Some(parked) = self.desk.left(self.id) {
+            self.ear = Ear::again(self.desk.clone(), parked);
+            self.at_work = true;
         }
     }
 
@@ -216,6 +229,7 @@ impl Effect for Run {
     type Result = Came;
 
     async fn stage(&mut self, stop: bool) -> Result<Stage, Hitch> {
+        self.sit_down().await;
         let Some(run) = self.desk.find::<Claim>(self.id).await?.filter(Claim::open) else {
             self.at_work = false;
             return Ok(Stage::Over);

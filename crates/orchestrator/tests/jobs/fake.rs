@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -75,6 +76,7 @@ struct Inner {
     ended: BTreeMap<String, RunEnd>,
     refuses: BTreeMap<&'static str, String>,
     lost: VecDeque<Lost>,
+    looks_take: Duration,
     calls: Vec<Call>,
 }
 
@@ -113,6 +115,7 @@ impl Fake {
                 ended: BTreeMap::new(),
                 refuses: BTreeMap::new(),
                 lost: VecDeque::new(),
+                looks_take: Duration::ZERO,
                 calls: Vec::new(),
             }),
         })
@@ -134,6 +137,11 @@ impl Fake {
     /// The answer to the next sending is lost.
     pub fn lose_next(&self, lost: Lost) {
         self.lock().lost.push_back(lost);
+    }
+
+    /// Looks that begin from now on take so long.
+    pub fn looks_take(&self, long: Duration) {
+        self.lock().looks_take = long;
     }
 
     /// The connection ends and comes back, to the same process.
@@ -284,7 +292,7 @@ impl AgentRuntime for Fake {
         self.note("wait", "", run_id)?;
         let known = self.lock().ended.get(run_id).cloned();
         if known.is_none() && timeout_ms > 0 {
-            tokio::time::sleep(std::time::Duration::from_millis(timeout_ms.into())).await;
+            tokio::time::sleep(Duration::from_millis(timeout_ms.into())).await;
             return Ok(self.lock().ended.get(run_id).cloned());
         }
         Ok(known)
@@ -292,6 +300,10 @@ impl AgentRuntime for Fake {
 
     async fn sight(&self, session: &str, key: &str) -> Result<Sighting, RuntimeError> {
         self.note("sight", session, key)?;
+        let long = self.lock().looks_take;
+        if !long.is_zero() {
+            tokio::time::sleep(long).await;
+        }
         let inner = self.lock();
         let Some(kept) = inner.sessions.get(session) else {
             return Ok(Sighting { active: inner.marks.then_some(false), ..Sighting::default() });

@@ -133,9 +133,20 @@ impl House {
         house
     }
 
-    /// The same before its server is started.
+    /// A house like that, of servers that share a store: its server may lose the lease.
+    pub async fn shared(marks: bool) -> Self {
+        let house = Self::over(MemoryStore::new().with_sole_writer(false), marks).await;
+        house.start();
+        house
+    }
+
+    /// A house before its server is started.
     pub async fn asleep(marks: bool) -> Self {
-        let store = Arc::new(MemoryStore::new().with_sole_writer(true));
+        Self::over(MemoryStore::new().with_sole_writer(true), marks).await
+    }
+
+    async fn over(store: MemoryStore, marks: bool) -> Self {
+        let store = Arc::new(store);
         let wall = Arc::new(Wall { began: Instant::now(), offset: AtomicI64::new(0) });
         let office = Arc::new(Office::new(store.clone(), wall.clone(), Arc::new(RandomIds)));
         let runtime = Fake::new(marks);

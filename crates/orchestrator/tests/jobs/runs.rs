@@ -174,6 +174,24 @@ async fn one_long_tool_call_is_no_silence_and_silence_is() {
     assert!(house.run(run.id).last_words.unwrap().contains("gave no sign for 15 minutes"));
 }
 
+/// The lease is lost while a look is under way, and won again before that look has come back.
+#[tokio::test(start_paused = true)]
+async fn whoever_leads_again_goes_on_counting_the_silence_of_an_agent() {
+    let house = House::shared(true).await;
+    let run = house.working(house.ready("Paint").await).await;
+    let silent = Instant::now();
+    pass(10 * 60).await;
+    house.runtime.looks_take(Duration::from_secs(28));
+    let looks = house.runtime.calls("sight").len();
+    house.until("a look is under way", || house.runtime.calls("sight").len() > looks).await;
+    house.runtime.looks_take(Duration::ZERO);
+    house.glass.set_full(true);
+    pass(15).await;
+    house.glass.set_full(false);
+    house.until("it is given up", || house.run(run.id).state == RunState::Ended).await;
+    assert!(silent.elapsed() >= Duration::from_secs(15 * 60) && silent.elapsed() < Duration::from_secs(17 * 60));
+}
+
 #[tokio::test(start_paused = true)]
 async fn chatter_under_unknown_ids_does_not_make_a_look_of_each_word() {
     let house = House::new(true).await;
