@@ -104,7 +104,7 @@ impl Person {
         status: Status,
         waits_for: Option<TaskId>,
     ) -> Option<TaskId> {
-        let (priority, role, number) = self.exec.rng(|r| (some(r, Priority::ALL), role(r), r.bits() >> 40));
+        let (priority, role, number) = self.exec.rng(|r| (some(r, Priority::ALL), role(r), r.bits()));
         let new = NewTask {
             project,
             // No other task is called so: made twice it would be seen.

@@ -24,6 +24,7 @@ const KEPT: &[(&str, u64)] = &[
     ("an answer may have arrived at an agent that is being stopped", 9609),
     ("the second of two answers is written down before the first, of which nothing was heard", 30237),
     ("the lease is lost and won again before what followed an agent was put down", 27716),
+    ("two tickets have numbers in their titles that are alike", 18432),
     ("a card is dragged in its column just when its agent gives it back", 5845),
 ];
 /// Parts in which they run, side by side.
