@@ -26,6 +26,18 @@ apt_install() { # PACKAGES...
     die "apt could not install $*; its words are above. Put that right, or run this yourself: sudo apt-get update && sudo $line"
 }
 
+# apt_has PACKAGE: whether apt could install it. The lists of a fresh machine are empty until they are fetched.
+apt_has() {
+  local sudo=()
+  command -v apt-cache >/dev/null || return 1
+  apt_lists "$1" && return 0
+  [ "$(id -u)" = 0 ] || sudo=(sudo -n)
+  into_log "$run_logs/apt.log" "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update || true
+  apt_lists "$1"
+}
+
+apt_lists() { apt-cache policy "$1" 2>/dev/null | grep -q '^ *Candidate: [0-9]'; } # PACKAGE
+
 apt_now() {
   # A stale list is worth a try: the update may fail for a source that we do not need.
   "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update || true
@@ -340,7 +352,7 @@ need_firefox() {
     export FIREFOX_PATH=$path
     return 0
   done
-  if ! command -v apt-cache >/dev/null || ! apt-cache policy firefox-esr 2>/dev/null | grep -q '^ *Candidate: [0-9]'; then
+  if ! apt_has firefox-esr; then
     die "There is no Firefox that the tests can drive (a snap cannot read their folders): install it from packages.mozilla.org or your distribution, or point FIREFOX_PATH at one, then run the same command again."
   fi
   apt_install firefox-esr

@@ -63,3 +63,19 @@ forget_old "$target/app" 'fast-*' 2
 kill "$running"
 same "what is left" "$(cd "$target/app" && echo *)" "fast-1 fast-3 fast-4 release-1"
 passed "old builds go, except the one that runs, in a path with blanks"
+
+# apt: a fresh machine's lists are empty until they are fetched.
+cat >"$work/bin/apt-cache" <<'STUB'
+#!/bin/sh
+[ ! -e "$(dirname "$0")/fetched" ] || printf 'pkg:\n  Candidate: 140.3\n'
+STUB
+cat >"$work/bin/apt-get" <<'STUB'
+#!/bin/sh
+: >"$(dirname "$0")/fetched"
+STUB
+printf '#!/bin/sh\nshift\nexec "$@"\n' >"$work/bin/sudo"
+chmod +x "$work/bin/apt-cache" "$work/bin/apt-get" "$work/bin/sudo"
+(PATH=$work/bin:$plain; apt_has pkg)
+printf '#!/bin/sh\nprintf "pkg:\\n  Candidate: (none)\\n"\n' >"$work/bin/apt-cache"
+if (PATH=$work/bin:$plain; apt_has pkg); then exit 1; fi
+passed "apt is asked again once its lists are there"
