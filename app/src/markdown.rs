@@ -25,6 +25,7 @@ use comrak::{
 use crate::safe::SafeHtml;
 
 mod code;
+mod links;
 mod plain;
 
 use code::Colours;
@@ -119,7 +120,7 @@ fn rich(text: &str, colours: Option<&Colours>) -> Option<String> {
     if escaping_costs(&html) > ESCAPING_MAX {
         return None;
     }
-    Some(with_buttons(&CLEANER.clean(&html).to_string()))
+    Some(with_buttons(&links::in_this_tab(&CLEANER.clean(&html).to_string())))
 }
 
 /// How the cleaner writes a block of code. The quotes are the proof that it is a tag: in a text or an

@@ -30,7 +30,7 @@ pub(super) fn assert_safe(text: &str) -> String {
         for (attribute, value) in pairs(attributes) {
             let fine = match (name, attribute) {
                 ("a", "href") => ["http://", "https://", "mailto:"].iter().any(|s| starts(value, s)) || path(value),
-                ("a", "rel") => value == "noopener noreferrer nofollow",
+                ("a", "rel") => ["noopener noreferrer nofollow", "external"].contains(&value),
                 ("a", "target") => value == "_blank",
                 ("img", "src") => value.starts_with("/uploads/images/") && !value.contains(".."),
                 ("img", "loading" | "decoding" | "alt") | ("a" | "img", "title") => true,
@@ -49,8 +49,9 @@ pub(super) fn assert_safe(text: &str) -> String {
             assert!(fine, "{text:?}: {name} {attribute}={value:?} in {html}");
         }
         if name == "a" && attributes.contains("href=") {
-            assert!(attributes.contains("rel=\"noopener noreferrer nofollow\""), "{html}");
-            assert!(attributes.contains("target=\"_blank\""), "{html}");
+            let ours = attributes.contains("href=\"/t/") || attributes.contains("href=\"/projects/");
+            assert_ne!(ours, attributes.contains("rel=\"noopener noreferrer nofollow\""), "{html}");
+            assert_ne!(ours, attributes.contains("target=\"_blank\""), "{html}");
         }
     }
     html
@@ -120,9 +121,27 @@ fn what_markdown_looks_like() {
     assert!(link.contains("href=\"https://example.org/a?b=1&amp;c=2\""), "{link}");
 }
 
+/// A link to the board opened the whole program once more, in another tab, and the way back was gone.
+#[test]
+fn links_to_our_own_pages_stay_in_the_tab() {
+    let foreign = "target=\"_blank\" rel=\"noopener noreferrer nofollow\">";
+    for (text, want) in [
+        ("[the board](/projects/site/board?a=1)", "<a href=\"/projects/site/board?a=1\">the board</a>".to_owned()),
+        ("[b](/projects/site \"a > b\")", "<a href=\"/projects/site\" title=\"a &gt; b\">b</a>".to_owned()),
+        ("[it](/t/7)", "<a href=\"/t/7\" rel=\"external\">it</a>".to_owned()),
+        ("[file](/uploads/a.txt) T-1", format!("<a href=\"/uploads/a.txt\" {foreign}file</a> <a href=\"/t/1\" rel")),
+        ("T-1 [o](https://e.org/t/1)", format!("T-1</a> <a href=\"https://e.org/t/1\" {foreign}o</a>")),
+    ] {
+        let html = assert_safe(text);
+        assert!(html.contains(&want), "{text:?} gave {html}");
+    }
+    let quoted = assert_safe("`<a href=\"/t/1\" target=\"_blank\" rel=\"noopener noreferrer nofollow\">`");
+    assert!(quoted.contains("&lt;a href="), "{quoted}");
+}
+
 #[test]
 fn names_of_tickets_are_links() {
-    let link = |n: u64| format!("<a href=\"/t/{n}\" target=\"_blank\" rel=\"noopener noreferrer nofollow\">T-{n}</a>");
+    let link = |n: u64| format!("<a href=\"/t/{n}\" rel=\"external\">T-{n}</a>");
     for (text, shown) in [
         ("T-12", format!("<p>{}</p>", link(12))),
         (
