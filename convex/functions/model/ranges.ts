@@ -41,6 +41,14 @@ export const range = v.union(
     back: v.boolean(),
     limit: v.number(),
   }),
+  v.object({
+    range: v.literal("status_before"),
+    kind,
+    scope: v.string(),
+    status: v.string(),
+    before: v.object({ at: v.int64(), id: v.string() }),
+    limit: v.number(),
+  }),
   v.object({ range: v.literal("newest"), kind, scope: v.string(), before, limit: v.number() }),
   v.object({ range: v.literal("all"), kind, after: v.optional(v.string()), limit: v.number() }),
 );
@@ -117,6 +125,8 @@ async function several(ctx: QueryCtx, asked: Exclude<Infer<typeof range>, { rang
       return await byStatus(ctx, asked.kind, asked.scope, asked.status, asked.order, most(asked.limit));
     case "status_page":
       return await statusPage(ctx, asked);
+    case "status_before":
+      return await statusBefore(ctx, asked);
     case "newest": {
       const { kind, scope, before } = asked;
       const limit = most(asked.limit);
@@ -222,4 +232,21 @@ async function statusPage(ctx: QueryCtx, asked: Extract<Infer<typeof range>, { r
     .order(way)
     .take(limit - same.length);
   return [...same, ...beyond];
+}
+
+/** One column by time, newest first, behind (at, id). */
+async function statusBefore(ctx: QueryCtx, asked: Extract<Infer<typeof range>, { range: "status_before" }>): Promise<Row[]> {
+  const { kind, scope, status, before } = asked;
+  const limit = most(asked.limit);
+  if (!FOUND_BY[kind].status || status === "") return [];
+  const same = await rowsOf(ctx, kind)
+    .withIndex("by_scope_status_at", (q) => q.eq("scope", scope).eq("status", status).eq("at", before.at).lt("id", before.id))
+    .order("desc")
+    .take(limit);
+  if (same.length === limit) return same;
+  const older = await rowsOf(ctx, kind)
+    .withIndex("by_scope_status_at", (q) => q.eq("scope", scope).eq("status", status).lt("at", before.at))
+    .order("desc")
+    .take(limit - same.length);
+  return [...same, ...older];
 }

@@ -140,6 +140,19 @@ pub enum Range {
         /// Most documents.
         limit: u32,
     },
+    /// Documents of a scope in one status by (at, id) descending, behind a moment: where [`Order::Newest`] goes on.
+    StatusBefore {
+        /// Kind.
+        kind: Kind,
+        /// Scope.
+        scope: Scope,
+        /// Status.
+        status: String,
+        /// Page start.
+        before: Before,
+        /// Most documents.
+        limit: u32,
+    },
     /// Documents of a scope, by (at, id) descending.
     Newest {
         /// Kind.
@@ -173,7 +186,9 @@ impl Range {
             Self::NewestChildren { kind, .. } => kind.found_by().parent && !kind.found_by().order,
             Self::Linked { kind, .. } => kind.found_by().link,
             Self::ByStatus { kind, scope: None, .. } => kind.found_by().everywhere,
-            Self::ByStatus { kind, scope: Some(_), .. } | Self::StatusPage { kind, .. } => kind.found_by().status,
+            Self::ByStatus { kind, scope: Some(_), .. }
+            | Self::StatusPage { kind, .. }
+            | Self::StatusBefore { kind, .. } => kind.found_by().status,
             Self::Newest { kind, .. } => kind.found_by().scope,
         }
     }

@@ -39,6 +39,7 @@ pub(crate) const fn kind(range: &Range) -> Option<Kind> {
         | Range::Linked { kind, .. }
         | Range::ByStatus { kind, .. }
         | Range::StatusPage { kind, .. }
+        | Range::StatusBefore { kind, .. }
         | Range::Newest { kind, .. }
         | Range::All { kind, .. } => Some(*kind),
     }
@@ -53,6 +54,7 @@ pub(crate) const fn limit(range: &Range) -> usize {
         | Range::Linked { limit, .. }
         | Range::ByStatus { limit, .. }
         | Range::StatusPage { limit, .. }
+        | Range::StatusBefore { limit, .. }
         | Range::Newest { limit, .. }
         | Range::All { limit, .. } => *limit as usize,
     }
@@ -68,6 +70,7 @@ pub(crate) fn with_more(range: &Range, more: usize) -> Range {
         | Range::Linked { limit, .. }
         | Range::ByStatus { limit, .. }
         | Range::StatusPage { limit, .. }
+        | Range::StatusBefore { limit, .. }
         | Range::Newest { limit, .. }
         | Range::All { limit, .. } => *limit = limit.saturating_add(u32::try_from(more).unwrap_or(u32::MAX)),
     }
@@ -94,6 +97,9 @@ pub(crate) fn holds(range: &Range, id: &str, index: &Index) -> bool {
                 && index.scope == *scope
                 && behind(range, id, index, from.as_ref())
         }
+        Range::StatusBefore { scope, status, before, .. } => {
+            !status.is_empty() && index.status == status && index.scope == *scope && older(index, id, Some(before))
+        }
         Range::Newest { scope, before, .. } => index.scope == *scope && older(index, id, before.as_ref()),
         Range::All { after, .. } => after.as_deref().is_none_or(|after| id > after),
     }
@@ -102,9 +108,10 @@ pub(crate) fn holds(range: &Range, id: &str, index: &Index) -> bool {
 /// The order of a range.
 pub(crate) fn compare(range: &Range, a: Place<'_>, b: Place<'_>) -> Ordering {
     match range {
-        Range::NewestChildren { .. } | Range::Newest { .. } | Range::ByStatus { order: Order::Newest, .. } => {
-            (b.0.at, b.1).cmp(&(a.0.at, a.1))
-        }
+        Range::NewestChildren { .. }
+        | Range::Newest { .. }
+        | Range::StatusBefore { .. }
+        | Range::ByStatus { order: Order::Newest, .. } => (b.0.at, b.1).cmp(&(a.0.at, a.1)),
         Range::StatusPage { back: true, .. } => ordered((b.0.order, b.1), (a.0.order, a.1)),
         Range::All { .. } => a.1.cmp(b.1),
         _ => ordered((a.0.order, a.1), (b.0.order, b.1)),

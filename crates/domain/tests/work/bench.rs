@@ -192,6 +192,14 @@ impl Bench {
                 found.truncate(*limit as usize);
                 found
             }
+            Range::StatusBefore { kind, scope, status, limit, .. } => find(
+                &|b| {
+                    let index = b.index();
+                    b.kind() == *kind && index.status == status && *scope == index.scope
+                },
+                *limit,
+                true,
+            ),
             Range::Newest { kind, scope, limit, .. } => {
                 find(&|b| b.kind() == *kind && b.index().scope == *scope, *limit, true)
             }

@@ -145,6 +145,10 @@ fn range(range: &Range) -> Value {
             field(&mut asked, "from", place(from));
             asked
         }
+        Range::StatusBefore { kind, scope, status, before: Before { at, id }, limit } => json!({
+            "range": "status_before", "kind": kind.word(), "scope": scope.word(), "status": status,
+            "before": { "at": integer(at.0), "id": id }, "limit": limit,
+        }),
         Range::Newest { kind, scope, before: moment, limit } => {
             let mut asked = json!({ "range": "newest", "kind": kind.word(), "scope": scope.word(), "limit": limit });
             field(&mut asked, "before", before(moment));

@@ -141,6 +141,7 @@ pub(super) const fn statement(range: &Range) -> &'static str {
             (false, true, None) => sql::STATUS_NEWEST,
             (false, true, Some(_)) => sql::STATUS_NEWEST_BEFORE,
         },
+        Range::StatusBefore { .. } => sql::STATUS_NEWEST_BEFORE,
         Range::Newest { before: None, .. } => sql::NEWEST,
         Range::Newest { before: Some(_), .. } => sql::NEWEST_BEFORE,
         Range::All { .. } => sql::EVERY,
@@ -180,6 +181,9 @@ fn each<T>(
         }
         Range::StatusPage { kind, scope, status, from: Some(from), limit, .. } => {
             rows(db, *kind, sql, params![kind.word(), scope.word(), status, from.order, from.id, limit], take)
+        }
+        Range::StatusBefore { kind, scope, status, before, limit } => {
+            rows(db, *kind, sql, params![kind.word(), scope.word(), status, before.at.0, before.id, limit], take)
         }
         Range::Newest { kind, scope, before: None, limit } => {
             rows(db, *kind, sql, params![kind.word(), scope.word(), limit], take)

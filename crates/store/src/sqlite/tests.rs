@@ -68,6 +68,8 @@ fn ranges_of(kind: Kind) -> Vec<Range> {
     {
         ranges.push(Range::ByStatus { kind, scope, status: status.clone(), order, limit });
     }
+    let at = Before::moment(Millis(1));
+    ranges.push(Range::StatusBefore { kind, scope, status: status.clone(), before: at, limit });
     for back in [false, true] {
         ranges.extend(after().map(|from| Range::StatusPage { kind, scope, status: status.clone(), from, back, limit }));
     }

@@ -59,7 +59,8 @@ macro_rules! contract {
             }
             ranges::{
                 children_come_in_order_and_in_pages, newest_children_come_in_pages, linked_documents_come_in_order,
-                one_status_of_one_scope, one_status_everywhere, a_status_in_pages_both_ways, the_newest_of_a_scope,
+                one_status_of_one_scope, one_status_everywhere, a_status_in_pages_both_ways, a_status_in_pages_by_time,
+                the_newest_of_a_scope,
                 all_of_a_kind_come_in_pages,
                 a_moved_document_is_found_at_its_new_place_only, empty_names_find_nothing, a_limit_of_none_finds_none,
                 what_no_index_serves_is_refused,

@@ -124,6 +124,12 @@ pub fn range() -> impl Strategy<Value = Range> {
                 limit
             }
         ),
+        (kind(), scope(), select(STATUSES), before(), limit()).prop_filter_map(
+            "a page by time has a beginning",
+            |(kind, scope, status, before, limit)| {
+                Some(Range::StatusBefore { kind, scope, status: status.to_owned(), before: before?, limit })
+            }
+        ),
         (kind(), scope(), before(), limit()).prop_map(|(kind, scope, before, limit)| Range::Newest {
             kind,
             scope,

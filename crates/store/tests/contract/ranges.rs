@@ -84,6 +84,36 @@ pub async fn a_status_in_pages_both_ways(place: &impl Place) {
     }
 }
 
+pub async fn a_status_in_pages_by_time(place: &impl Place) {
+    let store = &*place.open().await;
+    // Ties in pairs, and others that must not be found.
+    let at = |n: u64| 100 + n as i64 / 2;
+    must(store, puts([8, 3, 5, 0, 9, 1, 7, 2, 6, 4].map(|n| task(n, 1, "ready", 1.0, at(n))))).await;
+    must(store, puts([task(20, 2, "ready", 1.0, 101), task(21, 1, "backlog", 1.0, 101)])).await;
+    for limit in 1..=11 {
+        let first = Range::ByStatus {
+            kind: Kind::Task,
+            scope: Some(project(1)),
+            status: "ready".into(),
+            order: Order::Newest,
+            limit,
+        };
+        let mut seen = ids(store, &first).await;
+        while let Some(last) = seen.last().cloned() {
+            let before = Before { at: Millis(at(10 - seen.len() as u64)), id: last };
+            let page =
+                Range::StatusBefore { kind: Kind::Task, scope: project(1), status: "ready".into(), before, limit };
+            let found = ids(store, &page).await;
+            assert!(found.len() <= limit as usize);
+            if found.is_empty() {
+                break;
+            }
+            seen.extend(found);
+        }
+        assert_eq!(seen, names((0..10).rev()), "in pages of {limit}");
+    }
+}
+
 pub async fn newest_children_come_in_pages(place: &impl Place) {
     let store = &*place.open().await;
     must(store, puts([4, 1, 3, 0, 5, 2].map(|n| comment(n, 7, 100 + n as i64 / 2)))).await;
