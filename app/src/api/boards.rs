@@ -25,7 +25,7 @@ pub async fn load_board(slug: String) -> Result<Loaded, AppError> {
 
     let load = async {
         let site = site()?;
-        let query = Query::Board { project: edge::project(&site, &slug).await?.id };
+        let query = Query::board(edge::project(&site, &slug).await?.id);
         let read = site.office.read(&query.fetch()).await?;
         let parts = parts(&query, &answer(&query, &read.value), &Extra::default());
         if parts.is_empty() {

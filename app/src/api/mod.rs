@@ -20,6 +20,8 @@ mod sessions;
 mod snippet;
 #[allow(missing_docs)]
 mod tasks;
+#[allow(missing_docs)]
+mod tickets;
 
 pub use boards::*;
 pub use chats::*;
@@ -28,6 +30,7 @@ pub use projects::*;
 pub use search::*;
 pub use sessions::*;
 pub use tasks::*;
+pub use tickets::*;
 
 use serde::{Deserialize, Serialize};
 

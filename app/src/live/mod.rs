@@ -149,8 +149,9 @@ impl Live {
         self.again.update(|n| *n += 1);
     }
 
-    /// Keeps a page true until the present owner goes. The page holds `version` already.
-    pub fn watch(&self, query: Query, version: u64, sink: Rc<dyn Sink>) {
+    /// Keeps a page true until the present owner goes. The page holds `version` already; without one all of it
+    /// comes at once.
+    pub fn watch(&self, query: Query, version: Option<u64>, sink: Rc<dyn Sink>) {
         #[cfg(feature = "hydrate")]
         socket::watch(*self, query, version, sink);
         #[cfg(not(feature = "hydrate"))]

@@ -123,7 +123,7 @@ impl Index {
 }
 
 /// The id in a name of this kind.
-fn id_in(name: &str, prefix: &str) -> Option<Uuid> {
+pub fn id_in(name: &str, prefix: &str) -> Option<Uuid> {
     Uuid::parse_str(name.strip_prefix(prefix)?).ok()
 }
 

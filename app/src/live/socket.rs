@@ -63,7 +63,7 @@ thread_local! {
     static WIRE: RefCell<Wire> = RefCell::default();
 }
 
-pub fn watch(live: Live, query: Query, version: u64, sink: Rc<dyn Sink>) {
+pub fn watch(live: Live, query: Query, version: Option<u64>, sink: Rc<dyn Sink>) {
     let (id, first) = WIRE.with_borrow_mut(|wire| {
         let (id, open) = wire.subs.add(query, version, sink);
         wire.say(open);

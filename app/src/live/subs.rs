@@ -39,10 +39,10 @@ pub struct Subs {
 }
 
 impl Subs {
-    /// Begins to follow a page that holds `version`; gives its number and what the server is told.
-    pub fn add(&mut self, query: Query, version: u64, sink: Rc<dyn Sink>) -> (u32, Up) {
+    /// Begins to follow a page that holds `version`, if any; gives its number and what the server is told.
+    pub fn add(&mut self, query: Query, version: Option<u64>, sink: Rc<dyn Sink>) -> (u32, Up) {
         self.last += 1;
-        let sub = Sub { id: self.last, query, version: Some(version), sink };
+        let sub = Sub { id: self.last, query, version, sink };
         let open = sub.open();
         self.list.push(sub);
         (self.last, open)
@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn a_difference_goes_only_onto_what_it_was_made_for() {
         let (mut subs, page) = (Subs::default(), Rc::new(Page::default()));
-        let (sub, up) = subs.add(Query::Home, 7, page.clone());
+        let (sub, up) = subs.add(Query::Home, Some(7), page.clone());
         assert_eq!(up, Up::Open { sub, query: Query::Home, version: Some(7) });
         let delta = |from, to, put: &[(&str, &str)], del: &[&str]| Frame {
             t: "delta".into(),

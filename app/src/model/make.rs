@@ -247,9 +247,6 @@ pub fn card_name(task: TaskId) -> String {
 }
 
 fn board_parts(parts: &mut Parts, board: &Board) {
-    let runs: BTreeMap<TaskId, &Run> = board.runs.iter().map(|r| (r.task, r)).collect();
-    // Signals come oldest first: the oldest question is the one to answer first.
-    let asks: BTreeMap<TaskId, &Signal> = board.waiting.iter().rev().map(|s| (s.task, s)).collect();
     let state = board.loop_state.as_ref();
     let project = &board.project;
     let head = BoardHead {
@@ -267,12 +264,19 @@ fn board_parts(parts: &mut Parts, board: &Board) {
         waiting: board.waiting.len() as u32,
     };
     put(parts, "head", &head);
-    for t in &board.tasks {
-        let note = state.and_then(|s| s.notes.get(&t.id));
-        let card =
-            card(t, runs.get(&t.id).copied(), asks.get(&t.id).copied(), note, state.and_then(|s| s.notice.as_ref()));
-        put(parts, card_name(t.id), &card);
-    }
+    cards(board).iter().for_each(|card| put(parts, card_name(card.id), card));
+}
+
+/// The cards of a board.
+#[must_use]
+pub fn cards(board: &Board) -> Vec<Card> {
+    let runs: BTreeMap<TaskId, &Run> = board.runs.iter().map(|r| (r.task, r)).collect();
+    // Signals come oldest first: the oldest question is the one to answer first.
+    let asks: BTreeMap<TaskId, &Signal> = board.waiting.iter().rev().map(|s| (s.task, s)).collect();
+    let state = board.loop_state.as_ref();
+    let notice = state.and_then(|s| s.notice.as_ref());
+    let note = |t: &Task| state.and_then(|s| s.notes.get(&t.id));
+    board.tasks.iter().map(|t| card(t, runs.get(&t.id).copied(), asks.get(&t.id).copied(), note(t), notice)).collect()
 }
 
 fn card(task: &Task, run: Option<&Run>, ask: Option<&Signal>, note: Option<&String>, notice: Option<&String>) -> Card {

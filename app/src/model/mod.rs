@@ -9,6 +9,7 @@ pub mod board;
 #[cfg(feature = "ssr")]
 mod byline;
 pub mod chat;
+pub mod filter;
 #[cfg(feature = "ssr")]
 mod gateway;
 pub mod home;
@@ -19,6 +20,7 @@ mod paint;
 pub mod settings;
 pub mod slash;
 pub mod task;
+pub mod tickets;
 pub mod wire;
 
 #[cfg(feature = "ssr")]
@@ -26,6 +28,6 @@ pub use byline::{Byline, byline, commenter, sign_of};
 #[cfg(feature = "ssr")]
 pub use gateway::gateway_model;
 #[cfg(feature = "ssr")]
-pub use make::{Extra, Words, card_name, other_tasks, parts, put};
+pub use make::{Extra, Words, card_name, cards, other_tasks, parts, put};
 #[cfg(feature = "ssr")]
 pub use paint::{messages, painted};

@@ -9,6 +9,7 @@ use clutch_domain::{id::Uuid, query::Query};
 use leptos::prelude::*;
 use leptos_router::hooks::use_location;
 
+use super::load::{Load, load};
 use crate::{
     api::load_home,
     error::AppError,
@@ -17,17 +18,14 @@ use crate::{
         parts::{Order, Part, Parts},
         read, use_live,
     },
-    model::{
-        home::{Check, HomeHead, ProjectRow, Server},
-        wire::Loaded,
-    },
+    model::home::{Check, HomeHead, ProjectRow, Server},
     ui::{Dot, Erase, Icon, dynamic, list, lower, use_clock},
 };
 
 /// The projects and what is known about this installation; shared by all pages.
 #[derive(Clone, Copy)]
 pub struct Frame {
-    load: Resource<Result<Loaded, AppError>>,
+    load: Load,
     /// Projects by name.
     pub projects: Parts<ProjectRow>,
     /// Questions that wait, in all projects.
@@ -49,7 +47,7 @@ impl Frame {
     /// A frame that begins to load.
     pub fn new() -> Self {
         Self {
-            load: Resource::new_blocking(|| (), |()| load_home()),
+            load: load(String::new, |_| load_home()),
             projects: Parts::new(),
             waiting: RwSignal::new(0),
             store: RwSignal::new(None),
@@ -178,7 +176,7 @@ fn badge(waiting: u32) -> AnyView {
 fn RailProjects(version: u64) -> impl IntoView {
     let frame = use_frame();
     let path = use_location().pathname;
-    use_live().watch(Query::Home, version, Rc::new(frame));
+    use_live().watch(Query::Home, Some(version), Rc::new(frame));
     use_clock().start();
     let row = move |id: Uuid| {
         let Some(item) = frame.projects.get(id) else { return ().erase() };

@@ -5,10 +5,12 @@ mod chat;
 mod commands;
 mod frame;
 mod home;
+mod load;
 mod routes;
 mod settings;
 mod steps;
 mod task;
+mod tickets;
 
 use leptos::prelude::*;
 use leptos_meta::{Title, provide_meta_context};

@@ -8,7 +8,7 @@ use leptos_router::{
     path,
 };
 
-use super::{Missing, ToBoard, board, chat, home, settings};
+use super::{Missing, ToBoard, board, chat, home, settings, tickets};
 
 /// A tab of a project's pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +58,7 @@ pages! {
     "/" => home::HomePage, (), [_: home::preload];
     "/projects/:slug" => ToBoard, (), [];
     "/projects/:slug/board" => board::BoardPage, (Tab { word: "board", label: "Board" }), [task: super::task::preload, new: board::preload_dialog];
+    "/projects/:slug/tickets" => tickets::TicketsPage, (), [_: tickets::preload];
     "/projects/:slug/chat" => chat::ChatPage, (Tab { word: "chat", label: "Chat" }), [_: chat::preload];
     "/projects/:slug/settings" => settings::SettingsPage, (Tab { word: "settings", label: "Settings" }), [_: settings::preload];
 }

@@ -37,4 +37,4 @@ pub use outbox::{Outbox, Outboxes};
 pub use time::age;
 pub use time::{Ago, Clock, duration, use_clock};
 pub use title::title;
-pub use words::{coded, lower, upper};
+pub use words::{coded, fold, lower, thousands, upper};

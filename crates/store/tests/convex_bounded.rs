@@ -173,7 +173,7 @@ async fn what_people_do_is_a_few_round_trips() {
     house.run("writing a chat message", most(5, 30), Command::PostMessage(message)).await;
     for (what, documents, query) in [
         ("opening the home page", 20, Query::Home),
-        ("opening a board with 40 cards", 60, Query::Board { project }),
+        ("opening a board with 40 cards", 60, Query::board(project)),
         ("opening a ticket", 30, Query::Task { project, task: tasks[0] }),
     ] {
         let before = house.numbers().await;

@@ -71,7 +71,7 @@ async fn a_board_whose_tickets_carry_a_megabyte_opens() {
         new.fields.description = Some(Some(log(n)));
         tasks.push(run(&office, Command::CreateTask(new)).await.made::<Task>().unwrap().id);
     }
-    let board = Query::Board { project };
+    let board = Query::board(project);
     let queries = place.stat("queries").await;
     let docs = store.read(&board.fetch()).await.unwrap().value;
     println!(

@@ -157,7 +157,7 @@ fn titled(task: TaskId, title: &str) -> Command {
 async fn many_are_decided_while_one_flush_is_under_way_and_nobody_sees_them() {
     let desk = Desk::new(&Options::default());
     let project = desk.project("Birds").await;
-    let board = clutch_domain::query::Query::Board { project }.fetch();
+    let board = clutch_domain::query::Query::board(project).fetch();
     let mut live = desk.store.watch(board.clone());
     let before = live.next().await.unwrap().unwrap();
 

@@ -323,7 +323,7 @@ async fn send_lines(
     let mut projects: Vec<ProjectId> = subs
         .values()
         .filter_map(|s| match s.query {
-            Query::Board { project } | Query::Task { project, .. } => Some(project),
+            Query::Board { project, .. } | Query::Task { project, .. } => Some(project),
             Query::Home | Query::Chats { .. } | Query::Chat { .. } => None,
         })
         .collect();

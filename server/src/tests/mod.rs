@@ -26,6 +26,7 @@ mod signals;
 mod tab;
 mod tasks;
 mod text;
+mod tickets;
 mod uploads;
 mod words;
 

@@ -217,5 +217,5 @@ pub async fn all_queries(house: &House) -> (String, String, [Query; 3]) {
     let project = house.project("site").await;
     let task = house.task(&project, "first", "ready").await;
     let (p, t) = (project.parse().unwrap(), task.parse().unwrap());
-    (project, task, [Query::Home, Query::Board { project: p }, Query::Task { project: p, task: t }])
+    (project, task, [Query::Home, Query::board(p), Query::Task { project: p, task: t }])
 }

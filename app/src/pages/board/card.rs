@@ -6,10 +6,13 @@ use clutch_domain::{
 };
 use leptos::prelude::*;
 
-use super::state::{BoardState, needs_you};
+use super::state::BoardState;
 use crate::{
     live::use_live,
-    model::board::{Card, Facts},
+    model::{
+        board::{Card, Facts},
+        filter::needs_you,
+    },
     ui::{Ago, Avatar, Erase, Icon, PriorityMark, StatusMark, dynamic},
 };
 

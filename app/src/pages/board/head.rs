@@ -4,16 +4,18 @@
 use clutch_domain::task::Status;
 use leptos::{html, prelude::*};
 
-use super::{filter::Filter, state::BoardState};
+use super::{beyond::beyond, state::BoardState};
 use crate::{
     live::use_live,
-    model::home::CheckState,
-    pages::routes::{TABS, Tab},
+    model::{filter::Filter, home::CheckState},
+    pages::{
+        or_trouble,
+        routes::{TABS, Tab},
+    },
     ui::{
         CopyBox, Dot, Erase, Icon, StatusMark, Toasts, coded, dynamic,
         keys::{Verb, tooltip, use_keys},
         listen::window_hears,
-        lower,
     },
 };
 
@@ -159,9 +161,9 @@ pub fn Filters(state: BoardState) -> impl IntoView {
         state.show_only(new);
     };
     let typed = move |words: String| {
-        state.show_only(Filter { words: lower(words.trim()), ..filter.get_untracked() });
+        state.show_only(filter.get_untracked().with_words(&words));
     };
-    let first = filter.with_untracked(|f| f.words.clone());
+    let first = filter.with_untracked(|f| f.words().to_owned());
     let navigate = leptos_router::hooks::use_navigate();
     let field = NodeRef::<html::Input>::new();
     let keys = use_keys();
@@ -217,6 +219,10 @@ pub fn Filters(state: BoardState) -> impl IntoView {
             }
         })
     };
+    // What the board does not hold is looked for once the page is awake.
+    let awake = RwSignal::new(false);
+    crate::ui::listen::follow(move || awake.set(true));
+    let looks = Memo::new(move |_| awake.get() && state.is_part() && !filter.with(Filter::is_none));
     view! {
         <div class="bar">
             {dynamic(need)}{dynamic(running)}
@@ -226,6 +232,9 @@ pub fn Filters(state: BoardState) -> impl IntoView {
                     value=first on:input=move |ev| typed(event_target_value(&ev)) />
                 <kbd>"/"</kbd>
             </label>
+            <Suspense>
+                {dynamic(move || looks.get().then(|| Suspend::new(async move { or_trouble(beyond(state).await) })))}
+            </Suspense>
             {dynamic(notice)}{dynamic(no_repository)}
         </div>
     }

@@ -1,10 +1,10 @@
 //! The board: six columns, a header, and the panel of the ticket that the address names.
 
+mod beyond;
 mod card;
 mod create;
 #[cfg(feature = "hydrate")]
 mod drag;
-mod filter;
 mod head;
 mod keys;
 mod menu;
@@ -14,7 +14,12 @@ mod state;
 
 use std::rc::Rc;
 
-use clutch_domain::{command::Place, id::TaskId, query::Query, task::Status};
+use clutch_domain::{
+    command::Place,
+    id::TaskId,
+    query::{MORE_CARDS, Query},
+    task::Status,
+};
 use leptos::{html, prelude::*};
 use leptos_meta::Title;
 use leptos_router::{
@@ -23,17 +28,18 @@ use leptos_router::{
     params::ParamsMap,
 };
 
-use super::{Empty, Trouble, frame::use_frame, or_trouble, task::TaskPanel, use_query, use_slug};
+use super::{Empty, Trouble, frame::use_frame, load::load, or_trouble, task::TaskPanel, use_query, use_slug};
 use crate::{
     api::load_board,
     error::AppError,
     live::use_live,
+    model::filter::Filter,
     ui::{Erase, Icon, StatusMark, dynamic, fresh, list, listen::Alive},
 };
+pub use beyond::{Search, Told};
 use card::CardItem;
 #[cfg(feature = "split")]
 pub(super) use create::preload_dialog;
-use filter::Filter;
 pub use head::{GatewayChip, ProjectHead};
 pub use keys::{focus_card, send_on_ctrl_enter};
 pub use menu::{DeleteTicket, card_of};
@@ -44,8 +50,7 @@ pub use state::BoardState;
 pub fn BoardPage() -> impl IntoView {
     let frame = use_frame();
     let slug = use_slug();
-    let again = use_live().again;
-    let board = Resource::new_blocking(move || (slug.get(), again.get()), |(slug, _)| load_board(slug));
+    let board = load(move || slug.get(), load_board);
     view! {
         <Suspense fallback=Skeleton>
             {dynamic(move || Suspend::new(async move {
@@ -85,7 +90,11 @@ fn Skeleton() -> impl IntoView {
 fn Board(state: BoardState, version: u64) -> impl IntoView {
     let head = state.head;
     let project = head.with_untracked(|h| h.project);
-    use_live().watch(Query::Board { project }, version, Rc::new(state));
+    let (live, painted) = (use_live(), StoredValue::new(Some(version)));
+    crate::ui::listen::follow(move || {
+        let query = Query::Board { project, more: state.more.get() };
+        live.watch(query, painted.try_update_value(Option::take).flatten(), Rc::new(state));
+    });
 
     let query = use_query();
     filter_in_the_address(state, query);
@@ -191,16 +200,14 @@ fn fetch_ahead() {
     }
 }
 
-/// What a column says of tickets that it has and does not show, at least one.
-fn rest(status: Status, left: u32, filtered: bool) -> String {
-    let (tickets, are, these) = if left == 1 { ("ticket", "is", "it") } else { ("tickets", "are", "them") };
+/// What a column says of tickets that it has and this board does not hold, at least one.
+fn rest(status: Status, left: u32) -> String {
+    let (tickets, are) = if left == 1 { ("ticket", "is") } else { ("tickets", "are") };
     // Done is by time, newest first; open columns are by place.
-    let which = if status == Status::Done { "older" } else { "more" };
-    let below = if status == Status::Done { "" } else { " below" };
-    if filtered {
-        format!("{left} {which} {tickets}{below} {are} not loaded; the filter does not see {these}")
+    if status == Status::Done {
+        format!("{left} older {tickets} {are} not shown")
     } else {
-        format!("{left} {which} {tickets}{below} {are} not shown")
+        format!("{left} more {tickets} below {are} not shown")
     }
 }
 
@@ -209,16 +216,30 @@ fn Column(state: BoardState, status: Status, chosen: Memo<Option<u64>>) -> impl 
     let ids = state.columns[status as usize];
     let count = move || state.counts.with(|c| c[status as usize]);
     let add = format!("?new={}", status.word());
-    let hidden = move || {
+    let list_of_all = state.head.with_untracked(|h| format!("/projects/{}/tickets?column={}", h.slug, status.word()));
+    // With a filter, what was looked at is said beside it.
+    let left = Memo::new(move |_| {
         let left = count().saturating_sub(state.loaded.with(|l| l[status as usize]));
-        let filtered = state.filter.with(|f| *f != Filter::default());
-        (left > 0).then(|| view! { <p class="rest">{rest(status, left, filtered)}</p> })
+        Some(left).filter(|left| *left > 0 && state.filter.with(Filter::is_none))
+    });
+    let hidden = move || {
+        left.get().map(|left| {
+            let all = view! { <a href=list_of_all.clone()>"All as a list"</a> };
+            let may = state.more.with(|more| more.and(status).is_some());
+            let more = may.then(|| {
+                let label = format!("Show {} more", left.min(MORE_CARDS));
+                view! { <button type="button" class="btn s js-only" disabled=move || state.waits.get() on:click=move |_| state.show_more(status)>{label}</button> }
+            });
+            view! { <div class="rest"><p>{rest(status, left)}</p>{more}{all}</div> }
+        })
     };
     let cards = list(
         move || ids.with(|ids| ids.iter().map(|id| id.0).collect()),
         move |id| view! { <CardItem board=state id=TaskId(id) chosen /> }.erase(),
     );
-    let empty = move || ids.with(Vec::is_empty).then(|| view! { <p class="none">{hint(status)}</p> });
+    let words =
+        move || if state.filter.with(Filter::is_none) { hint(status) } else { "Nothing here is shown by the filter." };
+    let empty = move || ids.with(Vec::is_empty).then(|| view! { <p class="none">{words()}</p> });
     view! {
         <section class=format!("col col-{}", status.word()) id=format!("col-{}", status.word()) data-status=status.word() aria-label=status.label()>
             <header>
@@ -263,13 +284,13 @@ mod tests {
 
     #[test]
     fn what_is_not_shown_is_said_truly() {
-        for (status, left, filtered, words) in [
-            (Status::Done, 1, false, "1 older ticket is not shown"),
-            (Status::Done, 2, true, "2 older tickets are not loaded; the filter does not see them"),
-            (Status::Backlog, 7, false, "7 more tickets below are not shown"),
-            (Status::Ready, 1, true, "1 more ticket below is not loaded; the filter does not see it"),
+        for (status, left, words) in [
+            (Status::Done, 1, "1 older ticket is not shown"),
+            (Status::Done, 2, "2 older tickets are not shown"),
+            (Status::Backlog, 7, "7 more tickets below are not shown"),
+            (Status::Ready, 1, "1 more ticket below is not shown"),
         ] {
-            assert_eq!(rest(status, left, filtered), words);
+            assert_eq!(rest(status, left), words);
         }
     }
 }

@@ -6,29 +6,29 @@ use std::sync::Arc;
 use clutch_domain::{
     command::Place,
     id::{TaskId, Uuid},
+    query::More,
     refusal::Refusal,
     rule::placing::{may_move, place},
     task::{Status, TaskField},
 };
 use leptos::prelude::*;
 
-use super::filter::Filter;
-pub use super::filter::needs_you;
 use crate::{
     api::{Saved, Spot, edit_task, move_task, pause_loop, set_loop},
     live::{
         Sink, fill,
         layered::{HELD, Layered, Turn, Until},
         part,
-        parts::{Order, Part, Parts},
+        parts::{Order, Part, Parts, id_in},
         read,
         verbs::{self, Outcome},
     },
     model::{
         board::{BoardHead, Card},
+        filter::Filter,
         wire::Loaded,
     },
-    ui::{Act, Clock, Toasts, listen::Alive, lower},
+    ui::{Act, Clock, Toasts, listen::Alive},
 };
 
 /// Columns of the board.
@@ -77,8 +77,14 @@ pub struct BoardState {
     pub columns: [RwSignal<Vec<TaskId>>; COLUMNS],
     /// Tasks per column, also those that are not loaded.
     pub counts: RwSignal<[u32; COLUMNS]>,
-    /// Those that are loaded, whether the filter shows them or not.
+    /// Those that this board holds, whether the filter shows them or not.
     pub loaded: RwSignal<[u32; COLUMNS]>,
+    /// How much more than at first the board holds.
+    pub more: RwSignal<More>,
+    /// More was asked for and has not come.
+    pub waits: RwSignal<bool>,
+    /// The version that is shown.
+    pub news: RwSignal<u64>,
     /// What is shown.
     pub filter: RwSignal<Filter>,
     /// The card that the keyboard holds.
@@ -91,7 +97,8 @@ pub struct BoardState {
     pub up: StoredValue<bool>,
     heads: StoredValue<Layered<BoardHead>>,
     cards: Parts<Card>,
-    version: StoredValue<u64>,
+    // Cards that this board does not hold and that were found behind it: the feed does not tell of them.
+    found: StoredValue<Vec<Uuid>>,
     // While somebody drags, cards do not jump under the hand; what came meanwhile shows at the drop.
     held: StoredValue<bool>,
     undo: StoredValue<Vec<Inverse>>,
@@ -111,6 +118,9 @@ impl BoardState {
         let state = Self {
             counts: RwSignal::new(counts),
             loaded: RwSignal::new([0; COLUMNS]),
+            more: RwSignal::new(More::default()),
+            waits: RwSignal::new(false),
+            news: RwSignal::new(load.version),
             head: RwSignal::from(heads.shown().clone()),
             heads: StoredValue::new(heads),
             gone: RwSignal::new(false),
@@ -121,7 +131,7 @@ impl BoardState {
             spoken: RwSignal::new(String::new()),
             up: StoredValue::new(false),
             cards: Parts::new(),
-            version: StoredValue::new(load.version),
+            found: StoredValue::new(Vec::new()),
             held: StoredValue::new(false),
             undo: StoredValue::new(Vec::new()),
             alive: Alive::here(),
@@ -145,7 +155,7 @@ impl BoardState {
 
     /// Cards whose number or title has these words, for pickers; the newest are the likeliest.
     pub fn find(self, words: &str, most: usize) -> Vec<Card> {
-        let filter = Filter { words: lower(words), ..Filter::default() };
+        let filter = Filter::default().with_words(words);
         let mut found: Vec<Card> = Vec::new();
         self.cards.each(|_, card| {
             if filter.shows(card) {
@@ -165,6 +175,46 @@ impl BoardState {
             self.filter.set(filter);
             self.arrange();
         }
+    }
+
+    /// Whether there are tickets that this board does not hold. Followed.
+    pub fn is_part(self) -> bool {
+        let counts = self.head.with(|h| h.counts);
+        self.loaded.with(|loaded| counts.iter().zip(loaded).any(|(count, loaded)| count > loaded))
+    }
+
+    /// The project's tickets, all of them. Followed.
+    pub fn all(self) -> u32 {
+        self.head.with(|h| h.counts.iter().sum())
+    }
+
+    /// Shows a page more of a column, as soon as the feed brings it. Nothing where a board shows no more.
+    pub fn show_more(self, status: Status) {
+        if let Some(more) = self.more.get_untracked().and(status) {
+            self.waits.set(true);
+            self.more.set(more);
+        }
+    }
+
+    /// Shows these too, which the server has found among those that this board does not hold, instead of those
+    /// that it had found before.
+    pub fn show_found(self, cards: Vec<Card>) {
+        let before = self.found.try_update_value(std::mem::take).unwrap_or_default();
+        let mut now = Vec::new();
+        for card in cards {
+            let id = card.id.0;
+            if before.contains(&id) || self.cards.get(id).is_none() {
+                now.push(id);
+                self.cards.keep(card);
+            }
+        }
+        before.into_iter().filter(|id| !now.contains(id)).for_each(|id| self.cards.remove(id));
+        self.found.set_value(now);
+        self.arrange();
+    }
+
+    fn was_found(self, id: Uuid) -> bool {
+        self.found.try_with_value(|found| found.contains(&id)).unwrap_or_default()
     }
 
     /// Holds the cards still, or lets them go.
@@ -214,7 +264,7 @@ impl BoardState {
             Place::End | Place::Index(_) => (None, None, Spot::End),
         };
         let ask = move || move_task(id, to, before, after, spot, reopen);
-        verbs::ask(self.act, id.0, "move", ask, move |outcome| self.settle(turn, outcome));
+        verbs::ask(self.act, id.0, "move", ask, move |outcome| self.settle(id.0, turn, outcome));
         Asked::Shown
     }
 
@@ -237,7 +287,7 @@ impl BoardState {
         let ask = move || edit_task(id, field, value, false, String::new());
         verbs::ask(self.act, id.0, crate::model::board::kind(field), ask, move |outcome| {
             then(&outcome);
-            self.settle(turn, outcome);
+            self.settle(id.0, turn, outcome);
         });
     }
 
@@ -264,7 +314,7 @@ impl BoardState {
         let turn = verbs::turn();
         self.on_head(&|head| head.lay(turn, patch.clone()));
         let project = self.head.with_untracked(|h| h.project);
-        verbs::ask(self.act, project.0, kind, ask, move |outcome| self.settle(turn, outcome));
+        verbs::ask(self.act, project.0, kind, ask, move |outcome| self.settle(project.0, turn, outcome));
     }
 
     fn on_head(self, change: &dyn Fn(&mut Layered<BoardHead>)) {
@@ -345,13 +395,15 @@ impl BoardState {
         self.arrange();
     }
 
-    fn settle(self, turn: Turn, outcome: Outcome) {
+    /// What was done to a thing was answered.
+    fn settle(self, thing: Uuid, turn: Turn, outcome: Outcome) {
         if !self.alive.is() {
             return; // the board was left before the answer came
         }
         match outcome {
             Outcome::Done(saved) => {
-                let until = Until::Version(saved.version);
+                // The feed brings no card that this board does not hold: that is found again.
+                let until = if self.was_found(thing) { Until::Next } else { Until::Version(saved.version) };
                 self.cards.confirm(turn, until);
                 self.on_head(&|head| head.change(&|layers| layers.confirm(turn, until)));
             }
@@ -365,7 +417,7 @@ impl BoardState {
 
     /// Drops what the held version already shows.
     fn release(self) {
-        let version = self.version.get_value();
+        let version = self.news.get_untracked();
         self.cards.reach(version);
         self.on_head(&|head| head.change(&|layers| layers.reach(version)));
         self.arrange();
@@ -386,7 +438,9 @@ impl BoardState {
                 *from = from.saturating_sub(1);
                 counts[card.status as usize] += 1;
             }
-            loaded[card.status as usize] += 1;
+            if !self.was_found(card.id.0) {
+                loaded[card.status as usize] += 1;
+            }
             if filter.shows(card) {
                 // Done is newest first.
                 let order = if card.status == Status::Done { -(card.since.0 as f64) } else { card.position };
@@ -402,6 +456,15 @@ impl BoardState {
     }
 }
 
+impl BoardState {
+    /// The feed tells of this card from now on.
+    fn holds(self, name: &str) {
+        if let Some(id) = id_in(name, Card::PREFIX) {
+            self.found.update_value(|found| found.retain(|other| *other != id));
+        }
+    }
+}
+
 /// Sets a signal only to something new.
 fn set<T: PartialEq + Send + Sync + 'static>(signal: RwSignal<T>, new: T) {
     if signal.with_untracked(|old| *old != new) {
@@ -412,6 +475,7 @@ fn set<T: PartialEq + Send + Sync + 'static>(signal: RwSignal<T>, new: T) {
 impl Sink for BoardState {
     fn put(&self, name: &str, json: &str) {
         if name != "head" {
+            self.holds(name);
             self.cards.put(name, json);
         } else if let Some(head) = read::<BoardHead>(json) {
             self.on_head(&|kept| kept.keep(head.clone()));
@@ -422,6 +486,7 @@ impl Sink for BoardState {
         if name == "head" {
             self.gone.set(true);
         } else {
+            self.holds(name);
             self.cards.del(name);
         }
     }
@@ -429,11 +494,14 @@ impl Sink for BoardState {
     fn names(&self) -> Vec<String> {
         let mut all = vec!["head".to_owned()];
         self.cards.names(&mut all);
+        // What was found is not the feed's to take away.
+        all.retain(|name| id_in(name, Card::PREFIX).is_none_or(|id| !self.was_found(id)));
         all
     }
 
     fn settled(&self, version: u64) {
-        self.version.set_value(version);
+        self.news.set(version);
+        self.waits.set(false);
         self.release();
     }
 }

@@ -19,7 +19,7 @@ use clutch_domain::{id::ChatId, query::Query};
 use leptos::prelude::*;
 use leptos_meta::Title;
 
-use super::{Empty, Trouble, board::ProjectHead, frame::use_frame, or_trouble, use_query, use_slug};
+use super::{Empty, Trouble, board::ProjectHead, frame::use_frame, load::load, or_trouble, use_query, use_slug};
 use crate::{
     api::{load_chat, load_chats},
     error::{AppError, Class},
@@ -35,8 +35,7 @@ use state::{ChatState, ListState};
 pub fn ChatPage() -> impl IntoView {
     let frame = use_frame();
     let slug = use_slug();
-    let again = use_live().again;
-    let chats = Resource::new_blocking(move || (slug.get(), again.get()), |(slug, _)| load_chats(slug));
+    let chats = load(move || slug.get(), load_chats);
     view! {
         <Suspense fallback=Skeleton>
             {dynamic(move || Suspend::new(async move {
@@ -72,7 +71,7 @@ fn Chats(state: ListState, version: u64) -> impl IntoView {
     let project = state.head.with_untracked(|h| h.project);
     let slug = state.head.with_untracked(|h| h.slug.clone());
     let live = use_live();
-    live.watch(Query::Chats { project }, version, Rc::new(state));
+    live.watch(Query::Chats { project }, Some(version), Rc::new(state));
     let query = use_query();
     let asked = Memo::new(move |_| query.with(|q| q.get("chat").and_then(|id| id.parse::<ChatId>().ok())));
     // Without a chat in the address the newest is shown; it stays when another is spoken in, until it is deleted.

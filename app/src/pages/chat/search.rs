@@ -9,6 +9,7 @@ use crate::{
     ui::{
         Ago, Erase, dynamic,
         keys::{Verb, pressed, use_keys},
+        thousands,
     },
 };
 
@@ -185,27 +186,4 @@ fn one(slug: &str, hit: Hit) -> AnyView {
         </li>
     }
     .erase()
-}
-
-/// "5,000".
-fn thousands(n: u32) -> String {
-    let digits = n.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn numbers_are_easy_to_read() {
-        for (n, text) in [(0, "0"), (999, "999"), (5_000, "5,000"), (1_234_567, "1,234,567")] {
-            assert_eq!(super::thousands(n), text);
-        }
-    }
 }

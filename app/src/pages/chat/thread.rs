@@ -34,7 +34,7 @@ pub fn Thread(list: ListState, state: ChatState, version: u64) -> impl IntoView 
         ChatLayout::Imessage => "thread imessage",
     };
     super::aim::follow(state);
-    use_live().watch(Query::Chat { chat: id }, version, Rc::new(state));
+    use_live().watch(Query::Chat { chat: id }, Some(version), Rc::new(state));
     let act = use_act();
     let node = NodeRef::<html::Div>::new();
     let loading = RwSignal::new(false);

@@ -1,14 +1,22 @@
 //! What this ticket waits for, and what waits for it.
 
+use std::time::Duration;
+
 use leptos::{html, prelude::*, server_fn::ServerFn};
 
 use super::state::TaskState;
 use crate::{
     api::{AddDependency, add_dependency, remove_dependency},
-    model::task::EdgeItem,
-    pages::{FormError, FormText, board::BoardState},
-    ui::{Act, Erase, Icon, Once, StatusMark, dynamic},
+    model::{board::Card, filter::Filter, task::EdgeItem},
+    pages::{
+        FormError, FormText,
+        board::{BoardState, Search, Told},
+    },
+    ui::{Act, Erase, Icon, Once, StatusMark, dynamic, thousands},
 };
+
+/// A pause in typing after which the server is asked.
+const PAUSE: Duration = Duration::from_millis(250);
 
 /// Most tickets that the picker offers.
 const OFFERED: usize = 6;
@@ -57,7 +65,19 @@ fn edge(edge: EdgeItem, act: Act) -> AnyView {
     .erase()
 }
 
-/// Finds a ticket of this board by number or words; a number of any ticket works too.
+/// What is said where nothing was found. `told` is of the server, where the board does not hold everything.
+fn nothing(told: Option<Told>) -> String {
+    match told {
+        None | Some(Told::Looked { more: false, .. }) => "No other ticket of this project has these words.".into(),
+        Some(Told::Asked) => "Looking through the tickets that are not on this board…".into(),
+        Some(Told::Looked { at, more: true }) => {
+            format!("None of the {} tickets that were looked at. A number finds any ticket.", thousands(at))
+        }
+        Some(Told::Failed(why)) => format!("{why} No ticket on this board has these words; a number finds any ticket."),
+    }
+}
+
+/// Finds a ticket of this project by number or words; a number of any ticket works too.
 #[component]
 fn Picker(board: BoardState, state: TaskState, act: Act, picking: RwSignal<bool>) -> impl IntoView {
     let id = state.task.with_untracked(|t| t.id);
@@ -86,13 +106,30 @@ fn Picker(board: BoardState, state: TaskState, act: Act, picking: RwSignal<bool>
         event.prevent_default();
         add.run(FormText::of(&event).text("other"));
     };
+    // Behind the board the server looks.
+    let search = Search::new(board);
+    let behind = RwSignal::new(Vec::<Card>::new());
+    crate::ui::listen::follow(move || {
+        let filter = Filter::default().with_words(&words.read());
+        behind.set(Vec::new());
+        search.told.set(Told::Asked);
+        if board.is_part() && !filter.is_none() {
+            search.ask(PAUSE, filter, 1, move |cards| behind.set(cards));
+        }
+    });
     let offers = move || {
         let linked: Vec<_> = state.edges.all().into_iter().map(|e| e.other).collect();
         let mut found = board.find(&words.get(), OFFERED + 1 + linked.len());
+        for card in behind.get() {
+            if found.iter().all(|other| other.id != card.id) {
+                found.push(card);
+            }
+        }
         found.retain(|c| c.id != id && !linked.contains(&c.id));
         found.truncate(OFFERED);
         if found.is_empty() {
-            return view! { <li class="mut">"No ticket of this board has these words."</li> }.erase();
+            let told = if board.is_part() { Some(search.told.get()) } else { None };
+            return view! { <li class="mut" role="status">{nothing(told)}</li> }.erase();
         }
         found
             .into_iter()

@@ -13,7 +13,11 @@ use std::rc::Rc;
 use clutch_domain::query::Query;
 use leptos::{html, prelude::*};
 
-use super::{Empty, board::BoardState};
+use super::{
+    Empty,
+    board::BoardState,
+    load::{self, key, load},
+};
 use crate::{
     api::load_task,
     error::{AppError, Class},
@@ -34,10 +38,15 @@ pub fn TaskPanel(
 ) -> impl IntoView {
     let slug = board.head.with_untracked(|h| h.slug.clone());
     let close = format!("/projects/{slug}/board");
-    let key = (slug, name.clone());
+    let asked = key(&[&slug, &name]);
     let live = use_live();
-    let task =
-        Resource::new_blocking(move || (key.clone(), live.again.get()), |((slug, name), _)| load_task(slug, name));
+    let task = load(
+        move || asked.clone(),
+        |key| {
+            let [slug, name] = load::words(&key);
+            load_task(slug, name)
+        },
+    );
     let navigate = leptos_router::hooks::use_navigate();
     let home = close.clone();
     let leave = Callback::new(move |()| {
@@ -128,7 +137,7 @@ fn Loading(close: String) -> impl IntoView {
 fn Ticket(board: BoardState, state: TaskState, version: u64, close: String, leave: Callback<()>) -> impl IntoView {
     let task = state.task;
     let (id, project, number) = task.with_untracked(|t| (t.id, t.project, t.number));
-    use_live().watch(Query::Task { project, task: id }, version, Rc::new(state));
+    use_live().watch(Query::Task { project, task: id }, Some(version), Rc::new(state));
     let act = use_act();
     // The board knows first: a move shows there before it is confirmed.
     let card = board.card(id);

@@ -121,7 +121,7 @@ async fn a_deleted_project_is_gone_at_once_whatever_is_in_it() {
         house.refuses(command, refusal).await;
     }
     for query in [
-        Query::Board { project: house.project },
+        Query::board(house.project),
         Query::Task { project: house.project, task: tasks[0] },
         Query::Chats { project: house.project },
     ] {

@@ -92,7 +92,7 @@ pub async fn everything_reads(office: &Office) {
     assert_eq!(home.waiting.len(), 2, "a question and an alert wait");
     let (mut seen_tasks, mut comments, mut messages) = (0, 0, 0);
     for project in &home.projects {
-        let Snapshot::Board(board) = ask(office, Query::Board { project: project.id }).await else {
+        let Snapshot::Board(board) = ask(office, Query::board(project.id)).await else {
             panic!("no board of {}", project.slug)
         };
         assert_eq!(board.counts.total() as usize, board.tasks.len(), "{}", project.slug);
@@ -219,7 +219,7 @@ pub async fn one_can_work_on(office: &Office) {
 pub async fn what_cannot_be_read_spoils_nothing(office: &Office, newer: TaskId, damaged: TaskId) {
     let me = Actor::human("dan");
     let birds = projects(office).await["Birds"].clone();
-    let Snapshot::Board(board) = ask(office, Query::Board { project: birds.id }).await else { panic!("no board") };
+    let Snapshot::Board(board) = ask(office, Query::board(birds.id)).await else { panic!("no board") };
     assert_eq!(board.tasks.len(), 26, "all but those two");
     let words = query::unread_words(&board.unread).unwrap();
     assert!(words.contains("newer OpenClutch") && words.contains("cannot be read"), "{words}");

@@ -291,7 +291,7 @@ pub async fn the_same_history_leaves_the_same_documents(place: &impl Place) {
     }
     assert_eq!(house.everything().await, plain.everything().await);
     for project in plain.all::<Project>().await {
-        let query = Query::Board { project: project.id };
+        let query = Query::board(project.id);
         let shown = house.store.read(&query.fetch()).await.unwrap().value;
         let expected = plain.store.read(&query.fetch()).await.unwrap().value;
         assert_eq!(answer(&query, &shown), answer(&query, &expected));

@@ -61,7 +61,7 @@ pub async fn past(store: &dyn Store, from: u64, to: u64) {
 
 /// The board, as its live query reads it.
 pub async fn board(store: &dyn Store) -> Versioned<Docs> {
-    let asked = Query::Board { project: project() }.fetch();
+    let asked = Query::board(project()).fetch();
     let answer = store.read(&asked).await.unwrap();
     let shown = asked
         .ranges

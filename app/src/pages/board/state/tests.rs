@@ -86,7 +86,7 @@ fn a_move_shows_at_once_and_goes_back_when_it_is_refused() {
         state.show(id(1), READY, Place::Before(id(3)), false, 1).unwrap();
         assert_eq!((column(state, BACKLOG), column(state, READY)), (vec![], vec![2, 1, 3]));
         assert_eq!(state.counts.get_untracked()[..2], [0, 3]);
-        state.settle(1, refused());
+        state.settle(id(1).0, 1, refused());
         assert_eq!((column(state, BACKLOG), column(state, READY)), (vec![1], vec![2, 3]));
         assert_eq!(state.counts.get_untracked()[..2], [1, 2]);
     });
@@ -103,7 +103,7 @@ fn cards_that_made_room_go_back_with_the_card_that_did_not_come() {
         state.show(id(1), READY, Place::Before(id(3)), false, 1).unwrap();
         assert_eq!(column(state, READY), [2, 1, 3]);
         assert_ne!(state.peek(id(3)).unwrap().position, TIGHT);
-        state.settle(1, refused());
+        state.settle(id(1).0, 1, refused());
         assert_eq!(state.peek(id(2)).unwrap().position, 1.0);
         assert_eq!(state.peek(id(3)).unwrap().position, TIGHT);
     });
@@ -113,7 +113,7 @@ fn cards_that_made_room_go_back_with_the_card_that_did_not_come() {
 fn a_confirmed_move_stays_until_the_feed_brings_it() {
     board(&[card(1, BACKLOG, 1.0)], |state, _| {
         state.show(id(1), READY, Place::End, false, 1).unwrap();
-        state.settle(1, Outcome::Done(Saved { version: 12 }));
+        state.settle(id(1).0, 1, Outcome::Done(Saved { version: 12 }));
         // What was on its way before the answer is older than the move.
         feed(state, 11, &Card { title: "Renamed".into(), ..card(1, BACKLOG, 1.0) });
         assert_eq!(column(state, READY), [1]);
@@ -129,9 +129,9 @@ fn an_answer_settles_its_own_move_only() {
     board(&[card(1, BACKLOG, 1.0)], |state, _| {
         state.show(id(1), READY, Place::End, false, 1).unwrap();
         state.show(id(1), REVIEW, Place::End, false, 2).unwrap();
-        state.settle(1, refused());
+        state.settle(id(1).0, 1, refused());
         assert_eq!(column(state, REVIEW), [1]);
-        state.settle(2, Outcome::Replaced);
+        state.settle(id(1).0, 2, Outcome::Replaced);
         assert_eq!(column(state, BACKLOG), [1]);
     });
 }
@@ -173,6 +173,54 @@ fn what_was_done_last_can_be_named_and_taken_back() {
 }
 
 #[test]
+fn what_was_found_behind_the_board_is_shown_until_the_feed_tells_of_it() {
+    board(&[card(1, BACKLOG, 1.0)], |state, _| {
+        let counts = |state: BoardState| state.loaded.with_untracked(|loaded| loaded[BACKLOG as usize]);
+        // One that the board holds already is the feed's.
+        state.show_found(vec![card(1, READY, 1.0), card(2, BACKLOG, 2.0), card(3, BACKLOG, 3.0)]);
+        assert_eq!((column(state, BACKLOG), counts(state)), (vec![1, 2, 3], 1));
+        // A whole page of the feed does not name them, and takes none of them away.
+        assert_eq!(state.names(), ["head".to_owned(), format!("t:{}", id(1))]);
+        // One that came onto the board is the feed's from then on.
+        feed(state, 11, &card(2, BACKLOG, 0.5));
+        state.show_found(vec![card(3, BACKLOG, 4.0)]);
+        assert_eq!((column(state, BACKLOG), counts(state)), (vec![2, 1, 3], 2));
+        state.del(&format!("t:{}", id(2)));
+        state.settled(12);
+        state.show_found(Vec::new());
+        assert_eq!(column(state, BACKLOG), [1]);
+    });
+}
+
+#[test]
+fn a_card_that_was_found_stays_where_it_was_moved_until_it_is_found_again() {
+    board(&[card(1, BACKLOG, 1.0)], |state, _| {
+        state.show_found(vec![card(2, BACKLOG, 2.0)]);
+        state.show(id(2), READY, Place::End, false, 1).unwrap();
+        state.settle(id(2).0, 1, Outcome::Done(Saved { version: 11 }));
+        state.settled(11);
+        assert_eq!(column(state, READY), [2]);
+        state.show_found(vec![card(2, REVIEW, 1.0)]);
+        assert_eq!((column(state, READY), column(state, REVIEW)), (vec![], vec![2]));
+    });
+}
+
+#[test]
+fn a_board_shows_so_many_pages_more_and_no_further() {
+    board(&[], |state, _| {
+        for n in 1..=clutch_domain::query::MORE_PAGES_MAX {
+            state.waits.set(false);
+            state.show_more(if n % 2 == 0 { BACKLOG } else { Status::Done });
+            assert!(state.waits.get_untracked(), "{n}");
+        }
+        let most = state.more.get_untracked();
+        state.settled(11);
+        state.show_more(READY);
+        assert_eq!((state.more.get_untracked(), state.waits.get_untracked()), (most, false));
+    });
+}
+
+#[test]
 fn fields_read_and_write_as_forms_do() {
     let mut facts = card(1, BACKLOG, 1.0).facts;
     for (field, text) in [
@@ -201,6 +249,6 @@ fn what_comes_after_the_board_was_left_does_nothing() {
         left = Some(state);
     });
     let state = left.unwrap();
-    state.settle(1, Outcome::Done(Saved { version: 12 }));
-    state.settle(1, refused());
+    state.settle(id(1).0, 1, Outcome::Done(Saved { version: 12 }));
+    state.settle(id(1).0, 1, refused());
 }

@@ -1,9 +1,10 @@
-//! What a board shows of its cards.
+//! What a board shows of its cards. The server looks with the same eyes through those that a page does not hold.
 
 use clutch_domain::task::Status;
 use leptos_router::params::ParamsMap;
 
-use crate::{model::board::Card, ui::lower};
+use super::board::Card;
+use crate::ui::{fold, lower};
 
 /// What a board shows of its cards.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -12,18 +13,41 @@ pub struct Filter {
     pub need: bool,
     /// Only cards with an agent at work.
     pub running: bool,
-    /// Only cards with these words in title, number, tag or role; lower case.
-    pub words: String,
+    words: String,
+    /// The words as they are compared.
+    folded: String,
 }
 
 impl Filter {
     /// What an address asks for.
     pub fn of(query: &ParamsMap) -> Self {
-        Self {
-            need: query.get("need").is_some(),
-            running: query.get("running").is_some(),
-            words: query.get("q").map(|words| lower(words.trim())).unwrap_or_default(),
-        }
+        let asks = |name| query.get(name).is_some();
+        Self::new(&query.get("q").unwrap_or_default(), asks("need"), asks("running"))
+    }
+
+    /// Only cards with these words, that wait for a person, with an agent at work.
+    #[must_use]
+    pub fn new(words: &str, need: bool, running: bool) -> Self {
+        Self { need, running, ..Self::default() }.with_words(words)
+    }
+
+    /// Only cards with these words in title, number, tag or role.
+    #[must_use]
+    pub fn with_words(self, words: &str) -> Self {
+        let words = lower(words.trim());
+        Self { folded: fold(&words), words, ..self }
+    }
+
+    /// The words that are looked for, in small letters.
+    #[must_use]
+    pub fn words(&self) -> &str {
+        &self.words
+    }
+
+    /// Whether it leaves anything out.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
     }
 
     /// What it is in an address: names with their values, `None` for what is not there.
@@ -49,10 +73,10 @@ impl Filter {
     pub fn shows(&self, card: &Card) -> bool {
         (!self.need || needs_you(card))
             && (!self.running || card.agent.is_some())
-            && (self.words.is_empty() || {
+            && (self.folded.is_empty() || {
                 let role = card.facts.role.map_or("", |r| r.word());
-                let text = lower(&format!("t-{} {} {} {role}", card.number, card.title, card.facts.tags.join(" ")));
-                self.words.split_whitespace().all(|word| text.contains(word))
+                let text = fold(&format!("t-{} {} {} {role}", card.number, card.title, card.facts.tags.join(" ")));
+                self.folded.split_whitespace().all(|word| text.contains(word))
             })
     }
 }
@@ -68,8 +92,9 @@ mod tests {
 
     #[test]
     fn only_what_is_asked_for_is_in_the_address() {
-        let filter = Filter { need: true, running: false, words: "a ü".into() };
+        let filter = Filter::new("A ü ", true, false);
         assert_eq!(filter.members(), [("q", Some("a ü".into())), ("need", Some(String::new())), ("running", None)]);
         assert!(Filter::default().members().iter().all(|(_, value)| value.is_none()));
+        assert!(!filter.is_none() && Filter::default().with_words("  ").is_none());
     }
 }
