@@ -25,7 +25,11 @@ pub use routes::preload;
 
 use crate::{
     live::{Live, use_live},
-    ui::{Clock, Erase, Outboxes, ToastRegion, Toasts, dynamic, keys::Keys},
+    ui::{
+        Clock, Erase, Outboxes, ToastRegion, Toasts, dynamic,
+        keys::{Keys, Verb},
+        listen::window_hears,
+    },
 };
 use frame::{Frame, Rail};
 
@@ -36,10 +40,19 @@ pub fn App() -> impl IntoView {
     let live = Live::new();
     live.hear();
     provide_context(live);
-    provide_context(Toasts::new());
+    let toasts = Toasts::new();
+    provide_context(toasts);
     provide_context(Outboxes::new());
     provide_context(Clock::new());
-    provide_context(Keys::new());
+    let keys = Keys::new();
+    provide_context(keys);
+    // Pages that can take back more say so themselves.
+    keys.bind(Verb::Undo, move || {
+        if !toasts.take_back() {
+            toasts.done("There is nothing to undo here.");
+        }
+    });
+    window_hears(leptos::ev::pagehide, move |_| toasts.leave());
     provide_context(Frame::new());
     #[cfg(feature = "hydrate")]
     provide_context(LoadedWith::now());

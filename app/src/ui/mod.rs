@@ -17,9 +17,10 @@ mod once;
 mod outbox;
 mod time;
 mod title;
+mod toasts;
 mod words;
 
-pub use acts::{Act, ToastRegion, Toasts, Undo, use_act};
+pub use acts::{Act, use_act};
 pub use copy::{CopyBox, to_clipboard};
 #[cfg(feature = "hydrate")]
 pub use draft::write;
@@ -37,4 +38,5 @@ pub use outbox::{Outbox, Outboxes};
 pub use time::age;
 pub use time::{Ago, Clock, duration, use_clock};
 pub use title::title;
+pub use toasts::{Deed, ToastRegion, Toasts, Undo};
 pub use words::{coded, fold, lower, thousands, upper};

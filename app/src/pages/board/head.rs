@@ -179,9 +179,13 @@ pub fn Filters(state: BoardState) -> impl IntoView {
     #[cfg(not(feature = "hydrate"))]
     let _ = navigate;
     let toasts = expect_context::<Toasts>();
-    keys.bind(Verb::Undo, move || match state.undo() {
-        Some(words) => toasts.done(words),
-        None => toasts.done("There is nothing to undo on this board."),
+    keys.bind(Verb::Undo, move || {
+        // What was done last is taken back first, on the board or elsewhere.
+        if toasts.newest() > state.last() {
+            toasts.take_back();
+        } else {
+            toasts.done(state.undo().unwrap_or_else(|| "There is nothing to undo on this board.".into()));
+        }
     });
     let need = move || {
         let n = head.with(|h| h.waiting);

@@ -50,6 +50,12 @@ fn spot(state: BoardState, id: TaskId) -> Option<(usize, usize, usize)> {
     })
 }
 
+/// The card below this one in its column, or above it where none is below.
+pub fn beside(state: BoardState, id: TaskId) -> Option<TaskId> {
+    let (column, at, _) = spot(state, id)?;
+    state.columns[column].with_untracked(|ids| ids.get(at + 1).or_else(|| ids.get(at.checked_sub(1)?)).copied())
+}
+
 fn say(state: BoardState, id: TaskId, verb: &str, hint: &str) {
     let title = state.peek(id).map_or_else(String::new, |c| c.title);
     if let Some((column, at, of)) = spot(state, id) {

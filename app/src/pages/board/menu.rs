@@ -1,14 +1,14 @@
 //! The menu of a card: the mouse's and the finger's short way, and the keyboard's too.
 
 use clutch_domain::{id::TaskId, task::Status};
-use leptos::{html, prelude::*};
+use leptos::{html, prelude::*, server_fn::ServerFn};
 use wasm_bindgen::JsCast;
 
 use super::{end_of, state::BoardState};
 use crate::{
-    api::delete_task,
+    api::{DeleteTask, delete_task},
     lazy::lazily,
-    ui::{Confirm, Erase, Icon, StatusMark, Toasts, dynamic, keys::pressed, when_in_page},
+    ui::{Confirm, Deed, Erase, Icon, StatusMark, dynamic, keys::pressed, when_in_page},
 };
 
 /// The open menu: of which card, and where on the screen.
@@ -49,12 +49,20 @@ lazily! {
 /// The menu, and the questions that it asks.
 #[component]
 fn CardMenu(state: BoardState, menu: RwSignal<Option<Open>>) -> impl IntoView {
-    let deleting = RwSignal::new(None::<TaskId>);
     let shown = move || menu.get().and_then(|open| state.peek(open.task).map(|card| (open, card)));
     let close = move || {
         if let Some(open) = menu.get_untracked() {
             menu.set(None);
             super::keys::focus_card(open.task);
+        }
+    };
+    let remove = move |task: TaskId, number: u64| {
+        menu.set(None);
+        // What lies beside it has the focus then.
+        let beside = super::keys::beside(state, task);
+        delete_ticket(state, task, number);
+        if let Some(card) = beside {
+            super::keys::focus_card(card);
         }
     };
     let inside = move || {
@@ -95,7 +103,7 @@ fn CardMenu(state: BoardState, menu: RwSignal<Option<Open>>) -> impl IntoView {
                     {others}
                     <hr />
                     <a role="menuitem" href=format!("?task=T-{}", card.number) data-noscroll on:click=move |_| menu.set(None)><Icon name="edit" />"Edit"</a>
-                    <button type="button" role="menuitem" class="bad" on:click=move |_| { menu.set(None); deleting.set(Some(task)) }>
+                    <button type="button" role="menuitem" class="bad" on:click=move |_| remove(task, card.number)>
                         <Icon name="trash" />"Delete"
                     </button>
                 </div>
@@ -104,7 +112,6 @@ fn CardMenu(state: BoardState, menu: RwSignal<Option<Open>>) -> impl IntoView {
     };
     view! {
         {dynamic(inside)}
-        {dynamic(move || deleting.get().map(|task| view! { <DeleteTicket state task done=Callback::new(move |_| { deleting.set(None); super::keys::focus_card(task) }) /> }))}
         {dynamic(move || state.reopening.get().map(|(task, to, at)| {
             let number = state.peek(task).map_or(0, |c| c.number);
             let answer = Callback::new(move |yes| {
@@ -119,35 +126,33 @@ fn CardMenu(state: BoardState, menu: RwSignal<Option<Open>>) -> impl IntoView {
     }
 }
 
-/// Asks, then deletes a ticket.
-#[component]
-pub fn DeleteTicket(
-    /// The board.
-    state: BoardState,
-    /// Which.
-    task: TaskId,
-    /// Hears whether it was deleted.
-    done: Callback<bool>,
-) -> impl IntoView {
-    let toasts = expect_context::<Toasts>();
-    let (number, title) = state.peek(task).map_or((0, String::new()), |c| (c.number, c.title));
-    let answer = Callback::new(move |yes: bool| {
-        if yes {
-            state.act.run_to_its_end(delete_task(task), move |answer| {
-                if answer.is_ok() {
-                    toasts.done(format!("T-{number} was deleted."));
-                }
-                // Who asked may be gone by now.
-                done.try_run(answer.is_ok());
-            });
+/// Deletes a ticket in a moment: until then it can be taken back. Where the page is left before, it is deleted
+/// as it goes.
+pub fn delete_ticket(state: BoardState, task: TaskId, number: u64) {
+    let toasts = state.toasts;
+    let deed: Deed = std::sync::Arc::new(move |leaving| {
+        if leaving {
+            leave_word(task);
         } else {
-            done.run(false);
+            state.act.run_to_its_end(delete_task(task), move |answer| {
+                if answer.is_err() {
+                    toasts.stays(task.0);
+                }
+            });
         }
     });
-    view! {
-        <Confirm title=format!("Delete T-{number}?") yes="Delete" danger=true answer
-            text=format!("\u{201c}{title}\u{201d} goes with its comments and history. This cannot be undone.") />
+    toasts.about_to(task.0, format!("Deleting T-{number} with its comments and history."), deed);
+}
+
+/// Asks for the deletion without waiting for an answer: the browser sees to it when the page is gone.
+fn leave_word(task: TaskId) {
+    #[cfg(feature = "hydrate")]
+    if let Ok(form) = web_sys::UrlSearchParams::new() {
+        form.append("task", &task.to_string());
+        let _ = window().navigator().send_beacon_with_opt_url_search_params(DeleteTask::PATH, Some(&form));
     }
+    #[cfg(not(feature = "hydrate"))]
+    let _ = (task, DeleteTask::PATH);
 }
 
 /// Puts the menu beside its button, inside the window.

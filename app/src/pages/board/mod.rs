@@ -34,7 +34,7 @@ use crate::{
     error::AppError,
     live::use_live,
     model::filter::Filter,
-    ui::{Erase, Icon, StatusMark, dynamic, fresh, list, listen::Alive},
+    ui::{Erase, Icon, StatusMark, Toasts, dynamic, fresh, list, listen::Alive},
 };
 pub use beyond::{Search, Told};
 use card::CardItem;
@@ -42,7 +42,7 @@ use card::CardItem;
 pub(super) use create::preload_dialog;
 pub use head::{GatewayChip, ProjectHead};
 pub use keys::{focus_card, send_on_ctrl_enter};
-pub use menu::{DeleteTicket, card_of};
+pub use menu::{card_of, delete_ticket};
 pub use state::BoardState;
 
 /// The page.
@@ -94,6 +94,12 @@ fn Board(state: BoardState, version: u64) -> impl IntoView {
     crate::ui::listen::follow(move || {
         let query = Query::Board { project, more: state.more.get() };
         live.watch(query, painted.try_update_value(Option::take).flatten(), Rc::new(state));
+    });
+
+    let toasts = expect_context::<Toasts>();
+    crate::ui::listen::follow(move || {
+        toasts.going.track();
+        state.arrange();
     });
 
     let query = use_query();

@@ -101,12 +101,13 @@ pub struct BoardState {
     found: StoredValue<Vec<Uuid>>,
     // While somebody drags, cards do not jump under the hand; what came meanwhile shows at the drop.
     held: StoredValue<bool>,
-    undo: StoredValue<Vec<Inverse>>,
+    undo: StoredValue<Vec<(Turn, Inverse)>>,
     alive: Alive,
     clock: Clock,
     /// Runs changes of this board.
     pub act: Act,
-    toasts: Toasts,
+    /// Messages.
+    pub toasts: Toasts,
 }
 
 impl BoardState {
@@ -321,9 +322,14 @@ impl BoardState {
         self.heads.update_value(|head| change(head));
     }
 
+    /// When that was done on this board which can be taken back and was done last.
+    pub fn last(self) -> Option<Turn> {
+        self.undo.with_value(|all| all.last().map(|(turn, _)| *turn))
+    }
+
     /// Takes back what was done last on this board; answers what that was, in words.
     pub fn undo(self) -> Option<String> {
-        let last = self.undo.try_update_value(Vec::pop).flatten()?;
+        let (_, last) = self.undo.try_update_value(Vec::pop).flatten()?;
         let before_it = self.undo.with_value(Vec::len);
         let number = |task| self.peek(task).map_or_else(String::new, |card| format!("T-{}", card.number));
         let words = match last {
@@ -355,7 +361,7 @@ impl BoardState {
             if all.len() == UNDO_MAX {
                 all.remove(0);
             }
-            all.push(inverse);
+            all.push((verbs::turn(), inverse));
         });
     }
 
@@ -432,7 +438,13 @@ impl BoardState {
         let mut columns: [Vec<(f64, TaskId)>; COLUMNS] = Default::default();
         let mut counts = self.head.with_untracked(|h| h.counts);
         let mut loaded = [0; COLUMNS];
+        let going = self.toasts.going.get_untracked();
         self.cards.each(|kept, card| {
+            if going.contains(&card.id.0) {
+                let here = &mut counts[kept.status as usize];
+                *here = here.saturating_sub(1);
+                return;
+            }
             if kept.status != card.status {
                 let from = &mut counts[kept.status as usize];
                 *from = from.saturating_sub(1);

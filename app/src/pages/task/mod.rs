@@ -145,7 +145,6 @@ fn Ticket(board: BoardState, state: TaskState, version: u64, close: String, leav
         let kept = task.with(|t| t.status);
         card.as_ref().map_or(kept, |c| c.with(|c| c.status))
     });
-    let deleting = RwSignal::new(false);
     let why = move || {
         task.with(|t| t.why.clone()).map(|why| view! { <p class="note"><Icon name="clock" /><span>{why}</span></p> })
     };
@@ -153,12 +152,10 @@ fn Ticket(board: BoardState, state: TaskState, version: u64, close: String, leav
     let gone = move || {
         state.gone.get().then(|| view! { <p class="note bad" role="status"><Icon name="trash" /><span>"This ticket was deleted."</span></p> })
     };
-    let deleted = Callback::new(move |yes| {
-        deleting.set(false);
-        if yes {
-            leave.run(());
-        }
-    });
+    let remove = move |_| {
+        leave.run(());
+        super::board::delete_ticket(board, id, number);
+    };
     view! {
         <header>
             {dynamic(move || view! { <StatusMark status=status.get() /> })}
@@ -185,10 +182,9 @@ fn Ticket(board: BoardState, state: TaskState, version: u64, close: String, leav
             <p class="foot">
                 <span class="mut">"Made "{dynamic(move || view! { <Ago at=task.with(|t| t.created_at) long=true /> })}</span>
                 <span class="grow"></span>
-                <button type="button" class="btn s q bad js-only" on:click=move |_| deleting.set(true)><Icon name="trash" />"Delete"</button>
+                <button type="button" class="btn s q bad js-only" on:click=remove><Icon name="trash" />"Delete"</button>
             </p>
         </div>
-        {dynamic(move || deleting.get().then(|| view! { <super::board::DeleteTicket state=board task=id done=deleted /> }))}
     }
     .erase()
 }

@@ -221,6 +221,21 @@ fn a_board_shows_so_many_pages_more_and_no_further() {
 }
 
 #[test]
+fn a_card_that_is_about_to_go_is_not_shown_nor_counted() {
+    board(&[card(1, BACKLOG, 1.0), card(2, BACKLOG, 2.0)], |state, _| {
+        let toasts = expect_context::<Toasts>();
+        toasts.about_to(id(1).0, "Deleting it.", Arc::new(|_| {}));
+        state.arrange();
+        assert_eq!((column(state, BACKLOG), state.counts.get_untracked()[BACKLOG as usize]), (vec![2], 1));
+        assert!(toasts.newest() > state.last(), "Ctrl+Z takes it back");
+        toasts.take_back();
+        state.arrange();
+        assert_eq!((column(state, BACKLOG), state.counts.get_untracked()[BACKLOG as usize]), (vec![1, 2], 2));
+        assert_eq!(toasts.newest(), None);
+    });
+}
+
+#[test]
 fn fields_read_and_write_as_forms_do() {
     let mut facts = card(1, BACKLOG, 1.0).facts;
     for (field, text) in [
