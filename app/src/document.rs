@@ -8,6 +8,21 @@ use crate::{App, site::Site};
 /// Runs before the first paint: the look that was chosen, and that there is JavaScript.
 const EARLY: &str = "(function(d){d.classList.add('js');try{var l=localStorage.getItem('look');if(l)d.dataset.theme=l}catch(e){}})(document.documentElement)";
 
+/// Fetches the code and wakes the page. A page whose code does not come, or does not find its way in what somebody
+/// else has made of the page, is what it was painted as: its links and forms are the browser's, nothing of ours
+/// stands in between any more, and it says so.
+const LOAD: &str = "\
+const d=document.documentElement;let over=false;\
+const plain=()=>{if(over)return;over=true;d.classList.remove('js');\
+for(const t of['click','submit','keydown'])addEventListener(t,e=>e.stopImmediatePropagation(),true);\
+const p=document.createElement('p');p.className='stale asleep';p.setAttribute('role','status');\
+p.textContent='This page could not start its code, so nothing on it is live. Its links and forms work; reloading tries again.';\
+document.body.prepend(p)};\
+const late=setTimeout(()=>d.classList.remove('js'),10000);\
+addEventListener('error',e=>{if(e.error instanceof WebAssembly.RuntimeError)plain()});\
+import('/SCRIPT').then(m=>m.default({module_or_path:'/WASM'}).then(()=>m.hydrate())).then(awake=>{\
+clearTimeout(late);if(awake&&!over){over=true;d.classList.add('js')}else plain()},e=>{plain();throw e})";
+
 /// All icons as symbols: they cost the browser's code nothing.
 const SPRITE: &str = include_str!("sprite.svg");
 
@@ -20,10 +35,7 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
     if let Some(chunks) = &files.chunks {
         provide_context(chunks.clone());
     }
-    let hydrate = format!(
-        "import('/{0}').then(m=>m.default({{module_or_path:'/{1}'}}).then(()=>m.hydrate()))",
-        files.script, files.wasm
-    );
+    let load = LOAD.replace("SCRIPT", &files.script).replace("WASM", &files.wasm);
     view! {
         <!DOCTYPE html>
         <html lang="en" data-views=crate::views::VIEWS data-build=files.build.clone()>
@@ -40,11 +52,12 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
                 <AutoReload options />
                 <link rel="modulepreload" href=format!("/{}", files.script) crossorigin="anonymous" />
                 <link rel="preload" href=format!("/{}", files.wasm) r#as="fetch" r#type="application/wasm" crossorigin="anonymous" />
-                <script type="module" nonce=use_nonce()>{hydrate}</script>
+                <script type="module" nonce=use_nonce()>{load}</script>
                 <MetaTags />
             </head>
             <body>
-                <App />
+                // A place of its own: what extensions put into the page's body does not stand between.
+                <div id="app"><App /></div>
                 <div class="sprite" aria-hidden="true" inner_html=SPRITE></div>
             </body>
         </html>

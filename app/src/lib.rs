@@ -28,3 +28,15 @@ pub use document::shell;
 pub use pages::App;
 #[cfg(feature = "split")]
 pub use pages::preload;
+
+/// Wakes the page that the server has painted, in its own place of the document; true when it is awake.
+#[cfg(feature = "hydrate")]
+#[must_use]
+pub fn wake() -> bool {
+    use wasm_bindgen::JsCast;
+
+    let place = leptos::prelude::document().get_element_by_id("app").and_then(|place| place.dyn_into().ok());
+    let Some(place) = place else { return false };
+    leptos::mount::hydrate_from(place, App).forget();
+    true
+}

@@ -253,6 +253,24 @@ test("a late answer to one move leaves the card in the hand that lifted it again
   await expect(cardIn(page, "Ready", "Two")).toBeVisible();
 });
 
+test("a move that the server refuses is taken back, and said", async ({ alone, visitor }) => {
+  const project = await withTickets(alone, ["Stubborn"]);
+  const me = await visitor(WIDE);
+  me.expectTrouble(/move_task/, /ERR_FAILED/);
+  const page = await me.open(address(alone, project));
+  const said = page.locator("p.sr[aria-live=assertive]");
+  let drop = () => {};
+  await page.route(/\/fn\/move_task/, async (route) => {
+    await new Promise<void>((go) => { drop = go; });
+    await route.abort();
+  });
+  await drag(page, card(page, "Stubborn"), await middle(column(page, "Ready")), column(page, "Ready"));
+  await expect(said).toContainText("Stubborn dropped in Ready.");
+  drop();
+  await expect(cardIn(page, "Backlog", "Stubborn")).toBeVisible();
+  await expect(said).toContainText("Stubborn is back in Backlog.");
+});
+
 test("by the card's menu, from the keyboard too", async ({ alone, visitor }) => {
   const project = await withTickets(alone, ["One", "Two"]);
   const me = await visitor();
@@ -398,4 +416,18 @@ test("the filter is in the address: a reload and a link show the same", async ({
   await page.getByRole("searchbox", { name: "Filter tickets" }).fill("");
   await expect(page).not.toHaveURL(/q=/);
   await expect.poll(() => titles(page, "Backlog")).toEqual(["Oil the hinge", "Paint the door"]);
+});
+
+test("a long tag and a long name end where their card does", async ({ alone, visitor }) => {
+  const project = await withTickets(alone, ["Plain"]);
+  await alone.createTask(project, "Tagged", { status: "backlog", tags: ["x".repeat(50), "y".repeat(50)], assignee: "z".repeat(50) });
+  for (const viewport of [{ width: 1440, height: 900 }, { width: 360, height: 740 }]) {
+    const me = await visitor({ viewport });
+    const page = await me.open(address(alone, project));
+    const out = await card(page, "Tagged").evaluate((element) => {
+      const right = element.getBoundingClientRect().right;
+      return [...element.querySelectorAll("*")].filter((one) => one.getBoundingClientRect().right > right + 0.5).map((one) => one.className);
+    });
+    expect(out).toEqual([]);
+  }
 });

@@ -1,6 +1,6 @@
 // The home page: first steps, projects, and what happens without our code.
 import { Board } from "../support/board.ts";
-import { expect, test as base, withHouse } from "../support/fixtures.ts";
+import { expect, freshProject, test as base, withHouse } from "../support/fixtures.ts";
 import { Gateway, freePort } from "../support/gateway.ts";
 import { cardIn } from "../support/look.ts";
 
@@ -179,4 +179,24 @@ test("code that was compiled otherwise than the server leaves the page as it was
   await page.reload();
   await said;
   await expect(page.getByRole("heading", { name: "Shed" })).toBeVisible();
+  // It says so, and works as a page without code does.
+  await expect(page.getByText("This page could not start its code")).toBeVisible();
+  await page.getByRole("link", { name: "Settings" }).click();
+  await me.live();
+});
+
+test("a clipboard that is closed to the page is not said to have the words", async ({ alone, visitor }) => {
+  const project = await freshProject(alone, "Clipboard");
+  for (const closed of [
+    () => Object.defineProperty(navigator, "clipboard", { value: { writeText: () => Promise.reject(new DOMException("no", "NotAllowedError")) } }),
+    () => Object.defineProperty(navigator, "clipboard", { value: undefined }),
+  ]) {
+    const me = await visitor();
+    await me.page.addInitScript(closed);
+    const page = await me.open(`${alone.url}/projects/${project.slug}/board`);
+    await page.locator("details.gateway summary").click();
+    await page.locator("details.gateway").getByRole("button", { name: "Copy" }).first().click();
+    await expect(page.locator(".toasts")).toContainText("The browser does not let this page copy.");
+    await expect(page.locator("details.gateway").getByRole("button", { name: "Copied" })).toHaveCount(0);
+  }
 });

@@ -53,6 +53,33 @@ test("home, board, dialog and panel fit, and the columns are one tap away", asyn
   await expect(card(page, "Ready first")).toBeVisible();
 });
 
+test("the drawer has the focus while it is open, and gives it back", async ({ alone, visitor }) => {
+  const project = await freshProject(alone, "Drawer");
+  const me = await visitor({ ...PHONE, viewport: { width: 360, height: 740 } });
+  const page = await me.open(`${alone.url}/projects/${project.slug}/board`);
+  const menu = page.getByRole("button", { name: "Menu" });
+  const rail = page.getByRole("navigation", { name: "Projects" });
+  await menu.click();
+  await expect(rail.getByRole("link", { name: "Home" })).toBeFocused();
+  await expect(page.locator("#main")).toHaveAttribute("inert");
+  await me.accessible();
+  // Wherever the focus is by then.
+  await menu.focus();
+  await page.keyboard.press("Escape");
+  await expect(rail).not.toBeInViewport();
+  await expect(menu).toBeFocused();
+  await expect(page.locator("#main")).not.toHaveAttribute("inert");
+  // Going somewhere shuts it, and the page can be used.
+  await menu.click();
+  await rail.getByRole("link", { name: "Home" }).press("Enter");
+  await expect(page.getByRole("heading", { name: "Projects", level: 1 })).toBeVisible();
+  await expect(page.locator("#main")).not.toHaveAttribute("inert");
+  // A window that grows has none.
+  await menu.click();
+  await page.setViewportSize({ width: 1440, height: 900 });
+  await expect(page.locator("#main")).not.toHaveAttribute("inert");
+});
+
 test("a finger moves a card by its menu", async ({ alone, visitor }) => {
   const project = await freshProject(alone, "Tap");
   await alone.createTask(project, "Tap me", { status: "ready" });

@@ -1,7 +1,7 @@
 // The panel of a ticket.
 import type { Board, Project, Task } from "../support/board.ts";
 import { expect, freshProject, test } from "../support/fixtures.ts";
-import { card, cardIn, openPanel, panel, toasts } from "../support/look.ts";
+import { card, cardIn, column, openPanel, panel, toasts } from "../support/look.ts";
 import { until } from "../support/until.ts";
 
 async function withTasks(board: Board, names: string[]): Promise<{ project: Project; tasks: Task[]; address: string }> {
@@ -27,9 +27,11 @@ test("a link to a ticket is whole before any code runs", async ({ alone, visitor
   await me.accessible();
   await me.page.keyboard.press("Escape");
   await expect(panel(me.page)).toHaveCount(0);
+  // Nothing of ours lies behind a link: its own entry is written over.
   await expect(me.page).toHaveURL(address);
-  await me.page.goBack();
-  await expect(panel(me.page)).toBeVisible();
+  await me.page.reload();
+  await me.live();
+  await expect(panel(me.page)).toHaveCount(0);
 });
 
 test("a ticket that is not there says so in its panel", async ({ alone, visitor }) => {
@@ -340,25 +342,78 @@ test("markdown shows what it means, and nothing in it runs", async ({ alone, vis
   await expect(description).toContainText("Now shorter.");
 });
 
-test("a ticket is deleted after a question, and other windows see it go", async ({ alone, visitor }) => {
-  const { project, tasks: [task], address } = await withTasks(alone, ["Short-lived"]);
+test("a ticket is deleted; for ten seconds it can be taken back, then other windows see it go", async ({ alone, visitor }) => {
+  const { project, tasks: [task], address } = await withTasks(alone, ["Short-lived", "Beside it"]);
   const a = await visitor(), b = await visitor();
   await a.open(address);
   await b.open(`${address}?task=T-${task.number}`);
+  const going = toasts(a.page).filter({ hasText: `Deleting T-${task.number} with its comments and history.` });
   const opened = await openPanel(a.page, "Short-lived");
   await opened.getByRole("button", { name: "Delete" }).click();
-  const question = a.page.getByRole("dialog", { name: `Delete T-${task.number}?` });
-  await expect(question).toContainText("This cannot be undone.");
-  await a.accessible();
-  await question.getByRole("button", { name: "Cancel" }).click();
-  expect(await alone.tasks(project)).toHaveLength(1);
-  await opened.getByRole("button", { name: "Delete" }).click();
-  await question.getByRole("button", { name: "Delete" }).click();
   await expect(card(a.page, "Short-lived")).toHaveCount(0);
   await expect(panel(a.page)).toHaveCount(0);
+  await expect(column(a.page, "Backlog").locator("header .c")).toHaveText("1");
+  await a.accessible();
+  await going.getByRole("button", { name: "Undo" }).click();
+  await expect(card(a.page, "Short-lived")).toBeVisible();
+  await expect(going).toHaveCount(0);
+  // From the menu, and back by the key.
+  await card(a.page, "Short-lived").getByRole("button", { name: /^Actions/ }).click();
+  await a.page.getByRole("menuitem", { name: "Delete" }).click();
+  await expect(card(a.page, "Short-lived")).toHaveCount(0);
+  await expect(card(a.page, "Beside it").getByRole("link")).toBeFocused();
+  await a.page.keyboard.press("Control+z");
+  await expect(card(a.page, "Short-lived")).toBeVisible();
+  await expect(card(b.page, "Short-lived")).toBeVisible();
+  expect(await alone.tasks(project)).toHaveLength(2);
+  // Whoever does not want to take it back need not wait.
+  await (await openPanel(a.page, "Short-lived")).getByRole("button", { name: "Delete" }).click();
+  await going.getByRole("button", { name: "Dismiss" }).click();
   await expect(card(b.page, "Short-lived")).toHaveCount(0);
   await expect(panel(b.page)).toContainText("This ticket was deleted.");
-  await until("it is gone", async () => (await alone.tasks(project)).length === 0);
+  await expect(card(a.page, "Short-lived")).toHaveCount(0);
+  await until("it is gone", async () => (await alone.tasks(project)).length === 1);
+});
+
+test("a deletion comes by itself after a while, not while somebody reads, and also when the page is left", async ({ alone, visitor }) => {
+  const { project, address } = await withTasks(alone, ["First", "Second", "Third"]);
+  const me = await visitor();
+  const page = await me.open(address);
+  const remove = async (title: string) => {
+    await card(page, title).getByRole("button", { name: /^Actions/ }).click();
+    await page.getByRole("menuitem", { name: "Delete" }).click();
+  };
+  await remove("First");
+  await until("it is gone", async () => (await alone.tasks(project)).length === 2, 20);
+  // What does not come to pass is not shown as if it had.
+  me.expectTrouble(/delete_task/, /ERR_FAILED/);
+  await page.route(/\/fn\/delete_task/, (route) => route.abort());
+  await remove("Second");
+  await toasts(page).getByRole("button", { name: "Dismiss" }).click();
+  await expect(toasts(page)).toContainText(/No answer came/);
+  await expect(card(page, "Second")).toBeVisible();
+  await page.unroute(/\/fn\/delete_task/);
+  await remove("Third");
+  await page.goto(`${alone.url}/`);
+  await until("it is gone", async () => (await alone.tasks(project)).map((one) => one.title).join() === "Second");
+});
+
+test("a message stays while the pointer or the focus is on it", async ({ alone, visitor }) => {
+  const { address } = await withTasks(alone, ["Read about me"]);
+  const me = await visitor();
+  await me.page.clock.install();
+  const page = await me.open(address);
+  await card(page, "Read about me").getByRole("button", { name: /^Actions/ }).click();
+  await page.getByRole("menuitem", { name: "Delete" }).click();
+  const undo = toasts(page).getByRole("button", { name: "Undo" });
+  await undo.hover();
+  await page.clock.runFor(30_000);
+  await expect(undo).toBeVisible();
+  await page.mouse.move(5, 5);
+  await undo.focus();
+  await page.clock.runFor(30_000);
+  await page.keyboard.press("Enter");
+  await expect(card(page, "Read about me")).toBeVisible();
 });
 
 test("a form that is filled in before our code arrives keeps its words", async ({ alone, visitor }) => {

@@ -5,17 +5,17 @@
 /// them in the main file, silently: 34 kB on the wire. Nothing reads this, so it is in none of the files.
 #[cfg(feature = "split")]
 #[used]
-static ROOM: [u8; 512] = [1; 512];
+static ROOM: [u8; 4096] = [1; 4096];
 
-/// Called by the page's loader once the WASM is there.
+/// Called by the page's loader once the WASM is there. Answers whether the page is awake.
 #[wasm_bindgen::prelude::wasm_bindgen]
-pub async fn hydrate() {
+pub async fn hydrate() -> bool {
     if !clutch_app::views::fit_the_page() {
-        return;
+        return false;
     }
     #[cfg(feature = "split")]
     if clutch_app::preload().await.is_err() {
-        return; // the browser's console says which file did not come
+        return false; // the browser's console says which file did not come
     }
-    leptos::mount::hydrate_body(clutch_app::App);
+    clutch_app::wake()
 }

@@ -55,7 +55,7 @@ pub async fn create_task(
         text::{Body, Slug, Title},
     };
 
-    use super::edge::{filled, lead_to, save_once, told};
+    use super::edge::{filled, lead_forms_to, save_once, told};
 
     let (new, slug) = told((|| {
         let new = NewTask {
@@ -73,7 +73,7 @@ pub async fn create_task(
         Ok::<_, AppError>((new, Slug::parse(&slug)?))
     })())?;
     let saved = save_once("create_task", key, Command::CreateTask(new)).await?;
-    lead_to(&format!("/projects/{slug}/board"));
+    lead_forms_to(&format!("/projects/{slug}/board"));
     Ok(saved)
 }
 

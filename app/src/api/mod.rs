@@ -149,6 +149,13 @@ pub(crate) mod edge {
         Err(AppError::new(Class::Invalid, "path_not_there", lack))
     }
 
+    /// Leads a form without our code to a page of ours; our code knows where it is.
+    pub fn lead_forms_to(path: &str) {
+        if wants_html() {
+            lead_to(path);
+        }
+    }
+
     /// Leads the browser to a page of ours.
     pub fn lead_to(path: &str) {
         // A path that no header can hold was made of something that nobody has checked.

@@ -22,10 +22,13 @@ use clutch_domain::{
 use leptos::prelude::*;
 use serde::de::DeserializeOwned;
 
-use crate::model::{
-    chat::{People, StreamView},
-    home::Gateway,
-    wire::Loaded,
+use crate::{
+    model::{
+        chat::{People, StreamView},
+        home::Gateway,
+        wire::Loaded,
+    },
+    ui::Clock,
 };
 
 /// How the feed stands.
@@ -65,6 +68,8 @@ pub struct Live {
     pub heard: StoredValue<f64>,
     /// Raised to load what could not be loaded once more.
     pub again: RwSignal<u32>,
+    /// Set by what the server says of its own.
+    pub clock: Clock,
     lines: StoredValue<BTreeMap<TaskId, ArcRwSignal<Option<String>>>>,
     streams: StoredValue<BTreeMap<ChatId, ArcRwSignal<Option<StreamView>>>>,
     people: StoredValue<BTreeMap<ChatId, ArcRwSignal<People>>>,
@@ -73,8 +78,9 @@ pub struct Live {
 impl Live {
     /// A feed that is not connected yet.
     #[must_use]
-    pub fn new() -> Self {
+    pub fn new(clock: Clock) -> Self {
         Self {
+            clock,
             feed: RwSignal::new(Feed::Starting),
             gateway: RwSignal::new(None),
             heard: StoredValue::new(0.0),
@@ -156,12 +162,6 @@ impl Live {
         socket::watch(*self, query, version, sink);
         #[cfg(not(feature = "hydrate"))]
         let _ = (query, version, sink);
-    }
-}
-
-impl Default for Live {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

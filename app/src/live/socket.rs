@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use clutch_domain::{id::ChatId, query::Query};
+use clutch_domain::{id::ChatId, query::Query, time::Millis};
 use futures_util::{Sink as _, Stream as _};
 use gloo_net::websocket::{Message, State, WebSocketError, futures::WebSocket};
 use leptos::prelude::*;
@@ -237,6 +237,8 @@ async fn connection(live: Live, tries: &mut i32) -> Code {
                 WIRE.with_borrow_mut(|wire| {
                     wire.open = true;
                     wire.unsaid = wire.subs.all().into();
+                    // The answer also tells what time it is.
+                    wire.unsaid.push_front(Up::Beat);
                 });
                 live.tell(Feed::Live);
             }
@@ -300,7 +302,8 @@ fn take(live: Live, frame: Frame) {
                 Taken::Nothing => {}
             }
         }
-        // A beat says nothing but that the server is there; `bye` is followed by the close.
+        "beat" => live.clock.set(Millis(frame.now)),
+        // `bye` is followed by the close.
         _ => {}
     }
 }

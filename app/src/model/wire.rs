@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use clutch_domain::{
     id::{ChatId, ProjectId, TaskId},
     query::Query,
+    time::Millis,
 };
 use serde::{Deserialize, Serialize};
 
@@ -119,7 +120,10 @@ pub enum Down {
         people: People,
     },
     /// The server is there. Said every now and then, and when it is asked.
-    Beat,
+    Beat {
+        /// What time it is there.
+        now: Millis,
+    },
     /// The server goes; the browser comes back by itself.
     Bye,
 }
@@ -147,6 +151,8 @@ pub struct Frame {
     pub del: Vec<String>,
     /// Why the store is away.
     pub why: String,
+    /// What time it is on the server, in milliseconds since 1970.
+    pub now: i64,
     /// The gateway.
     pub gateway: Option<super::home::Gateway>,
     /// What agents do.
@@ -179,6 +185,7 @@ mod tests {
                 lines: BTreeMap::from([(task, Some("reads".to_owned()))]),
             },
             Down::Bye,
+            Down::Beat { now: Millis(5) },
             Down::People { chat, people: people.clone() },
         ];
         let read: Vec<Frame> =
@@ -189,6 +196,7 @@ mod tests {
         assert_eq!(read[2].why, "gone");
         assert_eq!(read[3].lines[&task].as_deref(), Some("reads"));
         assert_eq!(read[4].t, "bye");
-        assert_eq!((read[5].t.as_str(), read[5].chat, &read[5].people), ("people", Some(chat), &people));
+        assert_eq!((read[5].t.as_str(), read[5].now), ("beat", 5));
+        assert_eq!((read[6].t.as_str(), read[6].chat, &read[6].people), ("people", Some(chat), &people));
     }
 }

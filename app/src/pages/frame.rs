@@ -6,7 +6,7 @@ use std::{
 };
 
 use clutch_domain::{id::Uuid, query::Query};
-use leptos::prelude::*;
+use leptos::{html, prelude::*};
 use leptos_router::hooks::use_location;
 
 use super::load::{Load, load};
@@ -19,7 +19,7 @@ use crate::{
         read, use_live,
     },
     model::home::{Check, HomeHead, ProjectRow, Server},
-    ui::{Dot, Erase, Icon, dynamic, list, lower, use_clock},
+    ui::{Dot, Erase, Icon, dynamic, list, listen::window_hears, lower, use_clock},
 };
 
 /// The projects and what is known about this installation; shared by all pages.
@@ -34,6 +34,8 @@ pub struct Frame {
     pub store: RwSignal<Option<Check>>,
     /// Whether the loop may take anything at all.
     pub loop_enabled: RwSignal<bool>,
+    /// On phones: the rail lies open over the page, which waits.
+    pub drawer: RwSignal<bool>,
     // Every part of a page waits for the frame, on the server each on a thread of its own: one of them fills it.
     filled: StoredValue<Arc<Once>>,
 }
@@ -52,6 +54,7 @@ impl Frame {
             waiting: RwSignal::new(0),
             store: RwSignal::new(None),
             loop_enabled: RwSignal::new(true),
+            drawer: RwSignal::new(false),
             filled: StoredValue::new(Arc::new(Once::new())),
         }
     }
@@ -119,15 +122,44 @@ impl Sink for Frame {
 pub fn Rail() -> impl IntoView {
     let frame = use_frame();
     let path = use_location().pathname;
-    let open = RwSignal::new(false);
+    let open = frame.drawer;
+    let (rail, button) = (NodeRef::<html::Nav>::new(), NodeRef::<html::Button>::new());
+    #[cfg(feature = "hydrate")]
+    super::opened::led::here();
     // Going somewhere closes the drawer.
     crate::ui::listen::follow(move || {
         path.track();
         open.set(false);
     });
+    // The focus goes into it, and comes back unless it went on to somewhere else.
+    Effect::new(move |was: Option<bool>| {
+        let is = open.get();
+        if is {
+            if let Some(link) = rail.get_untracked().and_then(|rail| rail.query_selector("a.nav").ok().flatten()) {
+                focus_when_seen(link);
+            }
+        } else if was == Some(true)
+            && let Some(button) = button.get_untracked()
+        {
+            let _ = button.focus();
+        }
+        is
+    });
+    let shut = move || {
+        if open.get_untracked() {
+            open.set(false);
+        }
+    };
+    window_hears(leptos::ev::keydown, move |event| {
+        if crate::ui::keys::pressed(&event) == "Escape" {
+            shut();
+        }
+    });
+    // A wider window has no drawer.
+    window_hears(leptos::ev::resize, move |_| shut());
     view! {
         <header class="topbar">
-            <button type="button" class="icon-btn js-only" aria-label="Menu" aria-expanded=move || open.get().to_string()
+            <button type="button" class="icon-btn js-only" aria-label="Menu" node_ref=button aria-expanded=move || open.get().to_string()
                 on:click=move |_| open.update(|o| *o = !*o)>
                 <Icon name="menu" />
             </button>
@@ -135,8 +167,7 @@ pub fn Rail() -> impl IntoView {
             <Needs />
         </header>
         <div class="scrim" class:open=move || open.get() on:click=move |_| open.set(false)></div>
-        <nav class="rail" class:open=move || open.get() aria-label="Projects"
-            on:keydown=move |ev| if crate::ui::keys::pressed(&ev) == "Escape" { open.set(false) }>
+        <nav class="rail" class:open=move || open.get() aria-label="Projects" node_ref=rail>
             <a class="brand" href="/"><Logo />"OpenClutch"</a>
             <a class="nav" href="/" aria-current=move || (path.get() == "/").then_some("page")>
                 <Icon name="home" />"Home"<Needs />
@@ -150,6 +181,15 @@ pub fn Rail() -> impl IntoView {
         </nav>
     }
     .erase()
+}
+
+/// The drawer is seen a frame after it was opened; what is not seen takes no focus.
+fn focus_when_seen(link: web_sys::Element) {
+    crate::ui::listen::next_frame(move || {
+        crate::ui::listen::next_frame(move || {
+            let _ = wasm_bindgen::JsCast::unchecked_ref::<web_sys::HtmlElement>(&link).focus();
+        });
+    });
 }
 
 #[component]

@@ -4,7 +4,7 @@ use clutch_domain::{task::Status, text::Slug};
 use leptos::{prelude::*, server_fn::ServerFn};
 use leptos_meta::Title;
 
-use super::{FormError, Trouble, frame::use_frame, or_trouble, steps::Steps, use_query};
+use super::{FormError, Trouble, frame::use_frame, opened::closer, or_trouble, steps::Steps, use_query};
 use crate::{
     api::{CreateProject, create_project},
     lazy::lazily,
@@ -58,6 +58,7 @@ fn Projects() -> impl IntoView {
     let live = crate::live::use_live();
     let none = Memo::new(move |_| frame.projects.ids.with(Vec::is_empty));
     let asked = move || query.with(|q| q.get("new").is_some());
+    let close_new = closer(query, "new");
     let unwell = move || live.gateway.with(|g| g.as_ref().is_some_and(|g| g.state == CheckState::Bad));
     let setup = move || query.with(|q| q.get("setup").is_some());
     view! {
@@ -97,7 +98,7 @@ fn Projects() -> impl IntoView {
                 }
             })}
         </div>
-        {dynamic(move || (asked() && !none.get()).then(|| view! { <Modal title="New project" close="/"><ProjectForm /></Modal> }))}
+        {dynamic(move || (asked() && !none.get()).then(|| view! { <Modal title="New project" close="/" leave=close_new><ProjectForm /></Modal> }))}
     }
 }
 
@@ -145,7 +146,17 @@ fn ProjectForm() -> impl IntoView {
     let act = use_act();
     let name = RwSignal::new(String::new());
     let color = RwSignal::new(COLORS[0].0.to_owned());
-    let slug = move || Slug::from_name(&name.read()).map_or_else(|| "your-project".into(), Slug::into_string);
+    let frame = use_frame();
+    // The address that it will get: as the server does, the first that is free.
+    let slug = move || {
+        if name.with(|name| name.trim().is_empty()) {
+            return "your-project".to_owned();
+        }
+        let wish = name.with(|name| Slug::from_name(name));
+        let free = |slug: &Slug| frame.projects.with(|rows| rows.iter().all(|row| row.slug != slug.as_str()));
+        let found = wish.tries().find(free);
+        found.unwrap_or(wish).into_string()
+    };
     let once = Once::new();
     let send = move |event: web_sys::SubmitEvent| {
         event.prevent_default();

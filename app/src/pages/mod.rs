@@ -6,6 +6,7 @@ mod commands;
 mod frame;
 mod home;
 mod load;
+mod opened;
 mod routes;
 mod settings;
 mod steps;
@@ -37,13 +38,14 @@ use frame::{Frame, Rail};
 #[component]
 pub fn App() -> impl IntoView {
     provide_meta_context();
-    let live = Live::new();
+    let clock = Clock::new();
+    provide_context(clock);
+    let live = Live::new(clock);
     live.hear();
     provide_context(live);
     let toasts = Toasts::new();
     provide_context(toasts);
     provide_context(Outboxes::new());
-    provide_context(Clock::new());
     let keys = Keys::new();
     provide_context(keys);
     // Pages that can take back more say so themselves.
@@ -53,9 +55,14 @@ pub fn App() -> impl IntoView {
         }
     });
     window_hears(leptos::ev::pagehide, move |_| toasts.leave());
-    provide_context(Frame::new());
+    let frame = Frame::new();
+    provide_context(frame);
+    let drawer = frame.drawer;
     #[cfg(feature = "hydrate")]
-    provide_context(LoadedWith::now());
+    {
+        provide_context(LoadedWith::now());
+        opened::led::first();
+    }
 
     // Pages are rendered whole before the first byte leaves: they read well without
     // JavaScript, and their status code is true.
@@ -64,7 +71,7 @@ pub fn App() -> impl IntoView {
             <a class="skip" href="#main">"Skip to content"</a>
             <div class="house">
                 <Rail />
-                <main id="main" tabindex="-1">
+                <main id="main" tabindex="-1" inert=move || drawer.get()>
                     <frame::Stale />
                     <routes::Pages />
                 </main>

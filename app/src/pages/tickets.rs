@@ -117,6 +117,16 @@ fn Tickets(page: ColumnPage) -> impl IntoView {
     };
     let field = NodeRef::<html::Input>::new();
     let said = said(&page);
+    // The name and the colour follow the feed of all projects.
+    let (frame, project) = (use_frame(), page.project);
+    let row_now = Memo::new(move |_| {
+        frame
+            .projects
+            .with(|rows| rows.iter().find(|row| row.id == project).map(|row| (row.name.clone(), row.color.clone())))
+    });
+    let (name, color) = (page.name.clone(), page.color.clone());
+    let name = Signal::derive(move || row_now.get().map_or_else(|| name.clone(), |(name, _)| name));
+    let color = Signal::derive(move || row_now.get().map_or_else(|| color.clone(), |(_, color)| color));
     let slug = page.slug.clone();
     let rows = found.cards.iter().map(|card| row(&slug, card)).collect::<Vec<_>>();
     let list = if rows.is_empty() {
@@ -134,7 +144,7 @@ fn Tickets(page: ColumnPage) -> impl IntoView {
     });
     view! {
         <Title text=crate::ui::title(format!("{} in {} · OpenClutch", column.label(), page.name)) />
-        <ProjectHead slug=page.slug.clone() at="board" name=Signal::stored(page.name.clone()) color=Signal::stored(page.color.clone()) />
+        <ProjectHead slug=page.slug.clone() at="board" name color />
         <div class="page">
             <div class="page-head">
                 <h2>"Tickets as a list"</h2>
@@ -231,7 +241,7 @@ mod tests {
         }
         assert_eq!(
             address(&page("", true, 0, None), Status::Ready, "a ü", Some("1_2")),
-            "/projects/p/tickets?column=ready&q=a%20%C3%BC&from=1_2"
+            "/projects/p/tickets?column=ready&q=a%20%C3%BC&from=1%5F2"
         );
     }
 }

@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 use web_sys::{Element, MouseEvent};
 
-use super::to_clipboard;
+use super::{Toasts, to_clipboard};
 
 /// How long a button says that it copied.
 const SAID: Duration = Duration::from_secs(2);
@@ -14,11 +14,11 @@ const SAID: Duration = Duration::from_secs(2);
 const THUMBNAIL: &str = "a[href^='/uploads/images/']:has(> img)";
 
 /// Something inside was pressed.
-pub fn pressed(event: MouseEvent) {
+pub fn pressed(event: MouseEvent, toasts: Toasts) {
     let Some(target) = event.target().and_then(|t| t.dyn_into::<Element>().ok()) else { return };
     let at = |what: &str| target.closest(what).ok().flatten();
     if let Some(button) = at(".copy-code") {
-        copy(button);
+        copy(button, toasts);
     } else if let Some(link) = at(THUMBNAIL) {
         // With a key or another button it is a link like others: a new tab, a new window.
         let plain =
@@ -29,15 +29,16 @@ pub fn pressed(event: MouseEvent) {
     }
 }
 
-fn copy(button: Element) {
+fn copy(button: Element, toasts: Toasts) {
     let Some(words) = button.next_element_sibling().and_then(|code| code.text_content()) else { return };
-    to_clipboard(words.strip_suffix('\n').unwrap_or(&words));
     let say = |button: &Element, class, label| {
         button.set_class_name(class);
         let _ = button.set_attribute("aria-label", label);
     };
-    say(&button, "copy-code icon-btn js-only done", "Copied");
-    super::listen::whenever(SAID, move || say(&button, "copy-code icon-btn js-only", "Copy the code"));
+    to_clipboard(words.strip_suffix('\n').unwrap_or(&words), toasts, move || {
+        say(&button, "copy-code icon-btn js-only done", "Copied");
+        super::listen::whenever(SAID, move || say(&button, "copy-code icon-btn js-only", "Copy the code"));
+    });
 }
 
 /// The whole picture above the page. The dialog gives the focus back by itself; whatever is pressed in it

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::Erase;
+use super::{Erase, Toasts};
 use crate::safe::SafeHtml;
 
 /// Rendered markdown. The only component that sets inner HTML, and it takes nothing but [`SafeHtml`].
@@ -12,5 +12,6 @@ pub fn Markdown(
     /// What the server rendered.
     html: SafeHtml,
 ) -> impl IntoView {
-    view! { <div class="prose md" on:click=super::inside::pressed inner_html=html.into_string()></div> }.erase()
+    let toasts = expect_context::<Toasts>();
+    view! { <div class="prose md" on:click=move |event| super::inside::pressed(event, toasts) inner_html=html.into_string()></div> }.erase()
 }

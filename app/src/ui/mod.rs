@@ -31,7 +31,7 @@ pub use icon::Icon;
 pub use list::list;
 pub use markdown::Markdown;
 pub use marks::{Avatar, Dot, PriorityMark, StatusMark};
-pub use modal::{Confirm, Modal, Sheet, when_in_page};
+pub use modal::{Confirm, Modal, Sheet, closes, when_in_page};
 pub use once::{Once, fresh_key};
 pub use outbox::{Outbox, Outboxes};
 #[cfg(feature = "ssr")]

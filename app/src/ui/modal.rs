@@ -12,23 +12,27 @@ pub fn Modal(
     /// Its heading.
     #[prop(into)]
     title: String,
-    /// Where its closing leads.
+    /// The address without it, for browsers without our code.
     #[prop(into)]
     close: String,
+    /// Closes it.
+    leave: Callback<()>,
     /// Its inside.
     children: Children,
 ) -> impl IntoView {
-    let navigate = leptos_router::hooks::use_navigate();
-    let href = close.clone();
-    let leave = Callback::new(move |()| {
-        navigate(&close, leptos_router::NavigateOptions { scroll: false, ..Default::default() });
-    });
-    dialog(
-        title,
-        leave,
-        view! { <a class="icon-btn" href=href data-noscroll aria-label="Close"><super::Icon name="x" /></a> }.erase(),
-        children().erase(),
-    )
+    let corner = view! {
+        <a class="icon-btn" href=close data-noscroll aria-label="Close" on:click=move |event| closes(&event, leave)><super::Icon name="x" /></a>
+    };
+    dialog(title, leave, corner.erase(), children().erase())
+}
+
+/// A plain click on a link that closes something: it is closed instead of followed.
+pub fn closes(event: &web_sys::MouseEvent, leave: Callback<()>) {
+    if !(event.ctrl_key() || event.meta_key() || event.shift_key() || event.alt_key()) {
+        event.prevent_default();
+        event.stop_propagation();
+        leave.run(());
+    }
 }
 
 /// A dialog that some state opens, and no address.

@@ -6,27 +6,34 @@ use leptos::prelude::*;
 
 use super::dynamic;
 
-/// The page's clock, shared through Leptos' context.
+/// The page's clock, shared through Leptos' context. It tells the server's time, whatever the browser's clock says.
 #[derive(Clone, Copy)]
-pub struct Clock(RwSignal<i64>);
+pub struct Clock {
+    now: RwSignal<i64>,
+    /// So far the browser's clock is ahead of the server's.
+    ahead: StoredValue<i64>,
+}
 
 impl Clock {
     /// A clock that stands still until it is set and started.
     #[must_use]
     pub fn new() -> Self {
-        Self(RwSignal::new(0))
+        Self { now: RwSignal::new(0), ahead: StoredValue::new(0) }
     }
 
-    /// Sets it to the server's time, for the first paint.
+    /// Sets it to the server's time.
     pub fn set(self, now: Millis) {
-        self.0.set(now.0);
+        #[cfg(feature = "hydrate")]
+        self.ahead.set_value(js_sys::Date::now() as i64 - now.0);
+        let _ = self.ahead;
+        self.now.set(now.0);
     }
 
     /// Lets it run, every ten seconds. Does nothing on the server.
     pub fn start(self) {
         #[cfg(feature = "hydrate")]
         crate::ui::listen::follow(move || {
-            let tick = move || self.0.set(js_sys::Date::now() as i64);
+            let tick = move || self.now.set(js_sys::Date::now() as i64 - self.ahead.get_value());
             tick();
             super::listen::every(std::time::Duration::from_secs(10), tick);
         });
@@ -35,7 +42,7 @@ impl Clock {
     /// Now, tracked.
     #[must_use]
     pub fn now(self) -> Millis {
-        Millis(self.0.get())
+        Millis(self.now.get())
     }
 }
 

@@ -72,6 +72,10 @@ pub const TITLE_MAX: usize = 200;
 pub const NAME_MAX: usize = 100;
 /// Longest slug, in characters.
 pub const SLUG_MAX: usize = 50;
+/// How many numbered slugs are tried for a name before giving up.
+const SLUG_TRIES: u32 = 1_000;
+/// The slug of a name without a letter or digit of ASCII.
+const NAMELESS: &str = "project";
 /// Longest body (description, comment, message), in bytes. A larger one belongs in a file.
 pub const BODY_MAX: usize = 1_000_000;
 
@@ -140,9 +144,9 @@ impl Slug {
         }
     }
 
-    /// Makes a slug from a name; `None` when the name has no letter or digit of ASCII.
+    /// Makes a slug from a name; one that has no letter or digit of ASCII gets the same as all others of its kind.
     #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
+    pub fn from_name(name: &str) -> Self {
         let mut slug = String::new();
         for c in name.to_ascii_lowercase().chars() {
             if c.is_ascii_alphanumeric() {
@@ -153,7 +157,12 @@ impl Slug {
         }
         slug.truncate(SLUG_MAX);
         let slug = slug.trim_matches('-').to_owned();
-        if slug.is_empty() { None } else { Some(Self(slug)) }
+        Self(if slug.is_empty() { NAMELESS.to_owned() } else { slug })
+    }
+
+    /// The addresses that a project may get, the first free one of them: this one, then with numbers.
+    pub fn tries(&self) -> impl Iterator<Item = Self> {
+        std::iter::once(self.clone()).chain((1..=SLUG_TRIES).map(|n| self.numbered(n)))
     }
 
     /// The same slug with `-n` behind it, still within the limit.

@@ -197,7 +197,7 @@ async fn serve(socket: WebSocket, state: AppState, mut seated: Seated) {
                             chats.seat.types(chat, on);
                             Ok(())
                         }
-                        Ok(Up::Beat) => send(&mut out, &Down::Beat).await,
+                        Ok(Up::Beat) => send(&mut out, &Down::Beat { now: state.site.office.now() }).await,
                         Err(error) => break Some(not_understood(&error.to_string())),
                     },
                     Some(Ok(Message::Binary(_))) => break Some(not_understood("frames are JSON text")),
@@ -233,7 +233,7 @@ async fn serve(socket: WebSocket, state: AppState, mut seated: Seated) {
                 if again.is_none() && heard.elapsed() > SILENCE_MAX { break None; }
                 match put(&mut out, Message::Ping(Default::default())).await {
                     // Pages see no pings.
-                    Ok(()) => send(&mut out, &Down::Beat).await,
+                    Ok(()) => send(&mut out, &Down::Beat { now: state.site.office.now() }).await,
                     failed => failed,
                 }
             }

@@ -77,7 +77,7 @@ async fn a_column_comes_in_pages_each_ticket_once() {
         }
         // Words are looked for in the whole column.
         let found = page(&house, "column=done&words=bird+9").await;
-        assert_eq!(numbers(&found).len(), 11);
+        assert_eq!(numbers(&found).len(), (1..=120).filter(|n: &u64| n.to_string().contains('9')).count());
         assert_eq!((&found["found"]["looked"], &found["found"]["next"]), (&json!(120), &Value::Null));
     }
 }
@@ -93,8 +93,9 @@ async fn a_look_ends_after_so_many_tickets_and_says_where_to_go_on() {
     };
     let rest = find(&house, &project, &format!("words=BIRD+53&from={from}")).await;
     assert_eq!((rest.looked, rest.next), (300, None));
-    // 53, 530 to 539 and 5300, of which the last is behind the bound.
-    assert_eq!((first, rest.cards.len()), (11, 1));
+    // Of those that lie first in their order.
+    let fit = |numbers: std::ops::RangeInclusive<u64>| numbers.filter(|n| n.to_string().contains("53")).count();
+    assert_eq!((first, rest.cards.len()), (fit(1..=4_999), fit(5_000..=5_300)));
     // So many are found at once; no one is left out between two looks.
     let (mut seen, mut from) = (0, String::new());
     loop {

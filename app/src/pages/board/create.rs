@@ -14,8 +14,8 @@ use crate::{
 
 lazily! {
     /// The dialog "New ticket", with its code.
-    fn new_ticket(state: BoardState, status: Option<Status>) in ticket as (new_ticket_code, preload_dialog) {
-        Ok(view! { <NewTicket state status /> }.erase())
+    fn new_ticket(state: BoardState, status: Option<Status>, leave: Callback<()>) in ticket as (new_ticket_code, preload_dialog) {
+        Ok(view! { <NewTicket state status leave /> }.erase())
     }
 }
 
@@ -26,6 +26,8 @@ fn NewTicket(
     state: BoardState,
     /// The column that was asked for.
     status: Option<Status>,
+    /// Closes it.
+    leave: Callback<()>,
 ) -> impl IntoView {
     let (project, slug) = state.head.with_untracked(|h| (h.project, h.slug.clone()));
     let takes = move || state.head.with(|h| h.loop_on && !h.paused && h.local_path.is_some());
@@ -54,6 +56,7 @@ fn NewTicket(
             if answer.is_ok() {
                 drafts.sent(|name| form.raw(name));
                 toasts.done(format!("Ticket made in {}.", column.label()));
+                leave.run(());
             }
         });
     };
@@ -96,7 +99,7 @@ fn NewTicket(
         .map(Erase::erase)
         .collect::<Vec<_>>();
     view! {
-        <Modal title="New ticket" close=board>
+        <Modal title="New ticket" close=board leave>
             <form class="form" method="post" action=CreateTask::url() node_ref=form on:submit=send on:keydown=super::keys::send_on_ctrl_enter>
                 <FormError path=CreateTask::PATH />
                 {dynamic(may_be_there)}

@@ -311,7 +311,7 @@ impl Hand {
             },
             None => format!("{title} was put back."),
         };
-        self.state.spoken.set(words);
+        self.state.say(words);
         true
     }
 

@@ -9,8 +9,10 @@ use crate::{
     live::use_live,
     model::{filter::Filter, home::CheckState},
     pages::{
+        opened::with,
         or_trouble,
         routes::{TABS, Tab},
+        use_query,
     },
     ui::{
         CopyBox, Dot, Erase, Icon, StatusMark, Toasts, coded, dynamic,
@@ -58,11 +60,12 @@ pub fn ProjectHead(
 pub fn BoardHeader(state: BoardState) -> impl IntoView {
     let head = state.head;
     let slug = head.with_untracked(|h| h.slug.clone());
+    let query = use_query();
     view! {
         <ProjectHead slug at="board" name=Signal::derive(move || head.with(|h| h.name.clone())) color=Signal::derive(move || head.with(|h| h.color.clone()))>
             <LoopChip state />
             <GatewayChip />
-            <a class="btn p new" href="?new" data-noscroll title=tooltip(Verb::NewTicket)><Icon name="plus" /><span>"New Ticket"</span></a>
+            <a class="btn p new" href=move || query.with(|query| with(query, "new", "")) data-noscroll title=tooltip(Verb::NewTicket)><Icon name="plus" /><span>"New Ticket"</span></a>
         </ProjectHead>
     }
 }
@@ -164,7 +167,7 @@ pub fn Filters(state: BoardState) -> impl IntoView {
         state.show_only(filter.get_untracked().with_words(&words));
     };
     let first = filter.with_untracked(|f| f.words().to_owned());
-    let navigate = leptos_router::hooks::use_navigate();
+    let (navigate, query) = (leptos_router::hooks::use_navigate(), use_query());
     let field = NodeRef::<html::Input>::new();
     let keys = use_keys();
     keys.bind(Verb::Filter, move || {
@@ -174,10 +177,13 @@ pub fn Filters(state: BoardState) -> impl IntoView {
     });
     #[cfg(feature = "hydrate")]
     keys.bind(Verb::NewTicket, move || {
-        navigate("?new", leptos_router::NavigateOptions { scroll: false, ..Default::default() });
+        navigate(
+            &query.with_untracked(|query| with(query, "new", "")),
+            leptos_router::NavigateOptions { scroll: false, ..Default::default() },
+        );
     });
     #[cfg(not(feature = "hydrate"))]
-    let _ = navigate;
+    let _ = (navigate, query);
     let toasts = expect_context::<Toasts>();
     keys.bind(Verb::Undo, move || {
         // What was done last is taken back first, on the board or elsewhere.

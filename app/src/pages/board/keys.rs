@@ -59,7 +59,7 @@ pub fn beside(state: BoardState, id: TaskId) -> Option<TaskId> {
 fn say(state: BoardState, id: TaskId, verb: &str, hint: &str) {
     let title = state.peek(id).map_or_else(String::new, |c| c.title);
     if let Some((column, at, of)) = spot(state, id) {
-        state.spoken.set(format!("{title} {verb}. {}, {} of {of}.{hint}", Status::ALL[column].label(), at + 1));
+        state.say(format!("{title} {verb}. {}, {} of {of}.{hint}", Status::ALL[column].label(), at + 1));
     }
 }
 
@@ -121,7 +121,7 @@ fn drop_here(state: BoardState, id: TaskId) -> bool {
             Asked::Shown => say(state, id, "dropped", ""),
             // The question says it.
             Asked::First => {}
-            Asked::Refused(why) => state.spoken.set(why),
+            Asked::Refused(why) => state.say(why),
         }
     } else {
         say(state, id, "dropped", "");
@@ -140,7 +140,7 @@ fn shift(state: BoardState, id: TaskId, key: &str) -> bool {
     };
     match state.show_lifted(id, Status::ALL[column], Place::Index(at as u32)) {
         Ok(()) => say(state, id, "moved", ""),
-        Err(refusal) => state.spoken.set(refusal.to_string()),
+        Err(refusal) => state.say(refusal.to_string()),
     }
     focus_card(id);
     true

@@ -28,7 +28,15 @@ use leptos_router::{
     params::ParamsMap,
 };
 
-use super::{Empty, Trouble, frame::use_frame, load::load, or_trouble, task::TaskPanel, use_query, use_slug};
+use super::{
+    Empty, Trouble,
+    frame::use_frame,
+    load::load,
+    opened::{closer, with},
+    or_trouble,
+    task::TaskPanel,
+    use_query, use_slug,
+};
 use crate::{
     api::load_board,
     error::AppError,
@@ -104,6 +112,7 @@ fn Board(state: BoardState, version: u64) -> impl IntoView {
 
     let query = use_query();
     filter_in_the_address(state, query);
+    let (close_new, close_task) = (closer(query, "new"), closer(query, "task"));
     let task = Memo::new(move |_| query.with(|q| q.get("task")));
     let new = Memo::new(move |_| query.with(|q| q.get("new").map(|s| s.parse::<Status>().ok())));
     let chosen = Memo::new(move |_| task.get().and_then(|t| t.trim_start_matches(['T', 't', '-']).parse::<u64>().ok()));
@@ -161,11 +170,11 @@ fn Board(state: BoardState, version: u64) -> impl IntoView {
                     }))
                 })}
             </Suspense>
-            {dynamic(move || task.get().map(|name| fresh(move || view! { <TaskPanel board=state name=name.clone() /> }.erase())))}
+            {dynamic(move || task.get().map(|name| fresh(move || view! { <TaskPanel board=state name=name.clone() close=close_task /> }.erase())))}
             <Suspense>
                 {dynamic(move || {
                     new.get().map(|status| Suspend::new(async move {
-                        or_trouble(create::new_ticket(state, status).await)
+                        or_trouble(create::new_ticket(state, status, close_new).await)
                     }))
                 })}
             </Suspense>
@@ -221,7 +230,8 @@ fn rest(status: Status, left: u32) -> String {
 fn Column(state: BoardState, status: Status, chosen: Memo<Option<u64>>) -> impl IntoView {
     let ids = state.columns[status as usize];
     let count = move || state.counts.with(|c| c[status as usize]);
-    let add = format!("?new={}", status.word());
+    let query = use_query();
+    let add = move || query.with(|query| with(query, "new", status.word()));
     let list_of_all = state.head.with_untracked(|h| format!("/projects/{}/tickets?column={}", h.slug, status.word()));
     // With a filter, what was looked at is said beside it.
     let left = Memo::new(move |_| {

@@ -1,6 +1,9 @@
 //! What the board holds in the browser: the cards as the server has them, and on top of them
 //! what people did here and the server has not shown yet.
 
+mod more;
+mod undo;
+
 use std::sync::Arc;
 
 use clutch_domain::{
@@ -12,6 +15,8 @@ use clutch_domain::{
     task::{Status, TaskField},
 };
 use leptos::prelude::*;
+
+use undo::Inverse;
 
 use crate::{
     api::{Saved, Spot, edit_task, move_task, pause_loop, set_loop},
@@ -33,9 +38,6 @@ use crate::{
 
 /// Columns of the board.
 pub const COLUMNS: usize = 6;
-/// So many moves and choices can be taken back, one after the other.
-const UNDO_MAX: usize = 50;
-
 impl Part for Card {
     const PREFIX: &'static str = "t:";
     fn id(&self) -> Uuid {
@@ -55,15 +57,6 @@ pub enum Asked {
     First,
     /// It cannot go there; why.
     Refused(String),
-}
-
-/// Takes back what was done to a card.
-#[derive(Clone, Debug, PartialEq)]
-enum Inverse {
-    /// It lay there, before that card.
-    Move { task: TaskId, to: Status, before: Option<TaskId> },
-    /// A field held this.
-    Field { task: TaskId, field: TaskField, value: String },
 }
 
 /// The board's state; `Copy`, so every handler can have it.
@@ -178,46 +171,6 @@ impl BoardState {
         }
     }
 
-    /// Whether there are tickets that this board does not hold. Followed.
-    pub fn is_part(self) -> bool {
-        let counts = self.head.with(|h| h.counts);
-        self.loaded.with(|loaded| counts.iter().zip(loaded).any(|(count, loaded)| count > loaded))
-    }
-
-    /// The project's tickets, all of them. Followed.
-    pub fn all(self) -> u32 {
-        self.head.with(|h| h.counts.iter().sum())
-    }
-
-    /// Shows a page more of a column, as soon as the feed brings it. Nothing where a board shows no more.
-    pub fn show_more(self, status: Status) {
-        if let Some(more) = self.more.get_untracked().and(status) {
-            self.waits.set(true);
-            self.more.set(more);
-        }
-    }
-
-    /// Shows these too, which the server has found among those that this board does not hold, instead of those
-    /// that it had found before.
-    pub fn show_found(self, cards: Vec<Card>) {
-        let before = self.found.try_update_value(std::mem::take).unwrap_or_default();
-        let mut now = Vec::new();
-        for card in cards {
-            let id = card.id.0;
-            if before.contains(&id) || self.cards.get(id).is_none() {
-                now.push(id);
-                self.cards.keep(card);
-            }
-        }
-        before.into_iter().filter(|id| !now.contains(id)).for_each(|id| self.cards.remove(id));
-        self.found.set_value(now);
-        self.arrange();
-    }
-
-    fn was_found(self, id: Uuid) -> bool {
-        self.found.try_with_value(|found| found.contains(&id)).unwrap_or_default()
-    }
-
     /// Holds the cards still, or lets them go.
     #[cfg_attr(not(any(feature = "hydrate", test)), expect(dead_code, reason = "only fingers and mice hold cards"))]
     pub fn hold(self, held: bool) {
@@ -265,8 +218,20 @@ impl BoardState {
             Place::End | Place::Index(_) => (None, None, Spot::End),
         };
         let ask = move || move_task(id, to, before, after, spot, reopen);
-        verbs::ask(self.act, id.0, "move", ask, move |outcome| self.settle(id.0, turn, outcome));
+        verbs::ask(self.act, id.0, "move", ask, move |outcome| {
+            let refused = matches!(outcome, Outcome::Refused(_));
+            self.settle(id.0, turn, outcome);
+            // It was said to be dropped there.
+            if let Some(card) = self.peek(id).filter(|_| refused) {
+                self.say(format!("{} is back in {}.", card.title, card.status.label()));
+            }
+        });
         Asked::Shown
+    }
+
+    /// Says something to screen readers. What is said again is read again only where something about it is another.
+    pub fn say(self, words: String) {
+        self.spoken.update(|old| *old = if *old == words { format!("{words}\u{a0}") } else { words });
     }
 
     /// The card that lies below this one in a column.
@@ -320,49 +285,6 @@ impl BoardState {
 
     fn on_head(self, change: &dyn Fn(&mut Layered<BoardHead>)) {
         self.heads.update_value(|head| change(head));
-    }
-
-    /// When that was done on this board which can be taken back and was done last.
-    pub fn last(self) -> Option<Turn> {
-        self.undo.with_value(|all| all.last().map(|(turn, _)| *turn))
-    }
-
-    /// Takes back what was done last on this board; answers what that was, in words.
-    pub fn undo(self) -> Option<String> {
-        let (_, last) = self.undo.try_update_value(Vec::pop).flatten()?;
-        let before_it = self.undo.with_value(Vec::len);
-        let number = |task| self.peek(task).map_or_else(String::new, |card| format!("T-{}", card.number));
-        let words = match last {
-            Inverse::Move { task, to, before } => {
-                // Its neighbour may be elsewhere by now.
-                let there = before.filter(|card| self.peek(*card).is_some_and(|card| card.status == to));
-                let place = match there {
-                    _ if to == Status::Done => Place::End,
-                    Some(card) => Place::Before(card),
-                    None => Place::End,
-                };
-                match self.move_card(task, to, place, true) {
-                    Asked::Refused(why) => why,
-                    _ => format!("{} is back in {}.", number(task), to.label()),
-                }
-            }
-            Inverse::Field { task, field, value } => {
-                self.edit(verbs::turn(), task, field, value, |_| {});
-                format!("{} is as it was.", number(task))
-            }
-        };
-        // What is taken back is no new deed.
-        self.undo.update_value(|all| all.truncate(before_it));
-        Some(words)
-    }
-
-    fn remember(self, inverse: Inverse) {
-        self.undo.try_update_value(|all| {
-            if all.len() == UNDO_MAX {
-                all.remove(0);
-            }
-            all.push((verbs::turn(), inverse));
-        });
     }
 
     /// Shows a lifted card elsewhere without asking the server: the drop follows, or
@@ -465,15 +387,6 @@ impl BoardState {
         }
         set(self.counts, counts);
         set(self.loaded, loaded);
-    }
-}
-
-impl BoardState {
-    /// The feed tells of this card from now on.
-    fn holds(self, name: &str) {
-        if let Some(id) = id_in(name, Card::PREFIX) {
-            self.found.update_value(|found| found.retain(|other| *other != id));
-        }
     }
 }
 

@@ -112,8 +112,7 @@ fn tools(m: &MessageItem) -> AnyView {
     let (id, text) = (m.id, m.text.clone());
     let toasts = expect_context::<Toasts>();
     let copy = move |_| {
-        to_clipboard(&text);
-        toasts.done("Copied.");
+        to_clipboard(&text, toasts, move || toasts.done("Copied."));
     };
     // A beginning is not what was said; its link leads to all of it.
     let copy = (!m.cut).then(|| {

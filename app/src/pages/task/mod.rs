@@ -24,7 +24,7 @@ use crate::{
     lazy::lazily,
     live::use_live,
     model::wire::Loaded,
-    ui::{Ago, Erase, Icon, StatusMark, dynamic, keys::pressed, use_act},
+    ui::{Ago, Erase, Icon, StatusMark, closes, dynamic, keys::pressed, use_act},
 };
 use state::TaskState;
 
@@ -35,6 +35,9 @@ pub fn TaskPanel(
     board: BoardState,
     /// `T-12`, `12` or the id.
     name: String,
+    /// Closes it.
+    #[prop(name = "close")]
+    closing: Callback<()>,
 ) -> impl IntoView {
     let slug = board.head.with_untracked(|h| h.slug.clone());
     let close = format!("/projects/{slug}/board");
@@ -47,11 +50,9 @@ pub fn TaskPanel(
             load_task(slug, name)
         },
     );
-    let navigate = leptos_router::hooks::use_navigate();
-    let home = close.clone();
     let leave = Callback::new(move |()| {
         focus_the_chosen();
-        navigate(&home, leptos_router::NavigateOptions { scroll: false, ..Default::default() });
+        closing.run(());
     });
     let node = NodeRef::<html::Aside>::new();
     // Whoever opened the panel reads on from its beginning.
@@ -71,10 +72,10 @@ pub fn TaskPanel(
             leave.run(());
         }
     };
-    let closing = close.clone();
+    let address = close.clone();
     view! {
         <aside class="panel" aria-label=format!("Ticket {name}") tabindex="-1" node_ref=node on:keydown=escape>
-            <Suspense fallback=move || view! { <Loading close=closing.clone() /> }>
+            <Suspense fallback=move || view! { <Loading close=address.clone() leave /> }>
                 {
                     let close = close.clone();
                     move || {
@@ -90,7 +91,7 @@ pub fn TaskPanel(
                                     live.heal();
                                     let title = if error.class == Class::NotFound { "No such ticket" } else { "This ticket could not be loaded" };
                                     view! {
-                                        <header><span class="grow"></span><Close close /></header>
+                                        <header><span class="grow"></span><Close close leave /></header>
                                         <Empty icon="compass" title text=error.of_reading() />
                                     }
                                     .erase()
@@ -121,14 +122,14 @@ fn focus_the_chosen() {
 }
 
 #[component]
-fn Close(close: String) -> impl IntoView {
-    view! { <a class="icon-btn" href=close data-noscroll aria-label="Close" on:click=|_| focus_the_chosen()><Icon name="x" /></a> }
+fn Close(close: String, leave: Callback<()>) -> impl IntoView {
+    view! { <a class="icon-btn" href=close data-noscroll aria-label="Close" on:click=move |event| closes(&event, leave)><Icon name="x" /></a> }
 }
 
 #[component]
-fn Loading(close: String) -> impl IntoView {
+fn Loading(close: String, leave: Callback<()>) -> impl IntoView {
     view! {
-        <header><span class="grow"></span><Close close /></header>
+        <header><span class="grow"></span><Close close leave /></header>
         <div class="body" aria-busy="true"><div class="skel wide"></div><div class="skel"></div><div class="skel"></div></div>
     }
 }
@@ -165,7 +166,7 @@ fn Ticket(board: BoardState, state: TaskState, version: u64, close: String, leav
             </span>
             <span class="grow"></span>
             <span class="saving" role="status">{dynamic(move || (act.busy.get() != 0).then_some("Saving…"))}</span>
-            <Close close />
+            <Close close leave />
         </header>
         <div class="body">
             {dynamic(gone)}

@@ -16,8 +16,6 @@ use crate::{
     view::{Stop, View},
 };
 
-/// How many numbered slugs are tried for a name before giving up.
-const SLUG_TRIES: u32 = 1_000;
 /// How many of them are looked at together.
 const SLUG_BATCH: usize = 50;
 /// Tasks that are looked at together.
@@ -29,7 +27,7 @@ pub fn create(view: &View, new: &NewProject, ctx: &mut Ctx<'_>) -> Decided {
     let slug = match &new.slug {
         Some(slug) if view.taken(&slug_name(slug.as_str()))? => return Err(Refusal::SlugTaken.into()),
         Some(slug) => slug.clone(),
-        None => free_slug(view, &Slug::from_name(new.name.as_str()).ok_or(Refusal::SlugInvalid)?)?,
+        None => free_slug(view, &Slug::from_name(new.name.as_str()))?,
     };
     let id = ProjectId(ctx.ids.fresh());
     let project = Project {
@@ -196,7 +194,7 @@ fn free_slug(view: &View, wish: &Slug) -> Result<Slug, Stop> {
     if !view.taken(&slug_name(wish.as_str()))? {
         return Ok(wish.clone());
     }
-    let tries: Vec<Slug> = (1..=SLUG_TRIES).map(|n| wish.numbered(n)).collect();
+    let tries: Vec<Slug> = wish.tries().skip(1).collect();
     for batch in tries.chunks(SLUG_BATCH) {
         view.gather(batch.iter().map(|slug| Range::doc(Kind::Unique, slug_name(slug.as_str()))))?;
         for slug in batch {

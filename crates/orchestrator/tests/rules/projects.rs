@@ -20,7 +20,11 @@ async fn slugs_are_unique_and_made_from_names() {
         let done = house.run(Command::CreateProject(new_project(name))).await.unwrap();
         assert_eq!(done.made::<Project>().unwrap().slug.as_str(), want);
     }
-    house.refuses(Command::CreateProject(new_project("日本")), Refusal::SlugInvalid).await;
+    for (name, want) in [("日本", "project"), ("Проект", "project-1"), ("🪶", "project-2")] {
+        let done = house.run(Command::CreateProject(new_project(name))).await.unwrap();
+        let made = done.made::<Project>().unwrap();
+        assert_eq!((made.slug.as_str(), made.name.as_str()), (want, name));
+    }
     let mut taken = new_project("Other");
     taken.slug = Some(Slug::parse("birds").unwrap());
     house.refuses(Command::CreateProject(taken), Refusal::SlugTaken).await;

@@ -3,7 +3,7 @@
 use clutch_domain::{id::ProjectId, task::Role, time::Millis};
 use serde_json::{Value, json, value::to_raw_value};
 
-use super::*;
+use super::{undo::UNDO_MAX, *};
 use crate::{
     error::{AppError, Class},
     model::board::Facts,
