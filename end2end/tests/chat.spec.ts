@@ -225,9 +225,10 @@ test("a ticket is made of a message, and leads back to it", async ({ alone, visi
   expect(task).toMatchObject({ title: "Count by hour", status: "backlog" });
   await page.goto(`${alone.url}/projects/${project.slug}/board?task=T-${task!.number}`);
   await me.live();
-  const opened = page.context().waitForEvent("page");
   await page.getByRole("link", { name: /From the chat/ }).click();
-  await expect(said(await opened).first()).toContainText("The log has all that is needed.");
+  await expect(said(page).first()).toContainText("The log has all that is needed.");
+  await page.goBack();
+  await expect(page.getByRole("link", { name: /From the chat/ })).toBeVisible();
 });
 
 test("a ticket is made of what is marked in a message", async ({ alone, visitor }) => {
