@@ -15,11 +15,11 @@ type Answer = Pin<Box<dyn Future<Output = Result<Loaded, AppError>> + Send>>;
 type Ask = Arc<dyn Fn(String) -> Answer + Send + Sync>;
 
 /// Parts of a key; none of them has one.
-const BETWEEN: char = '\n';
+const BETWEEN: &str = "\n";
 
 /// A key of several words.
 pub fn key(words: &[&str]) -> String {
-    words.join("\n")
+    words.join(BETWEEN)
 }
 
 /// The words of a key, in order; empty ones behind the last.

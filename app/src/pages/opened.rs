@@ -23,7 +23,7 @@ fn steps(before: u32, was: Option<&str>, now: Option<&str>) -> u32 {
         (None, Some(_)) => 1,
         (Some(was), Some(now)) if was == now => before,
         // One among several: the way back is as long as somebody has walked.
-        (Some(_), Some(_)) => before * 2,
+        (Some(_), Some(_)) => before.saturating_mul(2),
     }
 }
 
@@ -112,6 +112,8 @@ mod tests {
             assert_eq!(walked, far, "{was:?} {now:?}");
             was = now;
         }
+        // However many tickets are walked through, the way back never looks like one step, or none.
+        assert_eq!((0..40).fold(1, |far, _| steps(far, Some("T-1"), Some("T-2"))), u32::MAX);
         // The page came with it: whatever follows, nothing of ours lies behind.
         assert_eq!(steps(0, Some("T-1"), Some("T-2")), 0);
     }
