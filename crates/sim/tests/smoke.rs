@@ -93,7 +93,7 @@ const BRANCHES: &[&str] = &[
     "judge: a claim, and something is there",
     "judge: active",
     "judge: active, and its end is known",
-    "judge: an empty finish that may be another's",
+    "judge: a finish that may be another's",
     "judge: another id",
     "judge: failed",
     "judge: failed, and it may go on",

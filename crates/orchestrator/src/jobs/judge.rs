@@ -18,7 +18,7 @@ use clutch_domain::{
     sabotage::{Switch, reach, removed},
 };
 
-use crate::runtime::{Begun, RunEnd, RunEndKind, Sighting};
+use crate::runtime::{Begun, RunEnd, RunEndKind, SeenRun, Sighting};
 
 /// After so long without any sign an end that is not known for certain is believed, in
 /// milliseconds. A runtime that was restarted needs some of it to go on with its sessions.
@@ -88,10 +88,13 @@ pub fn judge(clues: &Clues<'_>) -> Verdict {
     match end_of(clues) {
         Some(end) if end.how == RunEndKind::Finished => {
             // A runtime that cannot tell whether something runs: words said in the middle of a
-            // turn end at once and without words, while the turn itself goes on.
-            let doubtful = sighting.active.is_none() && !run.successors.is_empty() && end.last_words.is_empty();
+            // turn end at once and without words, while the turn itself goes on; and words that were
+            // said after the turn that ended may have begun one of their own.
+            let doubtful = sighting.active.is_none()
+                && !run.successors.is_empty()
+                && (end.last_words.is_empty() || goes_on_unheard(clues));
             if doubtful && !late {
-                by("judge: an empty finish that may be another's", Verdict::Unsure)
+                by("judge: a finish that may be another's", Verdict::Unsure)
             } else {
                 by("judge: finished", Verdict::Over(with_words(end, sighting)))
             }
@@ -114,15 +117,19 @@ pub fn judge(clues: &Clues<'_>) -> Verdict {
 
 /// Under which id that is not known the attempt goes on: one at work, one that came after the one that is
 /// followed, or one that the runtime made for it, where the words that are followed joined that. What somebody else
-/// said in the session before, or the runtime went on with before, is over and none of it.
+/// said in the session before, or the runtime went on with before, is over and none of it: turns come one after
+/// another, so what stands before one that has ended is over, whether its own row says so or not.
 fn continuation<'a>(clues: &Clues<'a>) -> Option<&'a str> {
     let Clues { run, sighting, .. } = *clues;
     let followed = run.current_id();
     let current = sighting.runs.iter().position(|r| r.run_id == followed);
     let joins = current.is_none() || end_of_id(clues, followed).is_some_and(|end| is_empty_finish(&end));
+    let ended = |r: &SeenRun| r.end.as_ref().is_some_and(|end| !is_empty_finish(end));
+    let over = sighting.runs.iter().rposition(ended);
+    let at_work = |at: usize, r: &SeenRun| r.end.is_none() && over.is_none_or(|over| at > over);
     let mut runs = sighting.runs.iter().enumerate().filter(|(_, r)| !run.is_known_as(&r.run_id));
     let goes_on =
-        runs.find(|(at, r)| r.end.is_none() || current.is_some_and(|current| *at > current) || r.resumed && joins);
+        runs.find(|(at, r)| at_work(*at, r) || current.is_some_and(|current| *at > current) || r.resumed && joins);
     goes_on.map(|(_, r)| r.run_id.as_str())
 }
 
@@ -150,6 +157,13 @@ fn joined<'a>(clues: &Clues<'a>) -> &'a str {
     let seen = known.rev().filter(|id| *id == followed || is_seen(clues, id));
     let mut turns = seen.filter(|id| !end_of_id(clues, id).is_some_and(|end| is_empty_finish(&end)));
     turns.next().unwrap_or(followed)
+}
+
+/// Whether something that came after the turn whose end counts has not ended, as far as is known.
+fn goes_on_unheard(clues: &Clues<'_>) -> bool {
+    let counts = joined(clues);
+    let mut after = clues.run.successors.iter().rev().take_while(|id| *id != counts);
+    after.any(|id| end_of_id(clues, id).is_none())
 }
 
 fn is_empty_finish(end: &RunEnd) -> bool {

@@ -111,6 +111,24 @@ fn what_was_said_in_the_session_before_is_no_continuation() {
     assert_eq!(verdict(&answered, &sighting(Begun::Yes, Some(true), runs), &[], true, SOON), busy);
 }
 
+/// The runtime ended in the middle of what somebody typed, and keeps it as if it went on for ever.
+#[test]
+fn what_stands_before_a_turn_that_ended_is_over() {
+    let answered = run(RunState::Started, &["signal-1"]);
+    let (done, cut) = (Some(end(RunEndKind::Finished, "typed")), Some(end(RunEndKind::Failed, "")));
+    let before = [seen("key", Some(end(RunEndKind::Finished, "I asked."))), seen("typed-1", None)];
+    let look = |active: bool, then: &[SeenRun]| {
+        sighting(Begun::Yes, Some(active), before.iter().chain(then).cloned().collect())
+    };
+    let at_work = look(true, &[seen("typed-2", done.clone()), seen("signal-1", None)]);
+    assert_eq!(verdict(&answered, &at_work, &[], true, SOON), Verdict::Working);
+    let cut_off = look(false, &[seen("typed-2", done.clone()), seen("signal-1", cut)]);
+    assert_eq!(verdict(&answered, &cut_off, &[], false, SOON), Verdict::Unsure, "it may go on");
+    // Words that joined it say nothing of the turn.
+    let joined = look(true, &[seen("typed-2", Some(end(RunEndKind::Finished, ""))), seen("signal-1", None)]);
+    assert_eq!(verdict(&answered, &joined, &[], true, SOON), Verdict::Continued("typed-1".into()));
+}
+
 /// The gateway was restarted, went on, and came to an end, all unseen; the turn of the answer was cut off after that.
 #[test]
 fn what_the_runtime_went_on_with_before_the_answer_is_no_continuation_of_it() {
@@ -166,6 +184,13 @@ fn words_in_the_middle_of_a_turn_end_at_once_and_the_turn_goes_on() {
     // Where the runtime cannot tell, an empty finish waits.
     let blind = sighting(Begun::Yes, None, vec![]);
     assert_eq!(verdict(&steered, &blind, std::slice::from_ref(&empty), true, SOON), Verdict::Unsure);
+    // So does the end of a turn after which two answers came: the first began one, and the second joined that.
+    let asked = [("key", end(RunEndKind::Finished, "I asked.")), ("signal-2", end(RunEndKind::Finished, ""))];
+    assert_eq!(verdict(&twice, &blind, &asked, false, SOON), Verdict::Unsure);
+    let over_at_last = Verdict::Over(end(RunEndKind::Finished, "I asked."));
+    assert_eq!(verdict(&twice, &blind, &asked, false, LATE), over_at_last);
+    let all = [asked.as_slice(), &[("signal-1", end(RunEndKind::Finished, "Done."))]].concat();
+    assert_eq!(verdict(&twice, &blind, &all, false, SOON), Verdict::Over(end(RunEndKind::Finished, "Done.")));
 }
 
 #[test]
