@@ -38,8 +38,10 @@ switches! {
     StopFirst breaks NoneForgotten;
     /// A task that went elsewhere has its agent stopped before its run counts as over.
     StopMoved breaks NoneForgotten;
-    /// A stop is written, with its reason, before anything is stopped.
-    StopWritten breaks StoppedForCause;
+    /// A stop is written before anything is stopped: what is said to nobody any more is not said again.
+    StopWritten breaks WordsOnce;
+    /// A stop is written with its reason, which outlives the server.
+    StopReason breaks StoppedForCause;
     /// Where the runtime may go on by itself with what is stopped, the session goes too.
     ForgetSession breaks NoneForgotten;
     /// Words that joined a turn end at once: the end of the turn is the one that counts.
@@ -101,6 +103,10 @@ switches! {
     /// Who ends a run and who brings an answer into its session take turns; who has begun to end it has had the turn,
     /// and one answer goes after another.
     TurnOfAnswers breaks NoneForgotten;
+    /// A run does not end while words to its agent may arrive yet.
+    WordsUnderWay breaks NoneForgotten;
+    /// A run that was put down is taken up by the same server only once the effect before has let go of it.
+    OneSeat breaks FollowedOnce;
     /// Equal notes are not written.
     EqualNotes breaks SaidOnce;
     /// What is at work is looked at now and then only.

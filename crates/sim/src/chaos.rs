@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use clutch_domain::run::Run;
 
-use crate::{Servers, client::Call};
+use crate::{Servers, client::Call, exec::Group};
 
 /// Until `end` of steady time.
 pub(crate) async fn reign(servers: Arc<Servers>, end: i64) {
@@ -58,13 +58,21 @@ impl Servers {
         let polls = exec.rng(|r| r.bits() % 400 + 1);
         exec.kill_after(group, polls);
         let within = exec.rng(|r| r.between(1, 20_000));
+        self.replace(group, within).await;
+    }
+
+    /// A server dies within so many milliseconds, and another one takes its place.
+    pub(crate) async fn replace(&self, group: Group, within: i64) {
+        let exec = &self.exec;
         exec.sleep(within).await;
         if !exec.is_dead(group) {
             exec.say(|| format!("server {group} is killed"));
             exec.kill(group);
         }
+        if !self.bury(group) {
+            return; // it was to die twice
+        }
         exec.count("server died");
-        self.bury(group);
         // Without any server nobody answers webhooks.
         self.board.set_open(!self.alive().is_empty());
         let down = exec.rng(|r| r.between(100, 15_000));

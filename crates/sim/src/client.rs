@@ -2,7 +2,7 @@
 //! after whoever sent them has died.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering},
@@ -27,6 +27,11 @@ use crate::{
 const CALL_MS: i64 = 30_000;
 /// Calls of one kind about one session within one virtual minute; more is a loop without a pause.
 const CALLS_A_MINUTE: u32 = 150;
+
+/// In a storm the server dies around so many in a hundred of its stops, and of the words that it sends.
+const WORST_PERCENT: u32 = 12;
+/// How long words are on their way then at least and at most, in milliseconds.
+const SLOW_MS: (i64, i64) = (1_000, 25_000);
 
 /// A kind of call that a gateway may refuse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,7 +61,21 @@ pub struct Client {
     // Until when each kind of call is refused (steady milliseconds).
     refuses: Mutex<BTreeMap<Call, i64>>,
     paces: Mutex<BTreeMap<(Call, String), Pace>>,
+    // Runs whose sessions are being looked into.
+    looks: Mutex<BTreeSet<String>>,
     holder: Mutex<String>,
+}
+
+/// A look of a run's effect, which may be broken off.
+struct Looking<'a> {
+    client: &'a Client,
+    run: &'a str,
+}
+
+impl Drop for Looking<'_> {
+    fn drop(&mut self) {
+        self.client.looks.lock().unwrap_or_else(PoisonError::into_inner).remove(self.run);
+    }
 }
 
 /// Nothing is connected; `since` when something was.
@@ -121,6 +140,7 @@ impl Client {
             faults: AtomicU32::new(faults),
             refuses: Mutex::default(),
             paces: Mutex::default(),
+            looks: Mutex::default(),
             holder: Mutex::default(),
         });
         gateway.welcome(client.clone());
@@ -191,6 +211,27 @@ impl Client {
         }
     }
 
+    /// A run's effect looks; no other of this server does meanwhile.
+    fn looking<'a>(&'a self, key: &'a str) -> Option<Looking<'a>> {
+        if !key.starts_with("clutch-") {
+            return None; // an answer or a message, which nobody listens to for its silence
+        }
+        if !self.looks.lock().unwrap_or_else(PoisonError::into_inner).insert(key.to_owned()) {
+            self.exec.wrong(Law::FollowedOnce, format!("server {} has two effects at work on {key}", self.group));
+        }
+        Some(Looking { client: self, run: key })
+    }
+
+    /// The server dies at the worst moment: around a call that it makes now.
+    fn meets_its_end(&self, what: &'static str) -> bool {
+        let dies = self.faults.load(Ordering::Relaxed) > 0 && self.exec.rng(|r| r.chance(WORST_PERCENT));
+        if dies {
+            self.exec.count(what);
+            self.gateway.doom(self.group);
+        }
+        dies
+    }
+
     async fn connect_for_ever(&self) {
         let mut state = self.state.subscribe();
         loop {
@@ -249,14 +290,25 @@ impl Client {
         &self,
         handle: impl FnOnce(&Arc<Gateway>) -> T + Send + 'static,
     ) -> Result<T, RuntimeError> {
+        self.slow_call(None, handle).await
+    }
+
+    /// The same, on its way for so many milliseconds where that is said.
+    async fn slow_call<T: Send + 'static>(
+        &self,
+        slow: Option<i64>,
+        handle: impl FnOnce(&Arc<Gateway>) -> T + Send + 'static,
+    ) -> Result<T, RuntimeError> {
         if !self.state.borrow().is_ready() {
             return Err(RuntimeError::Away("not connected".into()));
         }
         let epoch = self.epoch.load(Ordering::Relaxed);
         let same = || self.epoch.load(Ordering::Relaxed) == epoch && self.gateway.up();
         let arrives = {
-            let wanted =
-                self.exec.now() + self.exec.rng(|r| if r.chance(5) { r.between(500, 8_000) } else { r.between(1, 60) });
+            let way = slow.unwrap_or_else(|| {
+                self.exec.rng(|r| if r.chance(5) { r.between(500, 8_000) } else { r.between(1, 60) })
+            });
+            let wanted = self.exec.now() + way;
             let at = wanted.max(self.line.load(Ordering::Relaxed) + 1);
             self.line.store(at, Ordering::Relaxed);
             at
@@ -318,6 +370,7 @@ impl AgentRuntime for Client {
 
     async fn sight(&self, session: &str, key: &str) -> Result<Sighting, RuntimeError> {
         self.enter(Call::Look, session)?;
+        let _looking = self.looking(key);
         let (session, key) = (session.to_owned(), key.to_owned());
         self.call(move |g| g.sight(&session, &key)).await
     }
@@ -325,6 +378,7 @@ impl AgentRuntime for Client {
     async fn abort(&self, session: &str, forget: bool) -> Result<(), RuntimeError> {
         self.check_lead("abort");
         self.enter(Call::Stop, session)?;
+        self.meets_its_end("server died at a stop");
         let session = session.to_owned();
         self.call(move |g| g.abort(&session, forget)).await
     }
@@ -350,8 +404,10 @@ impl Conversations for Client {
     ) -> Result<Accepted, RuntimeError> {
         self.check_lead("steer");
         self.enter(Call::Steer, session)?;
+        let dies = self.meets_its_end("server died as it sent words");
+        let slow = dies.then(|| self.exec.rng(|r| r.between(SLOW_MS.0, SLOW_MS.1)));
         let (session, key) = (session.to_owned(), key.to_owned());
-        self.call(move |g| Accepted { run_id: g.steer(&session, &key) }).await
+        self.slow_call(slow, move |g| Accepted { run_id: g.steer(&session, &key) }).await
     }
 
     async fn answer(&self, session: &str, run_id: &str) -> Result<Option<String>, RuntimeError> {

@@ -102,7 +102,11 @@ pub struct Gateway {
     /// How agents behave and report.
     pub board: Arc<crate::agent::Board>,
     state: Mutex<State>,
+    doom: Mutex<Option<Doom>>,
 }
+
+/// What kills a server at a moment that its own call chose.
+type Doom = Box<dyn Fn(Group) + Send>;
 
 impl Gateway {
     /// A gateway that runs.
@@ -125,7 +129,7 @@ impl Gateway {
             pressed: BTreeMap::new(),
             clients: Vec::new(),
         };
-        Arc::new(Self { exec, store, generation, board, state: Mutex::new(state) })
+        Arc::new(Self { exec, store, generation, board, state: Mutex::new(state), doom: Mutex::default() })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -149,9 +153,22 @@ impl Gateway {
         state.clients.push(client);
     }
 
-    /// Lets go of its clients, which hold on to it.
+    /// What becomes of a server whose end comes with one of its calls.
+    pub fn when_doomed(&self, doom: Option<Doom>) {
+        *self.doom.lock().unwrap_or_else(PoisonError::into_inner) = doom;
+    }
+
+    /// The end of this server comes with a call that it makes now.
+    pub fn doom(&self, group: Group) {
+        if let Some(doom) = &*self.doom.lock().unwrap_or_else(PoisonError::into_inner) {
+            doom(group);
+        }
+    }
+
+    /// Lets go of its clients, which hold on to it, and of what kills them.
     pub fn close(&self) {
         self.lock().clients.clear();
+        self.when_doomed(None);
     }
 
     /// All clients of living servers.

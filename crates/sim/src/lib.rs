@@ -59,6 +59,8 @@ const STORM_MS: i64 = 30 * 60_000;
 const CALM_MS: i64 = 6 * 3_600_000;
 /// So often it is looked whether it has; rest that lasts this long is rest.
 const REST_MS: i64 = 10 * 60_000;
+/// A server whose end comes with a call dies within so many milliseconds: before, at, or soon after its answer.
+const DOOM_MS: i64 = 250;
 /// Failures in a row after which a task is blocked.
 const CAP: u32 = 3;
 
@@ -119,6 +121,9 @@ fn policy(rng: &mut Rng) -> Policy {
         max_agents: pick(rng, &[2, 3, 10]),
         max_agents_per_project: pick(rng, &[2, 3]),
         max_dev_agents: pick(rng, &[1, 2, 3]),
+        // So short that agents are given up in the storm, too.
+        stale_ms: i64::from(pick(rng, &[3, 5, 15])) * 60_000,
+        stale_review_ms: i64::from(pick(rng, &[5, 10, 30])) * 60_000,
         retry: Retry { wait_ms: 30_000, cap: CAP },
         ..Policy::default()
     }
@@ -150,8 +155,8 @@ fn day(seed: u64, without: Option<Switch>) -> Outcome {
     let Some(office) = offices.first().cloned() else { return finish(seed, &exec) };
     let board = Board::new(store.clone(), office);
     let gateway = Gateway::new(exec.clone(), store.clone(), board.clone(), generation);
-    let ending = gateway.clone();
-    store.when_a_run_ends(Some(Box::new(move |run| ending.check_ended(run))));
+    let knows = gateway.clone();
+    store.listen(Some(Box::new(move |said| knows.check(said))));
     let person = Arc::new(Person::new(exec.clone(), store.clone(), offices, gateway.clone()));
     let roles = Role::ALL.iter().map(|r| (*r, "{{ticket}}{{description}}{{comments}}{{reporting}}"));
     let Ok(roles) = Roles::load(roles) else { return finish(seed, &exec) };
@@ -166,6 +171,8 @@ fn day(seed: u64, without: Option<Switch>) -> Outcome {
         storm: Mutex::new(true),
         stubborn: seed % 16 == 5,
     });
+    let doomed = all.clone();
+    gateway.when_doomed(Some(Box::new(move |group| doomed.doom(group))));
     store.set_faults(2);
     for _ in 0..servers {
         all.start();
@@ -188,7 +195,7 @@ fn day(seed: u64, without: Option<Switch>) -> Outcome {
     }
     rest::check(&exec, &store, &gateway, &board);
     // What holds each other is let go, or thousands of days would stay in memory.
-    store.when_a_run_ends(None);
+    store.listen(None);
     gateway.close();
     finish(seed, &exec)
 }
@@ -243,14 +250,24 @@ impl Servers {
         self.alive.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A server dies while it makes a call, or soon after.
+    fn doom(self: &Arc<Self>, group: Group) {
+        let (servers, within) = (self.clone(), self.exec.rng(|r| r.between(0, DOOM_MS)));
+        self.exec.spawn(WORLD, "doom", Box::pin(async move { servers.replace(group, within).await }));
+    }
+
     /// Some server that lives.
     fn some(&self) -> Option<Server> {
         let alive = self.alive();
         if alive.is_empty() { None } else { alive.get(self.exec.rng(|r| r.index(alive.len()))).cloned() }
     }
 
-    fn bury(&self, group: Group) {
-        self.alive().retain(|server| server.group != group);
+    /// Takes a dead server out of those that live; `false` where it was none of them any more.
+    fn bury(&self, group: Group) -> bool {
+        let mut alive = self.alive();
+        let before = alive.len();
+        alive.retain(|server| server.group != group);
+        alive.len() < before
     }
 
     fn end_storm(&self) {

@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use clutch_domain::{
     change::Change,
     doc::{Body, DocKey, Inside},
-    id::RunId,
+    id::{RunId, SignalId},
     invariant::{Everything, Law},
     plan::Policy,
     range::{Docs, Fetch, Versioned},
@@ -44,15 +44,24 @@ const ASLEEP_MS: (i64, i64) = (30_000, 60_000);
 /// How late, in milliseconds.
 const LATE_MS: (i64, i64) = (50, 8_000);
 
-/// Told of each run that ends, with the run as it was: something may still work for it.
-pub type Ending = Box<dyn Fn(&Run) + Send + Sync>;
+/// What is written down about the gateway, which alone knows whether it is true.
+#[derive(Clone, Debug)]
+pub enum Said {
+    /// A run is over; as it was before. Something may still work for it.
+    Over(Box<Run>),
+    /// The answer to a question has arrived.
+    Arrived(SignalId),
+}
+
+/// Told of what is said about the gateway.
+pub type Listener = Box<dyn Fn(&Said) + Send + Sync>;
 
 /// What is truly kept.
 pub struct SimStore {
     exec: Exec,
     inner: MemoryStore,
     kept: Mutex<Kept>,
-    ending: Mutex<Option<Ending>>,
+    listener: Mutex<Option<Listener>>,
     // Servers that fell asleep at a claim.
     asleep: Mutex<Vec<Group>>,
     // Faults in a hundred calls of each kind.
@@ -93,7 +102,7 @@ impl SimStore {
             exec,
             inner: MemoryStore::new().with_sole_writer(sole),
             kept: Mutex::default(),
-            ending: Mutex::default(),
+            listener: Mutex::default(),
             asleep: Mutex::default(),
             faults: AtomicU32::new(0),
             policy,
@@ -105,9 +114,9 @@ impl SimStore {
         self.faults.store(percent, Ordering::Relaxed);
     }
 
-    /// Who is told of each run that ends; `None` is nobody.
-    pub fn when_a_run_ends(&self, told: Option<Ending>) {
-        *self.ending.lock().unwrap_or_else(PoisonError::into_inner) = told;
+    /// Who is told of what is said about the gateway; `None` is nobody.
+    pub fn listen(&self, listener: Option<Listener>) {
+        *self.listener.lock().unwrap_or_else(PoisonError::into_inner) = listener;
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
@@ -182,10 +191,10 @@ impl SimStore {
         for line in &change.activity {
             self.exec.say(|| format!("log {} {:?} {:?}", line.what, line.task, line.data));
         }
-        let (wrong, ended) = {
+        let (wrong, said) = {
             let mut kept = self.kept();
             let mut wrong = witness::look(&mut kept, change, by, &self.policy, self.exec.now());
-            let ended = witness::ended(&kept, change);
+            let said = witness::said(&kept, change);
             let more_or_less = change.deletes().any(|key| witness::has_names(key.kind))
                 || change.puts().any(|body| witness::has_names(body.kind()) && !kept.docs.contains_key(&body.key()));
             for key in change.deletes() {
@@ -200,13 +209,13 @@ impl SimStore {
                 wrong.extend(if more_or_less { all.broken() } else { all.broken_but_names() });
                 wrong.extend(all.over_cap(self.policy.retry.cap));
             }
-            (wrong, ended)
+            (wrong, said)
         };
         for breach in wrong {
             self.exec.wrong(breach.law, breach.what);
         }
-        if let Some(told) = &*self.ending.lock().unwrap_or_else(PoisonError::into_inner) {
-            ended.iter().for_each(told);
+        if let Some(listener) = &*self.listener.lock().unwrap_or_else(PoisonError::into_inner) {
+            said.iter().for_each(listener);
         }
     }
 

@@ -8,7 +8,8 @@ use clutch_sim::{Outcome, simulate};
 
 /// Seeds, where nothing else is said.
 const SEEDS: u64 = 200;
-/// Days on which something once went wrong, by what it was.
+/// Days on which something once went wrong, by what it was. A change of the simulator makes other days of them: what
+/// they showed has a test beside the rule that was mended, and they go on as days like any other.
 const KEPT: &[(&str, u64)] = &[
     ("an answer reaches a session that the gateway is about to go on with by itself", 13),
     ("the gateway dies while a stop is on its way, and goes on with the session", 71),
@@ -37,6 +38,8 @@ const TOLD: usize = 120;
 /// What at least one of the seeds must have met; otherwise the smoke proves nothing about it.
 const MET: &[&str] = &[
     "server died",
+    "server died at a stop",
+    "server died as it sent words",
     "process died between two steps",
     "server slept between two steps",
     "server slept at a claim",
@@ -130,9 +133,9 @@ const BRANCHES: &[&str] = &[
 ];
 /// What so few days reach that one of them is named.
 const RARE: &[(&str, u64)] = &[
-    ("words: a sending under a key that is known", 120),
-    ("words: failed", 1102),
-    ("words: failed, and nothing goes on", 382),
+    ("words: a sending under a key that is known", 33),
+    ("words: failed", 250),
+    ("words: failed, and nothing goes on", 100),
 ];
 
 fn seeds() -> u64 {

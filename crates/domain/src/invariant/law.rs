@@ -75,6 +75,8 @@ laws! {
     OneAgent = "one agent at a time works on a task";
     /// Dispatches.
     ClaimedFirst = "nothing is dispatched without an open claim";
+    /// Effects of one server.
+    FollowedOnce = "a server has one effect at a time at work on a run";
     /// Agents in silence.
     SilentStopped = "an agent that gives no sign is stopped in time";
     /// Agents whose run is over.

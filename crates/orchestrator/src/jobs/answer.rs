@@ -155,6 +155,13 @@ impl Effect for Answer {
             // Of one that is being stopped the session may be gone already, and what it knew of this answer with it.
             let stops = |run: &Run| run.stopping.is_some() && !removed(Switch::TurnOfAnswers);
             if !self.run.as_ref().is_some_and(|run| run.open() && !stops(run)) {
+                // What another process sent, or this one without an answer, may be on its way yet; until that is
+                // out of the question the run is not over.
+                let sent = signal.delivery_begun == Some(true) && !self.unsent;
+                if sent && !removed(Switch::WordsUnderWay) {
+                    self.turn = None;
+                    return Ok(Seen::CannotTell);
+                }
                 return Ok(Seen::Done(Err(OVER.into())));
             }
             // A run goes on under the words that were said to it last, and takes for those the ones whose arrival was

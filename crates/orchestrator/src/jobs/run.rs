@@ -140,6 +140,7 @@ impl Run {
 
     /// Writes down that it is to be stopped, before anything is.
     async fn stop(&self, how: Ended, why: String, forget: bool) -> Result<(), Hitch> {
+        let how = if removed(Switch::StopReason) { Ended::Aborted } else { how };
         let stopping = Stopping { how, why, forget };
         if removed(Switch::StopWritten) {
             return self.put_down(stopping).await;
@@ -186,14 +187,21 @@ impl Run {
             // A runtime that was restarted in between may go on with what was stopped before.
             return Err(Hitch::Unclear("the connection is another than before the stop".into()));
         }
+        self.hears_nothing_more(&run).await?;
         self.end(how, None, why).await
     }
 
-    /// Whether words to its agent were sent, and nobody knows yet whether they arrived: they may begin a turn in
-    /// its session, which nobody would follow once it is over.
-    async fn is_being_answered(&self, run: &Claim) -> Result<bool, Hitch> {
+    /// Nothing ends it while words to its agent were sent of which nobody knows yet whether they arrived: they may
+    /// begin a turn in its session, which nobody would follow.
+    async fn hears_nothing_more(&self, run: &Claim) -> Result<(), Hitch> {
+        if removed(Switch::WordsUnderWay) {
+            return Ok(());
+        }
         let open = questions(run.task);
-        Ok(under_way(&self.desk.read(vec![open.clone()]).await?, &open, run.id).next().is_some())
+        match under_way(&self.desk.read(vec![open.clone()]).await?, &open, run.id).next() {
+            Some(_) => Err(Hitch::Unclear("an answer to it may arrive yet".into())),
+            None => Ok(()),
+        }
     }
 
     /// The prompt, and the folder in which the agent works; `None` where its task is gone.
@@ -393,9 +401,7 @@ impl Effect for Run {
                 // An answer on its way is brought first: then the run goes on instead of ending.
                 let desk = self.desk.clone();
                 let _turn = desk.turn(run.id).await;
-                if self.is_being_answered(&run).await? {
-                    return Err(Hitch::Unclear("an answer to it may arrive yet".into()));
-                }
+                self.hears_nothing_more(&run).await?;
                 self.end(Ended::Finished, Some(run.current_id().to_owned()), last_words).await
             }
             Came::Over(end) => {

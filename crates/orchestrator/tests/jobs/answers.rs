@@ -1,9 +1,10 @@
 //! Answers to agents' questions.
 
 use clutch_domain::{
-    command::{Command, Completion, NewSignal},
+    actor::Actor,
+    command::{Command, Completion, Ended, NewSignal},
     id::{SignalId, TaskId},
-    run::{Outcome, Run, RunState},
+    run::{Outcome, Run, RunState, Stopping},
     talk::{Delivery, Signal, SignalKind, SignalSeverity},
     task::Status,
     text::{Body, Handle, SessionKey},
@@ -140,6 +141,31 @@ async fn an_answer_is_not_sent_to_an_agent_that_is_being_stopped() {
     assert!(house.runtime.calls("steer").is_empty());
     house.runtime.refuse("abort", None);
     house.until("the attempt is over", || house.run(run.id).state == RunState::Ended).await;
+}
+
+/// The server died with the answer on its way, and the ticket was taken from its agent: the words come behind the stop.
+#[tokio::test(start_paused = true)]
+async fn a_stop_is_over_only_when_no_answer_can_arrive_any_more() {
+    for marks in [true, false] {
+        let house = House::new(marks).await;
+        let task = house.ready("Paint").await;
+        let (run, id) = asked(&house, task).await;
+        house.runtime.lose_next(Lost::Before);
+        answer(&house, id).await;
+        house.until("it was sent", || !house.runtime.calls("steer").is_empty()).await;
+        house.kill();
+        house.person(to(task, Status::Backlog)).await;
+        let stopping = Stopping { how: Ended::Aborted, why: "Moved away.".into(), forget: false };
+        house.office.run(&Actor::work_loop(), &Command::StopRun(run.id, stopping)).await.unwrap();
+        house.start();
+        house.until("its agent is stopped", || !house.runtime.calls("abort").is_empty()).await;
+        pass(10).await;
+        assert!(house.run(run.id).open(), "the answer may begin a turn");
+        house.runtime.hears(&run.session_key, &format!("signal-{id}"));
+        house.until("the attempt is over", || house.run(run.id).state == RunState::Ended).await;
+        assert!(!house.runtime.is_at_work(&run.session_key), "its agent works on, {marks}");
+        assert_eq!(house.runtime.calls("steer").len(), 1);
+    }
 }
 
 /// The agent went on without its answer, reports, and ends, while nobody can tell whether the answer arrived.

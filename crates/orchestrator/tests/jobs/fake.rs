@@ -221,6 +221,17 @@ impl Fake {
         }
     }
 
+    /// Words arrive that were sent long ago.
+    pub fn hears(&self, session: &str, key: &str) {
+        self.lock().lost.clear();
+        drop(self.take(session, key));
+    }
+
+    /// Whether something is at work in a session.
+    pub fn is_at_work(&self, session: &str) -> bool {
+        self.lock().sessions.get(session).is_some_and(|session| session.active)
+    }
+
     /// What was at work is over, and nothing of its end is left.
     pub fn swallow(&self, session: &str) {
         self.lock().sessions.get_mut(session).unwrap().active = false;

@@ -3,6 +3,7 @@
 use clutch_domain::{id::TaskId, invariant::Law, run::Run};
 
 use super::Gateway;
+use crate::store::Said;
 
 /// What is said under a key, whichever attempt it is: of a chat's message `chat-<message>` without the attempt.
 fn words_of(key: &str) -> &str {
@@ -34,8 +35,19 @@ impl Gateway {
         }
     }
 
+    /// What is written down about it is so.
+    pub fn check(&self, said: &Said) {
+        match said {
+            Said::Over(run) => self.check_ended(run),
+            Said::Arrived(id) if self.calls(&format!("signal-{id}")) == 0 => {
+                self.exec.wrong(Law::AnswersArrive, format!("the answer to {id} is said to have arrived and has not"));
+            }
+            Said::Arrived(_) => {}
+        }
+    }
+
     /// A run ends in the store: nothing may work for it any more.
-    pub fn check_ended(&self, run: &Run) {
+    fn check_ended(&self, run: &Run) {
         let at_work = self.lock().active.get(&run.session_key).is_some_and(|active| !active.typed);
         if self.keeps_out() {
             // It may be at work, or be gone on with later: the board was not let near it.

@@ -9,10 +9,11 @@ use clutch_domain::{
     plan::Policy,
     project::Project,
     run::{LoopState, Outcome, Run, RunState},
+    talk::{Delivery, Signal},
     task::Task,
 };
 
-use super::Kept;
+use super::{Kept, Said};
 
 /// A run that works again because of an answer may stand beside the limits; one that has done so for this long,
 /// in milliseconds, is counted by everybody who claims.
@@ -88,11 +89,14 @@ pub(super) fn look(kept: &mut Kept, change: &Change, by: Option<&str>, policy: &
     wrong
 }
 
-/// Runs that end with this change, as they were.
-pub(super) fn ended(kept: &Kept, change: &Change) -> Vec<Run> {
+/// What this change says about the gateway: which runs end, and which answers have arrived.
+pub(super) fn said(kept: &Kept, change: &Change) -> Vec<Said> {
     let gone = change.deletes().filter(|key| key.kind == Kind::Run).filter_map(|key| kept.get::<Run>(&key.id));
     let over = change.puts().filter_map(Run::of).filter(|run| !run.open()).filter_map(|run| kept.get::<Run>(run.id));
-    over.chain(gone).filter(|run| run.open()).cloned().collect()
+    let over = over.chain(gone).filter(|run| run.open()).cloned().map(|run| Said::Over(Box::new(run)));
+    let sent = |signal: &Signal| signal.delivery == Some(Delivery::Sent);
+    let news = |signal: &&Signal| sent(signal) && kept.get::<Signal>(signal.id).is_none_or(|before| !sent(before));
+    over.chain(change.puts().filter_map(Signal::of).filter(news).map(|signal| Said::Arrived(signal.id))).collect()
 }
 
 /// A claim: everything that has to be so before an agent may begin.
