@@ -92,6 +92,8 @@ refusals! {
     ChoiceUnknown => Invalid, "value_unknown", "That is not one of the choices.";
     /// Empty text.
     ContentMissing => Invalid, "content_missing", "Content is required";
+    /// An agent said only that it has nothing to say.
+    NothingSaid => Invalid, "nothing_said", "This says only that there is nothing to say.";
     /// No summary in a completion.
     SummaryMissing => Invalid, "summary_missing", "Summary is required";
     /// An empty answer to a signal.

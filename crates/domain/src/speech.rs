@@ -54,9 +54,102 @@ pub fn issue(words: &str) -> Option<&str> {
     (word.eq_ignore_ascii_case("/issue") && !wish.is_empty()).then_some(wish)
 }
 
+/// Words with which an agent tells its gateway that it has nothing to say to anybody (facts §4.2).
+const CONTROL_WORDS: [&str; 2] = ["NO_REPLY", "HEARTBEAT_OK"];
+
+/// What an agent says to people: its words without those that are for its gateway. Empty where it has only
+/// told that it has nothing to say. A sentence that names such a word keeps it.
+#[must_use]
+pub fn to_people(words: &str) -> &str {
+    let mut words = words.trim();
+    loop {
+        let cut =
+            CONTROL_WORDS.iter().find_map(|control| without_last(words, control).or(without_first(words, control)));
+        match cut {
+            Some(cut) => words = cut,
+            None => return words,
+        }
+    }
+}
+
+/// The same of words that are still being said: what may become such a word is not said yet.
+#[must_use]
+pub fn so_far(words: &str) -> &str {
+    let said = to_people(words);
+    let (before, last) = said.rsplit_once('\n').unwrap_or(("", said));
+    let last = last.trim().trim_matches('*');
+    // One letter may become anything; two capitals at the beginning of a line hardly ever stay alone.
+    let becomes = last.len() > 1 && CONTROL_WORDS.iter().any(|control| control.starts_with(last));
+    if becomes { before.trim_end() } else { said }
+}
+
+fn is_mark(c: char) -> bool {
+    c == '*' || c.is_whitespace()
+}
+
+/// Without a control word that is the last line, or follows the last sentence.
+fn without_last<'a>(words: &'a str, control: &str) -> Option<&'a str> {
+    const ENDS: [char; 7] = ['.', '!', '?', '\u{2026}', '\u{3002}', '\u{ff01}', '\u{ff1f}'];
+
+    let before = words.trim_end_matches(is_mark).strip_suffix(control)?.trim_end_matches('*');
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    let apart = line.trim().is_empty() || line.ends_with(char::is_whitespace) && line.trim_end().ends_with(ENDS);
+    apart.then(|| before.trim_end())
+}
+
+/// Without a control word that is the first line.
+fn without_first<'a>(words: &'a str, control: &str) -> Option<&'a str> {
+    let after = words.trim_start_matches(is_mark).strip_prefix(control)?;
+    let (line, rest) = after.split_once('\n').unwrap_or((after, ""));
+    line.trim_matches(is_mark).is_empty().then(|| rest.trim())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_for_the_gateway_are_not_for_people() {
+        for (said, shown) in [
+            ("NO_REPLY", ""),
+            (" HEARTBEAT_OK \n", ""),
+            ("**NO_REPLY**", ""),
+            ("Done.\n\nNO_REPLY", "Done."),
+            ("Done. NO_REPLY", "Done."),
+            ("Done.\n**HEARTBEAT_OK**\n", "Done."),
+            ("HEARTBEAT_OK\n\nThe log is full.", "The log is full."),
+            ("Done.\nNO_REPLY\nHEARTBEAT_OK", "Done."),
+            ("**Done.**", "**Done.**"),
+            ("HEARTBEAT_OK\n\n**The log is full.**", "**The log is full.**"),
+            ("The word is: NO_REPLY", "The word is: NO_REPLY"),
+            ("an open *", "an open *"),
+            // Whoever speaks of them is heard.
+            ("It answers with NO_REPLY", "It answers with NO_REPLY"),
+            ("It answers with `NO_REPLY`", "It answers with `NO_REPLY`"),
+            ("NO_REPLY means silence.", "NO_REPLY means silence."),
+            ("MY_NO_REPLY", "MY_NO_REPLY"),
+            ("no_reply", "no_reply"),
+            ("", ""),
+        ] {
+            assert_eq!(to_people(said), shown, "{said:?}");
+        }
+    }
+
+    #[test]
+    fn what_becomes_a_word_for_the_gateway_does_not_flash() {
+        for whole in ["NO_REPLY", "Done.\n\nNO_REPLY", "HEARTBEAT_OK", "Done.\n\n**HEARTBEAT_OK**"] {
+            let words = whole.strip_prefix("Done.").map_or("", |_| "Done.");
+            for end in (words.len() + 1..=whole.len()).filter(|end| whole.is_char_boundary(*end)) {
+                let shown = so_far(&whole[..end]);
+                let rest = shown.strip_prefix(words).unwrap_or(shown).trim().trim_matches('*');
+                assert!(rest.len() < 2, "{:?} shows {shown:?}", &whole[..end]);
+            }
+            assert_eq!(so_far(whole), words, "{whole:?}");
+        }
+        for said in ["No", "Not yet", "N", "Done.\nNOT", "The word is NO", "HEART rate"] {
+            assert_eq!(so_far(said), said);
+        }
+    }
 
     fn person() -> Actor {
         Actor::human("dan")

@@ -12,6 +12,7 @@ use clutch_domain::{
     command::{Command, NewMessage},
     id::ChatId,
     refusal::Refusal,
+    speech,
     text::{BODY_MAX, Body, Handle, RunKey, SessionKey},
 };
 use clutch_orchestrator::{
@@ -30,9 +31,6 @@ use crate::{
     },
     http::uploads::Uploads,
 };
-
-/// Words that an agent says when it has nothing to say (facts §4.2).
-const SILENT_WORDS: [&str; 2] = ["NO_REPLY", "HEARTBEAT_OK"];
 
 /// Words of this length, in bytes, may have been cut by the gateway.
 const MAYBE_CUT: usize = 4_000;
@@ -212,14 +210,11 @@ impl Bridge {
         words: &str,
         calls: Vec<Call>,
     ) -> Result<(), Error> {
-        let mut words = words.trim();
+        let mut words = speech::to_people(words);
         let short;
         if words.len() > BODY_MAX {
             short = format!("{}{CUT}", &words[..words.floor_char_boundary(BODY_MAX - CUT.len())]);
             words = &short;
-        }
-        if SILENT_WORDS.contains(&words) {
-            return Ok(());
         }
         let Some(content) = Body::parse(words)? else { return Ok(()) };
         let message = NewMessage {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{House, NOBODY, id, keys, known};
 use crate::chat::{bridge::Bridge, ephemeral::TypingState, settling::Settling};
 
-async fn chat(house: &House, project: &str, title: &str) -> String {
+pub async fn chat(house: &House, project: &str, title: &str) -> String {
     id(&house.post("/api/chats", json!({ "project_id": project, "title": title })).await.ok(201)["chat"])
 }
 
@@ -314,7 +314,7 @@ async fn a_deleted_chat_is_gone_for_programs_and_leaves_the_bin_with_its_project
     assert_eq!((there(&chats[0]).await, there(&chats[1]).await), (true, false), "its project is gone for good");
 }
 
-fn bridge(house: &House) -> Bridge {
+pub fn bridge(house: &House) -> Bridge {
     let state = &house.state;
     Bridge {
         office: house.office.clone(),

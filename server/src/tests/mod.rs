@@ -24,6 +24,7 @@ mod requests;
 mod search;
 mod signals;
 mod tab;
+mod talks;
 mod tasks;
 mod text;
 mod tickets;

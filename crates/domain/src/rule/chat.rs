@@ -1,7 +1,7 @@
 //! Chats and messages, as far as webhooks and REST need them.
 
 use crate::{
-    actor::{COORDINATOR, SYSTEM},
+    actor::{ActorKind, COORDINATOR, SYSTEM},
     change::Change,
     chat::{About, Chat, DeliveryStatus, LastMessage, Message, Outbox, Step, is_carried_run},
     command::{ChatPatch, NewChat, NewMessage},
@@ -15,9 +15,9 @@ use crate::{
         answer::{same_answer, shows_more},
         line,
     },
-    speech::{Speech, may_send},
+    speech::{Speech, may_send, to_people},
     task::Task,
-    text::preview,
+    text::{Body, preview},
     time::Millis,
     view::{Seen, Stop, View},
 };
@@ -213,8 +213,16 @@ pub(super) const LAST_WORDS: usize = 200;
 const PUT_APART_MS: i64 = 1_000;
 
 /// Writes a message. One that answers a run exists once, whoever brings it: the bridge with the
-/// run's id, or an older plugin that does not know the id.
+/// run's id, or an older plugin that does not know the id. What an agent says to its gateway only is not kept.
 pub fn post(view: &View, new: &NewMessage, ctx: &mut Ctx<'_>) -> Decided {
+    let spoken;
+    let new = if new.author.as_str() == COORDINATOR || ctx.actor.who.kind == ActorKind::Agent {
+        let content = Body::parse(to_people(new.content.as_str()))?.ok_or(Refusal::NothingSaid)?;
+        spoken = NewMessage { content, ..new.clone() };
+        &spoken
+    } else {
+        new
+    };
     let chat = alive::chat(view, new.chat)?;
     let id = MessageId(ctx.ids.fresh());
     let mut change = Change::default();

@@ -27,6 +27,7 @@ use clutch_domain::{
     command::{Command, Completion, NewMessage, NewSignal},
     id::ChatId,
     refusal::Refusal,
+    speech,
     talk::{Comment, Signal, SignalSeverity},
     task::Task,
     text::{self, Excerpt, Handle, Location, Notes, RunKey, SessionKey},
@@ -141,7 +142,8 @@ async fn complete(
 }
 
 /// `POST /api/chats/:id/messages` (facts §2.3). Stores only, and sending is the caller's, as before;
-/// with `"send": true` the server carries the message to the agent.
+/// with `"send": true` the server carries the message to the agent. Of an agent's words those for its gateway
+/// (`NO_REPLY`) are left out; where nothing else was said, nothing is stored and `message` is null.
 async fn message(
     State(office): State<Arc<Office>>,
     caller: Caller,
@@ -159,6 +161,11 @@ async fn message(
     let taken;
     if author.as_str() == COORDINATOR {
         chats::find(&office, &id).await?;
+        if speech::to_people(content.as_str()).is_empty() {
+            // It has nothing to say, and that is all that was asked of it.
+            ephemeral.set(chat, author.as_str(), None);
+            return Ok((StatusCode::OK, Json(json!({ "message": null }))));
+        }
         if run_id.as_ref().is_some_and(|run| is_carried_run(run.as_str())) {
             return Err(Refusal::MessageExists.into()); // before its pictures are taken
         }
