@@ -32,7 +32,7 @@ use super::{
 };
 
 type Answer = Result<Json<Value>, Failure>;
-/// Newest chats that a list names.
+/// Most chats of one page.
 const CHATS_MAX: u32 = 100;
 /// Most messages of one page.
 const MESSAGES_MAX: u32 = 100;
@@ -52,16 +52,38 @@ pub async fn find(office: &Office, id: &str) -> Result<Chat, Failure> {
 pub struct ListQuery {
     #[serde(rename = "projectId")]
     project_id: Option<String>,
+    #[serde(flatten)]
+    page: PageQuery,
 }
 
-/// `GET /api/chats?projectId=`.
+/// `GET /api/chats?projectId=`, spoken in last first. `cursor` is where the next page begins, for its `before`.
 pub async fn list(State(office): State<Arc<Office>>, Query(query): Query<ListQuery>) -> Answer {
     let project = query.project_id.filter(|p| !p.is_empty());
     let project = project.ok_or_else(|| Failure::invalid("field_missing", "projectId is required"))?;
+    let limit = query.page.limit(CHATS_MAX, CHATS_MAX)?;
+    let before = match query.page.before.as_deref().filter(|b| !b.is_empty()) {
+        None => None,
+        Some(cursor) => Some(
+            place(cursor)
+                .ok_or_else(|| Failure::invalid("invalid_field", "before must be the cursor of an earlier answer"))?,
+        ),
+    };
     let project = projects::find(&office, &project).await?.id;
-    let range = Range::NewestChildren { kind: Kind::Chat, parent: project.to_string(), before: None, limit: CHATS_MAX };
-    let chats: Vec<Value> = office.all::<Chat>(range).await?.iter().map(with_last).collect();
-    Ok(Json(json!({ "chats": chats })))
+    let range = Range::NewestChildren { kind: Kind::Chat, parent: project.to_string(), before, limit: limit + 1 };
+    let mut page: Vec<Chat> = office.all(range).await?;
+    let more = page.len() > limit as usize;
+    page.truncate(limit as usize);
+    // A chat moves when somebody speaks in it, so the place is told and not only the chat.
+    let cursor = page.last().map(|chat| format!("{}:{}", chat.updated_at.0, chat.id));
+    let chats: Vec<Value> = page.iter().map(with_last).collect();
+    Ok(Json(json!({ "chats": chats, "hasMore": more, "cursor": cursor })))
+}
+
+/// The place that a cursor names.
+fn place(cursor: &str) -> Option<Before> {
+    let (at, id) = cursor.split_once(':')?;
+    let id: ChatId = id.parse().ok()?;
+    Some(Before { at: Millis(at.parse().ok()?), id: id.to_string() })
 }
 
 fn with_last(chat: &Chat) -> Value {
@@ -164,11 +186,19 @@ pub async fn remove(State(office): State<Arc<Office>>, caller: Caller, Path(id):
     Ok(Json(json!({ "success": true })))
 }
 
-/// Query of a page of messages.
+/// Query of a page.
 #[derive(Deserialize)]
 pub struct PageQuery {
     limit: Option<String>,
     before: Option<String>,
+}
+
+impl PageQuery {
+    fn limit(&self, usual: u32, most: u32) -> Result<u32, Failure> {
+        let limit = self.limit.as_deref().filter(|l| !l.is_empty()).map_or(Ok(usual), str::parse::<u32>);
+        let limit = limit.map_err(|_| Failure::invalid("invalid_field", "limit must be a whole number"))?;
+        Ok(limit.clamp(1, most))
+    }
 }
 
 /// `GET /api/chats/:id/messages`, oldest first.
@@ -178,9 +208,7 @@ pub async fn messages(
     Query(query): Query<PageQuery>,
 ) -> Answer {
     let chat = find(&office, &id).await?;
-    let limit = query.limit.as_deref().filter(|l| !l.is_empty()).map_or(Ok(50), str::parse::<u32>);
-    let limit =
-        limit.map_err(|_| Failure::invalid("invalid_field", "limit must be a whole number"))?.clamp(1, MESSAGES_MAX);
+    let limit = query.limit(50, MESSAGES_MAX)?;
     let before = match query.before.as_deref().filter(|b| !b.is_empty()) {
         None => None,
         Some(id) => {
