@@ -1,5 +1,7 @@
 //! Whether a text has some words, and the part of it around them.
 
+use unicode_normalization::UnicodeNormalization;
+
 use crate::model::chat::Piece;
 
 /// Words that are looked for at most; more are not looked at.
@@ -11,19 +13,25 @@ const BEFORE: usize = 40;
 /// Characters that are shown.
 const SHOWN: usize = 160;
 
-/// What is looked for: all of these words, in small letters.
+/// What is looked for: all of these words, as texts are compared ([`crate::ui::fold`]).
 pub struct Words(Vec<String>);
 
-/// Small letters of any alphabet, letter by letter: a letter's place does not depend on its neighbours.
+/// A letter as it is compared: small, and without its accents, however they were typed. Letter by letter, so that a
+/// letter's place does not depend on its neighbours. An accent alone is nothing.
+fn letter(c: char) -> impl Iterator<Item = char> {
+    c.to_lowercase().nfkd().filter(|c| !('\u{300}'..='\u{36f}').contains(c))
+}
+
 fn fold(text: &str) -> String {
-    if text.is_ascii() { text.to_ascii_lowercase() } else { text.chars().flat_map(char::to_lowercase).collect() }
+    if text.is_ascii() { text.to_ascii_lowercase() } else { text.chars().flat_map(letter).collect() }
 }
 
 impl Words {
     /// The words of a text that somebody typed; `None` where there are none.
     pub fn of(text: &str) -> Option<Self> {
         let word = |word: &str| fold(&word.chars().take(WORD_MAX).collect::<String>());
-        let words: Vec<String> = text.split_whitespace().take(WORDS_MAX).map(word).collect();
+        let words = text.split_whitespace().take(WORDS_MAX).map(word);
+        let words: Vec<String> = words.filter(|word| !word.is_empty()).collect();
         (!words.is_empty()).then_some(Self(words))
     }
 
@@ -37,7 +45,7 @@ impl Words {
         let at = text
             .chars()
             .position(|c| {
-                seen += c.to_lowercase().map(char::len_utf8).sum::<usize>();
+                seen += letter(c).map(char::len_utf8).sum::<usize>();
                 seen > first
             })
             .unwrap_or(0);
@@ -61,7 +69,7 @@ impl Words {
         // The letter that each byte of the folded line comes from.
         let mut from = Vec::new();
         for (n, c) in letters.iter().enumerate() {
-            folded.extend(c.to_lowercase());
+            folded.extend(letter(*c));
             from.resize(folded.len(), n);
         }
         let mut marked = vec![false; letters.len()];
@@ -72,6 +80,8 @@ impl Words {
         }
         let mut pieces: Vec<Piece> = Vec::new();
         for (c, hit) in letters.into_iter().zip(marked) {
+            // An accent is part of its letter.
+            let hit = if letter(c).next().is_none() { pieces.last().is_some_and(|piece| piece.hit) } else { hit };
             match pieces.last_mut() {
                 Some(piece) if piece.hit == hit => piece.text.push(c),
                 _ => pieces.push(Piece { text: c.into(), hit }),
@@ -103,6 +113,11 @@ mod tests {
             ("door", "İİİ the Door", Some("İİİ the [Door]")),
             ("i\u{307}x", "an İx", Some("an [İx]")),
             ("ΟΔΟΣ", "η οδοσ", Some("η [οδοσ]")),
+            // With and without accents, typed as one letter or as two.
+            ("café", "im Cafe\u{301} am", Some("im [Cafe\u{301}] am")),
+            ("cafe\u{301}", "im CAFÉ", Some("im [CAFÉ]")),
+            ("cafe", "im Café", Some("im [Café]")),
+            ("が", "か", None),
             ("<b>", "a <B>bold</b>", Some("a [<B>]bold</b>")),
             ("aa", "aaa", Some("[aa]a")),
             ("", "anything", None),
