@@ -6,9 +6,11 @@
 //! compiled in a fraction of the time, and it names the files when their bytes are final.
 
 mod arguments;
+mod imports;
 mod names;
 mod shrink;
 mod split;
+mod unused;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

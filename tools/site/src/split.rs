@@ -13,7 +13,7 @@ use crate::{At, Failed, Files};
 /// The names are those that the files have among each other; [`crate::names`] gives the final ones.
 pub fn code(wasm: &Path, name: &str) -> Result<Files, Failed> {
     let work = tempfile::tempdir().at(&std::env::temp_dir())?;
-    let input = fs::read(wasm).at(wasm)?;
+    let input = crate::unused::leave_out(fs::read(wasm).at(wasm)?)?;
     let main = work.path().join("main.wasm");
     let out = work.path().join("pkg");
     let chunks = wasm_split_cli_support::transform({
@@ -48,8 +48,11 @@ pub fn code(wasm: &Path, name: &str) -> Result<Files, Failed> {
         files.insert(file, fs::read(&path).at(&path)?);
     }
     // The page asks for it without the suffix.
-    if let Some(main) = files.remove(&format!("{name}_bg.wasm")) {
+    if let (Some(main), Some(script)) = (files.remove(&format!("{name}_bg.wasm")), files.remove(&format!("{name}.js")))
+    {
+        let (main, script) = crate::imports::shorten(&main, &String::from_utf8_lossy(&script))?;
         files.insert(format!("{name}.wasm"), main);
+        files.insert(format!("{name}.js"), script.into_bytes());
     }
     let manifest: serde_json::Map<_, _> = sorted(chunks.prefetch_map);
     files.insert(MANIFEST.into(), serde_json::Value::Object(manifest).to_string().into_bytes());
