@@ -42,7 +42,7 @@ test("a page that does not find its way in what was made of it says so; its link
   await page.goto(`${alone.url}/projects/${project.slug}/board?new`);
   await expect(page.getByText("This page could not start its code")).toBeVisible();
   await page.getByLabel("Title").fill("Made without code");
-  await page.getByRole("button", { name: "Create ticket" }).click();
+  await page.getByRole("button", { name: "Create Task" }).click();
   await expect(card(page, "Made without code")).toBeVisible();
 });
 

@@ -42,7 +42,7 @@ test("a ticket is made; it says what happens where, and who is told", async ({ a
   await a.open(address(alone, project));
   await b.open(address(alone, project));
   await a.accessible();
-  await a.page.getByRole("link", { name: "New Ticket", exact: true }).click();
+  await a.page.getByRole("button", { name: "New Ticket", exact: true }).click();
   const dialog = a.page.getByRole("dialog", { name: "New ticket" });
   // The loop is off here, so a ticket begins in the backlog.
   await expect(dialog.getByLabel("Column")).toHaveValue("backlog");
@@ -53,7 +53,7 @@ test("a ticket is made; it says what happens where, and who is told", async ({ a
   await expect(dialog).toContainText("No agent starts from this column.");
   await dialog.getByLabel("Column").selectOption("Ready");
   await dialog.getByLabel("Title").fill("Fill the feeder");
-  await dialog.getByText("Urgent").click();
+  await dialog.getByRole("button", { name: "Urgent", exact: true }).click();
   await dialog.getByLabel("Role").selectOption("Research");
   await dialog.getByLabel("Title").press("Control+Enter");
   await expect(dialog).toBeHidden();
@@ -74,7 +74,7 @@ test("an empty title is not sent", async ({ alone, visitor }) => {
   const me = await visitor();
   await me.open(`${address(alone, project)}?new`);
   const dialog = me.page.getByRole("dialog", { name: "New ticket" });
-  await dialog.getByRole("button", { name: "Create ticket" }).click();
+  await dialog.getByRole("button", { name: "Create Task" }).click();
   await expect(dialog.getByLabel("Title")).toHaveJSProperty("validity.valueMissing", true);
   expect(await alone.tasks(project)).toHaveLength(0);
   await me.page.keyboard.press("Escape");

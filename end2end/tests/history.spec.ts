@@ -17,10 +17,10 @@ test("a dialog that was closed, or has done its work, does not come back by goin
     () => dialog(page).getByRole("link", { name: "Close" }).click(),
     async () => {
       await dialog(page).getByLabel("Title").fill("Made here");
-      await dialog(page).getByRole("button", { name: "Create ticket" }).click();
+      await dialog(page).getByRole("button", { name: "Create Task" }).click();
     },
   ]) {
-    await page.getByRole("link", { name: "New Ticket", exact: true }).click();
+    await page.getByRole("button", { name: "New Ticket", exact: true }).click();
     await expect(dialog(page)).toBeVisible();
     await close();
     await expect(dialog(page)).toHaveCount(0);

@@ -279,21 +279,21 @@ test("a ticket: pressed twice, held, or its answer lost, it is made once", async
 
   await page.unrouteAll({ behavior: "wait" });
   await loseAnswers(page, /\/fn\/create_task/);
-  await page.getByRole("link", { name: "New Ticket", exact: true }).click();
+  await page.getByRole("button", { name: "New Ticket", exact: true }).click();
   await dialog.getByLabel("Title").fill("Lost");
-  await dialog.getByRole("button", { name: "Create ticket" }).click();
+  await dialog.getByRole("button", { name: "Create Task" }).click();
   await expect(dialog.getByRole("alert")).toContainText("the ticket may be there already");
   await expect(dialog.getByLabel("Title")).toHaveValue("Lost");
   await me.accessible();
-  await dialog.getByRole("button", { name: "Create ticket" }).click();
+  await dialog.getByRole("button", { name: "Create Task" }).click();
   await expect(dialog).toBeHidden();
   expect(await titles()).toEqual(["Impatient", "Lost"]);
 
   // Opened again, the dialog is empty, and the same words make another ticket.
-  await page.getByRole("link", { name: "New Ticket", exact: true }).click();
+  await page.getByRole("button", { name: "New Ticket", exact: true }).click();
   await expect(dialog.getByLabel("Title")).toHaveValue("");
   await dialog.getByLabel("Title").fill("Lost");
-  await dialog.getByRole("button", { name: "Create ticket" }).click();
+  await dialog.getByRole("button", { name: "Create Task" }).click();
   await expect(dialog).toBeHidden();
   expect(await titles()).toEqual(["Impatient", "Lost", "Lost"]);
 });

@@ -40,7 +40,7 @@ test("home, board, dialog and panel fit, and the columns are one tap away", asyn
   await expect(column(page, "Ready")).not.toBeInViewport({ ratio: 0.1 });
   await fits("the backlog");
 
-  await page.getByRole("link", { name: "New Ticket", exact: true }).click();
+  await page.getByRole("button", { name: "New Ticket", exact: true }).click();
   await expect(page.getByRole("dialog", { name: "New ticket" })).toBeVisible();
   await fits("the dialog");
   await page.getByRole("dialog", { name: "New ticket" }).getByRole("link", { name: "Close" }).click();

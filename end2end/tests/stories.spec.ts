@@ -17,7 +17,7 @@ test("1: a ticket made in one browser is done by an agent, live in both", async 
   const linesInA = await keepTexts(a.page, ".card .live .cut"), linesInB = await keepTexts(b.page, ".card .live .cut");
   const title = "Show the busiest day of the week";
 
-  await a.page.getByRole("link", { name: "New Ticket", exact: true }).click();
+  await a.page.getByRole("button", { name: "New Ticket", exact: true }).click();
   const dialog = a.page.getByRole("dialog", { name: "New ticket" });
   await dialog.getByLabel("Title").fill(title);
   await dialog.getByLabel("Description").fill("One more command for the log: which day had the most visits?");
@@ -30,7 +30,7 @@ test("1: a ticket made in one browser is done by an agent, live in both", async 
     return cards.some((card) => card.textContent === title) && Date.now();
   }, title, { timeout: 20_000, polling: "raf" });
   const begun = Date.now();
-  await dialog.getByRole("button", { name: "Create ticket" }).click();
+  await dialog.getByRole("button", { name: "Create Task" }).click();
   const seconds = ((await (await claimed).jsonValue()) as number - begun) / 1000;
   console.log(`measured: Ready to claimed in ${seconds.toFixed(2)} s, from the click to the card in progress`);
   expect(seconds).toBeLessThan(10);

@@ -432,7 +432,7 @@ test("a form that is filled in before our code arrives keeps its words", async (
   release();
   await me.live();
   await expect(dialog.getByLabel("Title")).toHaveValue("Typed early");
-  await dialog.getByRole("button", { name: "Create ticket" }).click();
+  await dialog.getByRole("button", { name: "Create Task" }).click();
   await expect(card(me.page, "Typed early")).toBeVisible();
 });
 
@@ -443,7 +443,7 @@ test("a form that is sent before our code arrives is posted by the browser itsel
   await me.page.goto(`${address}?new`);
   const dialog = me.page.getByRole("dialog", { name: "New ticket" });
   await dialog.getByLabel("Title").fill("Sent early");
-  await dialog.getByRole("button", { name: "Create ticket" }).click();
+  await dialog.getByRole("button", { name: "Create Task" }).click();
   await expect(card(me.page, "Sent early")).toBeVisible();
   await me.page.unrouteAll({ behavior: "ignoreErrors" });
 });

@@ -72,7 +72,7 @@ fn Palette(open: RwSignal<bool>) -> impl IntoView {
                     view! { <li><button type="button" on:click=run><span class="grow">{entry.name}</span>{key}</button></li> }.erase()
                 }
                 Found::Project(slug, name, color) => {
-                    view! { <li><a href=format!("/projects/{slug}/board") on:click=move |_| open.set(false)><Dot color /><span class="grow cut">{name}</span></a></li> }.erase()
+                    view! { <li><a href=format!("/projects/{slug}/board") on:click=move |_| open.set(false)><Dot color /><span class="grow cut" dir="auto">{name}</span></a></li> }.erase()
                 }
             })
             .collect::<Vec<_>>()
@@ -93,7 +93,7 @@ fn Palette(open: RwSignal<bool>) -> impl IntoView {
     view! {
         <Sheet title="Commands and keys" leave=Callback::new(move |()| open.set(false))>
             <form on:submit=first>
-                <input class="big" type="search" autofocus autocomplete="off" placeholder="What do you want to do?" aria-label="Command"
+                <input class="big" type="search" dir="auto" autofocus autocomplete="off" placeholder="What do you want to do?" aria-label="Command"
                     node_ref=node on:input=move |event| words.set(event_target_value(&event)) />
             </form>
             <ul class="commands" role="list" node_ref=list>{dynamic(found)}</ul>

@@ -228,7 +228,7 @@ fn RailProjects(version: u64) -> impl IntoView {
                 <a class="nav" href=format!("{here}board")
                     aria-current=move || path.with(|p| p.starts_with(&here)).then_some("page")>
                     <Dot color=row.color />
-                    <span class="cut">{row.name}</span>
+                    <span class="cut" dir="auto">{row.name}</span>
                     {if row.waiting > 0 {
                         badge(row.waiting).erase()
                     } else {

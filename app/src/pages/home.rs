@@ -128,7 +128,7 @@ fn Row(row: ProjectRow) -> impl IntoView {
         <li class="project">
             <Dot color=row.color />
             <div class="what">
-                <h2><a class="cover" href=board>{row.name}</a></h2>
+                <h2><a class="cover" dir="auto" href=board>{row.name}</a></h2>
                 <p class="mut cut">{row.description.unwrap_or_else(|| row.local_path.unwrap_or_else(|| "No repository yet".into()))}</p>
             </div>
             <div class="counts">
@@ -184,20 +184,20 @@ fn ProjectForm() -> impl IntoView {
             <FormError path=CreateProject::PATH />
             <label>
                 <span>"Name"</span>
-                <input name="name" required maxlength="100" autocomplete="off" autofocus placeholder="Acme API"
+                <input name="name" dir="auto" required maxlength="100" autocomplete="off" autofocus placeholder="Acme API"
                     on:input=move |ev| name.set(event_target_value(&ev)) />
                 <small>"Address: /projects/"{slug}"/board"</small>
             </label>
-            <label><span>"Description"<em>"optional"</em></span><input name="description" autocomplete="off" /></label>
+            <label><span>"Description"<em>"optional"</em></span><input name="description" dir="auto" autocomplete="off" /></label>
             <ColorChoice color />
             <label>
                 <span>"Repository on this machine"</span>
-                <input name="local_path" class="mono" autocomplete="off" spellcheck="false" placeholder="/home/you/project" />
+                <input name="local_path" class="mono" dir="ltr" autocomplete="off" spellcheck="false" placeholder="/home/you/project" />
                 <small>"The absolute path of a git repository. Without it no agent starts."</small>
             </label>
             <label>
                 <span>"GitHub repository"<em>"optional"</em></span>
-                <input name="github_repo" class="mono" autocomplete="off" spellcheck="false" placeholder="owner/repo" />
+                <input name="github_repo" class="mono" dir="ltr" autocomplete="off" spellcheck="false" placeholder="owner/repo" />
             </label>
             <label class="switch">
                 <input type="checkbox" name="loop_on" value="true" checked />

@@ -164,21 +164,21 @@ fn Settings(row: ProjectRow) -> impl IntoView {
                 <FormError path=UpdateProject::PATH />
                 <input type="hidden" name="project" value=id.to_string() />
                 <input type="hidden" name="was" value=painted />
-                <label><span>"Name"</span><input name="name" required maxlength="100" autocomplete="off" value=row.name.clone() /></label>
+                <label><span>"Name"</span><input name="name" dir="auto" required maxlength="100" autocomplete="off" value=row.name.clone() /></label>
                 {note("name")}
-                <label><span>"Description"<em>"optional"</em></span><input name="description" autocomplete="off" value=row.description.clone() /></label>
+                <label><span>"Description"<em>"optional"</em></span><input name="description" dir="auto" autocomplete="off" value=row.description.clone() /></label>
                 {note("description")}
                 <ColorChoice color />
                 {note("color")}
                 <label>
                     <span>"Repository on this machine"</span>
-                    <input name="local_path" class="mono" autocomplete="off" spellcheck="false" placeholder="/home/you/project" value=row.local_path.clone() />
+                    <input name="local_path" class="mono" dir="ltr" autocomplete="off" spellcheck="false" placeholder="/home/you/project" value=row.local_path.clone() />
                     <small>"The absolute path of a git repository. Without it no agent starts."</small>
                 </label>
                 {note("local_path")}
                 <label>
                     <span>"GitHub repository"<em>"optional"</em></span>
-                    <input name="github_repo" class="mono" autocomplete="off" spellcheck="false" placeholder="owner/repo" value=row.github_repo.clone() />
+                    <input name="github_repo" class="mono" dir="ltr" autocomplete="off" spellcheck="false" placeholder="owner/repo" value=row.github_repo.clone() />
                 </label>
                 {note("github_repo")}
                 <label class="switch">

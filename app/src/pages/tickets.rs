@@ -156,7 +156,7 @@ fn Tickets(page: ColumnPage) -> impl IntoView {
                 <input type="hidden" name="column" value=column.word() />
                 <label class="find">
                     <Icon name="search" />
-                    <input type="search" name="q" maxlength="200" autocomplete="off" placeholder="Words or number" node_ref=field
+                    <input type="search" name="q" dir="auto" maxlength="200" autocomplete="off" placeholder="Words or number" node_ref=field
                         aria-label=format!("Find tickets in {}", column.label()) value=words.clone() />
                 </label>
                 <button class="btn">"Find"</button>
@@ -202,7 +202,7 @@ fn row(slug: &str, card: &Card) -> AnyView {
                 {facts.role.map(|role| view! { <span class=format!("chip role-{}", role.word())>{role.label()}</span> })}
                 {tags.collect::<Vec<_>>()}
                 {facts.pr_number.map(|n| view! { <span class="mark"><Icon name="pr" />{format!("#{n}")}</span> })}
-                {facts.assignee.map(|name| view! { <span class="who">{name}</span> })}
+                {facts.assignee.map(|name| view! { <span class="who" dir="auto">{name}</span> })}
             </span>
             <span class="mut age"><Ago at=card.since /></span>
         </li>

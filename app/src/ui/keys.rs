@@ -77,9 +77,11 @@ pub const TABLE: [Entry; 7] = [
 ];
 
 /// Keys of parts that have the focus, for the sheet: where, which, and what they do.
-pub const PARTS: [(&str, &str, &str); 9] = [
+pub const PARTS: [(&str, &str, &str); 11] = [
     ("On a card", "Arrows", "Walk over the cards"),
+    ("On a card", "Home, End", "Go to the first or last of the column"),
     ("On a card", "Enter", "Open the ticket"),
+    ("On a card", "M", "Show what else can be done with it"),
     ("On a card", "Space", "Lift the card; then arrows move it"),
     ("On a lifted card", "Space", "Drop it"),
     ("On a lifted card", "Escape", "Put it back"),
@@ -95,6 +97,14 @@ impl Stroke {
     pub fn words(self) -> String {
         let key = self.key.to_ascii_uppercase();
         if self.ctrl { format!("Ctrl+{key}") } else { key }
+    }
+
+    /// Whether it was pressed.
+    #[must_use]
+    #[cfg(feature = "hydrate")]
+    pub fn pressed(self, event: &KeyboardEvent) -> bool {
+        let ctrl = event.ctrl_key() || event.meta_key();
+        !composes(event) && self.is(&event.key(), &event.code(), ctrl, event.shift_key())
     }
 
     /// Whether these are its keys. `key` as the browser tells it, `code` where it lies.

@@ -49,25 +49,25 @@ pub fn CardItem(
     };
     view! {
         <li class=class data-card=id.to_string() id=format!("card-{id}")>
-            {dynamic(move || shown(card.get(), line.get()))}
+            {dynamic(move || shown(card.get(), line.get(), board.tab(id)))}
         </li>
     }
     .erase()
 }
 
 /// Most cards are painted on the server as they were before.
-fn shown(card: Card, line: Option<String>) -> AnyView {
+fn shown(card: Card, line: Option<String>, tab: Option<&'static str>) -> AnyView {
     #[cfg(feature = "ssr")]
     if line.is_none() {
         let age = crate::ui::age(card.since);
-        return super::painted::inside(card, age, |card| inside(card, None));
+        return super::painted::inside(card, age, |card| inside(card, None, tab));
     }
-    inside(card, line)
+    inside(card, line, tab)
 }
 
-fn inside(card: Card, line: Option<String>) -> AnyView {
+fn inside(card: Card, line: Option<String>, tab: Option<&'static str>) -> AnyView {
     let asks = card.ask.as_ref().map(|ask| {
-        view! { <p class="ask"><b>"Asks you: "</b>{ask.text.clone()}</p> }
+        view! { <p class="ask"><b>"Asks you: "</b><span dir="auto">{ask.text.clone()}</span></p> }
     });
     let review =
         (card.ask.is_none() && needs_you(&card)).then(|| view! { <p class="ask"><b>"Your review"</b>" is wanted"</p> });
@@ -75,7 +75,7 @@ fn inside(card: Card, line: Option<String>) -> AnyView {
         view! {
             <p class="live">
                 <Avatar role=agent.role busy=true />
-                <span class="cut">{line.unwrap_or_else(|| agent.state.clone())}</span>
+                <span class="cut" dir="auto">{line.unwrap_or_else(|| agent.state.clone())}</span>
             </p>
         }
     });
@@ -109,22 +109,26 @@ fn inside(card: Card, line: Option<String>) -> AnyView {
         view! { <span class="mark" role="img" aria-label=label.clone() title=label><Icon name="branch" />{card.dependents}</span> }
     });
     let pr = pr_number.map(|n| view! { <span class="mark"><Icon name="pr" />{format!("#{n}")}</span> });
-    let tags =
-        tags.into_iter().take(3).map(|t| view! { <span class="tag">{t}</span> }).map(Erase::erase).collect::<Vec<_>>();
+    let tags = tags
+        .into_iter()
+        .take(3)
+        .map(|t| view! { <span class="tag" dir="auto">{t}</span> })
+        .map(Erase::erase)
+        .collect::<Vec<_>>();
     view! {
         <div class="h">
             <StatusMark status=card.status />
             <span class="mono">{format!("T-{}", card.number)}</span>
             <span class="age"><Ago at=card.since /></span>
-            <button type="button" class="icon-btn more js-only" data-menu aria-haspopup="menu"
+            <button type="button" class="icon-btn more js-only" data-menu tabindex="-1" aria-haspopup="menu"
                 aria-label=format!("Actions for T-{}", card.number)>
                 <Icon name="more" />
             </button>
         </div>
-        <h3><a class="cover" href=format!("?task=T-{}", card.number) data-noscroll draggable="false">{card.title}</a></h3>
+        <h3><a class="cover" dir="auto" tabindex=tab aria-describedby="card-keys" aria-keyshortcuts="Space M" href=format!("?task=T-{}", card.number) data-noscroll draggable="false">{card.title}</a></h3>
         {asks}{review}{agent}{why}
         <div class="m"><PriorityMark priority />{role}{tags}{waits}{linked}{blocks}{pr}{attempt}
-            {assignee.map(|name| view! { <span class="grow"></span><span class="who">{name}</span> })}
+            {assignee.map(|name| view! { <span class="grow"></span><span class="who" dir="auto">{name}</span> })}
         </div>
     }
     .erase()

@@ -75,14 +75,19 @@ fn NewTicket(
         Status::Backlog => "An agent starts when this is Ready.",
         _ => "No agent starts from this column.",
     };
+    // Buttons, by the names that scripts know; without our code the form's own choice.
+    let chosen = RwSignal::new(Priority::Medium);
     let priorities = [Priority::Low, Priority::Medium, Priority::High, Priority::Urgent]
         .into_iter()
         .map(|p| {
             view! {
-                <label>
-                    <input type="radio" name="priority" value=p.word() checked=p == Priority::Medium />
+                <label class="nojs-only">
+                    <input type="radio" name="priority" value=p.word() checked=p == Priority::Medium prop:checked=move || chosen.get() == p />
                     <span><PriorityMark priority=p />{p.label()}</span>
                 </label>
+                <button type="button" class="js-only" aria-label=p.label() aria-pressed=move || (chosen.get() == p).to_string() on:click=move |_| chosen.set(p)>
+                    <PriorityMark priority=p />{p.label()}
+                </button>
             }
         })
         .map(Erase::erase)
@@ -107,11 +112,11 @@ fn NewTicket(
                 <input type="hidden" name="slug" value=slug />
                 <label>
                     <span class="sr">"Title"</span>
-                    <input class="big" name="title" data-draft required maxlength="200" autocomplete="off" autofocus placeholder="What should be done?" />
+                    <input class="big" name="title" dir="auto" data-draft required maxlength="200" autocomplete="off" autofocus placeholder="What should be done?" />
                 </label>
                 <label>
                     <span class="sr">"Description"</span>
-                    <textarea name="description" data-draft rows="6" placeholder="What an agent needs to know: the goal, where to look, how to tell that it is done."></textarea>
+                    <textarea name="description" dir="auto" data-draft rows="6" placeholder="What an agent needs to know: the goal, where to look, how to tell that it is done."></textarea>
                 </label>
                 <fieldset class="seg"><legend>"Priority"</legend>{priorities}</fieldset>
                 <div class="two">
@@ -123,7 +128,7 @@ fn NewTicket(
                 </div>
                 <div class="row end">
                     <small class="grow">{dynamic(line)}</small>
-                    <button class="btn p" disabled=move || state.act.busy.get() != 0>"Create ticket"</button>
+                    <button class="btn p" disabled=move || state.act.busy.get() != 0>"Create Task"</button>
                 </div>
             </form>
         </Modal>

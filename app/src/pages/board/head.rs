@@ -9,13 +9,12 @@ use crate::{
     live::use_live,
     model::{filter::Filter, home::CheckState},
     pages::{
-        opened::with,
         or_trouble,
         routes::{TABS, Tab},
         use_query,
     },
     ui::{
-        CopyBox, Dot, Erase, Icon, StatusMark, Toasts, coded, dynamic,
+        CopyBox, Dot, Erase, Icon, StatusMark, coded, dynamic,
         keys::{Verb, tooltip, use_keys},
         listen::window_hears,
     },
@@ -46,7 +45,7 @@ pub fn ProjectHead(
     let tabs = TABS.iter().map(tab).collect::<Vec<_>>();
     view! {
         <header class="top">
-            <h1><Dot color /><span class="cut">{dynamic(move || name.get())}</span></h1>
+            <h1><Dot color /><span class="cut" dir="auto">{dynamic(move || name.get())}</span></h1>
             <nav class="tabs" aria-label="Project">{tabs}</nav>
             <span class="grow"></span>
             {children.map(|c| c())}
@@ -60,12 +59,21 @@ pub fn ProjectHead(
 pub fn BoardHeader(state: BoardState) -> impl IntoView {
     let head = state.head;
     let slug = head.with_untracked(|h| h.slug.clone());
-    let query = use_query();
+    let address = format!("/projects/{slug}/board");
+    let keys = use_keys();
+    let make = move |event: web_sys::SubmitEvent| {
+        event.prevent_default();
+        if let Some(act) = keys.act(Verb::NewTicket) {
+            act.run(());
+        }
+    };
     view! {
         <ProjectHead slug at="board" name=Signal::derive(move || head.with(|h| h.name.clone())) color=Signal::derive(move || head.with(|h| h.color.clone()))>
             <LoopChip state />
             <GatewayChip />
-            <a class="btn p new" href=move || query.with(|query| with(query, "new", "")) data-noscroll title=tooltip(Verb::NewTicket)><Icon name="plus" /><span>"New Ticket"</span></a>
+            <form action=address on:submit=make>
+                <button class="btn p new" name="new" title=tooltip(Verb::NewTicket)><Icon name="plus" /><span>"New Ticket"</span></button>
+            </form>
         </ProjectHead>
     }
 }
@@ -126,7 +134,7 @@ pub fn GatewayChip() -> impl IntoView {
                         CheckState::Later => "pulse idle",
                     };
                     view! {
-                        <h3><span class=class></span>{c.title}</h3>
+                        <h2><span class=class></span>{c.title}</h2>
                         <p>{coded(&c.sentence)}</p>
                         {c.command.map(|text| view! { <CopyBox text /> })}
                     }
@@ -178,21 +186,12 @@ pub fn Filters(state: BoardState) -> impl IntoView {
     #[cfg(feature = "hydrate")]
     keys.bind(Verb::NewTicket, move || {
         navigate(
-            &query.with_untracked(|query| with(query, "new", "")),
+            &query.with_untracked(|query| crate::pages::opened::with(query, "new", "")),
             leptos_router::NavigateOptions { scroll: false, ..Default::default() },
         );
     });
     #[cfg(not(feature = "hydrate"))]
     let _ = (navigate, query);
-    let toasts = expect_context::<Toasts>();
-    keys.bind(Verb::Undo, move || {
-        // What was done last is taken back first, on the board or elsewhere.
-        if toasts.newest() > state.last() {
-            toasts.take_back();
-        } else {
-            toasts.done(state.undo().unwrap_or_else(|| "There is nothing to undo on this board.".into()));
-        }
-    });
     let need = move || {
         let n = head.with(|h| h.waiting);
         (n > 0 || filter.with(|f| f.need)).then(|| {
@@ -238,7 +237,7 @@ pub fn Filters(state: BoardState) -> impl IntoView {
             {dynamic(need)}{dynamic(running)}
             <label class="find js-only">
                 <Icon name="search" />
-                <input type="search" placeholder="Filter" aria-label="Filter tickets" node_ref=field
+                <input type="search" dir="auto" placeholder="Filter" aria-label="Filter tickets" node_ref=field
                     value=first on:input=move |ev| typed(event_target_value(&ev)) />
                 <kbd>"/"</kbd>
             </label>

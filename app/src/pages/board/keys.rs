@@ -2,39 +2,51 @@
 //! arrows move it, Space drops it, Escape puts it back. Each step is said to screen readers.
 
 use clutch_domain::{command::Place, id::TaskId, task::Status};
-use leptos::prelude::*;
+use leptos::{html, prelude::*};
 use wasm_bindgen::JsCast;
 
 use super::{
     menu::{Open, card_of},
     state::{Asked, BoardState, COLUMNS},
 };
+#[cfg(feature = "hydrate")]
+use crate::ui::keys::Stroke;
 use crate::ui::{
     keys::pressed,
     listen::{Alive, next_frame},
 };
 
+/// Lets the board hear keys, as long as the present owner is there.
+pub fn install(node: NodeRef<html::Div>, state: BoardState, menu: RwSignal<Option<Open>>) {
+    #[cfg(feature = "hydrate")]
+    {
+        use crate::ui::listen::{How, hear};
+
+        let (on_key, on_leave) = (handler(state, menu), leaver(state));
+        crate::ui::listen::follow(move || {
+            let Some(board) = node.get() else { return };
+            hear(&board, "keydown", How::Active, move |event| on_key(event.unchecked_into()));
+            hear(&board, "focusout", How::Passive, move |_| on_leave());
+        });
+    }
+    #[cfg(not(feature = "hydrate"))]
+    let _ = (node, handler(state, menu), leaver(state));
+}
+
 /// The handler of all keys on the board.
-pub fn handler(state: BoardState, menu: RwSignal<Option<Open>>) -> impl Fn(web_sys::KeyboardEvent) + Copy + 'static {
+fn handler(state: BoardState, menu: RwSignal<Option<Open>>) -> impl Fn(web_sys::KeyboardEvent) + Copy + 'static {
     move |event| {
         if menu.get_untracked().is_some() || event.ctrl_key() || event.meta_key() || event.alt_key() {
             return;
         }
         let Some(target) = event.target().and_then(|t| t.dyn_into::<web_sys::Element>().ok()) else { return };
         // Buttons inside a card keep their own keys.
-        if target.closest("a.cover").ok().flatten().is_none() {
+        if target.closest("a.cover, .col > header a").ok().flatten().is_none() {
             return;
         }
-        let Some(id) = card_of(&target) else { return };
-        let lifted = state.lifted.get_untracked() == Some(id);
-        let key = pressed(&event);
-        let used = match (key.as_str(), lifted) {
-            (" ", false) => lift(state, id),
-            (" " | "Enter", true) => drop_here(state, id),
-            ("Escape", true) => put_back(state, id),
-            ("ArrowUp" | "ArrowDown" | "ArrowLeft" | "ArrowRight", true) => shift(state, id, &key),
-            ("ArrowUp" | "ArrowDown" | "ArrowLeft" | "ArrowRight", false) => walk(state, id, &key),
-            _ => false,
+        let used = match card_of(&target) {
+            Some(id) => on_card(state, menu, id, &event),
+            None => on_head(state, &target, &pressed(&event)),
         };
         if used {
             event.prevent_default();
@@ -43,8 +55,61 @@ pub fn handler(state: BoardState, menu: RwSignal<Option<Open>>) -> impl Fn(web_s
     }
 }
 
+fn on_card(state: BoardState, menu: RwSignal<Option<Open>>, id: TaskId, event: &web_sys::KeyboardEvent) -> bool {
+    let lifted = state.lifted.get_untracked() == Some(id);
+    let key = pressed(event);
+    match (key.as_str(), lifted) {
+        (" ", false) => lift(state, id),
+        (" " | "Enter", true) => drop_here(state, id),
+        ("Escape", true) => put_back(state, id),
+        ("ArrowUp" | "ArrowDown" | "ArrowLeft" | "ArrowRight", true) => shift(state, id, &key),
+        ("ArrowUp" | "ArrowDown" | "ArrowLeft" | "ArrowRight" | "Home" | "End", false) => walk(state, id, &key),
+        ("ContextMenu", _) => open_menu(state, menu, id),
+        ("F10", _) if event.shift_key() => open_menu(state, menu, id),
+        #[cfg(feature = "hydrate")]
+        _ if MENU.pressed(event) => open_menu(state, menu, id),
+        _ => false,
+    }
+}
+
+/// Opens a card's menu.
+#[cfg(feature = "hydrate")]
+const MENU: Stroke = Stroke { key: "m", code: "KeyM", ctrl: false };
+
+fn open_menu(state: BoardState, menu: RwSignal<Option<Open>>, id: TaskId) -> bool {
+    let_go(state);
+    if let Ok(Some(button)) = document().query_selector(&format!("#card-{id} [data-menu]")) {
+        menu.set(Open::at(&button));
+    }
+    true
+}
+
+/// On the sign at a column's head that leads to a new ticket there.
+fn on_head(state: BoardState, head: &web_sys::Element, key: &str) -> bool {
+    let column = head.closest("[data-status]").ok().flatten().and_then(|c| c.get_attribute("data-status"));
+    let Some(column) = column.and_then(|word| word.parse::<Status>().ok()) else { return false };
+    let at = column as usize;
+    match key {
+        "ArrowDown" | "Home" => state.columns[at].with_untracked(|ids| ids.first().copied()).map(focus_card),
+        "End" => state.columns[at].with_untracked(|ids| ids.last().copied()).map(focus_card),
+        "ArrowLeft" => at.checked_sub(1).map(focus_head),
+        "ArrowRight" => Some(at + 1).filter(|at| *at < COLUMNS).map(focus_head),
+        "ArrowUp" => None,
+        _ => return false,
+    };
+    true
+}
+
+fn focus_head(column: usize) {
+    let word = Status::ALL[column].word();
+    let link = document().query_selector(&format!("#col-{word} > header a")).ok().flatten();
+    if let Some(link) = link.and_then(|link| link.dyn_into::<web_sys::HtmlElement>().ok()) {
+        let _ = link.focus();
+    }
+}
+
 /// Where a card lies: column, place in it, cards in it.
-fn spot(state: BoardState, id: TaskId) -> Option<(usize, usize, usize)> {
+pub(super) fn spot(state: BoardState, id: TaskId) -> Option<(usize, usize, usize)> {
     (0..COLUMNS).find_map(|c| {
         state.columns[c].with_untracked(|ids| ids.iter().position(|other| *other == id).map(|at| (c, at, ids.len())))
     })
@@ -89,9 +154,9 @@ fn let_go(state: BoardState) {
 
 /// Whoever leaves a lifted card puts it back. A card that moves to another column is made anew there and has
 /// the focus again a moment later, so this is looked at in the next frame but one.
-pub fn leaver(state: BoardState) -> impl Fn(web_sys::FocusEvent) + Copy + 'static {
+fn leaver(state: BoardState) -> impl Fn() + Copy + 'static {
     let alive = Alive::here();
-    move |_| {
+    move || {
         let Some(id) = state.lifted.get_untracked() else { return };
         alive.frame(move || {
             alive.frame(move || {
@@ -151,6 +216,12 @@ fn walk(state: BoardState, id: TaskId, key: &str) -> bool {
     let beside =
         |c: usize| state.columns[c].with_untracked(|ids| ids.get(at.min(ids.len().saturating_sub(1))).copied());
     let next = match key {
+        "ArrowUp" if at == 0 => {
+            focus_head(column);
+            None
+        }
+        "Home" => state.columns[column].with_untracked(|ids| ids.first().copied()),
+        "End" => state.columns[column].with_untracked(|ids| ids.last().copied()),
         "ArrowUp" => at.checked_sub(1).and_then(|n| state.columns[column].with_untracked(|ids| ids.get(n).copied())),
         "ArrowDown" if at + 1 < of => state.columns[column].with_untracked(|ids| ids.get(at + 1).copied()),
         "ArrowLeft" => (0..column).rev().find_map(beside),
@@ -191,9 +262,9 @@ pub fn focus_card(id: TaskId) {
 }
 
 /// So many turns after a change everything that follows from it is on the page; no event comes between them.
-const TURNS: u8 = 8;
+pub(super) const TURNS: u8 = 8;
 
-fn cover(id: TaskId) -> Option<web_sys::HtmlElement> {
+pub(super) fn cover(id: TaskId) -> Option<web_sys::HtmlElement> {
     document().query_selector(&format!("#card-{id} a.cover")).ok().flatten()?.dyn_into().ok()
 }
 

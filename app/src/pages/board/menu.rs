@@ -22,14 +22,21 @@ pub struct Open {
     pub y: f64,
 }
 
+impl Open {
+    /// At the button of a card.
+    pub fn at(button: &web_sys::Element) -> Option<Self> {
+        let area = button.get_bounding_client_rect();
+        Some(Self { task: card_of(button)?, x: area.left(), y: area.bottom() })
+    }
+}
+
 /// Opens the menu of the card whose button was clicked; one handler for all cards.
 pub fn opener(menu: RwSignal<Option<Open>>) -> impl Fn(web_sys::MouseEvent) + Copy + 'static {
     move |event| {
         let Some(target) = event.target().and_then(|t| t.dyn_into::<web_sys::Element>().ok()) else { return };
         let Some(button) = target.closest("[data-menu]").ok().flatten() else { return };
-        if let Some(task) = card_of(&button) {
-            let area = button.get_bounding_client_rect();
-            menu.set(Some(Open { task, x: area.left(), y: area.bottom() }));
+        if let Some(open) = Open::at(&button) {
+            menu.set(Some(open));
         }
     }
 }

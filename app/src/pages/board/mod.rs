@@ -5,12 +5,14 @@ mod card;
 mod create;
 #[cfg(feature = "hydrate")]
 mod drag;
+mod hands;
 mod head;
 mod keys;
 mod menu;
 #[cfg(feature = "ssr")]
 mod painted;
 mod state;
+mod stop;
 
 use std::rc::Rc;
 
@@ -122,12 +124,10 @@ fn Board(state: BoardState, version: u64) -> impl IntoView {
         was.is_some_and(|was| *was) || menu.with(Option::is_some) || state.reopening.with(Option::is_some)
     });
     let node = NodeRef::<html::Div>::new();
-    #[cfg(feature = "hydrate")]
-    drag::install(node, state);
+    let awake = RwSignal::new(false);
+    crate::ui::listen::follow(move || awake.set(true));
     let alive = Alive::here();
-    crate::ui::listen::follow(move || alive.frame(move || state.up.set_value(true)));
-    let on_key = keys::handler(state, menu);
-    let on_leave = keys::leaver(state);
+    crate::ui::listen::follow(move || alive.frame(move || stop::begin(state)));
     let on_click = menu::opener(menu);
     // Questions count in the tab's title: they are seen while one is elsewhere.
     // The server reads the title after the page's signals are gone, so it holds its own share.
@@ -161,8 +161,11 @@ fn Board(state: BoardState, version: u64) -> impl IntoView {
             <head::Filters state />
             <head::ColumnTabs state node />
             <div class="room">
-                <div class="board" node_ref=node on:keydown=on_key on:focusout=on_leave on:click=on_click>{columns}</div>
+                <div class="board" node_ref=node on:focusin=stop::follower(state) on:click=on_click>{columns}</div>
             </div>
+            <Suspense>
+                {dynamic(move || awake.get().then(|| Suspend::new(async move { or_trouble(hands::hands(state, node, menu).await) })))}
+            </Suspense>
             <Suspense>
                 {dynamic(move || {
                     asks.get().then(|| Suspend::new(async move {
@@ -178,6 +181,7 @@ fn Board(state: BoardState, version: u64) -> impl IntoView {
                     }))
                 })}
             </Suspense>
+            <p hidden id="card-keys">"Arrows walk over the cards, Home and End go to the ends of a column. Space lifts a card, M shows what else can be done with it."</p>
             <p class="sr" aria-live="assertive">{dynamic(move || state.spoken.get())}</p>
         </div>
     }

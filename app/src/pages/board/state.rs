@@ -82,6 +82,8 @@ pub struct BoardState {
     pub filter: RwSignal<Filter>,
     /// The card that the keyboard holds.
     pub lifted: RwSignal<Option<TaskId>>,
+    /// The card that the Tab key stops at.
+    pub stop: StoredValue<Option<TaskId>>,
     /// A finished ticket that is about to leave `done`: asked first.
     pub reopening: RwSignal<Option<(TaskId, Status, Place)>>,
     /// Said to screen readers.
@@ -121,6 +123,7 @@ impl BoardState {
             columns: std::array::from_fn(|_| RwSignal::new(Vec::new())),
             filter: RwSignal::new(Filter::default()),
             lifted: RwSignal::new(None),
+            stop: StoredValue::new(None),
             reopening: RwSignal::new(None),
             spoken: RwSignal::new(String::new()),
             up: StoredValue::new(false),
@@ -356,6 +359,8 @@ impl BoardState {
         if self.held.get_value() {
             return;
         }
+        #[cfg(feature = "hydrate")]
+        let focused = super::stop::focused(self);
         let filter = self.filter.get_untracked();
         let mut columns: [Vec<(f64, TaskId)>; COLUMNS] = Default::default();
         let mut counts = self.head.with_untracked(|h| h.counts);
@@ -387,6 +392,8 @@ impl BoardState {
         }
         set(self.counts, counts);
         set(self.loaded, loaded);
+        #[cfg(feature = "hydrate")]
+        super::stop::keep(self, focused);
     }
 }
 

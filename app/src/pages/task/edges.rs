@@ -58,7 +58,7 @@ fn edge(edge: EdgeItem, act: Act) -> AnyView {
     view! {
         <li>
             <StatusMark status=edge.status />
-            <a href=format!("?task={name}") data-noscroll><span class="mono">{name.clone()}</span><span class="cut">{edge.title}</span></a>
+            <a href=format!("?task={name}") data-noscroll><span class="mono">{name.clone()}</span><span class="cut" dir="auto">{edge.title}</span></a>
             {remove}
         </li>
     }
@@ -139,7 +139,7 @@ fn Picker(board: BoardState, state: TaskState, act: Act, picking: RwSignal<bool>
                 view! {
                     <li>
                         <button type="button" on:click=move |_| add.run(other.clone())>
-                            <StatusMark status=c.status /><span class="mono">{name}</span><span class="cut">{c.title}</span>
+                            <StatusMark status=c.status /><span class="mono">{name}</span><span class="cut" dir="auto">{c.title}</span>
                         </button>
                     </li>
                 }
@@ -152,7 +152,7 @@ fn Picker(board: BoardState, state: TaskState, act: Act, picking: RwSignal<bool>
             on:keydown=move |ev| if crate::ui::keys::pressed(&ev) == "Escape" { ev.prevent_default(); ev.stop_propagation(); picking.set(false) }>
             <FormError path=AddDependency::PATH />
             <input type="hidden" name="task" value=id.to_string() />
-            <input name="other" type="text" autocomplete="off" placeholder="Number or words of a ticket" aria-label="Ticket that this one waits for"
+            <input name="other" type="text" dir="auto" autocomplete="off" placeholder="Number or words of a ticket" aria-label="Ticket that this one waits for"
                 node_ref=node on:input=move |ev| words.set(event_target_value(&ev)) />
             <ul role="list">{dynamic(offers)}</ul>
         </form>

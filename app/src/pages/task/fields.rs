@@ -93,7 +93,7 @@ pub fn Fields(board: BoardState, state: TaskState, status: Memo<Status>) -> impl
             save(field, value);
         };
         view! {
-            <input type="text" aria-label=label placeholder=hint autocomplete="off" node_ref=node value=now.get_untracked() on:change=written />
+            <input type="text" dir="auto" aria-label=label placeholder=hint autocomplete="off" node_ref=node value=now.get_untracked() on:change=written />
         }
     };
     let review = {

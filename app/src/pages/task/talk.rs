@@ -47,7 +47,7 @@ fn Question(signal: SignalItem) -> impl IntoView {
                 <FormError path=AnswerSignal::PATH />
                 <input type="hidden" name="signal" value=id.to_string() />
                 {outbox.view()}
-                <textarea name="response" data-draft rows="2" required placeholder="Your answer goes straight into the agent's session." aria-label="Answer"></textarea>
+                <textarea name="response" dir="auto" data-draft rows="2" required placeholder="Your answer goes straight into the agent's session." aria-label="Answer"></textarea>
                 <div class="row end">
                     <small class="grow">"Ctrl+Enter sends"</small>
                     <button class="btn s p">"Answer"</button>
@@ -111,7 +111,7 @@ pub fn Thread(state: TaskState, act: Act) -> impl IntoView {
                 <FormError path=AddComment::PATH />
                 <input type="hidden" name="task" value=id.to_string() />
                 {outbox.view()}
-                <textarea name="content" data-draft rows="2" required placeholder="Write a comment; the next agent reads it." aria-label="Comment"></textarea>
+                <textarea name="content" dir="auto" data-draft rows="2" required placeholder="Write a comment; the next agent reads it." aria-label="Comment"></textarea>
                 <div class="row end">
                     <small class="grow">"Ctrl+Enter sends"</small>
                     <button class="btn s">"Comment"</button>
@@ -130,7 +130,7 @@ fn comment(c: &CommentItem) -> AnyView {
     };
     view! {
         <article class=format!("msg {class}")>
-            <p class="by"><span class="face" aria-hidden="true">{initial(&who)}</span><b>{who}</b>{mark}<Ago at=c.at long=true /></p>
+            <p class="by"><span class="face" aria-hidden="true">{initial(&who)}</span><b dir="auto">{who}</b>{mark}<Ago at=c.at long=true /></p>
             <Markdown html=c.content.clone() />
         </article>
     }
@@ -158,7 +158,7 @@ fn signal(s: &SignalItem) -> AnyView {
     view! {
         <article class="msg agent">
             <p class="by">
-                <span class="face" aria-hidden="true">{initial(&s.agent)}</span><b>{s.agent.clone()}</b>
+                <span class="face" aria-hidden="true">{initial(&s.agent)}</span><b dir="auto">{s.agent.clone()}</b>
                 <span class="chip">{s.kind.label()}</span><Ago at=s.at long=true />
             </p>
             <Markdown html=s.message.clone() />

@@ -25,7 +25,7 @@ pub fn TitleEdit(state: TaskState, act: Act) -> impl IntoView {
         } else {
             view! {
                 <h2 class="title">
-                    <button type="button" title="Edit the title" on:click=move |_| editing.set(true)>{dynamic(move || task.with(|t| t.title.clone()))}</button>
+                    <button type="button" dir="auto" title="Edit the title" on:click=move |_| editing.set(true)>{dynamic(move || task.with(|t| t.title.clone()))}</button>
                 </h2>
             }.erase()
         })}
@@ -47,7 +47,7 @@ pub fn DescriptionEdit(state: TaskState, act: Act) -> impl IntoView {
                         <div class="words">
                             {match html {
                                 Some(html) => view! { <Markdown html /> }.erase(),
-                                None => view! { <div class="prose">{text}</div> }.erase(),
+                                None => view! { <div class="prose" dir="auto">{text}</div> }.erase(),
                             }}
                             <button type="button" class="icon-btn js-only" aria-label="Edit the description" on:click=move |_| editing.set(true)><Icon name="edit" /></button>
                         </div>
@@ -151,7 +151,7 @@ fn Edit(state: TaskState, act: Act, field: Field, editing: RwSignal<bool>) -> im
             view! {
                 <div class="note bad overtaken" role="alert">
                     <p><b>"Somebody else saved meanwhile."</b>" Yours stands below and is not saved. Theirs:"</p>
-                    <pre tabindex="0">{if text.is_empty() { "(nothing)".to_owned() } else { text }}</pre>
+                    <pre tabindex="0" dir="auto">{if text.is_empty() { "(nothing)".to_owned() } else { text }}</pre>
                     <div class="row">
                         <button class="btn s">"Keep mine"</button>
                         <button type="button" class="btn s" on:click=move |_| { drafts.give_up(); editing.set(false) }>"Take theirs"</button>
@@ -179,7 +179,7 @@ fn Edit(state: TaskState, act: Act, field: Field, editing: RwSignal<bool>) -> im
     view! {
         <form class="edit" node_ref=form on:submit=save on:keydown=keys>
             {dynamic(meanwhile)}
-            <textarea name="value" class=if line { "big" } else { "" } rows=if line { 2 } else { 10 } data-draft aria-label=label>{text}</textarea>
+            <textarea name="value" dir="auto" class=if line { "big" } else { "" } rows=if line { 2 } else { 10 } data-draft aria-label=label>{text}</textarea>
             <div class="row end">
                 <small class="grow">{if line { "Enter saves, Escape gives up" } else { "Ctrl+Enter saves, Escape gives up" }}</small>
                 <button type="button" class="btn s" on:click=move |_| { drafts.give_up(); editing.set(false) }>"Cancel"</button>
