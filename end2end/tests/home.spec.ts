@@ -74,12 +74,12 @@ test("without JavaScript: make a project, make a ticket, move it, comment on it"
   await expect(page).toHaveURL(/\/projects\/plain-paper\/board/);
   await expect(page.getByRole("heading", { name: "Plain Paper" })).toBeVisible();
 
-  await page.getByRole("link", { name: "New Ticket", exact: true }).click();
+  await page.getByRole("button", { name: "New Ticket", exact: true }).click();
   const dialog = page.getByRole("dialog", { name: "New ticket" });
   await dialog.getByLabel("Title").fill("Sharpen the pencil");
   await dialog.getByLabel("Description").fill("Both ends.");
   await dialog.getByLabel("Column").selectOption("Backlog");
-  await dialog.getByRole("button", { name: "Create ticket" }).click();
+  await dialog.getByRole("button", { name: "Create Task" }).click();
   await expect(cardIn(page, "Backlog", "Sharpen the pencil")).toBeVisible();
 
   await page.getByRole("link", { name: "Sharpen the pencil" }).click();
@@ -199,4 +199,23 @@ test("a clipboard that is closed to the page is not said to have the words", asy
     await expect(page.locator(".toasts")).toContainText("The browser does not let this page copy.");
     await expect(page.locator("details.gateway").getByRole("button", { name: "Copied" })).toHaveCount(0);
   }
+});
+
+test("beside a project stands how many tickets are open in it, as they come and are done", async ({ alone, visitor }) => {
+  const project = await freshProject(alone, "Counted");
+  const first = await alone.createTask(project, "Open", { status: "backlog" });
+  await alone.createTask(project, "Over", { status: "done" });
+  const me = await visitor();
+  const page = await me.open(alone.url);
+  const line = page.getByRole("navigation", { name: "Projects" }).getByRole("link", { name: project.name });
+  const count = line.locator(".n");
+  await expect(count).toHaveText("1");
+  await alone.createTask(project, "Another", { status: "in_review" });
+  await expect(count).toHaveText("2");
+  // In one line with the name, however long that is.
+  const [number, whole] = [(await count.boundingBox())!, (await line.boundingBox())!];
+  expect(number.height).toBeLessThan(22);
+  expect(number.x + number.width).toBeLessThanOrEqual(whole.x + whole.width);
+  await alone.call("PATCH", `/tasks/${first.id}`, { status: "done" });
+  await expect(count).toHaveText("1");
 });
