@@ -11,7 +11,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/common.sh
 source scripts/process.sh
 
-page_only=no ceiling=300
+page_only=no ceiling=280
 if [ "${1:-}" = --page ]; then
   page_only=yes ceiling=$2
   shift 2
