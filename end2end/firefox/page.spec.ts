@@ -21,12 +21,12 @@ test("a dialog: what is chosen from a list with the mouse keeps it open; a press
   const [made] = await alone.tasks(project);
   expect([made.title, made.status]).toEqual(["Chosen in Firefox", "ready"]);
 
-  await (await tab.find("a.new")).click();
+  await (await tab.find("button.new")).click();
   await tab.find("dialog input[name=title]");
   await tab.page.mouse.click(20, 450);
   await until("the dialog is closed", async () => (await tab.page.$("dialog")) === null);
   // Escape as well; the form had the focus.
-  await (await tab.find("a.new")).click();
+  await (await tab.find("button.new")).click();
   await tab.find("dialog input[name=title]");
   await tab.page.keyboard.press("Escape");
   await until("the dialog is closed", async () => (await tab.page.$("dialog")) === null);

@@ -11,10 +11,11 @@ export { expect };
 export class Tab {
   constructor(readonly page: Page, private readonly browser: Browser) {}
 
-  /** Opens an address and waits until the page is live. */
+  /** Opens an address and waits until the page is live, and a board can be worked on. */
   async open(url: string): Promise<void> {
     await this.page.goto(url);
     await this.shows(".feed", "Live");
+    await until("a board hears", () => this.page.evaluate(() => document.querySelector(".board:not([data-hands])") === null));
   }
 
   /** Waits until an element with these words is there. */
