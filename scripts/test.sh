@@ -290,7 +290,7 @@ stage_docs() { cargo test --locked --doc --features "$TEST_FEATURES"; }
 
 stage_gateway() { run_tests 'package(clutch-gateway)'; }
 # In this profile the code is not made as small as for people, and to make it so takes ten minutes more: what is
-# 611 kB here is 269 kB for people. So this ceiling stands for one of 273 there, and finds what makes the page grow
+# 611 kB here is 272 kB for people. So this ceiling stands for one of 276 there, and finds what makes the page grow
 # past it; ./run.sh bench sizes measures what people get, and fails above its own ceiling. Names of folders are in
 # the code, so clones differ a little.
 stage_build() {
