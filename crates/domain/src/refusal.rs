@@ -170,6 +170,8 @@ refusals! {
     NotReady => Conflict, "not_ready", "The task is no longer ready.";
     /// The run has ended.
     RunEnded => Conflict, "run_ended", "This run has already ended.";
+    /// Words to its agent were sent, and nobody knows yet whether they arrived.
+    AnswerUnderWay => Conflict, "answer_under_way", "An answer to this run's agent may arrive yet.";
     /// Nothing keeps the run from being followed.
     RunIsFollowed => Conflict, "run_is_followed", "This run is followed: stop its agent by moving the task.";
     /// Somebody else leads.

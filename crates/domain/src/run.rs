@@ -125,6 +125,10 @@ pub struct Run {
     /// and where nobody saw which one took it.
     #[serde(default)]
     pub boot: Option<String>,
+    /// The question whose answer was sent to its agent, while nobody knows whether that has arrived. It stays with the
+    /// run when its ticket goes, and the question with that.
+    #[serde(default)]
+    pub hears: Option<SignalId>,
     /// It is being stopped.
     #[serde(default)]
     pub stopping: Option<Stopping>,

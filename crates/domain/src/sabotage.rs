@@ -38,8 +38,8 @@ switches! {
     StopFirst breaks NoneForgotten;
     /// A task that went elsewhere has its agent stopped before its run counts as over.
     StopMoved breaks NoneForgotten;
-    /// A stop is written before anything is stopped: what is said to nobody any more is not said again.
-    StopWritten breaks WordsOnce;
+    /// A stop is written before anything is stopped, or the next server begins anew what it finds no trace of.
+    StopWritten breaks PromptOnce;
     /// A stop is written with its reason, which outlives the server.
     StopReason breaks StoppedForCause;
     /// Where the runtime may go on by itself with what is stopped, the session goes too.
@@ -100,11 +100,14 @@ switches! {
     MessageInDoubt breaks ChatsGoOn;
     /// What is refused again and again is given up.
     GivingUp breaks AtRest;
-    /// Who ends a run and who brings an answer into its session take turns; who has begun to end it has had the turn,
-    /// and one answer goes after another.
-    TurnOfAnswers breaks NoneForgotten;
+    /// An agent that is being stopped is told nothing: what it was told may be gone with its session.
+    NothingToStopped breaks WordsOnce;
     /// A run does not end while words to its agent may arrive yet.
     WordsUnderWay breaks NoneForgotten;
+    /// A run does not end while its own prompt may arrive yet.
+    PromptUnderWay breaks ClaimedFirst;
+    /// A sending that is repeated and refused says nothing of the one before.
+    RefusedAgain breaks WordsOnce;
     /// A run that was put down is taken up by the same server only once the effect before has let go of it.
     OneSeat breaks FollowedOnce;
     /// Equal notes are not written.

@@ -179,6 +179,12 @@ impl Signal {
         self.waits() || self.delivery == Some(Delivery::Pending)
     }
 
+    /// Whether its answer was sent, and nobody knows yet whether it has arrived.
+    #[must_use]
+    pub fn is_under_way(&self) -> bool {
+        self.delivery == Some(Delivery::Pending) && self.delivery_begun == Some(true)
+    }
+
     /// Whether a program answered, and no person.
     #[must_use]
     pub fn answered_by_program(&self) -> bool {

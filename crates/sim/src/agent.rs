@@ -230,21 +230,12 @@ impl Turn {
     async fn ask(&self, script: Script, run: &Run) -> RunEnd {
         let session = |with: fn(&mut crate::gateway::Session) -> bool| self.gateway.session(&self.session, with);
         if !session(|s| s.asked) {
-            let Ok(Some(message)) = Body::parse("Red or green?") else { return finished("") };
-            let Ok(Some(session_key)) = SessionKey::parse(&self.session) else {
-                return finished("");
-            };
-            let signal = Command::RaiseSignal(NewSignal {
-                task: run.task,
-                session_key: session_key.into(),
-                agent_id: Handle::agent(),
-                run_id: RunKey::parse(&self.run).ok().flatten(),
-                kind: SignalKind::Question,
-                severity: SignalSeverity::Normal,
-                message,
-            });
-            if !self.gateway.board.post(&self.gateway.exec, &signal).await {
+            if !self.raise("Red or green?", run).await {
                 return finished("I could not ask.");
+            }
+            // Some have two questions, each with an answer of its own.
+            if self.gateway.exec.rng(|r| r.chance(30)) {
+                self.raise("Gloss or matt?", run).await;
             }
             session(|s| std::mem::replace(&mut s.asked, true));
             if script == Script::AskAndGoOn {
@@ -253,6 +244,22 @@ impl Turn {
             }
         }
         if session(|s| s.answered) { self.report(run).await } else { finished("I asked and wait.") }
+    }
+
+    /// Asks the board; whether that came about.
+    async fn raise(&self, question: &str, run: &Run) -> bool {
+        let Ok(Some(message)) = Body::parse(question) else { return false };
+        let Ok(Some(session_key)) = SessionKey::parse(&self.session) else { return false };
+        let signal = Command::RaiseSignal(NewSignal {
+            task: run.task,
+            session_key: session_key.into(),
+            agent_id: Handle::agent(),
+            run_id: RunKey::parse(&self.run).ok().flatten(),
+            kind: SignalKind::Question,
+            severity: SignalSeverity::Normal,
+            message,
+        });
+        self.gateway.board.post(&self.gateway.exec, &signal).await
     }
 
     async fn report(&self, run: &Run) -> RunEnd {

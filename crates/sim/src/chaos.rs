@@ -1,10 +1,17 @@
 //! Kills, cuts, sleeps and confusion.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use clutch_domain::run::Run;
 
-use crate::{Servers, client::Call, exec::Group};
+use crate::{
+    Servers,
+    client::{Call, Client},
+    exec::Group,
+};
+
+/// A gateway takes nothing of so many in a hundred of the servers that come up.
+const BUSY_PERCENT: u32 = 25;
 
 /// Until `end` of steady time.
 pub(crate) async fn reign(servers: Arc<Servers>, end: i64) {
@@ -77,8 +84,22 @@ impl Servers {
         self.board.set_open(!self.alive().is_empty());
         let down = exec.rng(|r| r.between(100, 15_000));
         exec.sleep(down).await;
-        self.start();
+        let group = self.start();
         self.board.set_open(true);
+        self.be_busy(group);
+    }
+
+    /// Now and then a gateway that let a server wait until it died takes nothing of the next one for a while.
+    fn be_busy(&self, group: Group) {
+        let (busy, ms) = self.exec.rng(|r| (r.chance(BUSY_PERCENT), r.between(500, 20_000)));
+        if busy && *self.storm.lock().unwrap_or_else(PoisonError::into_inner) {
+            let until = self.exec.now() + ms;
+            let of = |client: &&Arc<Client>| client.group() == group;
+            for client in self.gateway.clients().iter().filter(of) {
+                client.refuse(Call::Start, until);
+                client.refuse(Call::Steer, until);
+            }
+        }
     }
 
     /// A machine sleeps between two steps, wakes up, and does not know that somebody else leads by now. Its

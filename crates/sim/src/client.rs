@@ -28,10 +28,16 @@ const CALL_MS: i64 = 30_000;
 /// Calls of one kind about one session within one virtual minute; more is a loop without a pause.
 const CALLS_A_MINUTE: u32 = 150;
 
-/// In a storm the server dies around so many in a hundred of its stops, and of the words that it sends.
-const WORST_PERCENT: u32 = 12;
-/// How long words are on their way then at least and at most, in milliseconds.
-const SLOW_MS: (i64, i64) = (1_000, 25_000);
+/// In a storm the server dies around so many in a hundred of its stops.
+const DIES_AT_A_STOP_PERCENT: u32 = 30;
+/// The same, of the prompts and words that it sends.
+const DIES_SENDING_PERCENT: u32 = 15;
+/// How long what it sent is on its way then at least and at most, in milliseconds.
+const SLOW_MS: (i64, i64) = (1_000, 45_000);
+
+/// So many in a hundred words are on their way for so long, in milliseconds, in a storm.
+const BUSY_PERCENT: u32 = 25;
+const BUSY_MS: (i64, i64) = (500, 8_000);
 
 /// A kind of call that a gateway may refuse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -223,13 +229,25 @@ impl Client {
     }
 
     /// The server dies at the worst moment: around a call that it makes now.
-    fn meets_its_end(&self, what: &'static str) -> bool {
-        let dies = self.faults.load(Ordering::Relaxed) > 0 && self.exec.rng(|r| r.chance(WORST_PERCENT));
+    fn meets_its_end(&self, percent: u32, what: &'static str) -> bool {
+        let dies = self.faults.load(Ordering::Relaxed) > 0 && self.exec.rng(|r| r.chance(percent));
         if dies {
             self.exec.count(what);
             self.gateway.doom(self.group);
         }
         dies
+    }
+
+    /// How long what it sends with its last breath is on its way, in milliseconds; `None` where it lives on.
+    fn slow(&self, what: &'static str) -> Option<i64> {
+        let dies = self.meets_its_end(DIES_SENDING_PERCENT, what);
+        dies.then(|| self.exec.rng(|r| r.between(SLOW_MS.0, SLOW_MS.1)))
+    }
+
+    /// A busy gateway takes its time with words.
+    fn busy(&self) -> Option<i64> {
+        let storm = self.faults.load(Ordering::Relaxed) > 0;
+        self.exec.rng(|r| (storm && r.chance(BUSY_PERCENT)).then(|| r.between(BUSY_MS.0, BUSY_MS.1)))
     }
 
     async fn connect_for_ever(&self) {
@@ -350,7 +368,8 @@ impl AgentRuntime for Client {
     async fn start(&self, run: StartRun) -> Result<Accepted, RuntimeError> {
         self.check_lead("start");
         self.enter(Call::Start, &run.session)?;
-        self.call(move |g| Accepted { run_id: g.start(&run.session, &run.key) }).await
+        let slow = self.slow("server died as it sent a prompt");
+        self.slow_call(slow, move |g| Accepted { run_id: g.start(&run.session, &run.key) }).await
     }
 
     async fn wait(&self, run_id: &str, timeout_ms: u32) -> Result<Option<RunEnd>, RuntimeError> {
@@ -378,7 +397,7 @@ impl AgentRuntime for Client {
     async fn abort(&self, session: &str, forget: bool) -> Result<(), RuntimeError> {
         self.check_lead("abort");
         self.enter(Call::Stop, session)?;
-        self.meets_its_end("server died at a stop");
+        self.meets_its_end(DIES_AT_A_STOP_PERCENT, "server died at a stop");
         let session = session.to_owned();
         self.call(move |g| g.abort(&session, forget)).await
     }
@@ -404,8 +423,7 @@ impl Conversations for Client {
     ) -> Result<Accepted, RuntimeError> {
         self.check_lead("steer");
         self.enter(Call::Steer, session)?;
-        let dies = self.meets_its_end("server died as it sent words");
-        let slow = dies.then(|| self.exec.rng(|r| r.between(SLOW_MS.0, SLOW_MS.1)));
+        let slow = self.slow("server died as it sent words").or_else(|| self.busy());
         let (session, key) = (session.to_owned(), key.to_owned());
         self.slow_call(slow, move |g| Accepted { run_id: g.steer(&session, &key) }).await
     }

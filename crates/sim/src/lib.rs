@@ -220,7 +220,7 @@ fn finish(seed: u64, exec: &Exec) -> Outcome {
 
 impl Servers {
     /// Starts a server: a process with its own connection, its own use-cases, its own loop.
-    fn start(&self) {
+    fn start(&self) -> Group {
         let group = self.exec.group();
         let process = Arc::new(Process { exec: self.exec.clone(), group });
         let storm = *self.storm.lock().unwrap_or_else(PoisonError::into_inner);
@@ -244,6 +244,7 @@ impl Servers {
         self.exec.say(|| format!("server {group} starts"));
         self.exec.spawn(group, "loop", Box::pin(work.run()));
         self.alive().push(Server { group, door });
+        group
     }
 
     fn alive(&self) -> MutexGuard<'_, Vec<Server>> {

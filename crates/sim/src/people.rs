@@ -454,7 +454,7 @@ pub fn script(rng: &mut Rng) -> Script {
         72..=79 => Script::Forget,
         80..=85 => Script::Fail(1),
         86..=89 => Script::Fail(9),
-        90..=96 => Script::Slow,
+        90..=93 => Script::Slow,
         _ => Script::Mute,
     }
 }

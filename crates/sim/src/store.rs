@@ -41,6 +41,9 @@ const LATE_PERCENT: u32 = 10;
 const ASLEEP_PERCENT: u32 = 4;
 /// How long then, in milliseconds: longer than a lease lives.
 const ASLEEP_MS: (i64, i64) = (30_000, 60_000);
+/// So many commits in a hundred wait for the disk, so long, in milliseconds.
+const SLOW_DISK_PERCENT: u32 = 3;
+const SLOW_DISK_MS: (i64, i64) = (100, 3_000);
 /// How late, in milliseconds.
 const LATE_MS: (i64, i64) = (50, 8_000);
 
@@ -298,6 +301,17 @@ impl Door {
         }
     }
 
+    /// Now and then the disk takes its time before it writes.
+    async fn waits_for_the_disk(&self) {
+        let exec = &self.0.store.exec;
+        let storm = self.0.store.faults.load(Ordering::Relaxed) > 0;
+        if storm && exec.rng(|r| r.chance(SLOW_DISK_PERCENT)) {
+            exec.count("a commit waited for the disk");
+            let ms = exec.rng(|r| r.between(SLOW_DISK_MS.0, SLOW_DISK_MS.1));
+            exec.sleep(ms).await;
+        }
+    }
+
     /// News of a watch: late now and then, but never older than what this server itself has written.
     async fn deliver(&self, fetch: &Fetch, news: Arc<Versioned<Docs>>) -> Arc<Versioned<Docs>> {
         let exec = &self.0.store.exec;
@@ -345,6 +359,7 @@ impl Store for Door {
         let claim = change.made::<Run>().is_some();
         self.falls_asleep(claim);
         store.pause().await;
+        self.waits_for_the_disk().await;
         if store.goes_wrong("commit met a conflict") {
             return Err(CommitError::Conflict("somebody was faster".into()));
         }

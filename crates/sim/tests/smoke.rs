@@ -39,6 +39,7 @@ const TOLD: usize = 120;
 const MET: &[&str] = &[
     "server died",
     "server died at a stop",
+    "server died as it sent a prompt",
     "server died as it sent words",
     "process died between two steps",
     "server slept between two steps",
@@ -56,6 +57,7 @@ const MET: &[&str] = &[
     "event was lost",
     "words reached a turn at work",
     "somebody typed into the gateway's own session",
+    "a commit waited for the disk",
     "commit met a conflict",
     "commit was lost",
     "commit's answer was lost",
@@ -133,9 +135,9 @@ const BRANCHES: &[&str] = &[
 ];
 /// What so few days reach that one of them is named.
 const RARE: &[(&str, u64)] = &[
-    ("words: a sending under a key that is known", 33),
-    ("words: failed", 250),
-    ("words: failed, and nothing goes on", 100),
+    ("words: a sending under a key that is known", 279),
+    ("words: failed", 1756),
+    ("words: failed, and nothing goes on", 137),
 ];
 
 fn seeds() -> u64 {

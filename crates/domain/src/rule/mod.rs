@@ -98,7 +98,7 @@ fn decide(view: &View, command: &Command, ctx: &mut Ctx<'_>) -> Decided {
         Command::StopRun(run, stopping) => work::stop(view, *run, stopping, ctx),
         Command::TellTrouble(run, trouble) => work::tell(view, *run, trouble.as_ref(), ctx),
         Command::TreatAsEnded(run) => lost::treat_as_ended(view, *run, ctx),
-        Command::RunEnded(end) => work::ended(view, end, ctx),
+        Command::RunEnded(end) => work::over(view, end, ctx),
         Command::NoteProject(project, notes, notice) => work::note(view, *project, notes, notice.as_ref(), ctx),
         Command::PauseLoop(project, paused) => work::pause(view, *project, *paused, ctx),
         Command::HoldLease(hold) => lease::hold(view, hold, ctx),

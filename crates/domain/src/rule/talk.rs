@@ -117,12 +117,27 @@ pub fn answer(view: &View, id: SignalId, answer: &Body, ctx: &mut Ctx<'_>) -> De
 }
 
 /// The answer is about to be sent. Said twice it changes nothing.
+///
+/// An agent that is being stopped is told nothing any more: what could show that it had arrived may be gone with its
+/// session. Nor is it told a second thing before it is known whether the first has arrived: a run goes on under what was
+/// said to it last, and takes for that what was written down last.
 pub fn begin(view: &View, id: SignalId, _: &mut Ctx<'_>) -> Decided {
     let old = view.must::<Signal>(id, Refusal::SignalNotFound)?;
     if old.is.delivery != Some(Delivery::Pending) {
         return Err(Refusal::DeliveryMoved.into());
     }
     let mut change = Change::default();
+    if let Some(run) = old.is.run {
+        let run = view.find::<Run>(run)?.filter(|run| run.is.open());
+        let run = run.filter(|run| run.is.stopping.is_none() || removed(Switch::NothingToStopped));
+        let run = run.ok_or(Refusal::RunEnded)?;
+        if run.is.hears.is_some_and(|other| other != id) {
+            return Err(Refusal::AnswerUnderWay.into());
+        }
+        if run.is.hears.is_none() {
+            change.put(run.rev, Run { hears: Some(id), ..run.is });
+        }
+    }
     if old.is.delivery_begun != Some(true) {
         // Nobody sees it: no scope is touched.
         change.put(old.rev, Signal { delivery_begun: Some(true), ..old.is });
@@ -154,24 +169,27 @@ pub fn settle(view: &View, id: SignalId, settled: &Result<String, Excerpt>, ctx:
     let mut change = Change::default();
     let mut is = old.is;
     is.delivery_trouble = None;
+    if let Some(run) = is.run
+        && let Some(run) = view.find::<Run>(run)?
+        && run.is.open()
+    {
+        let mut now = run.is;
+        now.hears = now.hears.filter(|other| *other != id);
+        if let Ok(run_id) = settled {
+            if now.state == RunState::Waiting {
+                now.state = RunState::Started;
+                now.waits_for = None;
+            }
+            if !now.is_known_as(run_id) {
+                now.successors.push(run_id.clone());
+            }
+        }
+        change.put(run.rev, now);
+    }
     let said = match settled {
-        Ok(run_id) => {
+        Ok(_) => {
             is.delivery = Some(Delivery::Sent);
             is.delivered_at = Some(ctx.now);
-            if let Some(run_id_of) = is.run
-                && let Some(run) = view.find::<Run>(run_id_of)?
-                && run.is.open()
-            {
-                let mut now = run.is;
-                if now.state == RunState::Waiting {
-                    now.state = RunState::Started;
-                    now.waits_for = None;
-                }
-                if !now.is_known_as(run_id) {
-                    now.successors.push(run_id.clone());
-                }
-                change.put(run.rev, now);
-            }
             ("delivered", "yes".to_owned())
         }
         Err(reason) => {

@@ -100,6 +100,7 @@ pub fn claim(view: &View, claim: &ClaimRun, ctx: &mut Ctx<'_>) -> Decided {
         waits_for: None,
         reported: false,
         opened_pr: Some(false),
+        hears: None,
         boot: None,
         stopping: None,
         trouble: None,
@@ -215,6 +216,20 @@ pub fn tell(view: &View, run: RunId, trouble: Option<&Excerpt>, _ctx: &mut Ctx<'
     Ok(change)
 }
 
+/// As [`ended`], but not while words to its agent may arrive yet: they would begin a turn in its session, which nobody
+/// would follow. Of one that nobody can reach there is nothing to wait for.
+pub fn over(view: &View, end: &EndRun, ctx: &mut Ctx<'_>) -> Decided {
+    let run = open_run(view, end.run)?.is;
+    if end.how != Ended::OutOfReach
+        && let Some(answer) = run.hears
+        && view.find::<Signal>(answer)?.is_some_and(|answer| answer.is.is_under_way() && !answer.is.shelved)
+        && !removed(Switch::WordsUnderWay)
+    {
+        return Err(Refusal::AnswerUnderWay.into());
+    }
+    ended(view, end, ctx)
+}
+
 /// The run is over, or its turn ended with an open question.
 ///
 /// What becomes of the task: a report or a pull request brings it to review; an end
@@ -250,6 +265,7 @@ pub fn ended(view: &View, end: &EndRun, ctx: &mut Ctx<'_>) -> Decided {
         Ended::Finished => Outcome::Silent,
     };
     run.is.state = RunState::Ended;
+    run.is.hears = None;
     run.is.stopping = None;
     run.is.trouble = None;
     run.is.outcome = Some(outcome);

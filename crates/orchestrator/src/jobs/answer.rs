@@ -8,21 +8,18 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use clutch_domain::{
     command::Command,
-    doc::{Kind, asks_link},
-    id::{RunId, SignalId, TaskId},
-    query::SIGNALS_MAX,
-    range::{Docs, Range},
+    id::SignalId,
     run::Run,
     sabotage::{Switch, removed},
     speech::Speech,
     talk::{Delivery, Signal},
     text::Excerpt,
 };
-use futures_util::lock::OwnedMutexGuard;
 
 use super::{
     Desk, Effect, GivenUp, Hitch, Seen, Stage, Stop,
     line::{Line, Sent},
+    sent_once,
     signs::{Ear, Whose},
     written,
 };
@@ -55,8 +52,6 @@ pub(crate) struct Answer {
     sendings: u32,
     /// That sending did not leave this machine, and there was none before it.
     unsent: bool,
-    /// Kept from the sending until what came of it is written down.
-    turn: Option<OwnedMutexGuard<()>>,
 }
 
 impl Answer {
@@ -72,7 +67,6 @@ impl Answer {
             sent: None,
             sendings: 0,
             unsent: false,
-            turn: None,
         }
     }
 
@@ -88,9 +82,7 @@ impl Answer {
     }
 
     async fn settle(&mut self, settled: Result<String, Excerpt>) -> Result<(), Hitch> {
-        let refusal = self.desk.write(&Command::SettleAnswer(self.id, settled)).await?;
-        self.turn = None;
-        written(refusal)
+        written(self.desk.write(&Command::SettleAnswer(self.id, settled)).await?)
     }
 }
 
@@ -99,7 +91,6 @@ impl Effect for Answer {
     type Result = Result<String, Excerpt>;
 
     async fn stage(&mut self, _: bool) -> Result<Stage, Hitch> {
-        self.turn = None;
         let Some(signal) = self.desk.find::<Signal>(self.id).await? else { return Ok(Stage::Over) };
         if signal.delivery != Some(Delivery::Pending) || signal.response.is_none() {
             return Ok(Stage::Over);
@@ -147,29 +138,13 @@ impl Effect for Answer {
         let Some(talk) = line.talk() else { return Ok(Seen::Done(Err(line.says(DEAF).into()))) };
         let Some(link) = line.link() else { return Err(Hitch::Away("no connection".into())) };
         if let Some(run) = signal.run {
-            self.turn = Some(self.desk.turn(run).await);
-            let of = Range::doc(Kind::Run, run);
-            let open = questions(signal.asked_from.unwrap_or(signal.task));
-            let docs = self.desk.read(vec![of.clone(), open.clone()]).await?;
-            self.run = docs.first::<Run>(&of).cloned();
-            // Of one that is being stopped the session may be gone already, and what it knew of this answer with it.
-            let stops = |run: &Run| run.stopping.is_some() && !removed(Switch::TurnOfAnswers);
+            self.run = self.desk.find::<Run>(run).await?;
+            let stops = |run: &Run| run.stopping.is_some() && !removed(Switch::NothingToStopped);
             if !self.run.as_ref().is_some_and(|run| run.open() && !stops(run)) {
                 // What another process sent, or this one without an answer, may be on its way yet; until that is
                 // out of the question the run is not over.
-                let sent = signal.delivery_begun == Some(true) && !self.unsent;
-                if sent && !removed(Switch::WordsUnderWay) {
-                    self.turn = None;
-                    return Ok(Seen::CannotTell);
-                }
-                return Ok(Seen::Done(Err(OVER.into())));
-            }
-            // A run goes on under the words that were said to it last, and takes for those the ones whose arrival was
-            // written down last: so it is told nothing more until that is known of what it was told before.
-            let first = signal.delivery_begun == Some(false) && !removed(Switch::TurnOfAnswers);
-            if first && under_way(&docs, &open, run).any(|other| other.id != self.id) {
-                self.turn = None;
-                return Err(Hitch::Unclear("an answer before it may arrive yet".into()));
+                let sent = signal.is_under_way() && !self.unsent;
+                return Ok(if sent { Seen::CannotTell } else { Seen::Done(Err(OVER.into())) });
             }
         }
         let Some(session) = self.session() else { return Ok(Seen::No) };
@@ -189,9 +164,14 @@ impl Effect for Answer {
         let words = signal.answer_text(answer.as_str());
         match talk.steer(&session, Speech::Words, &words, &[], &self.key).await {
             Ok(accepted) => Ok(Seen::Done(Ok(accepted.run_id))),
-            Err(RuntimeError::Refused { sentence, .. }) => Ok(Seen::Done(Err(sentence.into()))),
+            Err(RuntimeError::Refused { sentence, .. }) => {
+                let ends = sent_once(first, sentence);
+                if ends.is_err() {
+                    self.sendings -= 1;
+                }
+                ends.map(|sentence| Seen::Done(Err(sentence.into())))
+            }
             Err(error) => {
-                self.turn = None;
                 if matches!(error, RuntimeError::Away(_)) {
                     self.unsent = first;
                     self.sendings -= 1;
@@ -202,7 +182,6 @@ impl Effect for Answer {
     }
 
     async fn follow(&mut self, stop: &mut Stop) -> Result<(), Hitch> {
-        self.turn = None;
         if self.signal.as_ref().is_some_and(|signal| signal.delivery_trouble.is_some()) {
             written(self.desk.write(&Command::TellAnswerTrouble(self.id, None)).await?)?;
         }
@@ -239,17 +218,6 @@ impl Effect for Answer {
     fn quiet_ms(&self) -> i64 {
         self.ear.quiet_ms()
     }
-}
-
-/// The questions of a task's agents that are not settled.
-pub(super) fn questions(task: TaskId) -> Range {
-    Range::Linked { kind: Kind::Signal, link: asks_link(task), limit: SIGNALS_MAX }
-}
-
-/// Of these, those to whose agent an answer was sent of which nobody knows yet whether it arrived.
-pub(super) fn under_way<'a>(docs: &'a Docs, open: &Range, run: RunId) -> impl Iterator<Item = &'a Signal> {
-    let sent = |s: &Signal| s.delivery == Some(Delivery::Pending) && s.delivery_begun == Some(true);
-    docs.all::<Signal>(open).filter(move |s| s.run == Some(run) && sent(s))
 }
 
 /// The run that took the words, if they are there.

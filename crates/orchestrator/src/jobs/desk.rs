@@ -16,7 +16,7 @@ use clutch_domain::{
     runtime::{Standing, usual_of},
     sabotage::{Switch, removed},
 };
-use futures_util::lock::{Mutex as Turn, OwnedMutexGuard};
+use futures_util::lock::{Mutex as Seat, OwnedMutexGuard};
 
 use super::{Hitch, line::Line, mail::Mail, signs::Parked};
 use crate::{
@@ -34,15 +34,6 @@ const EARS_MAX: usize = 256;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Deposed;
 
-/// One turn for each run.
-type Turns = Mutex<BTreeMap<RunId, Arc<Turn<()>>>>;
-
-fn turn_in(turns: &Turns, run: RunId) -> Arc<Turn<()>> {
-    let mut turns = locked(turns);
-    turns.retain(|_, turn| Arc::strong_count(turn) > 1);
-    turns.entry(run).or_default().clone()
-}
-
 pub(crate) struct Desk {
     pub office: Arc<Office>,
     pub reactor: Arc<dyn Reactor>,
@@ -52,9 +43,8 @@ pub(crate) struct Desk {
     pub board: String,
     pub lead: Lead,
     lines: BTreeMap<String, Arc<Line>>,
-    turns: Turns,
     // Who is at work on a run; one effect of this process at a time.
-    seats: Turns,
+    seats: Mutex<BTreeMap<RunId, Arc<Seat<()>>>>,
     // What listens for runs that were put down before their end.
     ears: Mutex<BTreeMap<RunId, Parked>>,
 }
@@ -75,28 +65,22 @@ impl Desk {
             policy: parts.policy,
             board: parts.board,
             lead,
-            turns: Mutex::default(),
             seats: Mutex::default(),
             ears: Mutex::default(),
         }
     }
 
-    /// Who gives up a run and who brings an answer into its session take turns: words that
-    /// arrive behind the stop would wake an agent that nobody looks after.
-    pub async fn turn(&self, run: RunId) -> OwnedMutexGuard<()> {
-        if removed(Switch::TurnOfAnswers) {
-            return Arc::new(Turn::new(())).lock_owned().await;
-        }
-        turn_in(&self.turns, run).lock_owned().await
-    }
-
     /// Whoever takes a run up waits until the one before has put it down: a server that loses the lease and leads
     /// again at once still has the old one in a call, and with it all that was heard.
     pub async fn seat(&self, run: RunId) -> OwnedMutexGuard<()> {
-        if removed(Switch::OneSeat) {
-            return Arc::new(Turn::new(())).lock_owned().await;
-        }
-        turn_in(&self.seats, run).lock_owned().await
+        let seat = if removed(Switch::OneSeat) {
+            Arc::default()
+        } else {
+            let mut seats = locked(&self.seats);
+            seats.retain(|_, seat| Arc::strong_count(seat) > 1);
+            seats.entry(run).or_default().clone()
+        };
+        seat.lock_owned().await
     }
 
     pub async fn nap(&self, ms: i64) {

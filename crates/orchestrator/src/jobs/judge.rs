@@ -18,7 +18,7 @@ use clutch_domain::{
     sabotage::{Switch, reach, removed},
 };
 
-use crate::runtime::{Begun, RunEnd, RunEndKind, SeenRun, Sighting};
+use crate::runtime::{RunEnd, RunEndKind, SeenRun, Sighting};
 
 /// After so long without any sign an end that is not known for certain is believed, in
 /// milliseconds. A runtime that was restarted needs some of it to go on with its sessions.
@@ -62,10 +62,8 @@ pub enum Verdict {
 #[must_use]
 pub fn judge(clues: &Clues<'_>) -> Verdict {
     let Clues { run, sighting, .. } = clues;
-    // The session is this attempt's alone: words in it are its own, also where the runtime marks nothing (rule 4).
-    let something = sighting.begun != Begun::No || !sighting.runs.is_empty() || sighting.active == Some(true);
     if run.state == RunState::Claimed {
-        return if something {
+        return if sighting.shows_something() {
             by("judge: a claim, and something is there", Verdict::Taken)
         } else {
             by("judge: a claim, and nothing is there", Verdict::Send)

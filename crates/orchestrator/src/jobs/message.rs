@@ -26,6 +26,7 @@ use super::{
     Desk, Effect, GivenUp, Hitch, Seen, Stage, Stop,
     judge::words::{Clues, Verdict, judge},
     line::{Line, Sent},
+    sent_once,
     signs::{Ear, Whose},
     written,
 };
@@ -223,6 +224,7 @@ impl Effect for Message {
 
     async fn look(&mut self) -> Result<Seen<Came>, Hitch> {
         let Some(session) = self.session.clone() else { return Ok(Seen::No) };
+        self.verdict = Verdict::CannotTell;
         let taken = self.taken();
         if let Some(end) = self.ear.heard.get(&self.run).filter(|_| taken) {
             return Ok(Seen::Done(Came::Over(end.clone())));
@@ -316,7 +318,13 @@ impl Effect for Message {
                 self.verdict = Verdict::Working;
                 Ok(Seen::Begun)
             }
-            Err(RuntimeError::Refused { sentence, .. }) => Ok(Seen::Done(Came::Refused(sentence))),
+            Err(RuntimeError::Refused { sentence, .. }) => {
+                let ends = sent_once(first || removed(Switch::RefusedAgain), sentence);
+                if ends.is_err() {
+                    self.sendings -= 1;
+                }
+                ends.map(|sentence| Seen::Done(Came::Refused(sentence)))
+            }
             Err(RuntimeError::Away(why)) => {
                 self.sendings -= 1;
                 // Of an attempt that is repeated an earlier sending may have arrived.
@@ -396,6 +404,9 @@ impl Effect for Message {
     async fn give_up(&mut self, why: GivenUp) -> Result<(), Hitch> {
         let line = self.ear.heard_line()?;
         let why = match why {
+            GivenUp::Refused(sentence) if self.verdict == Verdict::Send => {
+                line.says(&format!("refused it: {sentence}"))
+            }
             GivenUp::Refused(sentence) => line.says(&format!("refuses to show what became of it: {sentence}")),
             GivenUp::Unclear => line.says("does not tell whether it reached the agent."),
         };

@@ -137,8 +137,15 @@ pub(crate) fn written(refusal: Option<Refusal>) -> Result<(), Hitch> {
         Some(Refusal::RunEnded | Refusal::RunNotFound | Refusal::SignalNotFound | Refusal::DeliveryMoved) => Ok(()),
         Some(Refusal::MessageNotFound) => Ok(()),
         Some(Refusal::LeaseLost) => Err(Hitch::Deposed),
+        Some(refusal @ Refusal::AnswerUnderWay) => Err(Hitch::Unclear(refusal.to_string())),
         Some(refusal) => Err(Hitch::Refused(refusal.to_string())),
     }
+}
+
+/// What a refusal of the runtime means to a sending: its end, where it was the only one; else the one before may be
+/// on its way yet, and it is looked for before the same is sent again.
+pub(crate) fn sent_once(only: bool, sentence: String) -> Result<String, Hitch> {
+    if only { Ok(sentence) } else { Err(Hitch::Refused(sentence)) }
 }
 
 /// Names the document that an effect is about.

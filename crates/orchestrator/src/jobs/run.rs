@@ -21,9 +21,9 @@ use futures_util::lock::OwnedMutexGuard;
 
 use super::{
     Desk, Effect, GivenUp, Hitch, Seen, Stage, Stop,
-    answer::{questions, under_way},
-    judge::{Clues, Verdict, judge},
+    judge::{Clues, LOST_AFTER_MS, Verdict, judge},
     line::Line,
+    sent_once,
     signs::{Ear, Whose},
     written,
 };
@@ -60,6 +60,8 @@ pub(crate) struct Run {
     run: Option<Claim>,
     /// Nobody can have sent anything for this run: it was claimed by this process a moment ago.
     fresh: bool,
+    /// Nothing of its prompt is on its way: the one time that it was sent it was refused, or it is there.
+    landed: bool,
     /// The question that it waits for can never be answered, for this reason: give the attempt up.
     strand: Option<String>,
     verdict: Verdict,
@@ -114,6 +116,7 @@ impl Run {
             seat: None,
             run: None,
             fresh,
+            landed: false,
             strand,
             verdict: Verdict::Unsure,
             said_at: None,
@@ -139,7 +142,7 @@ impl Run {
     }
 
     /// Writes down that it is to be stopped, before anything is.
-    async fn stop(&self, how: Ended, why: String, forget: bool) -> Result<(), Hitch> {
+    async fn stop(&mut self, how: Ended, why: String, forget: bool) -> Result<(), Hitch> {
         let how = if removed(Switch::StopReason) { Ended::Aborted } else { how };
         let stopping = Stopping { how, why, forget };
         if removed(Switch::StopWritten) {
@@ -165,20 +168,19 @@ impl Run {
     }
 
     /// Nothing may run in the session of an attempt that is given up: the next one begins in its own.
-    async fn put_down(&self, Stopping { how, why, forget }: Stopping) -> Result<(), Hitch> {
+    async fn put_down(&mut self, Stopping { how, why, forget }: Stopping) -> Result<(), Hitch> {
         let Some(run) = self.run.clone() else { return Ok(()) };
-        let desk = self.desk.clone();
-        let _turn = desk.turn(run.id).await;
         if removed(if how == Ended::Aborted { Switch::StopMoved } else { Switch::StopFirst }) {
             return self.end(how, None, why).await;
         }
         let line = self.ear.heard_line()?;
         let link = line.link();
         let before = line.agents().sight(&run.session_key, &run.key).await?;
+        self.landed |= before.shows_something();
         // A runtime that does not say what is at work may not stop it either, unless the session goes.
         let forget = forget || before.active.is_none() || self.may_come_back(&run);
         let forget = forget && !removed(Switch::ForgetSession);
-        desk.lawful()?;
+        self.desk.lawful()?;
         line.agents().abort(&run.session_key, forget).await?;
         if line.agents().sight(&run.session_key, &run.key).await?.active == Some(true) {
             return Err(Hitch::Unclear("something still runs in its session".into()));
@@ -187,21 +189,20 @@ impl Run {
             // A runtime that was restarted in between may go on with what was stopped before.
             return Err(Hitch::Unclear("the connection is another than before the stop".into()));
         }
-        self.hears_nothing_more(&run).await?;
-        self.end(how, None, why).await
+        self.has_landed(&run)?;
+        // What was said to it meanwhile may have begun a turn that nobody has stopped.
+        self.end(how, Some(run.current_id().to_owned()), why).await
     }
 
-    /// Nothing ends it while words to its agent were sent of which nobody knows yet whether they arrived: they may
-    /// begin a turn in its session, which nobody would follow.
-    async fn hears_nothing_more(&self, run: &Claim) -> Result<(), Hitch> {
-        if removed(Switch::WordsUnderWay) {
-            return Ok(());
+    /// Nothing ends it while its prompt or words to its agent may be on their way: what they would begin nobody would
+    /// follow. (Of an answer that is still waited for the rules know, too, and refuse the end.)
+    fn has_landed(&self, run: &Claim) -> Result<(), Hitch> {
+        let begins = run.state == RunState::Claimed && !self.landed && !removed(Switch::PromptUnderWay);
+        let hears = run.hears.is_some() && !removed(Switch::WordsUnderWay);
+        if (begins || hears) && self.ear.quiet_ms() < LOST_AFTER_MS {
+            return Err(Hitch::Unclear("what was sent to it may arrive yet".into()));
         }
-        let open = questions(run.task);
-        match under_way(&self.desk.read(vec![open.clone()]).await?, &open, run.id).next() {
-            Some(_) => Err(Hitch::Unclear("an answer to it may arrive yet".into())),
-            None => Ok(()),
-        }
+        Ok(())
     }
 
     /// The prompt, and the folder in which the agent works; `None` where its task is gone.
@@ -354,8 +355,8 @@ impl Effect for Run {
                 Ok(Seen::Begun)
             }
             Err(RuntimeError::Refused { sentence, .. }) => {
-                self.fresh = false;
-                Ok(Seen::Done(Came::Failed(sentence)))
+                self.landed = std::mem::take(&mut self.fresh);
+                sent_once(self.landed, sentence).map(|sentence| Seen::Done(Came::Failed(sentence)))
             }
             Err(RuntimeError::Away(why)) => Err(Hitch::Away(why)),
             Err(RuntimeError::Unknown(why)) => {
@@ -398,10 +399,6 @@ impl Effect for Run {
         let Some(run) = self.run.clone() else { return Ok(()) };
         match came {
             Came::Over(RunEnd { how: RunEndKind::Finished, last_words, .. }) => {
-                // An answer on its way is brought first: then the run goes on instead of ending.
-                let desk = self.desk.clone();
-                let _turn = desk.turn(run.id).await;
-                self.hears_nothing_more(&run).await?;
                 self.end(Ended::Finished, Some(run.current_id().to_owned()), last_words).await
             }
             Came::Over(end) => {

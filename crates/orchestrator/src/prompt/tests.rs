@@ -71,6 +71,7 @@ fn run(attempt: u32) -> Run {
         waits_for: None,
         reported: false,
         opened_pr: Some(false),
+        hears: None,
         boot: None,
         stopping: None,
         trouble: None,

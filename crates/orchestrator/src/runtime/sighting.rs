@@ -42,3 +42,12 @@ pub struct Sighting {
     /// The newest words of the agent in the session, if any.
     pub last_words: Option<String>,
 }
+
+impl Sighting {
+    /// Whether anything is in the session. Of one that is an attempt's alone it is the attempt's own, also where the
+    /// runtime marks nothing (rule 4).
+    #[must_use]
+    pub fn shows_something(&self) -> bool {
+        self.begun != Begun::No || !self.runs.is_empty() || self.active == Some(true)
+    }
+}

@@ -168,6 +168,25 @@ async fn a_stop_is_over_only_when_no_answer_can_arrive_any_more() {
     }
 }
 
+/// The same, and the ticket is deleted, with it the question that says that an answer was sent.
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_outlives_its_ticket_leaves_no_agent_at_work() {
+    let house = House::new(true).await;
+    let task = house.ready("Paint").await;
+    let (run, id) = asked(&house, task).await;
+    house.runtime.lose_next(Lost::Before);
+    answer(&house, id).await;
+    house.until("it was sent", || !house.runtime.calls("steer").is_empty()).await;
+    house.kill();
+    house.person(Command::DeleteTask(task)).await;
+    house.start();
+    house.until("its agent is stopped", || !house.runtime.calls("abort").is_empty()).await;
+    pass(10).await;
+    house.runtime.hears(&run.session_key, &format!("signal-{id}"));
+    house.until("the attempt is over", || house.all::<Run>().is_empty()).await;
+    assert!(!house.runtime.is_at_work(&run.session_key), "its agent works on");
+}
+
 /// The agent went on without its answer, reports, and ends, while nobody can tell whether the answer arrived.
 #[tokio::test(start_paused = true)]
 async fn an_attempt_is_not_over_while_an_answer_to_it_may_arrive() {

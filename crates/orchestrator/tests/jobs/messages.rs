@@ -157,6 +157,40 @@ async fn what_is_refused_is_tried_three_times_under_keys_of_its_own() {
     assert_eq!(house.runtime.keys("steer"), [key(id, 1), key(id, 2), key(id, 3)]);
 }
 
+/// The server died as it sent; what it sent arrives only while the gateway refuses its successor.
+#[tokio::test(start_paused = true)]
+async fn a_sending_that_is_repeated_and_refused_is_not_the_end_of_its_attempt() {
+    let house = House::new(true).await;
+    let chat = house.general().await;
+    house.runtime.lose_next(Lost::Before);
+    let id = house.say(chat, "Hello").await;
+    house.until("it was sent", || !house.runtime.calls("steer").is_empty()).await;
+    house.kill();
+    house.runtime.refuse("steer", Some("busy"));
+    house.start();
+    house.until("it is refused twice", || house.runtime.calls("steer").len() == 3).await;
+    house.runtime.hears(&house.session(chat), &key(id, 1));
+    let step = || house.message(id).outbox.map(|outbox| outbox.step);
+    house.until("it is taken", || step() == Some(Step::Taken)).await;
+    house.runtime.refuse("steer", None);
+    answered(&house, chat, id).await;
+    assert_eq!(status(&house, id), Some(DeliveryStatus::Responded));
+    assert!(house.runtime.keys("steer").iter().all(|sent| *sent == key(id, 1)));
+}
+
+/// The same gateway, which refuses for good.
+#[tokio::test(start_paused = true)]
+async fn a_sending_that_is_repeated_and_refused_for_ever_fails_in_the_words_of_the_refusal() {
+    let house = House::new(true).await;
+    let chat = house.general().await;
+    house.runtime.lose_next(Lost::Before);
+    let id = house.say(chat, "Hello").await;
+    house.until("it was sent", || !house.runtime.calls("steer").is_empty()).await;
+    house.runtime.refuse("steer", Some("the session is locked"));
+    assert_eq!(settled(&house, id).await, Some(DeliveryStatus::Failed));
+    assert!(reason(&house, id).contains("refused it: the session is locked"), "{}", reason(&house, id));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_gateway_that_never_answers_a_sending_is_not_asked_for_ever() {
     for marks in [true, false] {

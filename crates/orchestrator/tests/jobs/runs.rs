@@ -6,19 +6,38 @@ use clutch_domain::{
     command::{Command, Ended, MoveTask, Place},
     doc::{DocKey, Kind},
     id::TaskId,
-    run::{Outcome, RunState},
+    run::{Outcome, Run, RunState},
     task::Status,
 };
 use clutch_orchestrator::runtime::{RunEndKind, RunSign};
 use tokio::time::Instant;
 
 use crate::{
-    fake::end,
+    fake::{Lost, end},
     house::{House, pass},
 };
 
 pub fn to(task: TaskId, status: Status) -> Command {
     Command::MoveTask(MoveTask { task, to: status, place: Place::End, reason: None, resolution: None, reopen: false })
+}
+
+/// The server died as it sent the prompt, and the ticket was taken away: the prompt comes behind the stop.
+#[tokio::test(start_paused = true)]
+async fn a_stop_is_over_only_when_the_prompt_cannot_arrive_any_more() {
+    let house = House::new(true).await;
+    house.runtime.lose_next(Lost::Before);
+    let task = house.ready("Paint").await;
+    house.until("it was sent", || !house.runtime.calls("start").is_empty()).await;
+    house.kill();
+    let run = house.all::<Run>().pop().unwrap();
+    house.person(to(task, Status::Backlog)).await;
+    house.start();
+    house.until("it is stopped", || !house.runtime.calls("abort").is_empty()).await;
+    pass(10).await;
+    assert!(house.run(run.id).open(), "its prompt may arrive");
+    house.runtime.hears(&run.session_key, &run.key);
+    house.until("the attempt is over", || !house.run(run.id).open()).await;
+    assert!(!house.runtime.is_at_work(&run.session_key), "its agent works on");
 }
 
 #[tokio::test(start_paused = true)]

@@ -8,7 +8,7 @@ use clutch_domain::{
 use uuid::Uuid;
 
 use super::*;
-use crate::runtime::SeenRun;
+use crate::runtime::Begun;
 
 const SOON: i64 = 1_000;
 const LATE: i64 = LOST_AFTER_MS;
@@ -32,6 +32,7 @@ fn run(state: RunState, successors: &[&str]) -> Run {
         waits_for: None,
         reported: false,
         opened_pr: Some(false),
+        hears: None,
         boot: None,
         stopping: None,
         trouble: None,
