@@ -13,23 +13,20 @@ use std::{
 };
 
 use ammonia::{Builder, UrlRelative};
-use comrak::{
-    Arena, Node, Options,
-    arena_tree::NodeEdge,
-    format_html_with_plugins,
-    nodes::{NodeLink, NodeValue},
-    options::Plugins,
-    try_parse_document,
-};
+use comrak::{Arena, Node, Options, format_html_with_plugins, options::Plugins, try_parse_document};
 
 use crate::safe::SafeHtml;
 
 mod code;
+mod growing;
 mod links;
 mod plain;
+mod tree;
 
 use code::Colours;
+pub use growing::Growing;
 use plain::{escape, plain};
+use tree::{Headings, is_our_picture, may_lead_to, put_right, within_limits};
 
 /// Deepest nesting of quotes, lists and marks; beyond it text is shown as it was written.
 const DEPTH_MAX: usize = 64;
@@ -57,16 +54,9 @@ pub fn render(text: &str) -> SafeHtml {
     if let Some(html) = kept().find(text) {
         return html;
     }
-    let html = made(text, Some(&Colours::new()));
+    let html = made(text, Some(&Colours::new()), &mut Headings::default());
     kept().keep(text, &html);
     html
-}
-
-/// Renders a text that is still being written, again at every piece: code has no colours yet, and
-/// nothing is kept, because the next piece makes another text.
-#[must_use]
-pub fn render_growing(text: &str) -> SafeHtml {
-    made(text, None)
 }
 
 /// Renders the beginning of a text that is too long for its page, and a link to all of it, of `bytes` bytes.
@@ -87,9 +77,9 @@ pub fn render_beginning(beginning: &str, all: &str, bytes: usize) -> SafeHtml {
     safe(html)
 }
 
-fn made(text: &str, colours: Option<&Colours>) -> SafeHtml {
+fn made(text: &str, colours: Option<&Colours>, headings: &mut Headings) -> SafeHtml {
     // A panic in a parser must not make a ticket unreadable for ever.
-    let rich = catch_unwind(AssertUnwindSafe(|| rich(text, colours))).unwrap_or_else(|_| {
+    let rich = catch_unwind(AssertUnwindSafe(|| rich(text, colours, headings))).unwrap_or_else(|_| {
         tracing::error!(bytes = text.len(), "markdown could not be rendered; it is shown as it was written");
         None
     });
@@ -101,18 +91,21 @@ const fn safe(html: String) -> SafeHtml {
     SafeHtml::sanitised(html)
 }
 
-fn rich(text: &str, colours: Option<&Colours>) -> Option<String> {
-    let arena = Arena::new();
+/// The tree of a text, unless it would cost too much.
+fn parsed<'a>(text: &str, arena: &'a Arena<'a>) -> Option<Node<'a>> {
     let looks = Cell::new(0);
     let enough = || {
         looks.set(looks.get() + 1);
         looks.get() > LOOKS_MAX
     };
-    let root = try_parse_document(&arena, text, &OPTIONS, &enough).ok()?;
-    if !within_limits(root) {
-        return None;
-    }
-    put_right(root, &arena);
+    let root = try_parse_document(arena, text, &OPTIONS, &enough).ok()?;
+    within_limits(root).then_some(root)
+}
+
+fn rich(text: &str, colours: Option<&Colours>, headings: &mut Headings) -> Option<String> {
+    let arena = Arena::new();
+    let root = parsed(text, &arena)?;
+    put_right(root, &arena, headings);
     let mut html = String::with_capacity(text.len() + text.len() / 4);
     let mut plugins = Plugins::default();
     plugins.render.codefence_syntax_highlighter = colours.map(|c| c as _);
@@ -173,194 +166,13 @@ static OPTIONS: LazyLock<Options<'static>> = LazyLock::new(|| {
     options.extension.table = true;
     options.extension.autolink = true;
     options.extension.tasklist = true;
+    options.extension.cjk_friendly_emphasis = true;
     options.render.hardbreaks = true;
     options.render.escape = true;
     options.render.tasklist_classes = true;
     options.render.gfm_quirks = true;
     options
 });
-
-fn within_limits(root: Node<'_>) -> bool {
-    let (mut depth, mut nodes) = (0, 0);
-    for edge in root.traverse() {
-        match edge {
-            NodeEdge::Start(_) => {
-                depth += 1;
-                nodes += 1;
-                if depth > DEPTH_MAX || nodes > NODES_MAX {
-                    return false;
-                }
-            }
-            NodeEdge::End(_) => depth -= 1,
-        }
-    }
-    true
-}
-
-/// What the tree must not say, and what reads badly.
-fn put_right<'a>(root: Node<'a>, arena: &'a Arena<'a>) {
-    let text = |words: String| arena.alloc(NodeValue::Text(words.into()).into());
-    let nodes: Vec<Node<'a>> = root.descendants().collect();
-    // Levels of the headings above the next one: none is skipped, whatever the text begins with.
-    let mut headings: Vec<u8> = Vec::new();
-    let mut linked = 0;
-    for node in nodes {
-        let mut data = node.data_mut();
-        match &mut data.value {
-            NodeValue::Heading(heading) => {
-                while headings.last().is_some_and(|above| *above >= heading.level) {
-                    headings.pop();
-                }
-                headings.push(heading.level);
-                heading.level = (FIRST_HEADING + headings.len() - 1).min(6) as u8;
-                drop(data);
-                if node.first_child().is_none() {
-                    node.detach();
-                }
-            }
-            NodeValue::Text(said) if said.contains("T-") => {
-                let said = said.to_string();
-                drop(data);
-                let pieces = tickets(&said);
-                let inside = |n: Node<'a>| matches!(n.data().value, NodeValue::Link(_));
-                linked += pieces.iter().filter(|(_, ticket)| ticket.is_some()).count();
-                if pieces.iter().all(|(_, ticket)| ticket.is_none())
-                    || linked > TICKETS_MAX
-                    || node.ancestors().skip(1).any(inside)
-                {
-                    continue;
-                }
-                for (words, ticket) in pieces {
-                    let piece = text(words.to_owned());
-                    match ticket {
-                        None => node.insert_before(piece),
-                        Some(number) => {
-                            let link = NodeLink { url: format!("/t/{number}"), title: String::new() };
-                            let link = arena.alloc(NodeValue::Link(Box::new(link)).into());
-                            link.append(piece);
-                            node.insert_before(link);
-                        }
-                    }
-                }
-                node.detach();
-            }
-            NodeValue::HtmlBlock(block) if is_comment(&block.literal) => block.literal.clear(),
-            NodeValue::HtmlInline(literal) if is_comment(literal) => literal.clear(),
-            NodeValue::Link(link) => {
-                let url = link.url.clone();
-                drop(data);
-                if node.first_child().is_none() {
-                    node.append(text(url.clone()));
-                }
-                if !may_lead_to(&url) {
-                    for child in node.children().collect::<Vec<_>>() {
-                        node.insert_before(child);
-                    }
-                    node.detach();
-                }
-            }
-            NodeValue::Image(image) if !is_our_picture(&image.url) => {
-                let image = image.clone();
-                drop(data);
-                let mut words = words(node);
-                if words.trim().is_empty() {
-                    words.clone_from(&image.url);
-                }
-                let inside = |n: Node<'a>| matches!(n.data().value, NodeValue::Link(_));
-                if may_lead_to(&image.url) && !node.ancestors().skip(1).any(inside) {
-                    for child in node.children().collect::<Vec<_>>() {
-                        child.detach();
-                    }
-                    node.append(text(words));
-                    node.data_mut().value = NodeValue::Link(image);
-                } else {
-                    node.insert_before(text(words));
-                    node.detach();
-                }
-            }
-            // A thumbnail leads to the whole picture.
-            NodeValue::Image(image) => {
-                let link = NodeLink { url: image.url.clone(), title: String::new() };
-                drop(data);
-                if words(node).trim().is_empty() {
-                    node.append(text("Picture".to_owned()));
-                }
-                let inside = |n: Node<'a>| matches!(n.data().value, NodeValue::Link(_) | NodeValue::Image(_));
-                if !node.ancestors().skip(1).any(inside) {
-                    let link = arena.alloc(NodeValue::Link(Box::new(link)).into());
-                    node.insert_before(link);
-                    link.append(node);
-                }
-            }
-            _ => {}
-        }
-    }
-}
-
-/// Text in pieces: ordinary words, and names of tickets (`T-12`) with their number.
-fn tickets(text: &str) -> Vec<(&str, Option<u64>)> {
-    let mut pieces = Vec::new();
-    let (mut from, mut look) = (0, 0);
-    while let Some(found) = text[look..].find("T-") {
-        let at = look + found;
-        let digits = text[at + 2..].bytes().take_while(u8::is_ascii_digit).count();
-        let end = at + 2 + digits;
-        look = end;
-        let alone = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric() && c != '-' && c != '_');
-        let begins = alone(text[..at].chars().next_back());
-        let ends = text[end..].chars().next().is_none_or(|c| !c.is_alphanumeric() && c != '_');
-        // Eighteen digits fit into a number; no board has as many tickets.
-        if let (true, true, 1..=18, Ok(number)) = (begins, ends, digits, text[at + 2..end].parse()) {
-            if from < at {
-                pieces.push((&text[from..at], None));
-            }
-            pieces.push((&text[at..end], Some(number)));
-            from = end;
-        }
-    }
-    if from < text.len() {
-        pieces.push((&text[from..], None));
-    }
-    pieces
-}
-
-/// The words of a part, without their marks.
-fn words(node: Node<'_>) -> String {
-    let mut words = String::new();
-    for node in node.descendants() {
-        match &node.data().value {
-            NodeValue::Text(text) => words.push_str(text),
-            NodeValue::Code(code) => words.push_str(&code.literal),
-            NodeValue::SoftBreak | NodeValue::LineBreak => words.push(' '),
-            _ => {}
-        }
-    }
-    words
-}
-
-fn is_comment(html: &str) -> bool {
-    let html = html.trim();
-    html.strip_prefix("<!--").and_then(|rest| rest.strip_suffix("-->")).is_some_and(|inner| !inner.contains("-->"))
-}
-
-/// `http`, `https`, `mailto` and paths of this site.
-fn may_lead_to(url: &str) -> bool {
-    // Browsers drop tabs and line breaks, and read `\` as `/`.
-    if url.is_empty() || url.chars().any(|c| c.is_control() || c == '\\') || url.starts_with("//") {
-        return false;
-    }
-    match url.split_once([':', '/', '?', '#']) {
-        Some((scheme, _)) if url.as_bytes().get(scheme.len()) == Some(&b':') => {
-            SCHEMES.iter().any(|allowed| scheme.eq_ignore_ascii_case(allowed))
-        }
-        _ => true,
-    }
-}
-
-fn is_our_picture(url: &str) -> bool {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
-    url.strip_prefix(PICTURES).is_some_and(|name| !name.is_empty() && !name.contains("..") && name.bytes().all(plain))
-}
 
 fn is_language(class: &str) -> bool {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'+' | b'#');

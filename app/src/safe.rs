@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// HTML that [`crate::markdown`] made and sanitised. Only that module makes one, apart from reading what
 /// the server sent; tests in `server/tests/house.rs` hold both. On the wire it is a plain string.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SafeHtml(String);
 

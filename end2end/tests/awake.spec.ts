@@ -76,7 +76,7 @@ test("what an agent says is not shown any more when the feed is gone", async ({ 
     route.connectToServer();
   });
   const page = await me.open(`${alone.url}/projects/${project.slug}/chat?chat=${chat.id}`);
-  const stream = { run: "r", said: true, text: "Half an answer", html: null, phase: "", calls: [], ended: false };
+  const stream = { run: "r", who: "Ada", said: true, blocks: [], open: "<p>Half an answer</p>" };
   socket!.send(JSON.stringify({ t: "stream", chat: chat.id, stream }));
   await expect(page.getByText("Half an answer")).toBeVisible();
   away = true;

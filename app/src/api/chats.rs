@@ -6,7 +6,10 @@ use leptos::prelude::*;
 use super::Saved;
 use crate::{
     error::AppError,
-    model::{chat::MessageItem, wire::Loaded},
+    model::{
+        chat::{MessageItem, OlderChats},
+        wire::Loaded,
+    },
 };
 
 /// Title of a chat that nobody has named.
@@ -30,6 +33,35 @@ pub async fn load_chats(slug: String) -> Result<Loaded, AppError> {
         let read = site.office.read(&query.fetch()).await?;
         let parts = parts(&query, &answer(&query, &read.value), &Extra::default());
         Ok::<_, AppError>(Loaded { version: read.version, parts })
+    };
+    edge::told(load.await)
+}
+
+/// The chats that follow one of a list, which was spoken in at `at` (milliseconds since 1970).
+#[server(prefix = "/fn", endpoint = "load_older_chats", output = crate::codec::Reply)]
+pub async fn load_older_chats(project: ProjectId, at: i64, chat: ChatId) -> Result<OlderChats, AppError> {
+    use clutch_domain::{
+        chat::Chat,
+        doc::Kind,
+        query::CHATS_SHOWN,
+        range::{Before, Range},
+        time::Millis,
+    };
+
+    use super::edge;
+    use crate::{model::chat_row, site::site};
+
+    let load = async {
+        let range = Range::NewestChildren {
+            kind: Kind::Chat,
+            parent: project.to_string(),
+            before: Some(Before { at: Millis(at), id: chat.to_string() }),
+            limit: CHATS_SHOWN + 1,
+        };
+        let mut chats: Vec<Chat> = site()?.office.all(range).await?;
+        let more = chats.len() > CHATS_SHOWN as usize;
+        chats.truncate(CHATS_SHOWN as usize);
+        Ok::<_, AppError>(OlderChats { rows: chats.iter().map(chat_row).collect(), more })
     };
     edge::told(load.await)
 }

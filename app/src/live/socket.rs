@@ -285,7 +285,10 @@ fn take(live: Live, frame: Frame) {
         "lines" => frame.lines.into_iter().for_each(|(task, line)| live.line(task).set(line)),
         "stream" => {
             if let Some(chat) = frame.chat {
-                live.stream(chat).set(frame.stream);
+                live.stream(chat).update(|held| match (held, frame.stream) {
+                    (Some(held), Some(next)) => held.go_on(next),
+                    (held, next) => *held = next,
+                });
             }
         }
         "people" => {

@@ -26,6 +26,8 @@ pub struct ChatsHead {
     pub color: String,
     /// How messages lie.
     pub layout: ChatLayout,
+    /// There are older chats than those of the parts.
+    pub more: bool,
 }
 
 /// A chat in the list.
@@ -43,11 +45,22 @@ pub struct ChatRow {
     pub at: Millis,
 }
 
+/// Chats that follow those of a list.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct OlderChats {
+    /// Last spoken in first.
+    pub rows: Vec<ChatRow>,
+    /// There are older ones.
+    pub more: bool,
+}
+
 /// A chat.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ChatHead {
     /// Id.
     pub id: ChatId,
+    /// Its project.
+    pub project: ProjectId,
     /// Title.
     pub title: String,
     /// The gateway's session, once there is one.
@@ -162,23 +175,47 @@ pub struct MessageItem {
     pub said_at: Option<Millis>,
 }
 
-/// An answer that is being written. Never stored.
+/// An answer that is being written. Never stored. Its words come in blocks: those that are settled once, the last
+/// one at each piece.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct StreamView {
     /// The run.
     pub run: String,
+    /// Who writes, as pages name them.
+    pub who: String,
     /// It has said something.
     pub said: bool,
-    /// Its words so far, where they are not rendered.
-    pub text: String,
-    /// Its words so far, rendered.
-    pub html: Option<SafeHtml>,
+    /// So many blocks of this run stay as they are; those of this frame follow them.
+    pub from: usize,
+    /// Settled blocks, rendered.
+    pub blocks: Vec<SafeHtml>,
+    /// The block that is being written, rendered.
+    pub open: SafeHtml,
     /// What the runtime is about: "starting the model".
     pub phase: String,
     /// The newest tool calls, oldest first.
     pub calls: Vec<Call>,
     /// It is over; the message follows.
     pub ended: bool,
+    /// How often its blocks began anew at this page.
+    #[serde(skip)]
+    pub turn: u32,
+}
+
+impl StreamView {
+    /// Takes what came next; what is settled stays.
+    pub fn go_on(&mut self, mut next: Self) {
+        let settled = std::mem::take(&mut self.blocks);
+        if next.run == self.run {
+            let new = std::mem::take(&mut next.blocks);
+            next.turn = self.turn + u32::from(next.from < settled.len());
+            next.blocks = settled;
+            next.blocks.truncate(next.from);
+            next.blocks.extend(new);
+        }
+        *self = next;
+    }
 }
 
 /// Who is in a chat right now. Never stored.
@@ -247,4 +284,28 @@ pub struct Back {
     pub reached: bool,
     /// There are older ones.
     pub more: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(run: &str, from: usize, blocks: &[&str]) -> StreamView {
+        serde_json::from_value(serde_json::json!({ "run": run, "from": from, "blocks": blocks })).unwrap()
+    }
+
+    #[test]
+    fn blocks_follow_those_that_are_there() {
+        let mut held = frame("a", 0, &["1", "2"]);
+        let blocks = |held: &StreamView| held.blocks.iter().map(SafeHtml::as_str).collect::<Vec<_>>().join(" ");
+        for (next, shown, turn) in [
+            (frame("a", 2, &["3"]), "1 2 3", 0),
+            (frame("a", 3, &[]), "1 2 3", 0),
+            (frame("a", 0, &["x"]), "x", 1),
+            (frame("b", 0, &["y"]), "y", 0),
+        ] {
+            held.go_on(next);
+            assert_eq!((blocks(&held).as_str(), held.turn), (shown, turn));
+        }
+    }
 }

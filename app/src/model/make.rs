@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use clutch_domain::{
     activity::Activity,
     actor::{ActorKind, OWNER, Who},
-    chat::{Message, Step},
+    chat::{Chat, Message, Step},
     id::{DependencyId, TaskId},
     project::Counts,
     query::{Board, ChatView, Chats, Home, Query, Snapshot, TaskView, unread_words},
@@ -181,18 +181,22 @@ fn chats_parts(parts: &mut Parts, chats: &Chats) {
         name: project.name.to_string(),
         color: project.color.clone(),
         layout: project.chat_layout,
+        more: chats.more,
     };
     put(parts, "head", &head);
-    for chat in &chats.chats {
-        let last = chat.last.as_ref();
-        let row = ChatRow {
-            id: chat.id,
-            title: chat.title.clone(),
-            who: last.map_or_else(String::new, |l| byline(l.by.as_ref(), &l.author).name),
-            words: last.map_or_else(String::new, |l| preview(&l.content, CHAT_WORDS)),
-            at: chat.updated_at,
-        };
-        put(parts, format!("c:{}", chat.id), &row);
+    chats.chats.iter().for_each(|chat| put(parts, format!("c:{}", chat.id), &chat_row(chat)));
+}
+
+/// A chat as lists show it.
+#[must_use]
+pub fn chat_row(chat: &Chat) -> ChatRow {
+    let last = chat.last.as_ref();
+    ChatRow {
+        id: chat.id,
+        title: chat.title.clone(),
+        who: last.map_or_else(String::new, |l| byline(l.by.as_ref(), &l.author).name),
+        words: last.map_or_else(String::new, |l| preview(&l.content, CHAT_WORDS)),
+        at: chat.updated_at,
     }
 }
 
@@ -200,6 +204,7 @@ fn chat_parts(parts: &mut Parts, view: &ChatView) {
     let chat = &view.chat;
     let head = ChatHead {
         id: chat.id,
+        project: chat.project,
         title: chat.title.clone(),
         session: chat.session_key.clone(),
         more: view.more,

@@ -28,6 +28,6 @@ pub use byline::{Byline, byline, commenter, sign_of};
 #[cfg(feature = "ssr")]
 pub use gateway::gateway_model;
 #[cfg(feature = "ssr")]
-pub use make::{Extra, Words, card_name, cards, other_tasks, parts, put};
+pub use make::{Extra, Words, card_name, cards, chat_row, other_tasks, parts, put};
 #[cfg(feature = "ssr")]
 pub use paint::{messages, painted};

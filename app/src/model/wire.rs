@@ -109,7 +109,7 @@ pub enum Down {
     Stream {
         /// Chat.
         chat: ChatId,
-        /// The answer so far.
+        /// The answer, beyond what this tab was told of it.
         stream: Option<StreamView>,
     },
     /// Who is in an open chat, sent at once and at each change. Never stored.
@@ -159,7 +159,7 @@ pub struct Frame {
     pub lines: BTreeMap<TaskId, Option<String>>,
     /// Where an agent writes, or people are.
     pub chat: Option<ChatId>,
-    /// What it says so far.
+    /// What it says, beyond what was told.
     pub stream: Option<StreamView>,
     /// Who is there.
     pub people: People,

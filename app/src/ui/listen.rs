@@ -82,7 +82,7 @@ where
 }
 
 #[cfg(feature = "hydrate")]
-pub use browser::{Ears, How, hear, pause};
+pub use browser::{Ears, How, hear, pause, resized};
 
 #[cfg(feature = "hydrate")]
 mod browser {
@@ -157,6 +157,19 @@ mod browser {
     /// Hears one kind of event at a target until the present owner goes.
     pub fn hear(target: &EventTarget, event: &'static str, how: How, act: impl FnMut(Event) + 'static) {
         Ears::here().hear(target, event, how, act);
+    }
+
+    /// Hears whenever an element has got another size, until the present owner goes.
+    pub fn resized(element: &web_sys::Element, act: impl FnMut() + 'static) {
+        let act = Closure::wrap(Box::new(act) as Box<dyn FnMut()>);
+        let Ok(observer) = web_sys::ResizeObserver::new(act.as_ref().unchecked_ref()) else { return };
+        observer.observe(element);
+        let both = SendWrapper::new((observer, act));
+        on_cleanup(move || {
+            let (observer, act) = both.take();
+            observer.disconnect();
+            drop(act);
+        });
     }
 
     /// Ready after so long, whatever becomes of the page.

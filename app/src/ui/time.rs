@@ -12,13 +12,15 @@ pub struct Clock {
     now: RwSignal<i64>,
     /// So far the browser's clock is ahead of the server's.
     ahead: StoredValue<i64>,
+    /// The reader's zone counts: the page is awake.
+    local: RwSignal<bool>,
 }
 
 impl Clock {
     /// A clock that stands still until it is set and started.
     #[must_use]
     pub fn new() -> Self {
-        Self { now: RwSignal::new(0), ahead: StoredValue::new(0) }
+        Self { now: RwSignal::new(0), ahead: StoredValue::new(0), local: RwSignal::new(false) }
     }
 
     /// Sets it to the server's time.
@@ -35,8 +37,26 @@ impl Clock {
         crate::ui::listen::follow(move || {
             let tick = move || self.now.set(js_sys::Date::now() as i64 - self.ahead.get_value());
             tick();
+            self.local.set(true);
             super::listen::every(std::time::Duration::from_secs(10), tick);
         });
+    }
+
+    /// Whether days are the reader's; until the page is awake they are UTC's, as the server has painted them. Tracked.
+    #[must_use]
+    pub fn is_local(self) -> bool {
+        self.local.try_get().unwrap_or_default()
+    }
+
+    /// The day of a moment, in days since 1970.
+    #[must_use]
+    pub fn day(self, at: Millis) -> i64 {
+        #[cfg(feature = "hydrate")]
+        if self.local.try_get_untracked().unwrap_or_default() {
+            let date = js_sys::Date::new(&wasm_bindgen::JsValue::from_f64(at.0 as f64));
+            return at.plus(-60_000 * date.get_timezone_offset() as i64).day();
+        }
+        at.day()
     }
 
     /// Now, tracked.

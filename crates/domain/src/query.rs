@@ -35,8 +35,8 @@ pub const SIGNALS_MAX: u32 = 200;
 pub const COMMENTS_MAX: u32 = 500;
 /// Newest activity lines of one task that a panel loads.
 pub const ACTIVITY_MAX: u32 = 200;
-/// Newest chats of a project that are listed.
-pub const CHATS_MAX: u32 = 100;
+/// Newest chats of a project that are followed live; older ones are listed when somebody asks for them.
+pub const CHATS_SHOWN: u32 = 100;
 /// Newest messages of a chat that are followed live; older ones are loaded on the way up.
 pub const MESSAGES_SHOWN: u32 = 50;
 /// Most edges of one task that a panel shows.
@@ -133,6 +133,8 @@ pub struct Chats {
     pub project: Project,
     /// Chats, last spoken in first.
     pub chats: Vec<Chat>,
+    /// There are older ones.
+    pub more: bool,
 }
 
 /// The answer to [`Query::Chat`].
@@ -323,7 +325,7 @@ impl Query {
                         kind: Kind::Chat,
                         parent: project.to_string(),
                         before: None,
-                        limit: CHATS_MAX,
+                        limit: CHATS_SHOWN + 1,
                     },
                 ],
             },
@@ -410,10 +412,10 @@ pub fn answer(query: &Query, docs: &Docs) -> Snapshot {
         }
         Query::Chats { .. } => {
             let Some(project) = there(docs, &ranges[0]) else { return Snapshot::Gone };
-            Snapshot::Chats(Box::new(Chats {
-                project: project.clone(),
-                chats: docs.all::<Chat>(&ranges[1]).cloned().collect(),
-            }))
+            let mut chats: Vec<Chat> = docs.all::<Chat>(&ranges[1]).cloned().collect();
+            let more = chats.len() > CHATS_SHOWN as usize;
+            chats.truncate(CHATS_SHOWN as usize);
+            Snapshot::Chats(Box::new(Chats { project: project.clone(), chats, more }))
         }
         Query::Chat { .. } => {
             let Some(chat) = docs.first::<Chat>(&ranges[0]) else { return Snapshot::Gone };

@@ -1,5 +1,5 @@
 use super::*;
-use crate::markdown::{render, render_growing, tests::assert_safe};
+use crate::markdown::{Growing, render, tests::assert_safe};
 
 fn fenced(language: &str, code: &str) -> String {
     format!("```{language}\n{code}\n```")
@@ -93,7 +93,11 @@ fn what_is_not_coloured() {
     plain("    fn a() {}");
     plain(&fenced("rust", &"let a = 1;\n".repeat(BLOCK_MAX / 11 + 1)));
     plain(&fenced("rust", &"let a = 1;".repeat(LINE_MAX / 10 + 1)));
-    assert!(!render_growing(&fenced("rust", "fn a() {}")).as_str().contains("<span"), "colours come at the end");
+    let mut growing = Growing::default();
+    growing.read(&fenced("rust", "fn a() {}"));
+    assert!(!growing.open().as_str().contains("<span"), "colours come at the end");
+    growing.read(&format!("{}\n\nIt is.\n", fenced("rust", "fn a() {}")));
+    assert!(growing.blocks()[0].as_str().contains("<span"), "of the block");
     assert!(render(&fenced("rust", "fn a() {}")).as_str().contains("<span"), "and are not kept without them");
 }
 

@@ -40,50 +40,44 @@ pub fn follow(state: ChatState) {
 /// Loads the messages back to this one, unless it is there, and shows it.
 async fn bring(state: ChatState, chat: ChatId, message: MessageId, toasts: Toasts, alive: Alive) {
     let still = move || state.aim.try_get_untracked() == Some(Some(message));
-    let mut found = Vec::new();
-    let mut before = state.oldest();
-    let mut trouble = None;
-    let mut more = true;
-    while !state.has(message) {
-        // A chat without messages has not this one either.
-        let Some(at) = before else {
-            trouble = Some(GONE.to_owned());
-            break;
-        };
-        state.bringing.set(true);
-        let answer = load_back(chat, message, at).await;
-        if !still() {
-            // Whoever wants another one now, or has left, is not kept waiting.
-            state.bringing.try_set(false);
-            return;
-        }
-        match answer {
-            Ok(back) if !back.there => {
-                trouble = Some(GONE.to_owned());
-                break;
-            }
-            Ok(back) => {
-                more = back.more;
-                before = back.items.first().map(|m| m.at.0);
-                // Painted once, however many pages it takes.
-                found.push(back.items);
-                if back.reached || !back.more {
-                    break;
-                }
-            }
-            Err(error) => {
-                trouble = Some(error.of_reading());
-                break;
-            }
-        }
+    if !state.has(message) && state.below.get_untracked() {
+        // It may be newer than what is painted: from the newest the way leads to all.
+        state.to_end();
     }
+    let found = if state.has(message) { Ok(()) } else { load_to(state, chat, message, &still).await };
+    if !alive.is() {
+        return;
+    }
+    // Painted once, however many pages it took.
     state.bringing.set(false);
-    if !found.is_empty() {
-        state.add_before(found.into_iter().flatten().collect(), more);
+    state.arrange();
+    match found {
+        Err(sentence) => toasts.error(sentence),
+        // Whoever wants another one now is not shown this one.
+        Ok(()) if still() => show(message, FRAMES, AIMS, alive),
+        Ok(()) => {}
     }
-    match trouble {
-        Some(sentence) => toasts.error(sentence),
-        None => show(message, FRAMES, AIMS, alive),
+}
+
+/// Loads page after page back to the message, as long as it is wanted.
+async fn load_to(state: ChatState, chat: ChatId, message: MessageId, still: &impl Fn() -> bool) -> Result<(), String> {
+    state.bringing.set(true);
+    loop {
+        // A chat without messages has not this one either.
+        let before = state.oldest().ok_or(GONE)?;
+        let answer = load_back(chat, message, before).await;
+        if !still() {
+            return Ok(());
+        }
+        let back = answer.map_err(|error| error.of_reading())?;
+        if !back.there {
+            return Err(GONE.to_owned());
+        }
+        let arrived = back.reached || !back.more;
+        state.add_before(back.items, back.more, false);
+        if arrived {
+            return Ok(());
+        }
     }
 }
 

@@ -8,9 +8,9 @@ use super::{
     state::ListState,
 };
 use crate::{
-    api::{CreateChat, create_chat},
+    api::{CreateChat, create_chat, load_older_chats},
     pages::FormError,
-    ui::{Ago, Erase, Icon, Once, dynamic, list, use_act},
+    ui::{Ago, Erase, Icon, Once, Toasts, dynamic, list, use_act},
 };
 
 /// The list, with the button for a new chat.
@@ -37,7 +37,7 @@ pub fn ChatList(state: ListState, chosen: Memo<Option<ChatId>>) -> impl IntoView
             } else {
                 format!("{}: {}", row.who, row.words)
             };
-            view! { <b class="cut">{row.title}</b><Ago at=row.at /><span class="cut">{words}</span> }
+            view! { <b class="cut" dir="auto">{row.title}</b><Ago at=row.at /><span class="cut" dir="auto">{words}</span> }
         };
         view! {
             <li>
@@ -45,6 +45,24 @@ pub fn ChatList(state: ListState, chosen: Memo<Option<ChatId>>) -> impl IntoView
             </li>
         }
         .erase()
+    };
+    let busy = RwSignal::new(false);
+    let toasts = expect_context::<Toasts>();
+    let older = move |_| {
+        let Some((at, last)) = state.last().filter(|_| !busy.get_untracked()) else { return };
+        busy.set(true);
+        leptos::task::spawn_local(async move {
+            match load_older_chats(project, at.0, last).await {
+                Ok(found) => state.add_older(found.rows, found.more),
+                Err(error) => toasts.error(error.of_reading()),
+            }
+            busy.try_set(false);
+        });
+    };
+    let more = move || {
+        (state.more.get() && !search.on()).then(|| {
+            view! { <button type="button" class="btn s q js-only" disabled=busy on:click=older>{dynamic(move || if busy.get() { "Loading…" } else { "Older chats" })}</button> }
+        })
     };
     view! {
         <nav class="chats" aria-label="Chats">
@@ -60,6 +78,7 @@ pub fn ChatList(state: ListState, chosen: Memo<Option<ChatId>>) -> impl IntoView
             <SearchField search />
             {dynamic(move || search.on().then(|| view! { <Results search slug=found_in.clone() /> }))}
             <ul role="list" class:off=move || search.on()>{list(move || state.rows.ids.get(), row)}</ul>
+            {dynamic(more)}
         </nav>
     }
     .erase()

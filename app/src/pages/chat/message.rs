@@ -11,10 +11,7 @@ use super::state::{ChatState, Place};
 use crate::{
     api::{retry_message, ticket_of},
     live::use_live,
-    model::{
-        chat::{MessageItem, StreamView},
-        home::CheckState,
-    },
+    model::{chat::MessageItem, home::CheckState},
     ui::{Act, Ago, Erase, Icon, Markdown, Once, Toasts, dynamic, to_clipboard, use_clock},
 };
 
@@ -64,7 +61,7 @@ fn one(m: MessageItem, leads: bool, aimed: Signal<bool>, act: Act) -> AnyView {
     let way = told.then(|| way(&m, act));
     let tools = tools(&m);
     let calls = calls(m.calls);
-    view! { <article class=class class:aimed=aimed id=anchor>{by}{calls}<div class="bubble">{words}</div>{tools}{way}</article> }.erase()
+    view! { <article class=class class:aimed=aimed id=anchor>{by}{calls}<div class="bubble" dir="auto">{words}</div>{tools}{way}</article> }.erase()
 }
 
 /// More tool calls than this are folded behind one line.
@@ -82,7 +79,8 @@ fn calls(calls: Vec<Call>) -> AnyView {
     view! { <details class="steps"><summary><span>{words}</span><time>{took(ms)}</time></summary>{lines(calls)}</details> }.erase()
 }
 
-fn lines(calls: Vec<Call>) -> AnyView {
+/// Tool calls, each in a line.
+pub fn lines(calls: Vec<Call>) -> AnyView {
     if calls.is_empty() {
         return ().erase();
     }
@@ -189,46 +187,7 @@ fn gateway_away() -> bool {
     use_live().gateway.with(|g| g.as_ref().is_none_or(|g| g.checks.first().is_none_or(|c| c.state != CheckState::Ok)))
 }
 
-/// What the agent says right now; it gives way to the message when that is there.
-#[component]
-pub fn Streaming(state: ChatState) -> impl IntoView {
-    let id = state.head.with_untracked(|h| h.id);
-    let stream = use_live().stream(id);
-    let inside = move || {
-        let shown = stream.get().filter(|s| !state.answered(&s.run));
-        match shown {
-            Some(stream) => writing(stream),
-            None if state.open.get() != 0 => {
-                view! { <p class="thinking" role="status"><i></i><i></i><i></i><span class="sr">"The agent has your message"</span></p> }.erase()
-            }
-            None => ().erase(),
-        }
-    };
-    view! { <div class="writing">{dynamic(inside)}</div> }.erase()
-}
-
-fn writing(stream: StreamView) -> AnyView {
-    let calls = lines(stream.calls);
-    let phase = (!stream.said && !stream.ended && !stream.phase.is_empty())
-        .then(|| view! { <p class="phase">{stream.phase}</p> });
-    let waits = !stream.said && !stream.ended;
-    let words = match stream.html {
-        Some(html) => view! { <div class="bubble live"><Markdown html /></div> }.erase(),
-        None if stream.text.is_empty() => ().erase(),
-        None => view! { <div class="bubble live prose">{stream.text}</div> }.erase(),
-    };
-    let dots = waits.then(|| view! { <p class="thinking" role="status"><i></i><i></i><i></i><span class="sr">"The agent thinks"</span></p> });
-    view! {
-        <article class="says leads">
-            <p class="by"><span class="face" aria-hidden="true">"A"</span><b>"Ada"</b><span>"now"</span></p>
-            {calls}
-            {words}{phase}{dots}
-        </article>
-    }
-    .erase()
-}
-
-/// A day in words: "Today", "Yesterday", or its date, in UTC as on the server.
+/// A day in words: "Today", "Yesterday", or its date.
 fn day_words(day: i64) -> String {
     const MONTHS: [&str; 12] = [
         "January",
@@ -244,7 +203,8 @@ fn day_words(day: i64) -> String {
         "November",
         "December",
     ];
-    match use_clock().now().day() - day {
+    let clock = use_clock();
+    match clock.day(clock.now()) - day {
         0 => "Today".into(),
         1 => "Yesterday".into(),
         _ => {

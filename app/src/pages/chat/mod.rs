@@ -1,10 +1,12 @@
 //! Chats of a project: their list, the open one, and the words that are on their way.
 
 mod aim;
+mod anchor;
 mod composer;
 #[cfg(feature = "hydrate")]
 mod files;
 mod list;
+mod marked;
 mod menu;
 mod message;
 mod people;
@@ -12,6 +14,7 @@ mod search;
 mod session;
 mod state;
 mod thread;
+mod writing;
 
 use std::rc::Rc;
 
@@ -99,6 +102,10 @@ fn Chats(state: ListState, version: u64) -> impl IntoView {
         Suspend::new(async move {
             match resource.await {
                 Ok(Some(load)) => match ChatState::new(&load) {
+                    Some(chat) if chat.head.with_untracked(|h| h.project != project) => {
+                        let text = "It belongs to another project.";
+                        view! { <Empty icon="compass" title="This chat is not there" text /> }.erase()
+                    }
                     Some(chat) => {
                         let version = load.version;
                         fresh(move || view! { <thread::Thread list=state state=chat version /> }.erase())

@@ -57,7 +57,8 @@ impl Typing {
     }
 }
 
-/// Who thinks or types, in a line that is always there, so that nothing moves.
+/// Who thinks, writes or types, in a line that is always there, so that nothing moves. What the agent at work does is
+/// shown larger, above: here it is only said.
 #[component]
 pub fn Signs(state: ChatState) -> impl IntoView {
     let id = state.head.with_untracked(|h| h.id);
@@ -68,6 +69,9 @@ pub fn Signs(state: ChatState) -> impl IntoView {
         let at_work = state.open.get() != 0 || stream.with(|s| s.as_ref().is_some_and(|s| !state.answered(&s.run)));
         people.with(|p| sentence(&p.typing, at_work))
     });
+    let writes = super::writing::sentence(state);
+    // No words at all rather than empty ones, which would be painted as a blank.
+    let said = move || writes.with(|words| (!words.is_empty()).then(|| words.clone()));
     let inside = move || {
         words.with(|words| {
             (!words.is_empty()).then(|| {
@@ -75,7 +79,10 @@ pub fn Signs(state: ChatState) -> impl IntoView {
             })
         })
     };
-    view! { <p class="signs" role="status">{dynamic(inside)}</p> }.erase()
+    view! {
+        <p class="signs" role="status">{dynamic(inside)}<span class="sr">{dynamic(said)}</span></p>
+    }
+    .erase()
 }
 
 /// How many windows have the chat open, where there are several.

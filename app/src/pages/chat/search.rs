@@ -126,7 +126,7 @@ pub fn SearchField(search: Search) -> impl IntoView {
         }
     };
     view! {
-        <input class="find js-only" type="search" maxlength="200" autocomplete="off" aria-label="Search messages" placeholder="Search messages"
+        <input class="find js-only" type="search" dir="auto" maxlength="200" autocomplete="off" aria-label="Search messages" placeholder="Search messages"
             node_ref=search.field on:input=move |event| search.typed(&event_target_value(&event)) on:keydown=escape />
     }
     .erase()
@@ -179,9 +179,9 @@ fn one(slug: &str, hit: Hit) -> AnyView {
     view! {
         <li>
             <a href=format!("/projects/{slug}/chat?chat={}#m-{}", hit.chat, hit.message) data-noscroll>
-                <b class="cut">{hit.title}</b>
+                <b class="cut" dir="auto">{hit.title}</b>
                 <Ago at=hit.at />
-                <span class="words">{format!("{}: ", hit.author)}{pieces.collect::<Vec<_>>()}</span>
+                <span class="words" dir="auto">{format!("{}: ", hit.author)}{pieces.collect::<Vec<_>>()}</span>
             </a>
         </li>
     }

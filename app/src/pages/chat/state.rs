@@ -1,11 +1,21 @@
-//! What the chat page holds: the list of chats, and of the open one the messages.
+//! What the open chat holds: its messages, as far as they are near where somebody reads.
+
+mod list;
+mod reach;
+mod sheets;
 
 use clutch_domain::{
+    chat::is_carried_run,
     id::{MessageId, Uuid},
-    query::MESSAGES_SHOWN,
+    time::Millis,
 };
 use leptos::prelude::*;
 
+pub use self::{list::ListState, sheets::Sheet};
+use self::{
+    reach::{Arrived, Key, PAGE, PAINTED_MAX, Reach},
+    sheets::Sheets,
+};
 use crate::{
     live::{
         Sink, fill, part,
@@ -13,64 +23,11 @@ use crate::{
         read,
     },
     model::{
-        chat::{ChatHead, ChatRow, ChatsHead, MessageItem},
+        chat::{ChatHead, MessageItem},
         wire::Loaded,
     },
-    ui::listen::Alive,
+    ui::{Clock, listen::Alive},
 };
-
-/// The chats of a project.
-#[derive(Clone, Copy)]
-pub struct ListState {
-    /// The project.
-    pub head: RwSignal<ChatsHead>,
-    /// Last spoken in first.
-    pub rows: Parts<ChatRow>,
-}
-
-impl ListState {
-    /// The state that shows a first load; `None` when that is not of chats.
-    pub fn new(load: &Loaded) -> Option<Self> {
-        let state = Self { head: RwSignal::new(part(load, "head")?), rows: Parts::new() };
-        fill(&state, load);
-        Some(state)
-    }
-}
-
-impl Part for ChatRow {
-    const PREFIX: &'static str = "c:";
-    fn id(&self) -> Uuid {
-        self.id.0
-    }
-    fn order(&self) -> Order {
-        Order::newest(self.at)
-    }
-}
-
-impl Sink for ListState {
-    fn put(&self, name: &str, json: &str) {
-        if !self.rows.put(name, json)
-            && name == "head"
-            && let Some(head) = read(json)
-        {
-            self.head.set(head);
-        }
-    }
-
-    fn del(&self, name: &str) {
-        self.rows.del(name);
-    }
-
-    fn names(&self) -> Vec<String> {
-        let mut all = vec!["head".to_owned()];
-        self.rows.names(&mut all);
-        all
-    }
-
-    fn settled(&self, _version: u64) {
-        self.rows.settle();
-    }
-}
 
 impl Part for MessageItem {
     const PREFIX: &'static str = "m:";
@@ -95,7 +52,8 @@ pub struct Place {
     pub day: Option<i64>,
 }
 
-/// One open chat.
+/// One open chat. Of a long one only a part is held and painted: the newest messages, and those around where
+/// somebody reads ([`Reach`]).
 #[derive(Clone, Copy)]
 pub struct ChatState {
     /// The chat.
@@ -104,21 +62,34 @@ pub struct ChatState {
     pub gone: RwSignal<bool>,
     /// Messages in order; only those that are new or moved are painted.
     pub places: RwSignal<Vec<Place>>,
-    /// There are older ones than those that are loaded.
+    /// The same in sheets.
+    pub sheets: RwSignal<Vec<Sheet>>,
+    /// There are older ones than those that are painted.
     pub more: RwSignal<bool>,
+    /// There are newer ones than those that are painted.
+    pub below: RwSignal<bool>,
     /// How many messages the agent has that are not answered.
     pub open: RwSignal<u32>,
+    /// The agent has a message of which nothing is answered yet.
+    pub waits: RwSignal<bool>,
     /// Answers that came while nobody looked at the end.
     pub news: RwSignal<u32>,
     /// Counts what was asked of the board and the gateway here: the session's figures may be others now.
     pub asked: RwSignal<u32>,
+    /// Counts how often the end is to be brought into view.
+    pub down: RwSignal<u32>,
     /// The message that the address names.
     pub aim: RwSignal<Option<MessageId>>,
     /// It is older than what is shown, and on its way.
     pub bringing: RwSignal<bool>,
     /// The end is in view.
     pub at_end: StoredValue<bool>,
+    /// Somebody reads near the end.
+    pub near_end: StoredValue<bool>,
     items: Parts<MessageItem>,
+    reach: StoredValue<Reach>,
+    laid: StoredValue<Sheets>,
+    clock: Option<Clock>,
     // Went from the live window: removed, or only older than it reaches.
     went: StoredValue<Vec<MessageId>>,
     // Loaded on the way up: what the live window lets go stays.
@@ -136,13 +107,21 @@ impl ChatState {
             head: RwSignal::new(head),
             gone: RwSignal::new(false),
             places: RwSignal::new(Vec::new()),
+            sheets: RwSignal::new(Vec::new()),
+            laid: StoredValue::new(Sheets::default()),
+            below: RwSignal::new(false),
             open: RwSignal::new(0),
+            waits: RwSignal::new(false),
             news: RwSignal::new(0),
             asked: RwSignal::new(0),
+            down: RwSignal::new(0),
             aim: RwSignal::new(None),
             bringing: RwSignal::new(false),
             at_end: StoredValue::new(true),
+            near_end: StoredValue::new(true),
             items: Parts::new(),
+            reach: StoredValue::new(Reach::default()),
+            clock: use_context(),
             went: StoredValue::new(Vec::new()),
             older: StoredValue::new(false),
             painted: StoredValue::new(false),
@@ -153,40 +132,55 @@ impl ChatState {
         Some(state)
     }
 
+    /// Lays the days anew whenever the reader's zone is known.
+    pub fn follow_days(self) {
+        crate::ui::listen::follow(move || {
+            if self.clock.is_some_and(Clock::is_local) {
+                self.arrange();
+            }
+        });
+    }
+
     /// A message, to follow.
     pub fn item(self, place: &Place) -> Option<ArcRwSignal<MessageItem>> {
         self.items.get(place.id.0)
     }
 
-    /// Whether the answer to a run is among the messages already.
+    /// Whether the answer to a run is among the messages already. Followed.
     pub fn answered(self, run: &str) -> bool {
-        self.places.with(|places| {
-            let newest = places.iter().rev().take(10);
-            newest
-                .filter_map(|place| self.item(place))
-                .any(|item| item.with_untracked(|m| m.run.as_deref() == Some(run)))
-        })
+        self.items.ids.track();
+        self.answer(run).is_some()
+    }
+
+    /// The message that answers a run.
+    pub fn answer(self, run: &str) -> Option<MessageId> {
+        let of_run =
+            |id: &&Uuid| self.items.get(**id).is_some_and(|m| m.with_untracked(|m| m.run.as_deref() == Some(run)));
+        self.items.ids.with_untracked(|ids| ids.iter().rev().take(10).find(of_run).copied().map(MessageId))
+    }
+
+    fn key(self, id: Uuid) -> Key {
+        self.items.get(id).map_or((0, id), |item| (item.with_untracked(|m| m.at.0), id))
+    }
+
+    fn keys(self) -> Vec<Key> {
+        self.items.ids.with_untracked(|ids| ids.iter().map(|id| self.key(*id)).collect())
     }
 
     /// When the oldest loaded message was written.
     pub fn oldest(self) -> Option<i64> {
-        self.places.with_untracked(|places| places.first().map(|place| place.at))
+        self.items.ids.with_untracked(|ids| ids.first().map(|id| self.key(*id).0))
     }
 
-    /// Whether a message is loaded.
+    /// Whether a message is painted.
     pub fn has(self, message: MessageId) -> bool {
-        self.items.get(message.0).is_some()
+        self.places.with_untracked(|places| places.iter().any(|place| place.id == message))
     }
 
-    /// Older messages, loaded on the way up.
-    pub fn add_older(self, found: Vec<MessageItem>, full: usize) {
-        let more = found.len() >= full;
-        self.add_before(found, more);
-    }
-
-    /// The messages before those that are loaded; there may be older ones. Does nothing when the
-    /// chat was left meanwhile.
-    pub fn add_before(self, found: Vec<MessageItem>, more: bool) {
+    /// The messages before those that are loaded; there may be older ones. What gets too many goes at the other
+    /// end, unless it is to stay. Nothing is painted before [`Self::arrange`]; nothing is done when the chat was left
+    /// meanwhile.
+    pub fn add_before(self, found: Vec<MessageItem>, more: bool, stay: bool) {
         if !self.alive.is() {
             return;
         }
@@ -194,14 +188,72 @@ impl ChatState {
         self.older.set_value(true);
         found.into_iter().for_each(|item| self.keep(item));
         self.items.settle();
-        self.arrange();
+        if !stay {
+            self.let_go_below();
+        }
+    }
+
+    /// Where the page ends that comes below what is painted, in milliseconds since 1970.
+    pub fn next_below(self) -> Option<i64> {
+        self.reach.with_value(Reach::next)
+    }
+
+    /// The messages of the page below those that are painted. What gets too many above them is to go in another frame
+    /// ([`Self::let_go_above`]): a list in which something comes and goes at once moves what is between.
+    pub fn add_below(self, found: Vec<MessageItem>) {
+        if !self.alive.is() {
+            return;
+        }
+        let newest = found.last().map(|m| (m.at.0, m.id.0));
+        found.into_iter().for_each(|item| self.keep(item));
+        self.items.settle();
+        match self.reach.try_update_value(|reach| reach.go_on(newest)) {
+            Some(Arrived::Lost) => self.to_end(),
+            Some(Arrived::AtEnd | Arrived::Below) | None => self.arrange(),
+        }
+    }
+
+    /// Only the newest are held and painted again.
+    pub fn to_end(self) {
+        if self.below.get_untracked() {
+            let keys = self.keys();
+            let tail = keys.len().saturating_sub(PAGE);
+            keys[..tail].iter().for_each(|(_, id)| self.items.remove(*id));
+            self.items.settle();
+            self.reach.set_value(Reach::default());
+            self.more.set(tail > 0 || self.head.with_untracked(|head| head.more));
+            self.older.set_value(false);
+            self.arrange();
+        }
+        self.news.set(0);
+        self.down.update(|n| *n += 1);
+    }
+
+    /// What is far below what is read is not held.
+    fn let_go_below(self) {
+        let keys = self.keys();
+        let Some(Some(gone)) = self.reach.try_update_value(|reach| reach.let_go_below(&keys)) else { return };
+        gone.iter().for_each(|id| self.items.remove(*id));
+        self.items.settle();
+    }
+
+    /// What is far above what is read is not held, and not painted any more after [`Self::arrange`].
+    pub fn let_go_above(self) {
+        let keys = self.keys();
+        let gone = self.reach.with_value(|reach| reach.let_go_above(&keys));
+        if !gone.is_empty() {
+            gone.iter().for_each(|id| self.items.remove(*id));
+            self.items.settle();
+            self.more.set(true);
+            self.older.set_value(true);
+        }
     }
 
     /// The newest message of the person at the page that has not left: its id and words. None of which
     /// only the beginning is here: the rest would be lost.
     pub fn last_queued(self) -> Option<(MessageId, String)> {
-        self.places.with_untracked(|places| {
-            let mut newest = places.iter().rev().filter_map(|place| self.item(place));
+        self.items.ids.with_untracked(|ids| {
+            let mut newest = ids.iter().rev().filter_map(|id| self.items.get(*id));
             let found = newest.find(|item| item.with_untracked(|m| m.mine && m.queued))?;
             found.with_untracked(|m| (!m.cut).then(|| (m.id, m.text.clone())))
         })
@@ -221,23 +273,29 @@ impl ChatState {
         if went.is_empty() {
             return;
         }
-        let window = MESSAGES_SHOWN as usize;
         self.items.settle();
         // The newest last. Where one lies among the newest, it was removed; where not, it is only older.
         let mut ids = self.items.ids.get_untracked();
         let mut old = Vec::new();
         for gone in went {
             match ids.iter().rev().position(|id| *id == gone.0) {
-                Some(newer) if newer < window => {
+                Some(newer) if newer < PAGE => {
                     ids.retain(|id| *id != gone.0);
                     self.items.remove(gone.0);
                 }
-                Some(newer) => old.extend(ids.len().checked_sub(newer + 1)),
+                Some(_) => old.push(self.key(gone.0)),
                 None => {}
             }
         }
-        if let Some(last) = old.iter().max().filter(|_| old.len() >= window) {
-            ids.iter().take(last + 1).for_each(|id| self.items.remove(*id));
+        old.sort_unstable();
+        let all = old.len() >= PAGE;
+        if self.below.get_untracked() {
+            // Behind what is painted, they are found again from there.
+            let unseen = self.reach.try_update_value(|reach| reach.pushed_out(&old, all)).unwrap_or_default();
+            unseen.iter().for_each(|id| self.items.remove(*id));
+        } else if let Some(last) = old.last().filter(|_| all) {
+            let gone = self.keys().into_iter().take_while(|key| key <= last);
+            gone.for_each(|(_, id)| self.items.remove(id));
             self.older.set_value(false);
             self.more.set(true);
         }
@@ -247,8 +305,8 @@ impl ChatState {
         let new = self.items.get(item.id.0).is_none();
         // What is loaded on the way up is not new.
         let newest = || {
-            let last = self.items.ids.with_untracked(|ids| ids.last().and_then(|id| self.items.get(*id)));
-            last.is_none_or(|last| last.with_untracked(|m| (item.at, item.id) > (m.at, m.id)))
+            let last = self.items.ids.with_untracked(|ids| ids.last().map(|id| self.key(*id)));
+            last.is_none_or(|last| (item.at.0, item.id.0) > last)
         };
         if new && self.painted.get_value() && !self.at_end.get_value() && !item.mine && newest() {
             self.news.update(|n| *n += 1);
@@ -256,15 +314,28 @@ impl ChatState {
         self.items.keep(item);
     }
 
-    fn arrange(self) {
+    fn day(self, at: Millis) -> i64 {
+        self.clock.map_or_else(|| at.day(), |clock| clock.day(at))
+    }
+
+    /// Paints what there is now.
+    pub fn arrange(self) {
+        let end = self.reach.try_with_value(|reach| reach.end()).flatten();
         let mut places = Vec::new();
-        let mut open = 0;
+        let (mut open, mut asked, mut runs) = (0, Vec::new(), Vec::new());
         let mut before: Option<(String, i64, i64)> = None;
         for item in self.items.ids.get_untracked().into_iter().filter_map(|id| self.items.get(id)) {
             item.with_untracked(|m| {
-                open += u32::from(m.open && !m.queued);
+                if m.open && !m.queued {
+                    open += 1;
+                    asked.push(m.id);
+                }
+                runs.extend(m.run.clone());
                 let at = m.at.0;
-                let day = m.said_at.unwrap_or(m.at).day();
+                if end.is_some_and(|end| (at, m.id.0) > end) {
+                    return;
+                }
+                let day = self.day(m.said_at.unwrap_or(m.at));
                 let new_day = before.as_ref().is_none_or(|(_, d, _)| *d != day);
                 let same = before.as_ref().is_some_and(|(author, _, _)| *author == m.author);
                 let leads = new_day || !same || before.as_ref().is_none_or(|(_, _, then)| at - then > GROUP_MS);
@@ -275,11 +346,17 @@ impl ChatState {
                 }
             });
         }
+        // A run that the server carries is named after the message that it answers.
+        asked.retain(|id| !runs.iter().any(|run| is_carried_run(run) && run[5..].starts_with(&id.to_string())));
+        self.waits.maybe_update(|old| std::mem::replace(old, !asked.is_empty()) == asked.is_empty());
+        self.open.maybe_update(|old| std::mem::replace(old, open) != open);
+        self.below.maybe_update(|old| std::mem::replace(old, end.is_some()) != end.is_some());
         if self.places.with_untracked(|old| *old != places) {
+            let others = self.laid.try_update_value(|sheets| sheets.lay(&places).then(|| sheets.all())).flatten();
             self.places.set(places);
-        }
-        if self.open.get_untracked() != open {
-            self.open.set(open);
+            if let Some(sheets) = others {
+                self.sheets.set(sheets);
+            }
         }
     }
 }
@@ -311,8 +388,8 @@ impl Sink for ChatState {
     }
 
     fn names(&self) -> Vec<String> {
-        let newest = self.places.with_untracked(|places| {
-            places.iter().rev().take(MESSAGES_SHOWN as usize).map(|place| format!("m:{}", place.id)).collect::<Vec<_>>()
+        let newest = self.items.ids.with_untracked(|ids| {
+            ids.iter().rev().take(PAGE).map(|id| format!("m:{}", MessageId(*id))).collect::<Vec<_>>()
         });
         newest.into_iter().chain(["chat".to_owned()]).collect()
     }
@@ -320,6 +397,13 @@ impl Sink for ChatState {
     fn settled(&self, _version: u64) {
         self.let_go();
         self.items.settle();
+        if self.places.with_untracked(Vec::len) >= PAINTED_MAX {
+            if self.near_end.get_value() {
+                self.let_go_above();
+            } else {
+                self.let_go_below();
+            }
+        }
         self.arrange();
     }
 }

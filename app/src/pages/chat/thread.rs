@@ -9,21 +9,24 @@ use clutch_domain::{
 use leptos::{html, prelude::*};
 
 use super::{
+    anchor::Anchor,
     composer::Composer,
-    message::{MessageView, Streaming},
+    message::MessageView,
     people::{Here, Signs},
-    state::{ChatState, ListState, Place},
+    state::{ChatState, ListState, Place, Sheet},
+    writing::Streaming,
 };
 use crate::{
     api::{delete_chat, load_older, rename_chat, restore_chat},
     live::use_live,
     pages::{Empty, FormText},
-    ui::{Erase, Icon, Once, Toasts, Undo, dynamic, use_act},
+    ui::{Act, Erase, Icon, Once, Toasts, Undo, dynamic, listen::Alive, use_act},
 };
 
-/// The list stands on its head (`column-reverse`), so it begins at its end, stays there while
-/// words come, and does not move when older messages are put above.
+/// The list stands on its head (`column-reverse`), so it begins at its end and stays there while words come.
 const NEAR_PX: i32 = 120;
+/// So many screens away from the end of what is painted, more is loaded.
+const SCREENS: i32 = 2;
 
 /// The chat.
 #[component]
@@ -39,45 +42,104 @@ pub fn Thread(list: ListState, state: ChatState, version: u64) -> impl IntoView 
     let node = NodeRef::<html::Div>::new();
     let loading = RwSignal::new(false);
     let toasts = expect_context::<Toasts>();
-    let older = move || {
-        let Some(before) = state.oldest() else { return };
-        if loading.get_untracked() || !state.more.get_untracked() {
-            return;
+    let anchor = Anchor::new(node, state.below);
+    // Where the keyboard is in a message that goes, it stays in the list.
+    let painted = move |focused: bool| {
+        anchor.hold();
+        let lost = document().active_element().is_none_or(|element| element.tag_name() == "BODY");
+        if let Some(thread) = node.try_get_untracked().flatten().filter(|_| focused && lost) {
+            let options = web_sys::FocusOptions::new();
+            options.set_prevent_scroll(true);
+            let _ = thread.focus_with_options(&options);
         }
+    };
+    let alive = Alive::here();
+    let load = move |down: bool| {
+        let bound = if down { state.next_below() } else { state.oldest().filter(|_| state.more.get_untracked()) };
+        let Some(before) = bound.filter(|_| !loading.get_untracked() && !state.bringing.get_untracked()) else {
+            return;
+        };
         loading.set(true);
         leptos::task::spawn_local(async move {
-            match load_older(id, before).await {
-                Ok(found) => state.add_older(found, MESSAGES_SHOWN as usize),
+            let answer = load_older(id, before).await;
+            if !alive.is() {
+                return;
+            }
+            loading.set(false);
+            anchor.pin(true);
+            let thread = node.get_untracked();
+            let focused = thread.as_ref().is_some_and(|thread| thread.contains(document().active_element().as_deref()));
+            // Whoever has gone to the other end meanwhile keeps what is there, too.
+            let reads_there = thread.as_ref().is_some_and(|thread| {
+                let (up, screen) = (-thread.scroll_top(), thread.client_height());
+                let away = if down { thread.scroll_height() - screen - up } else { up };
+                away < SCREENS * screen
+            });
+            let stay = reads_there || marks(thread.as_ref());
+            let stay = stay && state.places.with_untracked(Vec::len) < STAYING_MAX;
+            match answer {
+                Ok(found) if down => state.add_below(found),
+                Ok(found) => {
+                    let more = found.len() >= MESSAGES_SHOWN as usize;
+                    state.add_before(found, more, stay);
+                    state.arrange();
+                }
                 Err(error) => toasts.error(error.of_reading()),
             }
-            loading.try_set(false);
+            alive.frame(move || {
+                painted(focused);
+                if down && !stay {
+                    state.let_go_above();
+                    state.arrange();
+                }
+                alive.frame(move || {
+                    painted(focused);
+                    alive.frame(move || anchor.pin(false));
+                });
+            });
         });
     };
     let scrolled = move |_| {
         let Some(thread) = node.get_untracked() else { return };
+        anchor.look();
         // In a list on its head the end is 0 and the way up is negative.
-        let up = -thread.scroll_top();
-        state.at_end.set_value(up < NEAR_PX);
-        if up < NEAR_PX && state.news.get_untracked() != 0 {
+        let (up, screen) = (-thread.scroll_top(), thread.client_height());
+        let below = state.below.get_untracked();
+        state.at_end.set_value(up < NEAR_PX && !below);
+        state.near_end.set_value(up < SCREENS * screen && !below);
+        if up < NEAR_PX && !below && state.news.get_untracked() != 0 {
             state.news.set(0);
         }
-        if up + thread.client_height() > thread.scroll_height() - NEAR_PX {
-            older();
+        if up + screen > thread.scroll_height() - SCREENS * screen {
+            load(false);
+        } else if below && up < SCREENS * screen {
+            load(true);
         }
     };
-    let to_end = move |_| {
-        if let Some(thread) = node.get_untracked() {
-            thread.set_scroll_top(0);
+    crate::ui::listen::follow(move || {
+        if state.down.get() > 0 {
+            alive.frame(move || {
+                if let Some(thread) = node.get_untracked() {
+                    thread.set_scroll_top(0);
+                    state.at_end.set_value(true);
+                }
+            });
         }
-        state.news.set(0);
-    };
+    });
+    state.follow_days();
     let news = move || {
-        let n = state.news.get();
-        (n > 0).then(|| view! { <button type="button" class="btn s news" on:click=to_end><Icon name="down" />{format!("{n} new")}</button> })
+        let words = match (state.news.get(), state.below.get()) {
+            (0, false) => return None,
+            (0, true) => "Newest".to_owned(),
+            (n, _) => format!("{n} new"),
+        };
+        Some(
+            view! { <button type="button" class="btn s news" on:click=move |_| state.to_end()><Icon name="down" />{words}</button> },
+        )
     };
     let above = move || {
         state.more.get().then(|| {
-            view! { <button type="button" class="btn s q older js-only" disabled=move || loading.get() || state.bringing.get() on:click=move |_| older()>{dynamic(move || if loading.get() || state.bringing.get() { "Loading…" } else { "Older messages" })}</button> }
+            view! { <button type="button" class="btn s q older js-only" disabled=move || loading.get() || state.bringing.get() on:click=move |_| load(false)>{dynamic(move || if loading.get() || state.bringing.get() { "Loading…" } else { "Older messages" })}</button> }
         })
     };
     let empty = move || {
@@ -103,13 +165,11 @@ pub fn Thread(list: ListState, state: ChatState, version: u64) -> impl IntoView 
     view! {
         <Header list state />
         {dynamic(gone)}
-        <div class=class class:aims=move || state.aim.with(Option::is_some) node_ref=node on:scroll=scrolled tabindex="0" role="log" aria-label="Messages">
+        <div class=class class:aims=move || state.aim.with(Option::is_some) node_ref=node on:scroll=scrolled tabindex="0" role="log" aria-label="Messages" aria-busy=move || loading.get().to_string()>
             <div class="inner">
                 {dynamic(above)}
                 {dynamic(empty)}
-                <For each=move || state.places.get() key=|place: &Place| place.clone() let:place>
-                    <MessageView state place act />
-                </For>
+                <For each=move || state.sheets.get() key=|sheet: &Sheet| sheet.id children=move |sheet| messages(state, sheet, act) />
                 <Streaming state />
             </div>
         </div>
@@ -118,6 +178,26 @@ pub fn Thread(list: ListState, state: ChatState, version: u64) -> impl IntoView 
         {dynamic(composer)}
     }
     .erase()
+}
+
+fn messages(state: ChatState, sheet: Sheet, act: Act) -> AnyView {
+    view! {
+        <For each=move || sheet.places.get() key=|place: &Place| place.clone() let:place>
+            <MessageView state place act />
+        </For>
+    }
+    .erase()
+}
+
+/// Most messages that stay painted because somebody has marked something among them.
+const STAYING_MAX: usize = 1_000;
+
+/// Whether somebody has marked something in the list: what is marked is not taken away.
+fn marks(thread: Option<&web_sys::HtmlDivElement>) -> bool {
+    let selection = window().get_selection().ok().flatten().filter(|selection| !selection.is_collapsed());
+    selection
+        .and_then(|selection| selection.anchor_node())
+        .is_some_and(|node| thread.is_some_and(|thread| thread.contains(Some(&node))))
 }
 
 #[component]
@@ -151,14 +231,14 @@ fn Header(list: ListState, state: ChatState) -> impl IntoView {
             let title = state.head.with_untracked(|h| h.title.clone());
             view! {
                 <form on:submit=rename on:keydown=move |ev| if crate::ui::keys::pressed(&ev) == "Escape" { renaming.set(false) }>
-                    <input name="title" aria-label="Name of the chat" maxlength="100" autocomplete="off" autofocus value=title />
+                    <input name="title" dir="auto" aria-label="Name of the chat" maxlength="100" autocomplete="off" autofocus value=title />
                     <button class="btn s">"Save"</button>
                 </form>
             }
             .erase()
         } else {
             view! {
-                <h2 class="cut">{dynamic(move || state.head.with(|h| h.title.clone()))}</h2>
+                <h2 class="cut" dir="auto">{dynamic(move || state.head.with(|h| h.title.clone()))}</h2>
                 <button type="button" class="icon-btn js-only" aria-label="Rename" on:click=move |_| renaming.set(true)><Icon name="edit" /></button>
             }
             .erase()
@@ -183,6 +263,7 @@ fn Header(list: ListState, state: ChatState) -> impl IntoView {
         let (title, restore) = (state.head.with_untracked(|h| h.title.clone()), restore.clone());
         act.run_to_its_end(delete_chat(id, to.clone()), move |answer| {
             if answer.is_ok() {
+                list.remove(id);
                 toasts.undo(format!("\u{201c}{title}\u{201d} was deleted."), restore);
             }
         });

@@ -1,26 +1,23 @@
 //! What a tab is told of the chats that it has open and that is never stored: what the agent
 //! says right now, and who else is there.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    sync::Arc,
-};
+use std::collections::{BTreeSet, HashMap};
 
-use clutch_app::model::{
-    chat::{People, StreamView},
-    wire::Down,
-};
+use clutch_app::model::{chat::People, wire::Down};
 use clutch_domain::id::ChatId;
 
 use super::{Out, Sent, send};
-use crate::chat::{ephemeral::Seat, streams::Streams};
+use crate::chat::{
+    ephemeral::Seat,
+    streams::{Streams, Told},
+};
 
 /// What one tab was told.
 pub struct ChatFeed {
     /// Where the tab is.
     pub seat: Seat,
     open: BTreeSet<ChatId>,
-    streamed: HashMap<ChatId, Arc<StreamView>>,
+    streamed: HashMap<ChatId, Told>,
     peopled: HashMap<ChatId, People>,
 }
 
@@ -41,20 +38,12 @@ impl ChatFeed {
     /// Sends what is being said, where it changed.
     pub async fn send_streams(&mut self, out: &mut Out, streams: &Streams) -> Sent {
         for &chat in &self.open {
-            let now = streams.of(chat);
-            let same = match (&now, self.streamed.get(&chat)) {
-                (None, None) => true,
-                (Some(now), Some(before)) => Arc::ptr_eq(now, before),
-                _ => false,
-            };
-            if same {
-                continue;
-            }
-            match &now {
-                Some(view) => drop(self.streamed.insert(chat, view.clone())),
+            let Some((stream, told)) = streams.beyond(chat, self.streamed.get(&chat)) else { continue };
+            match told {
+                Some(told) => drop(self.streamed.insert(chat, told)),
                 None => drop(self.streamed.remove(&chat)),
             }
-            send(out, &Down::Stream { chat, stream: now.map(|view| StreamView::clone(&view)) }).await?;
+            send(out, &Down::Stream { chat, stream }).await?;
         }
         Ok(())
     }
