@@ -157,6 +157,41 @@ pub fn write(field: &web_sys::HtmlTextAreaElement, words: &str) {
     }
 }
 
+/// Puts words where the caret is, as if somebody had typed them, so that they can be undone: apart from what stands
+/// around them, and the caret behind them. Whoever writes in another field meanwhile goes on there; then the browser
+/// knows no way to undo it.
+#[cfg(feature = "hydrate")]
+pub fn insert(field: &web_sys::HtmlTextAreaElement, words: &str) {
+    use wasm_bindgen::JsCast;
+
+    let text: Vec<u16> = field.value().encode_utf16().collect();
+    let place =
+        |at: Result<Option<u32>, _>| at.ok().flatten().map_or(text.len(), |at: u32| (at as usize).min(text.len()));
+    let (from, to) = (place(field.selection_start()), place(field.selection_end()));
+    let (before, after) = (String::from_utf16_lossy(&text[..from]), String::from_utf16_lossy(&text[to..]));
+    let gap = |needed: bool| if needed { "\n\n" } else { "" };
+    let ends = before.is_empty() || before.ends_with("\n\n");
+    let begins = after.is_empty() || after.starts_with('\n');
+    let words = format!("{}{words}{}", gap(!ends), gap(!begins));
+    let busy = document().active_element().is_some_and(|active| {
+        !active.is_same_node(Some(field))
+            && active.matches("input:not([type=file]), textarea, [contenteditable]").unwrap_or_default()
+    });
+    if !busy {
+        let _ = field.focus();
+        let _ = field.set_selection_range(from as u32, to as u32);
+        let typed = document().dyn_into::<web_sys::HtmlDocument>().is_ok_and(|document| {
+            document.exec_command_with_show_ui_and_value("insertText", false, &words).unwrap_or_default()
+        });
+        if typed {
+            return;
+        }
+    }
+    write(field, &format!("{before}{words}{after}"));
+    let at = (from + words.encode_utf16().count()) as u32;
+    let _ = field.set_selection_range(at, at);
+}
+
 /// The tab's storage.
 #[cfg(feature = "hydrate")]
 pub(super) fn storage() -> Option<web_sys::Storage> {

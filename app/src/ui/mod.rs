@@ -22,9 +22,9 @@ mod words;
 
 pub use acts::{Act, use_act};
 pub use copy::{CopyBox, to_clipboard};
-#[cfg(feature = "hydrate")]
-pub use draft::write;
 pub use draft::{Drafts, same_lines};
+#[cfg(feature = "hydrate")]
+pub use draft::{insert, write};
 pub use erase::{Erase, dynamic};
 pub use fresh::fresh;
 pub use icon::Icon;

@@ -39,7 +39,11 @@ pub fn upper(text: &str) -> String {
 
 /// "5,000".
 #[must_use]
-pub fn thousands(n: u32) -> String {
+pub fn thousands(n: impl Into<u64>) -> String {
+    grouped(n.into())
+}
+
+fn grouped(n: u64) -> String {
     let digits = n.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
@@ -82,7 +86,7 @@ mod tests {
 
     #[test]
     fn numbers_are_easy_to_read() {
-        for (n, text) in [(0, "0"), (999, "999"), (5_000, "5,000"), (1_234_567, "1,234,567")] {
+        for (n, text) in [(0, "0"), (999, "999"), (5_000, "5,000"), (1_234_567_u32, "1,234,567")] {
             assert_eq!(thousands(n), text);
         }
     }

@@ -14,8 +14,8 @@ use crate::{
     ui::{Drafts, Erase, Icon, Markdown, Outbox, Toasts, dynamic, keys::pressed, use_act},
 };
 
-/// The form. Enter sends, Shift with Enter begins a new line, Up in an empty field takes the last
-/// message back that has not left; unsent words survive a reload.
+/// The form. Enter sends, Shift with Enter begins a new line; where a finger is the pointer there is no Shift, and Enter
+/// begins a line. Up in an empty field takes the last message back that has not left; unsent words survive a reload.
 #[component]
 pub fn Composer(state: ChatState) -> impl IntoView {
     let id = state.head.with_untracked(|h| h.id);
@@ -50,10 +50,15 @@ pub fn Composer(state: ChatState) -> impl IntoView {
         menu.close();
         note.set(None);
         drafts.sent(|name| form.raw(name));
+        grow(field);
         outbox.say(words);
+        // Whoever has spoken looks at the end.
+        state.to_end();
     };
     let submit = move || {
-        if let Some(form) = form.get_untracked() {
+        // What is empty is not worth a word.
+        let empty = field.get_untracked().is_none_or(|field| field.value().trim().is_empty());
+        if let Some(form) = form.get_untracked().filter(|_| !empty) {
             let _ = form.request_submit();
         }
     };
@@ -80,7 +85,7 @@ pub fn Composer(state: ChatState) -> impl IntoView {
             Key::Ours => {}
         }
         match pressed(&event).as_str() {
-            "Enter" if !event.shift_key() => {
+            "Enter" if event.ctrl_key() || event.meta_key() || !event.shift_key() && !by_finger() => {
                 event.prevent_default();
                 // A key that is held is one press.
                 if !event.repeat() {
@@ -96,14 +101,21 @@ pub fn Composer(state: ChatState) -> impl IntoView {
     };
     let paste = move |event: web_sys::ClipboardEvent| {
         #[cfg(feature = "hydrate")]
-        brought(&event, super::files::files(event.clipboard_data()), field, bringing, toasts);
+        brought(&event, super::files::pasted(event.clipboard_data()), field, bringing, toasts);
         let _ = event;
     };
-    let drop = move |event: web_sys::DragEvent| {
-        #[cfg(feature = "hydrate")]
-        brought(&event, super::files::files(event.data_transfer()), field, bringing, toasts);
-        let _ = event;
-    };
+    // Files are over the chat, and would be taken.
+    let over = RwSignal::new(false);
+    #[cfg(feature = "hydrate")]
+    drops(over, move |event| {
+        brought(event, super::files::files(event.data_transfer()), field, bringing, toasts);
+    });
+    crate::ui::listen::follow(move || {
+        if let Some(form) = form.get() {
+            grow(field);
+            make_room(&form);
+        }
+    });
     let chosen = move |event: web_sys::Event| {
         #[cfg(feature = "hydrate")]
         if let Some(input) =
@@ -135,6 +147,7 @@ pub fn Composer(state: ChatState) -> impl IntoView {
     };
     let typed = move |event: web_sys::Event| {
         typing.typed(&event_target_value(&event));
+        grow(field);
         menu.look();
     };
     let left = move |_| {
@@ -142,17 +155,21 @@ pub fn Composer(state: ChatState) -> impl IntoView {
         menu.close();
     };
     let hint = move || if bringing.get() { "Bringing the file…" } else { "/ for commands, @ for tickets" };
+    let target = move || {
+        over.get().then(|| view! { <p class="drop-here" aria-hidden="true"><Icon name="clip" />"Drop pictures and text files here"</p> })
+    };
     view! {
+        {dynamic(target)}
         <form class="chat-composer" method="post" action=SendMessage::url() node_ref=form on:submit=send>
             <FormError path=SendMessage::PATH />
             {dynamic(said)}
             {outbox.view()}
             {menu.view(Callback::new(move |()| submit()))}
             <input type="hidden" name="chat" value=id.to_string() />
-            <textarea name="content" data-draft rows="1" required maxlength="200000" aria-label="Message" node_ref=field
+            <textarea name="content" data-draft rows="1" required dir="auto" aria-label="Message" node_ref=field
                 aria-controls=move || menu.active().map(|_| "choices") aria-autocomplete="list" aria-activedescendant=move || menu.active()
                 placeholder="Message the agent" on:keydown=keys on:input=typed on:blur=left
-                on:paste=paste on:drop=drop></textarea>
+                on:click=move |_| menu.close() on:paste=paste></textarea>
             <div class="row end">
                 <label class="icon-btn js-only attach" title="Pictures and text files; they can be pasted and dropped too">
                     <Icon name="clip" />
@@ -166,6 +183,89 @@ pub fn Composer(state: ChatState) -> impl IntoView {
         </form>
     }
     .erase()
+}
+
+/// Whether a finger is what this person points with: then the keys on the screen have no Shift that would help.
+fn by_finger() -> bool {
+    window().match_media("(pointer: coarse)").ok().flatten().is_some_and(|coarse| coarse.matches())
+}
+
+/// Lets the field be as high as its words, where the browser does not do so by itself.
+fn grow(field: NodeRef<html::Textarea>) {
+    let Some(field) = field.try_get_untracked().flatten() else { return };
+    let style = window().get_computed_style(&field).ok().flatten();
+    if style.is_some_and(|style| style.get_property_value("field-sizing").is_ok_and(|how| how.is_empty())) {
+        let style = web_sys::HtmlElement::style(&field);
+        let _ = style.set_property("height", "auto");
+        let _ = style.set_property("height", &format!("{}px", field.scroll_height()));
+    }
+}
+
+/// Tells the page how high the form is: messages at the lower edge stand above it.
+fn make_room(form: &web_sys::HtmlFormElement) {
+    #[cfg(feature = "hydrate")]
+    {
+        let page = || {
+            let page = document().document_element()?;
+            wasm_bindgen::JsCast::dyn_into::<web_sys::HtmlElement>(page).ok()
+        };
+        let measured = form.clone();
+        crate::ui::listen::resized(form, move || {
+            if let Some(page) = page() {
+                let _ = page.style().set_property("--composer", &format!("{}px", measured.offset_height()));
+            }
+        });
+        on_cleanup(move || {
+            if let Some(page) = page() {
+                let _ = page.style().remove_property("--composer");
+            }
+        });
+    }
+    #[cfg(not(feature = "hydrate"))]
+    let _ = form;
+}
+
+/// Hears files that are dragged over the page. The chat takes them; beside it nothing happens, where the browser would
+/// show the file instead of the page.
+#[cfg(feature = "hydrate")]
+fn drops(over: RwSignal<bool>, take: impl Fn(&web_sys::DragEvent) + 'static) {
+    use leptos::ev;
+    use wasm_bindgen::JsCast;
+
+    use super::files::dragged;
+    use crate::ui::listen::window_hears;
+
+    let inside = |event: &web_sys::DragEvent| {
+        let target = event.target().and_then(|target| target.dyn_into::<web_sys::Element>().ok());
+        target.is_some_and(|target| target.closest(".chat").ok().flatten().is_some())
+    };
+    let look = move |event: web_sys::DragEvent| {
+        if dragged(&event) {
+            event.prevent_default();
+            let inside = inside(&event);
+            if let Some(data) = event.data_transfer() {
+                data.set_drop_effect(if inside { "copy" } else { "none" });
+            }
+            over.maybe_update(|old| std::mem::replace(old, inside) != inside);
+        }
+    };
+    window_hears(ev::dragenter, look);
+    window_hears(ev::dragover, look);
+    // Out of the window, or given up.
+    window_hears(ev::dragleave, move |event| {
+        if event.related_target().is_none() {
+            over.set(false);
+        }
+    });
+    window_hears(ev::drop, move |event| {
+        over.set(false);
+        if dragged(&event) {
+            event.prevent_default();
+            if inside(&event) {
+                take(&event);
+            }
+        }
+    });
 }
 
 /// Somebody brings something into the field: files are taken, all else is the browser's.

@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{DataTransfer, File, FileList, FormData, HtmlTextAreaElement};
 
-use crate::ui::{Toasts, write};
+use crate::ui::{Toasts, insert};
 
 /// Largest text file, in bytes: more than this nobody reads in a chat.
 const TEXT_BYTES_MAX: f64 = 100.0 * 1024.0;
@@ -14,6 +14,20 @@ const TEXT_BYTES_MAX: f64 = 100.0 * 1024.0;
 /// The files that somebody brings.
 pub fn files(from: Option<DataTransfer>) -> Vec<File> {
     listed(from.and_then(|data| data.files()))
+}
+
+/// The files that somebody pastes. Cells of a table and parts of a page come as words and as a picture of them: then
+/// the words are meant, unless they are only the files' names.
+pub fn pasted(from: Option<DataTransfer>) -> Vec<File> {
+    let words = from.as_ref().and_then(|data| data.get_data("text/plain").ok()).unwrap_or_default();
+    let files = files(from);
+    let named = |line: &str| files.iter().any(|file| file.name() == line.trim());
+    if words.lines().all(named) { files } else { Vec::new() }
+}
+
+/// Whether files are dragged, and not words or a link.
+pub fn dragged(event: &web_sys::DragEvent) -> bool {
+    event.data_transfer().is_some_and(|data| data.types().includes(&"Files".into(), 0))
 }
 
 /// The files of a list.
@@ -33,7 +47,7 @@ pub fn bring(files: Vec<File>, field: HtmlTextAreaElement, busy: RwSignal<bool>,
                 block(&file).await
             };
             match words {
-                Ok(words) => append(&field, &words),
+                Ok(words) => insert(&field, &words),
                 Err(sentence) => toasts.error(sentence),
             }
         }
@@ -79,10 +93,4 @@ async fn block(file: &File) -> Result<String, String> {
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest.max(2) + 1);
     Ok(format!("**{name}**\n\n{fence}{language}\n{}\n{fence}", text.trim_end()))
-}
-
-fn append(field: &HtmlTextAreaElement, new: &str) {
-    let words = field.value();
-    let gap = if words.is_empty() { "" } else { "\n\n" };
-    write(field, &format!("{words}{gap}{new}"));
 }

@@ -5,13 +5,17 @@ use leptos::{html, prelude::*};
 use super::state::ChatState;
 use crate::{
     api::{chat_models, find_mentions},
-    model::slash::SLASHES,
+    model::{chat::ModelChoice, slash::SLASHES},
     ui::{
         Erase, dynamic,
         keys::{composes, pressed},
         lower,
     },
 };
+
+/// The server is asked when nobody has typed for so long.
+#[cfg(feature = "hydrate")]
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(200);
 
 /// Something to choose.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +38,10 @@ pub struct Menu {
     marked: RwSignal<usize>,
     /// Where in the text the choice goes, in UTF-16 units.
     from: StoredValue<usize>,
+    /// Where the caret was when the choices were looked for, in the same units.
+    caret: StoredValue<usize>,
+    /// The gateway's models, once they were asked for.
+    models: StoredValue<Option<Vec<ModelChoice>>>,
     /// Number of the newest question to the server: an older answer is dropped.
     asked: StoredValue<u32>,
     state: ChatState,
@@ -58,6 +66,8 @@ impl Menu {
             choices: RwSignal::new(Vec::new()),
             marked: RwSignal::new(0),
             from: StoredValue::new(0),
+            caret: StoredValue::new(0),
+            models: StoredValue::new(None),
             asked: StoredValue::new(0),
             state,
         }
@@ -76,12 +86,13 @@ impl Menu {
         let Some(field) = self.field.get_untracked() else { return };
         let text: Vec<u16> = field.value().encode_utf16().collect();
         let caret = field.selection_start().ok().flatten().map_or(text.len(), |at| (at as usize).min(text.len()));
+        self.caret.set_value(caret);
         let before = String::from_utf16_lossy(&text[..caret]);
         if let Some(wanted) = before.strip_prefix("/model ") {
             let wanted = lower(wanted.trim());
             self.ask("/model ".len(), async move {
-                let models = chat_models().await.unwrap_or_default();
-                models
+                self.models()
+                    .await
                     .into_iter()
                     .filter(|m| lower(&m.id).contains(&wanted))
                     .map(|m| Choice { puts: m.id.clone(), title: m.id, hint: m.name, sends: true })
@@ -122,10 +133,29 @@ impl Menu {
         }
     }
 
+    /// Asked for once: a gateway does not change its models while somebody types.
+    async fn models(self) -> Vec<ModelChoice> {
+        if let Some(models) = self.models.try_get_value().flatten() {
+            return models;
+        }
+        match chat_models().await {
+            Ok(models) => {
+                self.models.try_update_value(|kept| *kept = Some(models.clone()));
+                models
+            }
+            Err(_) => Vec::new(),
+        }
+    }
+
     fn ask(self, from: usize, question: impl Future<Output = Vec<Choice>> + 'static) {
         self.asked.update_value(|n| *n += 1);
         let mine = self.asked.get_value();
         leptos::task::spawn_local(async move {
+            #[cfg(feature = "hydrate")]
+            crate::ui::listen::pause(PAUSE).await;
+            if self.asked.try_get_value() != Some(mine) {
+                return;
+            }
             let found = question.await;
             if self.asked.try_get_value() == Some(mine) {
                 self.show(from, found);
@@ -149,6 +179,11 @@ impl Menu {
             "ArrowDown" => self.marked.update(|n| *n = (*n + 1) % count),
             "ArrowUp" => self.marked.update(|n| *n = (*n + count - 1) % count),
             "Escape" => self.close(),
+            // The caret goes elsewhere: a choice would take the place of other words.
+            "ArrowLeft" | "ArrowRight" | "Home" | "End" => {
+                self.close();
+                return Key::Ours;
+            }
             "Enter" if event.shift_key() => return Key::Ours,
             "Enter" | "Tab" => return self.choose(self.marked.get_untracked(), pressed(event) == "Enter"),
             _ => return Key::Ours,
@@ -161,6 +196,10 @@ impl Menu {
         let (Some(choice), Some(field)) = (choice, self.field.get_untracked()) else { return Key::Taken };
         let text: Vec<u16> = field.value().encode_utf16().collect();
         let caret = field.selection_start().ok().flatten().map_or(text.len(), |at| (at as usize).min(text.len()));
+        if caret != self.caret.get_value() {
+            self.close();
+            return Key::Ours;
+        }
         let from = self.from.get_value().min(caret);
         let before = String::from_utf16_lossy(&text[..from]);
         let after = String::from_utf16_lossy(&text[caret..]);

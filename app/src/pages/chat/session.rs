@@ -7,7 +7,7 @@ use super::state::ChatState;
 use crate::{
     api::{chat_models, chat_session, compact_chat, reset_chat, use_model},
     model::chat::{ModelChoice, SessionView},
-    ui::{Confirm, CopyBox, Erase, dynamic, listen::window_hears, use_act},
+    ui::{Confirm, CopyBox, Erase, dynamic, listen::window_hears, thousands, use_act},
 };
 
 /// From here on a memory is rather full, and nearly full, in percent.
@@ -151,14 +151,5 @@ pub fn SessionChip(state: ChatState) -> impl IntoView {
 
 /// `12,345`; `?` where the gateway does not say.
 fn tokens(count: Option<u64>) -> String {
-    let Some(count) = count else { return "?".into() };
-    let digits = count.to_string();
-    let mut words = String::new();
-    for (n, digit) in digits.chars().enumerate() {
-        if n > 0 && (digits.len() - n) % 3 == 0 {
-            words.push(',');
-        }
-        words.push(digit);
-    }
-    words
+    count.map_or_else(|| "?".into(), thousands)
 }
