@@ -52,6 +52,7 @@ test("what is marked in an answer stays marked while it goes on, and so does the
   await expect(said(page)).toHaveCount(1);
   await expect(page.locator(".writing article")).toHaveCount(0);
   await expect.poll(() => page.evaluate(() => [getSelection()?.toString().replace(/\s+/g, " "), getSelection()?.anchorNode?.parentElement?.closest("article")?.id.slice(0, 2)])).toEqual(["come first. Then", "m-"]);
+  expect(await gaps(said(page).locator(".bubble"))).toEqual([10]);
 });
 
 test("what is taken back is not shown any more", async ({ alone, visitor }) => {
