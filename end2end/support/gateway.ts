@@ -75,9 +75,9 @@ export class Gateway {
     return this.log().filter((line) => line.kind === "work" && line.ticket === ticket);
   }
 
-  /** How often the model was asked with these words in a chat. */
-  spoken(words: string): number {
-    return this.talk(words).length;
+  /** How often the model was asked in a chat with words that begin like this; other tests may say the same in theirs. */
+  spoken(words: string, chat: string): number {
+    return this.talk(words).filter((line) => line.session?.includes(chat)).length;
   }
 
   /** What the model was asked in chats with words that begin like this. */

@@ -53,7 +53,7 @@ test("an unknown command is the gateway's, an issue is spelled out for the agent
   await field(page).press("Enter");
   await expect(said(page).first()).toContainText("/issue a bell for the feeder");
   await expect(said(page).nth(1)).toContainText("I have read the README", { timeout: 60_000 });
-  expect(gateway.spoken("Turn this wish into tickets"), "the agent is told how tickets are made").toBeGreaterThan(0);
+  expect(gateway.spoken("Turn this wish into tickets", chat), "the agent is told how tickets are made").toBeGreaterThan(0);
 });
 
 test("tickets and agents are found with @", async ({ shared, visitor }) => {
@@ -91,7 +91,7 @@ test("a message that waits is taken back with the Up key, in all windows", async
   for (const { page } of [a, b]) await expect(said(page).filter({ hasText: "typpo" })).toHaveCount(0);
   await a.page.getByRole("button", { name: "Stop" }).click();
   await until("it is over", async () => (await messages(board, chat)).every((m) => m.author === "ada" || m.delivery_status === "responded"), 60);
-  expect(gateway.spoken("And a second thought"), "it never left").toBe(0);
+  expect(gateway.spoken("And a second thought", chat), "it never left").toBe(0);
 });
 
 test("a text file becomes a block, what is no text is refused in words", async ({ alone, visitor }) => {
@@ -243,7 +243,7 @@ test("orders to the gateway in a ticket, a program's message or a sentence are w
   await field(page).fill("/think high");
   await field(page).press("Enter");
   await expect(said(page).nth(5)).toContainText(/thinking/i, { timeout: 60_000 });
-  expect(gateway.spoken("/think high"), "it is not said to the agent").toBe(0);
+  expect(gateway.spoken("/think high", chat), "it is not said to the agent").toBe(0);
 });
 
 test("the settings lay messages out as bubbles", async ({ alone, visitor }) => {

@@ -39,7 +39,7 @@ async function answeredOnce(wire: Wire, chat: string, words: string): Promise<vo
   }, 90);
   const all = await messages(wire.board, chat);
   expect(all.map((m) => m.author), "stored").toEqual(["dan", "ada"]);
-  expect(wire.gateway.spoken(words), "asked of the model").toBe(1);
+  expect(wire.gateway.spoken(words, chat), "asked of the model").toBe(1);
 }
 
 const sends = (frame: Frame, words: string): boolean =>
@@ -65,7 +65,7 @@ test("killed after it was sent, before the answer", async ({ wire }) => {
   });
   await post(wire, chat, words);
   await cut;
-  await until("the model is asked", () => wire.gateway.spoken(words) > 0);
+  await until("the model is asked", () => wire.gateway.spoken(words, chat) > 0);
   await again(wire);
   await answeredOnce(wire, chat, words);
 });

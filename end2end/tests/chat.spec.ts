@@ -32,7 +32,7 @@ test("a message is answered: streamed as it comes, stored once, seen in two wind
   expect(pieces.filter((text) => text.length > 0 && !text.includes("count them by hour")).length).toBeGreaterThan(1);
   const stored = await messages(board, chat);
   expect(stored.map((m) => [m.author, m.delivery_status])).toEqual([["dan", "responded"], ["ada", undefined]]);
-  expect(gateway.spoken(words), "the model was asked once").toBe(1);
+  expect(gateway.spoken(words, chat), "the model was asked once").toBe(1);
   await a.accessible();
 
   // What was said is there for whoever comes later, painted by the server.
@@ -68,7 +68,7 @@ test("two windows send at once: each message finds its own answer, in order", as
   }
   const stored = await messages(board, chat);
   expect(stored.filter((m) => m.author === "dan").map((m) => m.delivery_status)).toEqual(["responded", "responded"]);
-  expect(words.map((asked) => gateway.spoken(asked))).toEqual([1, 1]);
+  expect(words.map((asked) => gateway.spoken(asked, chat))).toEqual([1, 1]);
 });
 
 test("stop keeps what was said so far, and says so", async ({ shared, visitor }) => {
@@ -100,10 +100,10 @@ test("an agent that fails is said in words, is not asked again by itself, and th
   const [failed] = await messages(board, chat);
   expect(failed).toMatchObject({ delivery_status: "failed" });
   expect(failed!.failure_reason).toBeTruthy();
-  const before = gateway.spoken(words);
+  const before = gateway.spoken(words, chat);
   await expect(said(me.page).first()).not.toContainText("Tried again in a moment");
   await me.page.getByRole("button", { name: "Send again" }).click();
-  await until("it is sent again", () => gateway.spoken(words) > before);
+  await until("it is sent again", () => gateway.spoken(words, chat) > before);
 });
 
 test("an answer of a megabyte arrives whole, once", async ({ shared, visitor }) => {
