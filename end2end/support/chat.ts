@@ -1,5 +1,5 @@
 // Chats of a board, by REST and on the page.
-import { expect, type Locator, type Page } from "@playwright/test";
+import { expect, type Locator, type Page, type WebSocketRoute } from "@playwright/test";
 import type { Board, Project } from "./board.ts";
 
 export interface Message { id: string; author: string; content: string; run_id?: string; delivery_status?: string; failure_reason?: string; retry_count?: number }
@@ -26,4 +26,11 @@ export async function say(page: Page, words: string): Promise<void> {
   await field.press("Enter");
   await expect(field).toHaveValue("");
   await expect(said(page).filter({ hasText: words }).first()).toBeVisible();
+}
+
+/** Lets a test say what an agent is writing in a chat, as if its gateway did; before the page is opened. */
+export async function writer(page: Page, chat: string): Promise<(stream: object) => void> {
+  let socket: WebSocketRoute | undefined;
+  await page.routeWebSocket(/\/live/, (route) => { socket = route; route.connectToServer(); });
+  return (stream) => socket!.send(JSON.stringify({ t: "stream", chat, stream: { run: "r", who: "Ada", said: true, ...stream } }));
 }

@@ -1,7 +1,7 @@
 // A chat of any length: only what is near where somebody reads is on the page, and what is read stays where it is.
-import type { Locator, Page, WebSocketRoute } from "@playwright/test";
+import type { Locator, Page } from "@playwright/test";
 import type { Board } from "../support/board.ts";
-import { address, generalChat, said } from "../support/chat.ts";
+import { address, generalChat, said, writer } from "../support/chat.ts";
 import { expect, freshProject, test } from "../support/fixtures.ts";
 import { until } from "../support/until.ts";
 
@@ -85,8 +85,7 @@ test("all of a long chat is walked through, up and down, and never more than a p
 test("what is read stays where it is while older, newer and growing things come around it", async ({ alone, visitor }) => {
   const { url, chat } = await story(alone, 400);
   const me = await visitor();
-  let socket: WebSocketRoute | undefined;
-  await me.page.routeWebSocket(/\/live/, (route) => { socket = route; route.connectToServer(); });
+  const send = await writer(me.page, chat);
   // What is loaded comes when the test says so.
   const held: (() => void)[] = [];
   await me.page.route(/load_older/, async (route) => {
@@ -148,7 +147,7 @@ test("what is read stays where it is while older, newer and growing things come 
   });
   await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
   expect(Math.abs((await top(page, before.id)).y - before.y - 7), "something grows while it is scrolled").toBeLessThanOrEqual(2);
-  const stream = (blocks: string[], open: string, from: number) => socket!.send(JSON.stringify({ t: "stream", chat, stream: { run: "r", who: "Ada", said: true, from, blocks, open } }));
+  const stream = (blocks: string[], open: string, from: number) => send({ from, blocks, open });
   await still("somebody writes", async () => {
     stream(["<p>Much.</p>"], "<p>More of it</p>", 0);
     await expect(page.locator(".writing .bubble")).toContainText("More of it");

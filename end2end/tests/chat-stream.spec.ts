@@ -1,6 +1,6 @@
 // An answer that is being written leaves alone what is read, marked and listened to meanwhile.
-import type { Locator, Page, WebSocketRoute } from "@playwright/test";
-import { address, generalChat, messages, said, say } from "../support/chat.ts";
+import type { Locator, Page } from "@playwright/test";
+import { address, generalChat, messages, said, say, writer } from "../support/chat.ts";
 import { expect, freshProject, test } from "../support/fixtures.ts";
 import { keepTexts } from "../support/look.ts";
 import { until } from "../support/until.ts";
@@ -23,10 +23,8 @@ test("what is marked in an answer stays marked while it goes on, and so does the
   const project = await freshProject(alone, "Stream");
   const chat = await generalChat(alone, project);
   const me = await visitor();
-  let socket: WebSocketRoute | undefined;
-  await me.page.routeWebSocket(/\/live/, (route) => { socket = route; route.connectToServer(); });
+  const send = await writer(me.page, chat);
   const page = await me.open(address(alone, project, chat));
-  const send = (stream: object) => socket!.send(JSON.stringify({ t: "stream", chat, stream: { run: "r", who: "Ada", said: true, ...stream } }));
   const code = `<div class="code"><pre tabindex="0"><code>${"wide ".repeat(200)}</code></pre></div>`;
   send({ from: 0, blocks: ["<p>Sparrows come first.</p>", code], open: "<p>Then" });
   await expect(writing(page)).toContainText("Then");
@@ -59,10 +57,8 @@ test("what is taken back is not shown any more", async ({ alone, visitor }) => {
   const project = await freshProject(alone, "Stream");
   const chat = await generalChat(alone, project);
   const me = await visitor();
-  let socket: WebSocketRoute | undefined;
-  await me.page.routeWebSocket(/\/live/, (route) => { socket = route; route.connectToServer(); });
+  const send = await writer(me.page, chat);
   const page = await me.open(address(alone, project, chat));
-  const send = (stream: object) => socket!.send(JSON.stringify({ t: "stream", chat, stream: { run: "r", who: "Ada", said: true, ...stream } }));
   send({ from: 0, blocks: ["<p>One.</p>", "<p>Two.</p>"], open: "" });
   await expect(writing(page).locator("p")).toHaveText(["One.", "Two."]);
   send({ from: 0, blocks: ["<p>Otherwise.</p>"], open: "" });

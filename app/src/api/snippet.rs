@@ -2,7 +2,7 @@
 
 use unicode_normalization::UnicodeNormalization;
 
-use crate::model::chat::Piece;
+use crate::{model::chat::Piece, ui::is_accent};
 
 /// Words that are looked for at most; more are not looked at.
 const WORDS_MAX: usize = 8;
@@ -19,7 +19,7 @@ pub struct Words(Vec<String>);
 /// A letter as it is compared: small, and without its accents, however they were typed. Letter by letter, so that a
 /// letter's place does not depend on its neighbours. An accent alone is nothing.
 fn letter(c: char) -> impl Iterator<Item = char> {
-    c.to_lowercase().nfkd().filter(|c| !('\u{300}'..='\u{36f}').contains(c))
+    c.to_lowercase().nfkd().filter(|c| !is_accent(*c))
 }
 
 fn fold(text: &str) -> String {

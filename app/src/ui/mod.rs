@@ -39,4 +39,6 @@ pub use time::age;
 pub use time::{Ago, Clock, duration, use_clock};
 pub use title::title;
 pub use toasts::{Deed, ToastRegion, Toasts, Undo};
+#[cfg(feature = "ssr")]
+pub use words::is_accent;
 pub use words::{coded, fold, lower, thousands, upper};

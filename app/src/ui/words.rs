@@ -62,7 +62,13 @@ pub fn fold(text: &str) -> String {
         return text.to_ascii_lowercase();
     }
     // Accents that stand on a letter, once those that are part of one are taken apart.
-    apart(&lower(text)).chars().filter(|c| !('\u{300}'..='\u{36f}').contains(c)).collect()
+    apart(&lower(text)).chars().filter(|c| !is_accent(*c)).collect()
+}
+
+/// Whether this is an accent on the letter before it.
+#[must_use]
+pub fn is_accent(c: char) -> bool {
+    ('\u{300}'..='\u{36f}').contains(&c)
 }
 
 #[cfg(feature = "hydrate")]

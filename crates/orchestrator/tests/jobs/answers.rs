@@ -143,17 +143,23 @@ async fn an_answer_is_not_sent_to_an_agent_that_is_being_stopped() {
     house.until("the attempt is over", || house.run(run.id).state == RunState::Ended).await;
 }
 
+/// The server dies with the answer to a question about `task` on its way.
+async fn dies_answering(house: &House, task: TaskId) -> (Run, SignalId) {
+    let (run, id) = asked(house, task).await;
+    house.runtime.lose_next(Lost::Before);
+    answer(house, id).await;
+    house.until("it was sent", || !house.runtime.calls("steer").is_empty()).await;
+    house.kill();
+    (run, id)
+}
+
 /// The server died with the answer on its way, and the ticket was taken from its agent: the words come behind the stop.
 #[tokio::test(start_paused = true)]
 async fn a_stop_is_over_only_when_no_answer_can_arrive_any_more() {
     for marks in [true, false] {
         let house = House::new(marks).await;
         let task = house.ready("Paint").await;
-        let (run, id) = asked(&house, task).await;
-        house.runtime.lose_next(Lost::Before);
-        answer(&house, id).await;
-        house.until("it was sent", || !house.runtime.calls("steer").is_empty()).await;
-        house.kill();
+        let (run, id) = dies_answering(&house, task).await;
         house.person(to(task, Status::Backlog)).await;
         let stopping = Stopping { how: Ended::Aborted, why: "Moved away.".into(), forget: false };
         house.office.run(&Actor::work_loop(), &Command::StopRun(run.id, stopping)).await.unwrap();
@@ -173,11 +179,7 @@ async fn a_stop_is_over_only_when_no_answer_can_arrive_any_more() {
 async fn an_answer_that_outlives_its_ticket_leaves_no_agent_at_work() {
     let house = House::new(true).await;
     let task = house.ready("Paint").await;
-    let (run, id) = asked(&house, task).await;
-    house.runtime.lose_next(Lost::Before);
-    answer(&house, id).await;
-    house.until("it was sent", || !house.runtime.calls("steer").is_empty()).await;
-    house.kill();
+    let (run, id) = dies_answering(&house, task).await;
     house.person(Command::DeleteTask(task)).await;
     house.start();
     house.until("its agent is stopped", || !house.runtime.calls("abort").is_empty()).await;
@@ -185,6 +187,21 @@ async fn an_answer_that_outlives_its_ticket_leaves_no_agent_at_work() {
     house.runtime.hears(&run.session_key, &format!("signal-{id}"));
     house.until("the attempt is over", || house.all::<Run>().is_empty()).await;
     assert!(!house.runtime.is_at_work(&run.session_key), "its agent works on");
+}
+
+/// It arrives while the gateway refuses the next server, which sends it again.
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_repeated_and_refused_has_not_failed() {
+    let house = House::new(true).await;
+    let task = house.ready("Paint").await;
+    let (run, id) = dies_answering(&house, task).await;
+    house.runtime.refuse("steer", Some("busy"));
+    house.start();
+    house.until("it is refused", || house.runtime.calls("steer").len() > 1).await;
+    house.runtime.hears(&run.session_key, &format!("signal-{id}"));
+    house.until("it is settled", || signal(&house, id).delivery != Some(Delivery::Pending)).await;
+    assert_eq!(signal(&house, id).delivery, Some(Delivery::Sent));
+    assert!(house.run(run.id).open(), "its agent works on it");
 }
 
 /// The agent went on without its answer, reports, and ends, while nobody can tell whether the answer arrived.

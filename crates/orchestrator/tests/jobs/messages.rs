@@ -157,14 +157,20 @@ async fn what_is_refused_is_tried_three_times_under_keys_of_its_own() {
     assert_eq!(house.runtime.keys("steer"), [key(id, 1), key(id, 2), key(id, 3)]);
 }
 
+/// A person says something; it leaves, and no answer to it comes.
+async fn sent_into_nothing(house: &House, chat: ChatId) -> MessageId {
+    house.runtime.lose_next(Lost::Before);
+    let id = house.say(chat, "Hello").await;
+    house.until("it was sent", || !house.runtime.calls("steer").is_empty()).await;
+    id
+}
+
 /// The server died as it sent; what it sent arrives only while the gateway refuses its successor.
 #[tokio::test(start_paused = true)]
 async fn a_sending_that_is_repeated_and_refused_is_not_the_end_of_its_attempt() {
     let house = House::new(true).await;
     let chat = house.general().await;
-    house.runtime.lose_next(Lost::Before);
-    let id = house.say(chat, "Hello").await;
-    house.until("it was sent", || !house.runtime.calls("steer").is_empty()).await;
+    let id = sent_into_nothing(&house, chat).await;
     house.kill();
     house.runtime.refuse("steer", Some("busy"));
     house.start();
@@ -183,9 +189,7 @@ async fn a_sending_that_is_repeated_and_refused_is_not_the_end_of_its_attempt() 
 async fn a_sending_that_is_repeated_and_refused_for_ever_fails_in_the_words_of_the_refusal() {
     let house = House::new(true).await;
     let chat = house.general().await;
-    house.runtime.lose_next(Lost::Before);
-    let id = house.say(chat, "Hello").await;
-    house.until("it was sent", || !house.runtime.calls("steer").is_empty()).await;
+    let id = sent_into_nothing(&house, chat).await;
     house.runtime.refuse("steer", Some("the session is locked"));
     assert_eq!(settled(&house, id).await, Some(DeliveryStatus::Failed));
     assert!(reason(&house, id).contains("refused it: the session is locked"), "{}", reason(&house, id));

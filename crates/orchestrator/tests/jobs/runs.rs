@@ -21,15 +21,20 @@ pub fn to(task: TaskId, status: Status) -> Command {
     Command::MoveTask(MoveTask { task, to: status, place: Place::End, reason: None, resolution: None, reopen: false })
 }
 
-/// The server died as it sent the prompt, and the ticket was taken away: the prompt comes behind the stop.
-#[tokio::test(start_paused = true)]
-async fn a_stop_is_over_only_when_the_prompt_cannot_arrive_any_more() {
-    let house = House::new(true).await;
+/// The server dies with the prompt of a ticket's agent on its way.
+async fn dies_starting(house: &House) -> (TaskId, Run) {
     house.runtime.lose_next(Lost::Before);
     let task = house.ready("Paint").await;
     house.until("it was sent", || !house.runtime.calls("start").is_empty()).await;
     house.kill();
-    let run = house.all::<Run>().pop().unwrap();
+    (task, house.all::<Run>().pop().unwrap())
+}
+
+/// The ticket is taken away: the prompt comes behind the stop.
+#[tokio::test(start_paused = true)]
+async fn a_stop_is_over_only_when_the_prompt_cannot_arrive_any_more() {
+    let house = House::new(true).await;
+    let (task, run) = dies_starting(&house).await;
     house.person(to(task, Status::Backlog)).await;
     house.start();
     house.until("it is stopped", || !house.runtime.calls("abort").is_empty()).await;
@@ -38,6 +43,20 @@ async fn a_stop_is_over_only_when_the_prompt_cannot_arrive_any_more() {
     house.runtime.hears(&run.session_key, &run.key);
     house.until("the attempt is over", || !house.run(run.id).open()).await;
     assert!(!house.runtime.is_at_work(&run.session_key), "its agent works on");
+}
+
+/// It arrives while the gateway refuses the next server, which sends it again.
+#[tokio::test(start_paused = true)]
+async fn a_prompt_that_is_repeated_and_refused_has_not_failed() {
+    let house = House::new(true).await;
+    let (task, run) = dies_starting(&house).await;
+    house.runtime.refuse("start", Some("busy"));
+    house.start();
+    house.until("it is refused", || house.runtime.calls("start").len() > 1).await;
+    house.runtime.hears(&run.session_key, &run.key);
+    house.until("it is followed", || house.run(run.id).state != RunState::Claimed).await;
+    assert_eq!(house.run(run.id).state, RunState::Started);
+    assert_eq!(house.task(task).failures, 0);
 }
 
 #[tokio::test(start_paused = true)]
