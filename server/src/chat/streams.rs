@@ -34,7 +34,8 @@ const SWEEP_EVERY: Duration = Duration::from_secs(1);
 struct Stream {
     // Without the blocks: they are told once.
     view: Arc<StreamView>,
-    words: Growing,
+    // Its words; elsewhere while they are being rendered.
+    words: Option<Growing>,
     until: Instant,
     // Calls that have not ended, and when they began; the place of each in the view's list.
     under_way: Vec<(String, Millis, usize)>,
@@ -77,13 +78,15 @@ impl Streams {
         if told.is_some_and(|told| Arc::ptr_eq(&told.view, &stream.view)) {
             return None;
         }
-        let (turn, blocks) = (stream.words.turn(), stream.words.blocks());
+        // More of them is news in a moment; until then nobody is told that there are none.
+        let words = stream.words.as_ref()?;
+        let (turn, blocks) = (words.turn(), words.blocks());
         let goes_on = told.filter(|told| told.view.run == stream.view.run && told.turn == turn);
         let from = goes_on.map_or(0, |told| told.blocks.min(blocks.len()));
         let view = StreamView {
             from,
             blocks: blocks[from..].to_vec(),
-            open: stream.words.open().clone(),
+            open: words.open().clone(),
             ..StreamView::clone(&stream.view)
         };
         Some((Some(view), Some(Told { view: stream.view.clone(), turn, blocks: blocks.len() })))
@@ -96,7 +99,7 @@ impl Streams {
             let old = now.remove(&chat).filter(|s| s.view.run == run);
             let mut stream = old.unwrap_or_else(|| Stream {
                 view: Arc::new(StreamView { run: run.to_owned(), who: sign_of(COORDINATOR), ..StreamView::default() }),
-                words: Growing::default(),
+                words: Some(Growing::default()),
                 until: Instant::now(),
                 under_way: Vec::new(),
             });
@@ -115,14 +118,19 @@ impl Streams {
         let text = without_names(&clutch_domain::text::lines(text));
         let text = speech::so_far(&text);
         // Rendered outside, where nobody waits for it. Only who listens to the chat's runtime comes here.
-        let held = self.now().get_mut(&chat).filter(|s| s.view.run == run).map(|s| std::mem::take(&mut s.words));
-        let mut words = held.unwrap_or_default();
+        let mut words = self.take(chat, run);
         words.read(text);
         self.set(chat, run, SILENT, |view| view.said = !text.is_empty());
         if let Some(stream) = self.now().get_mut(&chat).filter(|s| s.view.run == run) {
-            stream.words = words;
+            stream.words = Some(words);
         }
         self.news.send_modify(|n| *n += 1);
+    }
+
+    /// What was said so far, to go on with it elsewhere.
+    fn take(&self, chat: ChatId, run: &str) -> Growing {
+        let mut now = self.now();
+        now.get_mut(&chat).filter(|s| s.view.run == run).and_then(|s| s.words.take()).unwrap_or_default()
     }
 
     /// What a run did so far, as far as it was heard.
@@ -288,6 +296,19 @@ mod tests {
         streams.says(chat, "r-2", "Yes.\n\nIt is.");
         assert!(first.look(&streams, chat));
         assert_eq!(first.words(), "<p>Yes.</p><p>It is.</p>");
+    }
+
+    #[tokio::test]
+    async fn words_that_are_being_rendered_are_not_gone() {
+        let streams = Streams::default();
+        let chat = ChatId(Uuid::from_u128(1));
+        let mut viewer = Viewer::default();
+        streams.says(chat, "r-1", "One.\n\nTwo.\n\nThree.");
+        let words = streams.take(chat, "r-1");
+        assert!(!viewer.look(&streams, chat), "a viewer that is late waits");
+        streams.now().get_mut(&chat).unwrap().words = Some(words);
+        assert!(viewer.look(&streams, chat));
+        assert_eq!(viewer.words(), "<p>One.</p><p>Two.</p><p>Three.</p>");
     }
 
     #[tokio::test]
