@@ -187,8 +187,9 @@ async fn commits_during_restarts_and_lost_answers_are_applied_once_each() {
         })
     });
     let all = join_all(writers.collect::<Vec<_>>());
+    // It ends by itself, with the deployment up and well: whoever drops it in the middle may leave it down for good.
     let trouble = async {
-        loop {
+        while *seen.borrow_and_update() < WRITERS * EACH {
             place.control("/faults", json!({ "loseAnswers": 2, "loseRequests": 1, "delayMs": 3 })).await;
             place.control("/down", json!({})).await;
             place.control("/up", json!({})).await;
@@ -197,11 +198,10 @@ async fn commits_during_restarts_and_lost_answers_are_applied_once_each() {
             seen.wait_for(|done| *done >= (before + SOME).min(WRITERS * EACH)).await.unwrap();
             place.control("/drop", json!({})).await;
         }
+        place.control("/faults", json!({ "loseAnswers": 0, "loseRequests": 0, "delayMs": 0 })).await;
     };
-    tokio::select! {
-        done = soon("all commits are done", all) => done.into_iter().for_each(Result::unwrap),
-        () = trouble => {}
-    }
+    let (done, ()) = soon("all commits are done", async { tokio::join!(all, trouble) }).await;
+    done.into_iter().for_each(Result::unwrap);
     for w in 0..WRITERS {
         let found = doc(&*store, &DocKey::new(Kind::Counter, format!("w{w}"))).await.unwrap();
         assert_eq!((found.rev, last(&found)), (EACH, EACH));
