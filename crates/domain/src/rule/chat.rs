@@ -11,7 +11,7 @@ use crate::{
     range::{Order, Range},
     refusal::Refusal,
     rule::{
-        Decided, alive,
+        Decided, Room, alive,
         answer::{same_answer, shows_more},
         line,
     },
@@ -116,21 +116,32 @@ pub(crate) fn advance(view: &View, change: &mut Change, chat: ChatId, left: Opti
         return Ok(());
     }
     if let Some(next) = view.list::<Message>(behind)?.into_iter().find(|m| Some(m.is.id) != left) {
-        let outbox = next.is.outbox.clone().map(|o| Outbox { behind: false, ..o });
-        change.put(next.rev, Message { outbox, ..next.is }).touch(Scope::Outbox);
+        lead(change, next);
     }
     Ok(())
 }
 
-/// Takes a chat away. What is on its way in it ends here.
+/// A message is the head of its chat's line from now on.
+fn lead(change: &mut Change, message: Seen<Message>) {
+    let outbox = message.is.outbox.clone().map(|o| Outbox { behind: false, ..o });
+    change.put(message.rev, Message { outbox, ..message.is }).touch(Scope::Outbox);
+}
+
+/// Takes a chat away. What is on its way in it ends here; of very long messages the first, and whoever carries the
+/// others gives them up one after another.
 pub fn delete(view: &View, id: ChatId, ctx: &mut Ctx<'_>) -> Decided {
     let old = alive::chat(view, id)?;
     let mut change = Change::default();
     let ranges = [MESSAGE_OPEN, MESSAGE_BEHIND].map(|status| on_their_way(id, status, OPEN_MAX));
     view.gather(ranges.iter().cloned())?;
-    for range in ranges {
-        for message in view.list::<Message>(range)? {
+    let [open, behind] = ranges.map(|range| view.list::<Message>(range));
+    let mut room = Room::default();
+    for message in open?.into_iter().chain(behind?) {
+        if room.takes(message.is.content.as_str().len()) {
             give_up(&mut change, message, "The chat was deleted.");
+        } else {
+            lead(&mut change, message);
+            break;
         }
     }
     let (project, title) = (old.is.project, old.is.title.clone());

@@ -32,6 +32,26 @@ use crate::{
 /// Documents that a rule reads in one go where it must see all of them.
 const PAGE: u32 = 2_000;
 
+/// Bytes of words that one change writes again where it writes many documents: a transaction of Convex takes
+/// sixteen megabytes, and what is quoted or begins a line takes more there.
+const WORDS_AT_ONCE: usize = 4_000_000;
+
+/// What one change has room for: at least one document, then as many as fit.
+#[derive(Default)]
+struct Room {
+    words: usize,
+}
+
+impl Room {
+    /// Whether so many bytes of words still fit; once some did not, no others do.
+    const fn takes(&mut self, words: usize) -> bool {
+        let first = self.words == 0;
+        // A document without words is none for nothing.
+        self.words += words + 1;
+        first || self.words <= WORDS_AT_ONCE
+    }
+}
+
 /// What a rule gives.
 pub type Decided = Result<Change, Stop>;
 

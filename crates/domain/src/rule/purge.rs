@@ -12,7 +12,7 @@ use crate::{
     project::{Counts, Project},
     range::{Order, Range},
     refusal::Refusal,
-    rule::{Decided, chat, work},
+    rule::{Decided, Room, chat, work},
     run::{LoopState, Run},
     talk::{Comment, Signal},
     task::Task,
@@ -56,8 +56,11 @@ pub fn shelve(view: &View, id: ProjectId, _: &mut Ctx<'_>) -> Decided {
     deleted(view, id)?;
     let [waits, delivering, open] = ranges;
     let mut change = Change::default();
+    let mut room = Room::default();
     for signal in view.list::<Signal>(waits)?.into_iter().chain(view.list(delivering)?) {
-        change.put(signal.rev, Signal { shelved: true, ..signal.is });
+        if room.takes(words(&signal.is)) {
+            change.put(signal.rev, Signal { shelved: true, ..signal.is });
+        }
     }
     let messages = view.list::<Message>(open)?;
     view.gather(messages.iter().map(|m| Range::doc(Kind::Chat, m.is.chat)))?;
@@ -70,7 +73,10 @@ pub fn shelve(view: &View, id: ProjectId, _: &mut Ctx<'_>) -> Decided {
     }
     view.gather(ours.iter().flat_map(|message| chat::line_of(message.is.chat)))?;
     for message in ours {
-        // Those that stand behind it follow in the next steps.
+        // Its words, and those of the one that becomes the head of the line. Those behind it follow in the next steps.
+        if !room.takes(2 * message.is.content.as_str().len()) {
+            break;
+        }
         chat::advance(view, &mut change, message.is.chat, Some(message.is.id))?;
         chat::give_up(&mut change, message, "The project was deleted.");
     }
@@ -82,10 +88,18 @@ pub fn shelve(view: &View, id: ProjectId, _: &mut Ctx<'_>) -> Decided {
 
 /// Brings the next of a project's questions back into the lists.
 pub(crate) fn unshelve(view: &View, change: &mut Change, id: ProjectId) -> Result<(), Stop> {
+    let mut room = Room::default();
     for signal in view.list::<Signal>(signals(id, "shelved"))? {
-        change.put(signal.rev, Signal { shelved: false, ..signal.is });
+        if room.takes(words(&signal.is)) {
+            change.put(signal.rev, Signal { shelved: false, ..signal.is });
+        }
     }
     Ok(())
+}
+
+/// Bytes of a question and its answer.
+fn words(signal: &Signal) -> usize {
+    signal.message.as_str().len() + signal.response.as_ref().map_or(0, |answer| answer.as_str().len())
 }
 
 /// Removes the next part of a deleted project for good; the project itself last, when no agent works in it any
