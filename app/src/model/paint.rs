@@ -30,7 +30,7 @@ static PLACES: LazyLock<Arc<Semaphore>> = LazyLock::new(|| {
 /// # Errors
 /// Rendering ended in a panic.
 pub async fn painted(query: Query, snapshot: Snapshot, extra: Extra) -> Result<Parts, Fault> {
-    if weight(&snapshot) <= LIGHT {
+    if snapshot.words() <= LIGHT {
         return Ok(parts(&query, &snapshot, &extra));
     }
     aside(move || parts(&query, &snapshot, &extra)).await
@@ -62,21 +62,4 @@ async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> 
         work()
     });
     done.await.map_err(|error| fault(&error))
-}
-
-/// Bytes of words that a page of this renders.
-fn weight(snapshot: &Snapshot) -> usize {
-    match snapshot {
-        Snapshot::Chat(view) => view.messages.iter().map(|m| m.content.as_str().len()).sum(),
-        Snapshot::Task(view) => {
-            let description = view.task.description.as_ref().map_or(0, |d| d.as_str().len());
-            let comments: usize = view.comments.iter().map(|c| c.content.as_str().len()).sum();
-            let asked: usize = view.signals.iter().map(|s| s.message.as_str().len()).sum();
-            let answered: usize =
-                view.signals.iter().filter_map(|s| s.response.as_ref()).map(|r| r.as_str().len()).sum();
-            let last: usize = view.runs.iter().filter_map(|r| r.last_words.as_ref()).map(String::len).sum();
-            description + comments + asked + answered + last
-        }
-        Snapshot::Home(_) | Snapshot::Board(_) | Snapshot::Chats(_) | Snapshot::Gone | Snapshot::Unread(_) => 0,
-    }
 }

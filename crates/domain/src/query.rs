@@ -1,10 +1,13 @@
 //! Screens and feeds that can be asked for, and the only meaning of each:
 //! a query names bounded ranges, [`answer`] turns the documents into a snapshot.
 
+mod more;
+
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::more::{MORE_CARDS, MORE_PAGES_MAX, More};
 use crate::{
     activity::Activity,
     chat::{Chat, Message},
@@ -23,10 +26,6 @@ pub const PROJECTS_MAX: u32 = 500;
 pub const COLUMN_MAX: u32 = 500;
 /// Newest finished cards that a board shows.
 pub const DONE_SHOWN: u32 = 50;
-/// So many cards more of a column a board shows for each page beyond the first.
-pub const MORE_CARDS: u32 = 200;
-/// Most pages beyond the first that a board shows, of all its columns together.
-pub const MORE_PAGES_MAX: u8 = 10;
 /// Most runs that are at work, and as many that wait, of one project.
 pub const RUNS_MAX: u32 = 200;
 /// Most waiting signals of one project.
@@ -41,57 +40,6 @@ pub const CHATS_SHOWN: u32 = 100;
 pub const MESSAGES_SHOWN: u32 = 50;
 /// Most edges of one task that a panel shows.
 pub const EDGES_SHOWN: u32 = 200;
-
-/// How much more than the first page a board shows of each column: pages per column.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct More([u8; 6]);
-
-impl More {
-    /// A page more of a column; `None` where a board shows no more.
-    #[must_use]
-    pub fn and(self, status: Status) -> Option<Self> {
-        let mut pages = self.0;
-        pages[status as usize] += 1;
-        Self::within(pages)
-    }
-
-    fn within(pages: [u8; 6]) -> Option<Self> {
-        (pages.iter().sum::<u8>() <= MORE_PAGES_MAX).then_some(Self(pages))
-    }
-
-    /// Only the first page of each column.
-    #[must_use]
-    pub fn is_none(&self) -> bool {
-        *self == Self::default()
-    }
-
-    fn cards(self, status: Status) -> u32 {
-        u32::from(self.0[status as usize]) * MORE_CARDS
-    }
-}
-
-// A digit for each column, as large as its pages.
-impl TryFrom<String> for More {
-    type Error = &'static str;
-
-    fn try_from(word: String) -> Result<Self, Self::Error> {
-        let mut pages = [0; 6];
-        let mut digits = word.chars();
-        for page in &mut pages {
-            let digit = digits.next().and_then(|c| c.to_digit(u32::from(MORE_PAGES_MAX) + 1));
-            *page = digit.ok_or("a digit for each column")? as u8;
-        }
-        Self::within(pages).filter(|_| digits.next().is_none()).ok_or("a board does not show so much")
-    }
-}
-
-impl From<More> for String {
-    fn from(more: More) -> Self {
-        let digit = |n: &u8| char::from_digit(u32::from(*n), u32::from(MORE_PAGES_MAX) + 1);
-        more.0.iter().filter_map(digit).collect()
-    }
-}
 
 /// A screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -226,6 +174,26 @@ pub enum Snapshot {
     Unread(Unread),
 }
 
+impl Snapshot {
+    /// Bytes of words in it that a page renders.
+    #[must_use]
+    pub fn words(&self) -> usize {
+        match self {
+            Self::Chat(view) => view.messages.iter().map(|m| m.content.as_str().len()).sum(),
+            Self::Task(view) => {
+                let description = view.task.description.as_ref().map_or(0, |d| d.as_str().len());
+                let comments: usize = view.comments.iter().map(|c| c.content.as_str().len()).sum();
+                let asked: usize = view.signals.iter().map(|s| s.message.as_str().len()).sum();
+                let answered: usize =
+                    view.signals.iter().filter_map(|s| s.response.as_ref()).map(|r| r.as_str().len()).sum();
+                let last: usize = view.runs.iter().filter_map(|r| r.last_words.as_ref()).map(String::len).sum();
+                description + comments + asked + answered + last
+            }
+            Self::Home(_) | Self::Board(_) | Self::Chats(_) | Self::Gone | Self::Unread(_) => 0,
+        }
+    }
+}
+
 /// What a page says of documents that it cannot show.
 #[must_use]
 pub fn unread_words(unread: &[Unread]) -> Option<String> {
@@ -288,6 +256,15 @@ impl Query {
     #[must_use]
     pub fn board(project: ProjectId) -> Self {
         Self::Board { project, more: More::default() }
+    }
+
+    /// The project of which it shows what agents are doing at this moment.
+    #[must_use]
+    pub const fn shows_lines_of(&self) -> Option<ProjectId> {
+        match *self {
+            Self::Board { project, .. } | Self::Task { project, .. } => Some(project),
+            Self::Home | Self::Chats { .. } | Self::Chat { .. } => None,
+        }
     }
 
     /// The ranges and scopes to read. The scopes follow from the query alone, so its version never goes back.
@@ -456,38 +433,5 @@ pub fn answer(query: &Query, docs: &Docs) -> Snapshot {
                 }),
             }))
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_board_shows_more_within_bounds_and_says_so_in_a_word() {
-        let mut more = More::default();
-        for n in 0..MORE_PAGES_MAX {
-            more = more.and(if n == 0 { Status::Backlog } else { Status::Done }).unwrap();
-            let word = String::from(more);
-            assert_eq!(More::try_from(word.clone()), Ok(more), "{word}");
-        }
-        assert_eq!((String::from(more).as_str(), more.and(Status::Ready)), ("100009", None));
-        assert_eq!(String::from(More::default().and(Status::Ready).unwrap()), "010000");
-        for word in ["", "00000", "0000000", "00000b", "ffffff", "555000x", "666666", "-00000", "00000é"] {
-            assert!(More::try_from(word.to_owned()).is_err(), "{word}");
-        }
-        let limits = |more| {
-            let fetch = Query::Board { project: ProjectId(crate::id::Uuid::nil()), more }.fetch();
-            fetch
-                .ranges
-                .iter()
-                .filter_map(|r| match r {
-                    Range::ByStatus { kind: Kind::Task, limit, .. } => Some(*limit),
-                    _ => None,
-                })
-                .collect::<Vec<_>>()
-        };
-        assert_eq!(limits(More::default()), [500, 500, 500, 500, 500, 50]);
-        assert_eq!(limits(more), [700, 500, 500, 500, 500, 50 + 9 * 200]);
     }
 }

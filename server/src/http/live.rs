@@ -320,13 +320,7 @@ async fn send_lines(
     subs: &HashMap<u32, Sub>,
     shown: &mut BTreeMap<ProjectId, BTreeMap<TaskId, String>>,
 ) -> Sent {
-    let mut projects: Vec<ProjectId> = subs
-        .values()
-        .filter_map(|s| match s.query {
-            Query::Board { project, .. } | Query::Task { project, .. } => Some(project),
-            Query::Home | Query::Chats { .. } | Query::Chat { .. } => None,
-        })
-        .collect();
+    let mut projects: Vec<ProjectId> = subs.values().filter_map(|s| s.query.shows_lines_of()).collect();
     projects.sort();
     projects.dedup();
     shown.retain(|project, _| projects.contains(project));
