@@ -8,7 +8,7 @@ use clutch_domain::{
     chat::{Chat, Message, Step},
     id::{DependencyId, TaskId},
     project::Counts,
-    query::{Board, ChatView, Chats, Home, ProjectLog, Query, Snapshot, TaskView, unread_words},
+    query::{Board, ChatView, Chats, Home, Query, Snapshot, TaskView, unread_words},
     run::{Run, RunState},
     talk::Signal,
     task::{Status, Task},
@@ -17,7 +17,6 @@ use clutch_domain::{
 use serde::Serialize;
 
 use super::{
-    activity::ActivityHead,
     board::{Ask, BoardHead, Card, CardAgent},
     byline::{Byline, byline, commenter},
     chat::{ChatHead, ChatRow, ChatsHead, MessageItem},
@@ -134,7 +133,6 @@ pub fn parts(_query: &Query, snapshot: &Snapshot, extra: &Extra) -> Parts {
         Snapshot::Board(board) => board_parts(&mut parts, board),
         Snapshot::Task(view) => task_parts(&mut parts, view, extra),
         Snapshot::Chats(chats) => chats_parts(&mut parts, chats),
-        Snapshot::Activity(log) => log_parts(&mut parts, log),
         Snapshot::Chat(view) => chat_parts(&mut parts, view),
         // The caller has said so already, as trouble.
         Snapshot::Gone | Snapshot::Unread(_) => {}
@@ -187,14 +185,6 @@ fn chats_parts(parts: &mut Parts, chats: &Chats) {
     };
     put(parts, "head", &head);
     chats.chats.iter().for_each(|chat| put(parts, format!("c:{}", chat.id), &chat_row(chat)));
-}
-
-fn log_parts(parts: &mut Parts, log: &ProjectLog) {
-    let ProjectLog { project, lines } = log;
-    let head =
-        ActivityHead { slug: project.slug.to_string(), name: project.name.to_string(), color: project.color.clone() };
-    put(parts, "head", &head);
-    lines.iter().for_each(|line| put(parts, format!("a:{}", line.id), &activity(line)));
 }
 
 /// A chat as lists show it.

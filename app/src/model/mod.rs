@@ -5,7 +5,6 @@
 //! made and applied without knowing the page. Server functions return the same
 //! parts for the first paint ([`wire::Loaded`]), so a page is made in one way only.
 
-pub mod activity;
 pub mod board;
 #[cfg(feature = "ssr")]
 mod byline;

@@ -8,7 +8,7 @@ use leptos_router::{
     path,
 };
 
-use super::{Missing, ToBoard, activity, board, chat, home, settings, tickets};
+use super::{Missing, ToBoard, board, chat, home, settings, tickets};
 
 /// A tab of a project's pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +60,6 @@ pages! {
     "/projects/:slug/board" => board::BoardPage, (Tab { word: "board", label: "Board" }), [task: super::task::preload, new: board::preload_dialog];
     "/projects/:slug/tickets" => tickets::TicketsPage, (), [_: tickets::preload];
     "/projects/:slug/chat" => chat::ChatPage, (Tab { word: "chat", label: "Chat" }), [_: chat::preload];
-    "/projects/:slug/activity" => activity::ActivityPage, (Tab { word: "activity", label: "Activity" }), [_: activity::preload];
     "/projects/:slug/settings" => settings::SettingsPage, (Tab { word: "settings", label: "Settings" }), [_: settings::preload];
 }
 
@@ -107,6 +106,6 @@ mod tests {
         }
         assert!(asks("", "_") && asks("?a=1&task=T-1", "task") && asks("?new", "new"));
         assert!(!asks("?tasks=1", "task") && !asks("", "new"));
-        assert_eq!(TABS.iter().map(|tab| tab.word).collect::<Vec<_>>(), ["board", "chat", "activity", "settings"]);
+        assert_eq!(TABS.iter().map(|tab| tab.word).collect::<Vec<_>>(), ["board", "chat", "settings"]);
     }
 }

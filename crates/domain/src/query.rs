@@ -67,11 +67,6 @@ pub enum Query {
         /// Project.
         project: ProjectId,
     },
-    /// What happened in a project.
-    Activity {
-        /// Project.
-        project: ProjectId,
-    },
     /// One chat with its newest messages.
     Chat {
         /// Chat.
@@ -88,15 +83,6 @@ pub struct Chats {
     pub chats: Vec<Chat>,
     /// There are older ones.
     pub more: bool,
-}
-
-/// The answer to [`Query::Activity`].
-#[derive(Clone, Debug, PartialEq)]
-pub struct ProjectLog {
-    /// The project.
-    pub project: Project,
-    /// Its newest lines, newest first.
-    pub lines: Vec<Activity>,
 }
 
 /// The answer to [`Query::Chat`].
@@ -180,8 +166,6 @@ pub enum Snapshot {
     Task(Box<TaskView>),
     /// To [`Query::Chats`].
     Chats(Box<Chats>),
-    /// To [`Query::Activity`].
-    Activity(Box<ProjectLog>),
     /// To [`Query::Chat`].
     Chat(Box<ChatView>),
     /// What was asked for is not there (any more).
@@ -205,7 +189,7 @@ impl Snapshot {
                 let last: usize = view.runs.iter().filter_map(|r| r.last_words.as_ref()).map(String::len).sum();
                 description + comments + asked + answered + last
             }
-            Self::Home(_) | Self::Board(_) | Self::Chats(_) | Self::Activity(_) | Self::Gone | Self::Unread(_) => 0,
+            Self::Home(_) | Self::Board(_) | Self::Chats(_) | Self::Gone | Self::Unread(_) => 0,
         }
     }
 }
@@ -279,7 +263,7 @@ impl Query {
     pub const fn shows_lines_of(&self) -> Option<ProjectId> {
         match *self {
             Self::Board { project, .. } | Self::Task { project, .. } => Some(project),
-            Self::Home | Self::Chats { .. } | Self::Activity { .. } | Self::Chat { .. } => None,
+            Self::Home | Self::Chats { .. } | Self::Chat { .. } => None,
         }
     }
 
@@ -320,13 +304,6 @@ impl Query {
                         before: None,
                         limit: CHATS_SHOWN + 1,
                     },
-                ],
-            },
-            Self::Activity { project } => Fetch {
-                scopes: vec![Scope::Project(project)],
-                ranges: vec![
-                    Range::doc(Kind::Project, project),
-                    Range::newest(Kind::Activity, Scope::Project(project), ACTIVITY_MAX),
                 ],
             },
             Self::Chat { chat } => Fetch {
@@ -373,9 +350,7 @@ pub fn answer(query: &Query, docs: &Docs) -> Snapshot {
     let itself = match query {
         Query::Home => None,
         Query::Task { .. } => docs.unread(&ranges[0]).chain(docs.unread(&ranges[1])).next(),
-        Query::Board { .. } | Query::Chats { .. } | Query::Activity { .. } | Query::Chat { .. } => {
-            docs.unread(&ranges[0]).next()
-        }
+        Query::Board { .. } | Query::Chats { .. } | Query::Chat { .. } => docs.unread(&ranges[0]).next(),
     };
     if let Some(unread) = itself {
         return Snapshot::Unread(unread.clone());
@@ -418,10 +393,6 @@ pub fn answer(query: &Query, docs: &Docs) -> Snapshot {
             let more = chats.len() > CHATS_SHOWN as usize;
             chats.truncate(CHATS_SHOWN as usize);
             Snapshot::Chats(Box::new(Chats { project: project.clone(), chats, more }))
-        }
-        Query::Activity { .. } => {
-            let Some(project) = there(docs, &ranges[0]).cloned() else { return Snapshot::Gone };
-            Snapshot::Activity(Box::new(ProjectLog { project, lines: docs.all(&ranges[1]).cloned().collect() }))
         }
         Query::Chat { .. } => {
             let Some(chat) = docs.first::<Chat>(&ranges[0]) else { return Snapshot::Gone };
