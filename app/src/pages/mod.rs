@@ -1,6 +1,5 @@
 //! Pages. Each loads what it shows through one server function and is kept true by the live feed.
 
-mod about;
 mod board;
 mod chat;
 mod commands;

@@ -8,7 +8,7 @@ use leptos_router::{
     path,
 };
 
-use super::{Missing, ToBoard, about, board, chat, home, settings, tickets};
+use super::{Missing, ToBoard, board, chat, home, settings, tickets};
 
 /// A tab of a project's pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +55,6 @@ macro_rules! pages {
 }
 
 pages! {
-    "/about" => about::AboutPage, (), [_: about::preload];
     "/" => home::HomePage, (), [_: home::preload];
     "/projects/:slug" => ToBoard, (), [];
     "/projects/:slug/board" => board::BoardPage, (Tab { word: "board", label: "Board" }), [task: super::task::preload, new: board::preload_dialog];
