@@ -1,6 +1,6 @@
 // What can be done with words in a chat: code is coloured and copied, pictures are looked at.
 import type { Board } from "../support/board.ts";
-import { address, generalChat, said } from "../support/chat.ts";
+import { address, generalChat, messages, said, say } from "../support/chat.ts";
 import { expect, freshProject, test } from "../support/fixtures.ts";
 import { form, png } from "../support/picture.ts";
 import { until } from "../support/until.ts";
@@ -112,4 +112,32 @@ test("a picture is a thumbnail, opens whole, and closes by Escape, a click and i
   const still = await visitor({ javaScriptEnabled: false });
   await still.page.goto(url);
   await expect(said(still.page).first().getByRole("link", { name: "The feeder" })).toHaveAttribute("href", picture);
+});
+
+test("a long message travels once, however often its state changes", async ({ shared, visitor }) => {
+  const { board } = shared;
+  const project = await freshProject(board, "Words");
+  const chat = await generalChat(board, project);
+  const me = await visitor(), other = await visitor();
+  const frames: string[] = [];
+  other.page.on("websocket", (socket) => socket.on("framereceived", ({ payload }) => frames.push(payload.toString())));
+  await other.open(address(board, project, chat));
+  await me.open(address(board, project, chat));
+  const before = frames.length;
+  const words = "sparrow robin wren tit ".repeat(4_400);
+  await say(me.page, words);
+  await expect(said(other.page)).toHaveCount(2, { timeout: 30_000 });
+  await until("it is answered", async () => (await messages(board, chat))[0]?.delivery_status === "responded");
+  const id = (await messages(board, chat))[0]!.id;
+  // The last state is told, too.
+  await until("all of it is told", async () => frames.some((frame) => frame.includes(`"w:${id}"`) && frame.includes('"responded"')));
+  const told = frames.slice(before);
+  const naming = (part: string) => told.filter((frame) => frame.includes(`"${part}:${id}":`));
+  const long = told.filter((frame) => frame.length > words.length / 2);
+  expect(long.length, "frames with its words").toBe(1);
+  expect(naming("m").length).toBe(1);
+  expect(naming("w").length, "its states").toBeGreaterThan(2);
+  const bytes = told.reduce((sum, frame) => sum + frame.length, 0);
+  expect(bytes - long[0]!.length, "all else together").toBeLessThan(20_000);
+  await expect(said(other.page).first().locator(".way")).toHaveCount(0);
 });

@@ -89,7 +89,7 @@ test("5: an agent that forgets to report, and one that fails", async ({ shared, 
   const forgets = "Forget to report: sort the birds by name", fails = "Fail once, then count the sparrows";
   const failing = await board.createTask(project, fails, { status: "ready" });
   await board.createTask(project, forgets, { status: "ready" });
-  const me = await visitor();
+  const me = await visitor({ timezoneId: "Asia/Kathmandu", locale: "en-GB" });
   await me.open(`${board.url}/projects/${project.slug}/board`);
 
   const stuck = cardIn(me.page, "Blocked", forgets);
@@ -97,7 +97,11 @@ test("5: an agent that forgets to report, and one that fails", async ({ shared, 
   await expect(stuck).toContainText("The agent ended without reporting. Its last words: The feeder looks fine to me");
 
   // Failed once: it says when it is tried again.
-  await expect(cardIn(me.page, "Ready", fails)).toContainText(/Retries at \d\d:\d\d:\d\d UTC/, { timeout: 40_000 });
+  await expect(cardIn(me.page, "Ready", fails)).toContainText(/Retries at \d\d:\d\d:\d\d$/m, { timeout: 40_000 });
+  // By the clock of who reads it.
+  const [hours, minutes] = /Retries at (\d\d):(\d\d)/.exec(await cardIn(me.page, "Ready", fails).locator(".why").innerText())!.slice(1).map(Number);
+  const ahead = await me.page.evaluate(([hours, minutes]) => (hours! * 60 + minutes! - new Date().getHours() * 60 - new Date().getMinutes() + 1440) % 1440, [hours, minutes]);
+  expect(ahead).toBeLessThan(15);
   await me.accessible();
   const opened = await openPanel(me.page, fails);
   await expect(opened.getByRole("region", { name: "Runs" })).toContainText(/Failed.*LLM request failed/);

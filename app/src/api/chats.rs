@@ -7,7 +7,7 @@ use super::Saved;
 use crate::{
     error::AppError,
     model::{
-        chat::{MessageItem, OlderChats},
+        chat::{OlderChats, Said},
         wire::Loaded,
     },
 };
@@ -91,7 +91,7 @@ pub async fn load_chat(chat: ChatId) -> Result<Loaded, AppError> {
 
 /// Messages older than one that is shown, oldest first; fewer than fifty means that there are no more.
 #[server(prefix = "/fn", endpoint = "load_older", output = crate::codec::Reply)]
-pub async fn load_older(chat: ChatId, before: i64) -> Result<Vec<MessageItem>, AppError> {
+pub async fn load_older(chat: ChatId, before: i64) -> Result<Vec<Said>, AppError> {
     use clutch_domain::{
         chat::Message,
         doc::Kind,

@@ -65,6 +65,9 @@ pub struct Card {
     /// Why it does not start, or why it is blocked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+    /// It does not start before this moment, as the last attempt failed; then `why` says nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retries_at: Option<Millis>,
     /// The question that waits for an answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ask: Option<Ask>,

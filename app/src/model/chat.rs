@@ -1,10 +1,11 @@
 //! Chats.
 //!
 //! Parts of the list: `"head"` ([`ChatsHead`]), `"c:<id>"` ([`ChatRow`]).
-//! Parts of a chat: `"chat"` ([`ChatHead`]), `"m:<id>"` ([`MessageItem`]).
+//! Parts of a chat: `"chat"` ([`ChatHead`]), `"m:<id>"` ([`MessageItem`]), and of those that are or were under way
+//! `"w:<id>"` ([`Way`]).
 
 use clutch_domain::{
-    chat::{Call, DeliveryStatus},
+    chat::{Call, DeliveryStatus, Message, Step},
     id::{ChatId, MessageId, ProjectId},
     project::ChatLayout,
     time::Millis,
@@ -133,7 +134,8 @@ pub struct ModelChoice {
     pub name: String,
 }
 
-/// A message.
+/// A message: what was said, which stays as it is. How far it came is a part of its own ([`Way`]), as its words may be
+/// a megabyte and it changes five times.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MessageItem {
     /// Id.
@@ -158,6 +160,18 @@ pub struct MessageItem {
     pub calls: Vec<Call>,
     /// The run that it answers.
     pub run: Option<String>,
+    /// Its place in the thread, and when it was written unless `said_at` tells.
+    pub at: Millis,
+    /// When it was written, where that is not its place.
+    #[serde(default)]
+    pub said_at: Option<Millis>,
+}
+
+/// How far a message came.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Way {
+    /// Which message.
+    pub id: MessageId,
     /// How far a person's message came.
     pub status: Option<DeliveryStatus>,
     /// The server carries it, and it is not over.
@@ -168,11 +182,38 @@ pub struct MessageItem {
     pub trouble: Option<String>,
     /// Why it failed, or why the last attempt did.
     pub reason: Option<String>,
-    /// Its place in the thread, and when it was written unless `said_at` tells.
-    pub at: Millis,
-    /// When it was written, where that is not its place.
-    #[serde(default)]
-    pub said_at: Option<Millis>,
+}
+
+impl Way {
+    /// Of this message, where it goes somewhere.
+    #[must_use]
+    pub fn of(message: &Message) -> Option<Self> {
+        let outbox = message.outbox.as_ref();
+        let way = Self {
+            id: message.id,
+            status: message.delivery_status,
+            open: message.open(),
+            queued: outbox.is_some_and(|o| o.step == Step::Queued),
+            trouble: outbox.filter(|_| message.open()).and_then(|o| o.trouble.clone()),
+            reason: message.failure_reason.clone(),
+        };
+        Some(way).filter(|way| *way != Self::none(message.id))
+    }
+
+    /// Of a message that goes nowhere.
+    #[must_use]
+    pub const fn none(id: MessageId) -> Self {
+        Self { id, status: None, open: false, queued: false, trouble: None, reason: None }
+    }
+}
+
+/// A message as it is loaded: its words, and its way where it has one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Said {
+    /// Words.
+    pub message: MessageItem,
+    /// Way.
+    pub way: Option<Way>,
 }
 
 /// An answer that is being written. Never stored. Its words come in blocks: those that are settled once, the last
@@ -279,7 +320,7 @@ pub struct Back {
     /// The message is in this chat; without it all else is empty.
     pub there: bool,
     /// Messages, oldest first.
-    pub items: Vec<MessageItem>,
+    pub items: Vec<Said>,
     /// They go back to the message.
     pub reached: bool,
     /// There are older ones.

@@ -5,21 +5,23 @@ use std::collections::BTreeMap;
 use clutch_domain::{
     activity::Activity,
     actor::{ActorKind, OWNER, Who},
-    chat::{Chat, Message, Step},
+    chat::{Chat, Message},
     id::{DependencyId, TaskId},
+    plan::why::Why,
     project::Counts,
     query::{Board, ChatView, Chats, Home, Query, Snapshot, TaskView, unread_words},
     run::{Run, RunState},
     talk::Signal,
     task::{Status, Task},
     text::preview,
+    time::Millis,
 };
 use serde::Serialize;
 
 use super::{
     board::{Ask, BoardHead, Card, CardAgent},
     byline::{Byline, byline, commenter},
-    chat::{ChatHead, ChatRow, ChatsHead, MessageItem},
+    chat::{ChatHead, ChatRow, ChatsHead, MessageItem, Way},
     home::{HomeHead, ProjectRow},
     task::{ActivityItem, CommentItem, EdgeItem, RunItem, SignalItem, TaskHead},
     wire::Parts,
@@ -214,7 +216,12 @@ fn chat_parts(parts: &mut Parts, view: &ChatView) {
     put(parts, "chat", &head);
     // What is newest is read first.
     let mut budget = Budget::default();
-    view.messages.iter().rev().for_each(|m| put(parts, format!("m:{}", m.id), &message(m, &mut budget)));
+    for m in view.messages.iter().rev() {
+        put(parts, format!("m:{}", m.id), &message(m, &mut budget));
+        if let Some(way) = Way::of(m) {
+            put(parts, format!("w:{}", m.id), &way);
+        }
+    }
 }
 
 /// A message as pages show it.
@@ -222,7 +229,6 @@ fn chat_parts(parts: &mut Parts, view: &ChatView) {
 pub fn message(message: &Message, budget: &mut Budget) -> MessageItem {
     let text = message.content.as_str();
     let (html, shown) = budget.render(text, Words::Message, message.id);
-    let step = message.outbox.as_ref().map(|o| o.step);
     let Byline { name, mine } = byline(message.by.as_ref(), &message.author);
     MessageItem {
         id: message.id,
@@ -235,11 +241,6 @@ pub fn message(message: &Message, budget: &mut Budget) -> MessageItem {
         cut: shown < text.len(),
         calls: message.calls.clone(),
         run: message.run_id.clone(),
-        status: message.delivery_status,
-        open: message.open(),
-        queued: step == Some(Step::Queued),
-        trouble: message.outbox.as_ref().filter(|_| message.open()).and_then(|o| o.trouble.clone()),
-        reason: message.failure_reason.clone(),
         at: message.created_at,
         said_at: message.said_at,
     }
@@ -297,6 +298,7 @@ fn card(task: &Task, run: Option<&Run>, ask: Option<&Signal>, note: Option<&Stri
         dependencies: task.dependencies,
         dependents: task.dependents,
         why: why(task, note, notice),
+        retries_at: retries_at(task, note),
         ask: ask.map(|s| Ask { signal: s.id, text: preview(s.message.as_str(), ASK_ON_CARD) }),
         agent: run.map(|r| CardAgent {
             role: r.role,
@@ -330,10 +332,18 @@ fn why(task: &Task, note: Option<&String>, notice: Option<&String>) -> Option<St
         Status::Ready if note.is_none() || note == notice => {
             notice.map(|n| n.split_once(": ").map_or(n.as_str(), |(head, _)| head).to_owned())
         }
+        Status::Ready if retries_at(task, note).is_some() => None,
         Status::Ready => note.cloned(),
         Status::Blocked => task.trouble.clone(),
         _ => None,
     }
+}
+
+/// When a task is tried again, where that is what the loop says of it. Its words name the moment in UTC, and pages
+/// have readers in all zones.
+fn retries_at(task: &Task, note: Option<&String>) -> Option<Millis> {
+    let said = |at: &Millis| note.is_some_and(|note| *note == Why::RetriesAt(*at).to_string());
+    task.retry_at.filter(|at| task.status == Status::Ready && said(at))
 }
 
 fn task_parts(parts: &mut Parts, view: &TaskView, extra: &Extra) {
@@ -355,6 +365,7 @@ fn task_parts(parts: &mut Parts, view: &TaskView, extra: &Extra) {
         resolution: task.resolution,
         lost: open.filter(|run| run.open() && run.trouble.is_some()).map(|run| run.id),
         why: both(unread_words(&view.unread), refused(open).or_else(|| why(task, view.note.as_ref(), None))),
+        retries_at: retries_at(task, view.note.as_ref()),
         failures: task.failures,
         created_at: task.created_at,
         since: task.status_changed_at,

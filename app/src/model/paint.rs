@@ -11,7 +11,7 @@ use clutch_orchestrator::store::Fault;
 use tokio::sync::Semaphore;
 
 use super::{
-    chat::MessageItem,
+    chat::{Said, Way},
     make::{Budget, Extra, message, parts},
     wire::Parts,
 };
@@ -40,10 +40,11 @@ pub async fn painted(query: Query, snapshot: Snapshot, extra: Extra) -> Result<P
 ///
 /// # Errors
 /// Rendering ended in a panic.
-pub async fn messages(said: Vec<Message>) -> Result<Vec<MessageItem>, Fault> {
+pub async fn messages(said: Vec<Message>) -> Result<Vec<Said>, Fault> {
     let make = |said: Vec<Message>| {
         let mut budget = Budget::default();
-        let mut items: Vec<MessageItem> = said.iter().rev().map(|m| message(m, &mut budget)).collect();
+        let mut one = |m: &Message| Said { message: message(m, &mut budget), way: Way::of(m) };
+        let mut items: Vec<Said> = said.iter().rev().map(&mut one).collect();
         items.reverse();
         items
     };

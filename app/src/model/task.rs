@@ -43,6 +43,9 @@ pub struct TaskHead {
     pub resolution: Option<Resolution>,
     /// Why it does not start, or why it is blocked.
     pub why: Option<String>,
+    /// It does not start before this moment, as the last attempt failed; then `why` says nothing of it.
+    #[serde(default)]
+    pub retries_at: Option<Millis>,
     /// Its run, where the gateway refuses what is needed to follow or stop it: a person may treat it as ended.
     pub lost: Option<RunId>,
     /// Failures in a row.

@@ -36,7 +36,7 @@ pub use once::{Once, fresh_key};
 pub use outbox::{Outbox, Outboxes};
 #[cfg(feature = "ssr")]
 pub use time::age;
-pub use time::{Ago, Clock, duration, use_clock};
+pub use time::{Ago, Clock, How, SaidAt, duration, use_clock};
 pub use title::title;
 pub use toasts::{Deed, ToastRegion, Toasts, Undo};
 #[cfg(feature = "ssr")]

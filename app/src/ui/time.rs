@@ -59,11 +59,49 @@ impl Clock {
         at.day()
     }
 
+    /// A moment in the reader's zone and language; until the page is awake nothing is known of both. Tracked.
+    #[must_use]
+    pub fn local(self, at: Millis, how: How) -> Option<String> {
+        #[cfg(feature = "hydrate")]
+        if self.is_local() {
+            let options = match how {
+                How::Whole => wasm_bindgen::JsValue::UNDEFINED,
+                How::Time => js_sys::JSON::parse(r#"{"timeStyle":"short"}"#).unwrap_or_default(),
+                How::Second => js_sys::JSON::parse(r#"{"timeStyle":"medium"}"#).unwrap_or_default(),
+            };
+            let date = js_sys::Date::new(&wasm_bindgen::JsValue::from_f64(at.0 as f64));
+            return Some(date.to_locale_string("default", &options).into());
+        }
+        let _ = (at, how);
+        None
+    }
+
+    /// The time of day of a moment: the reader's, or UTC's and called so. Tracked.
+    #[must_use]
+    pub fn time(self, at: Millis, how: How) -> String {
+        self.local(at, how).unwrap_or_else(|| {
+            let Utc { hour, minute, second, .. } = at.utc();
+            let second = if how == How::Second { format!(":{second:02}") } else { String::new() };
+            format!("{hour:02}:{minute:02}{second} UTC")
+        })
+    }
+
     /// Now, tracked.
     #[must_use]
     pub fn now(self) -> Millis {
         Millis(self.now.get())
     }
+}
+
+/// How much of a moment is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// Day and time, as browsers write them fastest: a board has hundreds.
+    Whole,
+    /// The time of day.
+    Time,
+    /// The same with seconds.
+    Second,
 }
 
 impl Default for Clock {
@@ -78,12 +116,13 @@ pub fn use_clock() -> Clock {
     expect_context::<Clock>()
 }
 
-/// An age in words: `now`, `6 m`, `2 h`, `3 d`, `5 w`; with the exact local time on hover.
+/// An age in words: `now`, `6 m`, `2 h`, `3 d`, `5 w`. Once the page is awake it has the moment itself, too: screen
+/// readers say it, and it shows where the pointer or the focus is (`style/_base.scss`).
 #[component]
 pub fn Ago(
     /// The moment.
     at: Millis,
-    /// Writes "6 minutes ago" rather than "6 m".
+    /// Writes "6 minutes ago" rather than "6 m", with the moment beside it.
     #[prop(optional)]
     long: bool,
 ) -> impl IntoView {
@@ -92,9 +131,18 @@ pub fn Ago(
         let age = clock.now().since(at);
         if long { age_long(age) } else { age_short(age) }
     };
-    view! {
-        <time datetime=rfc3339(at) on:mouseenter=move |event| local_title(&event_target::<web_sys::Element>(&event), at)>{dynamic(text)}</time>
-    }
+    let class = if long { "when long" } else { "when" };
+    view! { <time class=class datetime=rfc3339(at) data-at=move || clock.local(at, How::Whole)>{dynamic(text)}</time> }
+}
+
+/// When something was said, by the clock: the day stands above it.
+#[component]
+pub fn SaidAt(
+    /// The moment.
+    at: Millis,
+) -> impl IntoView {
+    let clock = use_clock();
+    view! { <time class="when" datetime=rfc3339(at) data-at=move || clock.local(at, How::Whole)>{dynamic(move || clock.time(at, How::Time))}</time> }
 }
 
 /// What [`Ago`] says of a moment now.
@@ -102,18 +150,6 @@ pub fn Ago(
 #[must_use]
 pub fn age(at: Millis) -> String {
     age_short(use_clock().now().since(at))
-}
-
-/// Puts the reader's own time and language into the title, only when it is looked for.
-fn local_title(element: &web_sys::Element, at: Millis) {
-    #[cfg(feature = "hydrate")]
-    {
-        let date = js_sys::Date::new(&wasm_bindgen::JsValue::from_f64(at.0 as f64));
-        let text = date.to_locale_string("default", &wasm_bindgen::JsValue::UNDEFINED);
-        let _ = element.set_attribute("title", &String::from(text));
-    }
-    #[cfg(not(feature = "hydrate"))]
-    let _ = (element, at);
 }
 
 const MINUTE: i64 = 60_000;

@@ -187,11 +187,15 @@ async fn the_way_back_leads_to_the_message_page_by_page() {
         };
         let first = back(a, ids[100], BEGIN - 1_000 + 450).await;
         assert!(first.there && !first.reached && first.more);
-        assert_eq!(first.items.iter().map(|m| m.id).collect::<Vec<_>>(), ids[250..450], "two hundred, oldest first");
-        let second = back(a, ids[100], first.items[0].at.0).await;
+        assert_eq!(
+            first.items.iter().map(|m| m.message.id).collect::<Vec<_>>(),
+            ids[250..450],
+            "two hundred, oldest first"
+        );
+        let second = back(a, ids[100], first.items[0].message.at.0).await;
         assert!(second.there && second.reached && second.more);
-        assert_eq!(second.items.iter().map(|m| m.id).collect::<Vec<_>>(), ids[50..250]);
-        let third = back(a, ids[0], second.items[0].at.0).await;
+        assert_eq!(second.items.iter().map(|m| m.message.id).collect::<Vec<_>>(), ids[50..250]);
+        let third = back(a, ids[0], second.items[0].message.at.0).await;
         assert!(third.reached && !third.more && third.items.len() == 50);
         // What is not in this chat is not looked for.
         for to in [there, MessageId(NOBODY.parse().unwrap())] {

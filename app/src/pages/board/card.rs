@@ -3,6 +3,7 @@
 use clutch_domain::{
     id::TaskId,
     task::{Role, Status},
+    time::Millis,
 };
 use leptos::prelude::*;
 
@@ -13,7 +14,7 @@ use crate::{
         board::{Card, Facts},
         filter::needs_you,
     },
-    ui::{Ago, Avatar, Erase, Icon, PriorityMark, StatusMark, dynamic},
+    ui::{Ago, Avatar, Erase, How, Icon, PriorityMark, StatusMark, dynamic, use_clock},
 };
 
 /// A card of the board. The whole of it leads to its panel; it is followed, so one change
@@ -81,7 +82,7 @@ fn inside(card: Card, line: Option<String>, tab: Option<&'static str>) -> AnyVie
     });
     let trouble = card.agent.as_ref().and_then(|agent| agent.trouble.clone());
     let icon = if trouble.is_some() || card.status == Status::Blocked { "alert" } else { "clock" };
-    let why = trouble.or_else(|| card.why.clone().filter(|_| card.agent.is_none())).map(|why| {
+    let why = trouble.or_else(|| retries(card.retries_at).or(card.why).filter(|_| card.agent.is_none())).map(|why| {
         view! { <p class="why"><Icon name=icon /><span>{why}</span></p> }
     });
     let attempt = card
@@ -132,6 +133,11 @@ fn inside(card: Card, line: Option<String>, tab: Option<&'static str>) -> AnyVie
         </div>
     }
     .erase()
+}
+
+/// When it is tried again, by the reader's clock.
+pub fn retries(at: Option<Millis>) -> Option<String> {
+    at.map(|at| format!("Retries at {}", use_clock().time(at, How::Second)))
 }
 
 /// A role's chip.

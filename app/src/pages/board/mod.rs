@@ -48,6 +48,7 @@ use crate::{
 };
 pub use beyond::{Search, Told};
 use card::CardItem;
+pub use card::retries;
 #[cfg(feature = "split")]
 pub(super) use create::preload_dialog;
 pub use head::{GatewayChip, ProjectHead};

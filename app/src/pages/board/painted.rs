@@ -91,6 +91,7 @@ mod tests {
             dependencies: 0,
             dependents: 0,
             why: None,
+            retries_at: None,
             ask: None,
             agent: None,
         }

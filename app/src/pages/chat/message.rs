@@ -11,8 +11,11 @@ use super::state::{ChatState, Place};
 use crate::{
     api::{retry_message, ticket_of},
     live::use_live,
-    model::{chat::MessageItem, home::CheckState},
-    ui::{Act, Ago, Erase, Icon, Markdown, Once, Toasts, dynamic, to_clipboard, use_clock},
+    model::{
+        chat::{MessageItem, Way},
+        home::CheckState,
+    },
+    ui::{Act, Erase, Icon, Markdown, Once, SaidAt, Toasts, dynamic, to_clipboard, use_clock},
 };
 
 /// A message in its place: below a new day's line, with its author's name where another spoke before.
@@ -25,12 +28,12 @@ pub fn MessageView(state: ChatState, place: Place, act: Act) -> impl IntoView {
     let aimed = Signal::derive(move || state.aim.get() == Some(id));
     view! {
         {day}
-        {dynamic(move || one(item.get(), leads, aimed, act))}
+        {dynamic(move || one(state, item.get(), leads, aimed, act))}
     }
     .erase()
 }
 
-fn one(m: MessageItem, leads: bool, aimed: Signal<bool>, act: Act) -> AnyView {
+fn one(state: ChatState, m: MessageItem, leads: bool, aimed: Signal<bool>, act: Act) -> AnyView {
     let anchor = format!("m-{}", m.id);
     if m.notice {
         return view! { <div class="notice" class:aimed=aimed id=anchor><Icon name="alert" /><Markdown html=m.html /></div> }.erase();
@@ -47,7 +50,7 @@ fn one(m: MessageItem, leads: bool, aimed: Signal<bool>, act: Act) -> AnyView {
             <p class="by">
                 <span class="face" aria-hidden="true">{m.author.chars().next().map(String::from)}</span>
                 <b>{m.author.clone()}</b>
-                <a href=link aria-label="Link to this message"><Ago at=m.said_at.unwrap_or(m.at) long=true /></a>
+                <a href=link><SaidAt at=m.said_at.unwrap_or(m.at) /><span class="sr">" Link to this message"</span></a>
             </p>
         }
     });
@@ -56,9 +59,14 @@ fn one(m: MessageItem, leads: bool, aimed: Signal<bool>, act: Act) -> AnyView {
     } else {
         view! { <Markdown html=m.html.clone() /> }.erase()
     };
-    // Of a program's words only what is under way is told, and what went wrong.
-    let told = m.mine || m.open || m.status == Some(DeliveryStatus::Failed);
-    let way = told.then(|| way(&m, act));
+    let mine = m.mine;
+    let kept = state.way(m.id);
+    let way = dynamic(move || {
+        let kept = kept.as_ref()?.get();
+        // Of a program's words only what is under way is told, and what went wrong.
+        let told = mine || kept.open || kept.status == Some(DeliveryStatus::Failed);
+        told.then(|| way(&kept, act))
+    });
     let tools = tools(&m);
     let calls = calls(m.calls);
     view! { <article class=class class:aimed=aimed id=anchor>{by}{calls}<div class="bubble" dir="auto">{words}</div>{tools}{way}</article> }.erase()
@@ -151,7 +159,7 @@ fn marked(message: MessageId) -> Option<String> {
 }
 
 /// How far a person's message came, in words; a failed one can be sent again.
-fn way(m: &MessageItem, act: Act) -> AnyView {
+fn way(m: &Way, act: Act) -> AnyView {
     let id = m.id;
     let (class, words) = match m.status {
         None | Some(DeliveryStatus::Responded) => return ().erase(),

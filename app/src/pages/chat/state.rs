@@ -23,7 +23,7 @@ use crate::{
         read,
     },
     model::{
-        chat::{ChatHead, MessageItem},
+        chat::{ChatHead, MessageItem, Said, Way},
         wire::Loaded,
     },
     ui::{Clock, listen::Alive},
@@ -36,6 +36,16 @@ impl Part for MessageItem {
     }
     fn order(&self) -> Order {
         Order::by(self.at.0)
+    }
+}
+
+impl Part for Way {
+    const PREFIX: &'static str = "w:";
+    fn id(&self) -> Uuid {
+        self.id.0
+    }
+    fn order(&self) -> Order {
+        Order::default()
     }
 }
 
@@ -87,6 +97,8 @@ pub struct ChatState {
     /// Somebody reads near the end.
     pub near_end: StoredValue<bool>,
     items: Parts<MessageItem>,
+    // Each message that is held has one, though most go nowhere.
+    ways: Parts<Way>,
     reach: StoredValue<Reach>,
     laid: StoredValue<Sheets>,
     clock: Option<Clock>,
@@ -120,6 +132,7 @@ impl ChatState {
             at_end: StoredValue::new(true),
             near_end: StoredValue::new(true),
             items: Parts::new(),
+            ways: Parts::new(),
             reach: StoredValue::new(Reach::default()),
             clock: use_context(),
             went: StoredValue::new(Vec::new()),
@@ -144,6 +157,11 @@ impl ChatState {
     /// A message, to follow.
     pub fn item(self, place: &Place) -> Option<ArcRwSignal<MessageItem>> {
         self.items.get(place.id.0)
+    }
+
+    /// How far a message came, to follow.
+    pub fn way(self, message: MessageId) -> Option<ArcRwSignal<Way>> {
+        self.ways.get(message.0)
     }
 
     /// Whether the answer to a run is among the messages already. Followed.
@@ -180,13 +198,13 @@ impl ChatState {
     /// The messages before those that are loaded; there may be older ones. What gets too many goes at the other
     /// end, unless it is to stay. Nothing is painted before [`Self::arrange`]; nothing is done when the chat was left
     /// meanwhile.
-    pub fn add_before(self, found: Vec<MessageItem>, more: bool, stay: bool) {
+    pub fn add_before(self, found: Vec<Said>, more: bool, stay: bool) {
         if !self.alive.is() {
             return;
         }
         self.more.set(more);
         self.older.set_value(true);
-        found.into_iter().for_each(|item| self.keep(item));
+        found.into_iter().for_each(|said| self.take(said));
         self.items.settle();
         if !stay {
             self.let_go_below();
@@ -200,12 +218,12 @@ impl ChatState {
 
     /// The messages of the page below those that are painted. What gets too many above them is to go in another frame
     /// ([`Self::let_go_above`]): a list in which something comes and goes at once moves what is between.
-    pub fn add_below(self, found: Vec<MessageItem>) {
+    pub fn add_below(self, found: Vec<Said>) {
         if !self.alive.is() {
             return;
         }
-        let newest = found.last().map(|m| (m.at.0, m.id.0));
-        found.into_iter().for_each(|item| self.keep(item));
+        let newest = found.last().map(|said| (said.message.at.0, said.message.id.0));
+        found.into_iter().for_each(|said| self.take(said));
         self.items.settle();
         match self.reach.try_update_value(|reach| reach.go_on(newest)) {
             Some(Arrived::Lost) => self.to_end(),
@@ -218,7 +236,7 @@ impl ChatState {
         if self.below.get_untracked() {
             let keys = self.keys();
             let tail = keys.len().saturating_sub(PAGE);
-            keys[..tail].iter().for_each(|(_, id)| self.items.remove(*id));
+            keys[..tail].iter().for_each(|(_, id)| self.forget(*id));
             self.items.settle();
             self.reach.set_value(Reach::default());
             self.more.set(tail > 0 || self.head.with_untracked(|head| head.more));
@@ -233,7 +251,7 @@ impl ChatState {
     fn let_go_below(self) {
         let keys = self.keys();
         let Some(Some(gone)) = self.reach.try_update_value(|reach| reach.let_go_below(&keys)) else { return };
-        gone.iter().for_each(|id| self.items.remove(*id));
+        gone.iter().for_each(|id| self.forget(*id));
         self.items.settle();
     }
 
@@ -242,7 +260,7 @@ impl ChatState {
         let keys = self.keys();
         let gone = self.reach.with_value(|reach| reach.let_go_above(&keys));
         if !gone.is_empty() {
-            gone.iter().for_each(|id| self.items.remove(*id));
+            gone.iter().for_each(|id| self.forget(*id));
             self.items.settle();
             self.more.set(true);
             self.older.set_value(true);
@@ -253,17 +271,23 @@ impl ChatState {
     /// only the beginning is here: the rest would be lost.
     pub fn last_queued(self) -> Option<(MessageId, String)> {
         self.items.ids.with_untracked(|ids| {
-            let mut newest = ids.iter().rev().filter_map(|id| self.items.get(*id));
-            let found = newest.find(|item| item.with_untracked(|m| m.mine && m.queued))?;
+            let queued = |id: &Uuid| self.ways.get(*id).is_some_and(|way| way.with_untracked(|way| way.queued));
+            let mut newest = ids.iter().rev().filter(|id| queued(id)).filter_map(|id| self.items.get(*id));
+            let found = newest.find(|item| item.with_untracked(|m| m.mine))?;
             found.with_untracked(|m| (!m.cut).then(|| (m.id, m.text.clone())))
         })
     }
 
     /// A message is gone.
     pub fn remove(self, message: MessageId) {
-        self.items.remove(message.0);
+        self.forget(message.0);
         self.items.settle();
         self.arrange();
+    }
+
+    fn forget(self, id: Uuid) {
+        self.items.remove(id);
+        self.ways.remove(id);
     }
 
     /// What left the live window because so many newer ones came is still a message of this chat. Where
@@ -281,7 +305,7 @@ impl ChatState {
             match ids.iter().rev().position(|id| *id == gone.0) {
                 Some(newer) if newer < PAGE => {
                     ids.retain(|id| *id != gone.0);
-                    self.items.remove(gone.0);
+                    self.forget(gone.0);
                 }
                 Some(_) => old.push(self.key(gone.0)),
                 None => {}
@@ -292,13 +316,19 @@ impl ChatState {
         if self.below.get_untracked() {
             // Behind what is painted, they are found again from there.
             let unseen = self.reach.try_update_value(|reach| reach.pushed_out(&old, all)).unwrap_or_default();
-            unseen.iter().for_each(|id| self.items.remove(*id));
+            unseen.iter().for_each(|id| self.forget(*id));
         } else if let Some(last) = old.last().filter(|_| all) {
             let gone = self.keys().into_iter().take_while(|key| key <= last);
-            gone.for_each(|(_, id)| self.items.remove(id));
+            gone.for_each(|(_, id)| self.forget(id));
             self.older.set_value(false);
             self.more.set(true);
         }
+    }
+
+    fn take(self, said: Said) {
+        let id = said.message.id;
+        self.keep(said.message);
+        self.ways.keep(said.way.unwrap_or_else(|| Way::none(id)));
     }
 
     fn keep(self, item: MessageItem) {
@@ -310,6 +340,9 @@ impl ChatState {
         };
         if new && self.painted.get_value() && !self.at_end.get_value() && !item.mine && newest() {
             self.news.update(|n| *n += 1);
+        }
+        if self.ways.get(item.id.0).is_none() {
+            self.ways.keep(Way::none(item.id));
         }
         self.items.keep(item);
     }
@@ -326,7 +359,7 @@ impl ChatState {
         let mut before: Option<(String, i64, i64)> = None;
         for item in self.items.ids.get_untracked().into_iter().filter_map(|id| self.items.get(id)) {
             item.with_untracked(|m| {
-                if m.open && !m.queued {
+                if self.ways.get(m.id.0).is_some_and(|way| way.with_untracked(|way| way.open && !way.queued)) {
                     open += 1;
                     asked.push(m.id);
                 }
@@ -373,7 +406,9 @@ impl Sink for ChatState {
                 }
                 self.head.set(head);
             }
-        } else if let Some(item) = read::<MessageItem>(json) {
+        } else if !self.ways.put(name, json)
+            && let Some(item) = read::<MessageItem>(json)
+        {
             self.keep(item);
         }
     }

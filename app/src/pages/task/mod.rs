@@ -147,7 +147,10 @@ fn Ticket(board: BoardState, state: TaskState, version: u64, close: String, leav
         card.as_ref().map_or(kept, |c| c.with(|c| c.status))
     });
     let why = move || {
-        task.with(|t| t.why.clone()).map(|why| view! { <p class="note"><Icon name="clock" /><span>{why}</span></p> })
+        let (why, at) = task.with(|t| (t.why.clone(), t.retries_at));
+        why.or_else(|| super::board::retries(at)).map(|why| {
+            view! { <p class="note"><Icon name="clock" /><span>{why}</span></p> }
+        })
     };
     let lost = Memo::new(move |_| task.with(|t| t.lost));
     let gone = move || {

@@ -33,6 +33,7 @@ fn card(n: u128, status: Status, position: f64) -> Card {
         dependencies: 0,
         dependents: 0,
         why: None,
+        retries_at: None,
         ask: None,
         agent: None,
     }

@@ -21,7 +21,9 @@ fn chat(items: impl Iterator<Item = Value>, test: impl FnOnce(ChatState, &Owner)
         let mut load = Loaded { version: 1, ..Loaded::default() };
         load.parts.insert("chat".into(), to_raw_value(&head).unwrap());
         for item in items {
-            load.parts.insert(format!("m:{}", item["id"].as_str().unwrap()), to_raw_value(&item).unwrap());
+            for part in ["m", "w"] {
+                load.parts.insert(format!("{part}:{}", item["id"].as_str().unwrap()), to_raw_value(&item).unwrap());
+            }
         }
         let state = ChatState::new(&load).unwrap();
         test(state, &owner);
@@ -29,7 +31,9 @@ fn chat(items: impl Iterator<Item = Value>, test: impl FnOnce(ChatState, &Owner)
 }
 
 fn put(state: ChatState, item: &Value) {
-    state.put(&format!("m:{}", item["id"].as_str().unwrap()), &item.to_string());
+    for part in ["m", "w"] {
+        state.put(&format!("{part}:{}", item["id"].as_str().unwrap()), &item.to_string());
+    }
 }
 
 fn del(state: ChatState, n: u128) {
@@ -65,8 +69,7 @@ fn answers_that_come_while_nobody_looks_at_the_end_are_counted() {
         put(state, &item(3, "ada", 30));
         state.settled(4);
         assert_eq!(state.news.get_untracked(), 1, "mine and what is known are no news");
-        let older: crate::model::chat::MessageItem = serde_json::from_value(item(5, "ada", 1)).unwrap();
-        state.add_before(vec![older], false, false);
+        state.add_before(vec![said(item(5, "ada", 1))], false, false);
         state.arrange();
         assert_eq!((state.news.get_untracked(), shown(state)), (1, vec![5, 1, 2, 3, 4]));
         assert!(!state.more.get_untracked());
@@ -101,8 +104,12 @@ fn where_all_of_the_window_left_at_once_the_gap_is_not_hidden() {
     });
 }
 
-fn items(numbers: impl Iterator<Item = u128>) -> Vec<MessageItem> {
-    numbers.map(|n| serde_json::from_value(item(n, "ada", n as i64)).unwrap()).collect()
+fn said(item: Value) -> Said {
+    serde_json::from_value(json!({ "message": item, "way": item })).unwrap()
+}
+
+fn items(numbers: impl Iterator<Item = u128>) -> Vec<Said> {
+    numbers.map(|n| said(item(n, "ada", n as i64))).collect()
 }
 
 /// A chat of which so many were said, read from its end to its beginning.
@@ -216,7 +223,7 @@ fn what_comes_after_the_chat_was_left_does_nothing() {
         owner.cleanup();
         left = Some(state);
     });
-    let older = serde_json::from_value(item(2, "ada", 1)).unwrap();
+    let older = said(item(2, "ada", 1));
     left.unwrap().add_before(vec![older], false, false);
 }
 
