@@ -55,7 +55,7 @@ struct Flying {
 
 /// The one drag of a board, if there is one.
 #[derive(Clone)]
-struct Hand {
+pub struct Hand {
     drag: Rc<RefCell<Option<Drag>>>,
     board: HtmlElement,
     state: BoardState,
@@ -63,11 +63,13 @@ struct Hand {
 }
 
 /// Lets the cards of this board be dragged, as long as it is there. A card that is in the air when the board
-/// goes comes down where it was.
-pub fn install(node: NodeRef<html::Div>, state: BoardState) {
+/// goes comes down where it was. Gives the hand, once there is one.
+pub fn install(node: NodeRef<html::Div>, state: BoardState) -> StoredValue<Option<SendWrapper<Hand>>> {
+    let shown = StoredValue::new(None);
     crate::ui::listen::follow(move || {
         let Some(board) = node.get() else { return };
         let hand = Hand { drag: Rc::default(), board: board.into(), state, alive: Alive::here() };
+        shown.set_value(Some(SendWrapper::new(hand.clone())));
         let ears = Ears::here();
         let board = hand.board.clone();
         let dropped = Rc::new(Cell::new(false));
@@ -121,6 +123,7 @@ pub fn install(node: NodeRef<html::Div>, state: BoardState) {
             gone.come_down();
         });
     });
+    shown
 }
 
 fn point(event: &PointerEvent) -> (f64, f64) {
@@ -130,6 +133,14 @@ fn point(event: &PointerEvent) -> (f64, f64) {
 impl Hand {
     fn flies(&self) -> bool {
         self.drag.borrow().as_ref().is_some_and(|d| d.flying.is_some())
+    }
+
+    /// A press that began before this code came, and where the pointer went since.
+    pub fn go_on(&self, down: &PointerEvent, to: Option<&PointerEvent>) {
+        self.take(down);
+        if let Some(to) = to {
+            self.follow(to);
+        }
     }
 
     /// Whether it is this pointer that drags.

@@ -3,7 +3,7 @@
 
 use leptos::{html, prelude::*};
 
-use super::{keys, menu::Open, state::BoardState};
+use super::{early::Early, keys, menu::Open, state::BoardState};
 use crate::{
     lazy::lazily,
     ui::{
@@ -14,30 +14,41 @@ use crate::{
 
 lazily! {
     /// The hands, with their code.
-    fn hands(state: BoardState, node: NodeRef<html::Div>, menu: RwSignal<Option<Open>>) in hands as (hands_code, preload_hands) {
-        Ok(view! { <Hands state node menu /> }.erase())
+    fn hands(state: BoardState, node: NodeRef<html::Div>, menu: RwSignal<Option<Open>>, early: Early) in hands as (hands_code, preload_hands) {
+        Ok(view! { <Hands state node menu early /> }.erase())
     }
 }
 
-/// Nothing to see: the board hears from now on.
+/// Nothing to see: the board hears from now on. What was begun before is done.
 #[component]
-fn Hands(state: BoardState, node: NodeRef<html::Div>, menu: RwSignal<Option<Open>>) -> impl IntoView {
+fn Hands(state: BoardState, node: NodeRef<html::Div>, menu: RwSignal<Option<Open>>, early: Early) -> impl IntoView {
     #[cfg(feature = "hydrate")]
-    super::drag::install(node, state);
+    let hand = super::drag::install(node, state);
     keys::install(node, state, menu);
     let toasts = expect_context::<Toasts>();
-    use_keys().bind(Verb::Undo, move || {
+    let undo = move || {
         // What was done last is taken back first, on the board or elsewhere.
         if toasts.newest() > state.last() {
             toasts.take_back();
         } else {
             toasts.done(state.undo().unwrap_or_else(|| "There is nothing to undo on this board.".into()));
         }
-    });
-    // Said where programs that press and drag can see it.
+    };
+    use_keys().bind(Verb::Undo, undo);
     crate::ui::listen::follow(move || {
-        if let Some(board) = node.get() {
-            let _ = board.set_attribute("data-hands", "");
+        let Some(board) = node.get() else { return };
+        let begun = early.over();
+        if begun.as_ref().is_some_and(|begun| begun.undo) {
+            undo();
         }
+        #[cfg(feature = "hydrate")]
+        if let Some(begun) = begun.map(|begun| begun.take()) {
+            keys::press_all(state, menu, begun.keys);
+            if let (Some(hand), Some((down, to))) = (hand.get_value(), begun.press) {
+                hand.go_on(&down, to.as_ref());
+            }
+        }
+        // Said where programs that press and drag can see it.
+        let _ = board.set_attribute("data-hands", "");
     });
 }

@@ -40,19 +40,45 @@ fn handler(state: BoardState, menu: RwSignal<Option<Open>>) -> impl Fn(web_sys::
             return;
         }
         let Some(target) = event.target().and_then(|t| t.dyn_into::<web_sys::Element>().ok()) else { return };
-        // Buttons inside a card keep their own keys.
-        if target.closest("a.cover, .col > header a").ok().flatten().is_none() {
-            return;
-        }
-        let used = match card_of(&target) {
-            Some(id) => on_card(state, menu, id, &event),
-            None => on_head(state, &target, &pressed(&event)),
-        };
-        if used {
+        if press(state, menu, &target, &event) {
             event.prevent_default();
             event.stop_propagation();
         }
     }
+}
+
+/// Where keys mean something to the board. Buttons inside a card keep their own.
+pub const PLACES: &str = "a.cover, .col > header a";
+
+/// A key at this place; answers whether it means something there.
+fn press(
+    state: BoardState,
+    menu: RwSignal<Option<Open>>,
+    target: &web_sys::Element,
+    event: &web_sys::KeyboardEvent,
+) -> bool {
+    if target.closest(PLACES).ok().flatten().is_none() {
+        return false;
+    }
+    match card_of(target) {
+        Some(id) => on_card(state, menu, id, event),
+        None => on_head(state, target, &pressed(event)),
+    }
+}
+
+/// Keys that were pressed before this code came: each where the one before has led.
+#[cfg(feature = "hydrate")]
+pub fn press_all(state: BoardState, menu: RwSignal<Option<Open>>, keys: Vec<web_sys::KeyboardEvent>) {
+    leptos::task::spawn_local(async move {
+        for event in keys {
+            if let Some(target) = document().active_element() {
+                press(state, menu, &target, &event);
+            }
+            for _ in 0..=TURNS {
+                leptos::task::tick().await;
+            }
+        }
+    });
 }
 
 fn on_card(state: BoardState, menu: RwSignal<Option<Open>>, id: TaskId, event: &web_sys::KeyboardEvent) -> bool {

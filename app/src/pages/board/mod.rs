@@ -5,6 +5,7 @@ mod card;
 mod create;
 #[cfg(feature = "hydrate")]
 mod drag;
+mod early;
 mod hands;
 mod head;
 mod keys;
@@ -126,6 +127,7 @@ fn Board(state: BoardState, version: u64) -> impl IntoView {
     });
     let node = NodeRef::<html::Div>::new();
     let awake = RwSignal::new(false);
+    let early = early::Early::here();
     crate::ui::listen::follow(move || awake.set(true));
     let alive = Alive::here();
     crate::ui::listen::follow(move || alive.frame(move || stop::begin(state)));
@@ -165,7 +167,7 @@ fn Board(state: BoardState, version: u64) -> impl IntoView {
                 <div class="board" node_ref=node on:focusin=stop::follower(state) on:click=on_click>{columns}</div>
             </div>
             <Suspense>
-                {dynamic(move || awake.get().then(|| Suspend::new(async move { or_trouble(hands::hands(state, node, menu).await) })))}
+                {dynamic(move || awake.get().then(|| Suspend::new(async move { or_trouble(hands::hands(state, node, menu, early).await) })))}
             </Suspense>
             <Suspense>
                 {dynamic(move || {
