@@ -431,3 +431,23 @@ test("a long tag and a long name end where their card does", async ({ alone, vis
     expect(out).toEqual([]);
   }
 });
+
+test("one column with cards does not leave half of the page empty, several have it for themselves", async ({ alone, visitor }) => {
+  const project = await withTickets(alone, ["Lonely"]);
+  const me = await visitor();
+  const page = await me.open(address(alone, project));
+  const board = (await page.locator(".board").boundingBox())!;
+  const places = async () => Promise.all((["Backlog", "Ready", "In progress", "In review", "Blocked", "Done"] as const).map(async (name) => (await column(page, name).boundingBox())!));
+  const all = await places();
+  expect(board.x + board.width - all[5]!.x - all[5]!.width, "it ends where the page does").toBeLessThan(40);
+  expect(all[0]!.width).toBeGreaterThan(260);
+  for (const empty of all.slice(1)) expect(empty.width).toBeGreaterThanOrEqual(160);
+  await expect(column(page, "Ready").getByText("Put a ticket here and an agent takes it.")).toBeVisible();
+  // Beside the panel there is no room for them.
+  await card(page, "Lonely").getByRole("link").click();
+  await expect.poll(async () => (await places())[1]!.width).toBe(46);
+  await page.keyboard.press("Escape");
+  await expect.poll(async () => (await places())[1]!.width).toBeGreaterThanOrEqual(160);
+  await alone.createTask(project, "Ready one", { status: "ready" });
+  await expect.poll(async () => (await places()).map((place) => place.width === 46)).toEqual([false, false, true, true, true, true]);
+});

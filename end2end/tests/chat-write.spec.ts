@@ -186,3 +186,47 @@ test("suggestions are asked for when nobody types, and go when the caret goes el
   await field(page).press("Enter");
   await expect(said(page).first()).toContainText("say @ada");
 });
+
+test("where a field does not grow by itself, it is made as high as its words", async ({ alone, visitor }) => {
+  const me = await visitor();
+  const { page } = me;
+  // A browser without `field-sizing`: it leaves it out of the style, and knows no such property.
+  await page.route(/\.css$/, async (route) => {
+    const answer = await route.fetch();
+    const css = await answer.text();
+    expect(css).toMatch(/field-sizing: ?content/);
+    await route.fulfill({ response: answer, body: css.replaceAll(/field-sizing: ?content;?/g, "") });
+  });
+  await page.addInitScript(() => {
+    const { getPropertyValue } = CSSStyleDeclaration.prototype;
+    CSSStyleDeclaration.prototype.getPropertyValue = function (name) { return name === "field-sizing" ? "" : getPropertyValue.call(this, name); };
+  });
+  await opened(alone, me);
+  const height = async () => (await field(page).boundingBox())!.height;
+  const whole = () => field(page).evaluate((field) => field.scrollHeight - field.clientHeight);
+  const one = await height();
+  await field(page).pressSequentially("one");
+  expect(await height()).toBe(one);
+  for (const word of ["two", "three", "four"]) {
+    await page.keyboard.press("Shift+Enter");
+    await page.keyboard.type(word);
+  }
+  expect(await height()).toBeGreaterThan(one * 2.5);
+  expect(await whole()).toBe(0);
+  const four = await height();
+  // A draft that is put back is shown whole, too.
+  await page.reload();
+  await me.live();
+  await expect(field(page)).toHaveValue("one\ntwo\nthree\nfour");
+  await expect.poll(height).toBe(four);
+  // To a part of the screen; from there on it scrolls.
+  await field(page).fill("line\n".repeat(200));
+  expect(await height()).toBeLessThanOrEqual(900 * 0.4);
+  expect(await whole()).toBeGreaterThan(0);
+  await field(page).fill("");
+  expect(await height()).toBe(one);
+  await field(page).fill("a\nb\nc");
+  await page.keyboard.press("Enter");
+  await expect(field(page)).toHaveValue("");
+  await expect.poll(height, "sent, it is as it was").toBe(one);
+});

@@ -1,5 +1,5 @@
 // A phone, 390 pixels wide: one column at a time, nothing sticks out.
-import { devices } from "@playwright/test";
+import { devices, type WebSocketRoute } from "@playwright/test";
 import { expect, freshProject, test } from "../support/fixtures.ts";
 import { card, cardIn, column, openPanel, panel } from "../support/look.ts";
 
@@ -96,9 +96,27 @@ test("a chat fits: the list first, then the chat, and back", async ({ alone, vis
   const { chats } = await alone.call<{ chats: { id: string }[] }>("GET", `/chats?projectId=${project.id}`);
   await alone.call("POST", `/chats/${chats[0]!.id}/messages`, { author: "ada", content: "A table:\n\n| a | b |\n|---|---|\n| averylongwordwithoutanyspaceinitsothatitmustscroll | averylongwordwithoutanyspaceinitsothatitmustscroll |\n\n```\nand a line of code that is much longer than the screen of a phone is wide\n```" });
   const me = await visitor(PHONE);
+  let socket: WebSocketRoute | undefined;
+  // What the server itself tells of its gateway, which is away, is left out.
+  await me.page.routeWebSocket(/\/live/, (route) => {
+    socket = route;
+    route.connectToServer().onMessage((frame) => { if (!frame.toString().startsWith('{"t":"gateway"')) route.send(frame); });
+  });
+  const tell = (state: string, word: string) => socket!.send(JSON.stringify({ t: "gateway", gateway: { state, word, sentence: "", checks: [] } }));
   const page = await me.open(`${alone.url}/projects/${project.slug}/chat`);
   const fits = async () => expect(await page.evaluate(() => ({ content: document.documentElement.scrollWidth, window: innerWidth }))).toEqual({ content: 390, window: 390 });
   await fits();
+  // The gateway is told of in the line of the project's name; only trouble has a line of its own.
+  const gateway = page.locator(".gateway summary"), name = page.getByRole("heading", { level: 1 });
+  const line = async () => (await gateway.boundingBox())!.y - (await name.boundingBox())!.y;
+  for (const [state, word, own] of [["ok", "Connected", false], ["wait", "Connecting", false], ["bad", "Refused", true]] as const) {
+    tell(state, word);
+    await expect(gateway).toContainText(word);
+    if (own) expect(await line()).toBeGreaterThan(30);
+    else expect(Math.abs(await line())).toBeLessThan(20);
+    await expect(gateway.locator(".cut")).toHaveCSS("width", own ? /\d\d/ : "1px");
+  }
+  tell("ok", "Connected");
   await page.getByRole("navigation", { name: "Chats" }).getByRole("link", { name: /General/ }).click();
   await expect(page.getByRole("textbox", { name: "Message", exact: true })).toBeInViewport({ ratio: 1 });
   await expect(page.getByRole("log", { name: "Messages" }).getByRole("table")).toBeVisible();

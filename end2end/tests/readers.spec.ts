@@ -2,6 +2,7 @@
 // left, on paper.
 import { devices, type Locator, type Page } from "@playwright/test";
 import type { Board, Project } from "../support/board.ts";
+import { generalChat, said, say } from "../support/chat.ts";
 import { expect, freshProject, test, type Visitor } from "../support/fixtures.ts";
 import { card, cardIn, column, openPanel, panel } from "../support/look.ts";
 
@@ -52,7 +53,10 @@ for (const colorScheme of ["dark", "light"] as const) {
     test.setTimeout(120_000);
     const project = await full(alone);
     const me = await visitor({ colorScheme });
-    for await (const what of pages(me, alone, project)) await test.step(what, () => me.accessible());
+    for await (const what of pages(me, alone, project)) await test.step(what, async () => {
+      await me.accessible();
+      await expect(me.page.locator("#main [class$='-page'], #main [class*='-page ']"), "one root class").toHaveCount(1);
+    });
     me.expectTrouble(/404/);
     await me.open(`${alone.url}/nothing/here`);
     await me.accessible();
@@ -147,7 +151,6 @@ test("words go the way of their own letters, in what is read and what is written
   const { page } = me;
   const way = (of: Locator) => of.evaluate((element) => getComputedStyle(element).direction);
   for await (const what of pages(me, alone, project)) {
-    if (what === "chat") continue;
     const fields = await page.locator("textarea:visible, input:visible").evaluateAll((all) => all
       .filter((field) => ["text", "search", "textarea"].includes((field as HTMLInputElement).type))
       .filter((field) => !field.hasAttribute("dir")).map((field) => field.outerHTML));
@@ -173,6 +176,15 @@ test("words go the way of their own letters, in what is read and what is written
   const comment = opened.getByRole("textbox", { name: "Comment" });
   await comment.fill(ARABIC);
   expect(await way(comment)).toBe("rtl");
+  await me.open(`${alone.url}/projects/${project.slug}/chat`);
+  await page.getByRole("button", { name: "Rename" }).click();
+  for (const name of ["Message", "Search messages", "Name of the chat"]) {
+    const field = page.getByLabel(name, { exact: true });
+    await field.fill(ARABIC);
+    expect(await way(field), name).toBe("rtl");
+    await field.fill("Latin");
+    expect(await way(field), name).toBe("ltr");
+  }
 });
 
 test("long tags and names end with dots, inside their card", async ({ alone, visitor }) => {
@@ -264,6 +276,30 @@ test("on paper the whole board is there, and nothing to press", async ({ alone, 
   await page.emulateMedia({ media: "print" });
   await expect(panel(page).getByText("What it was about.")).toBeVisible();
   await expect(card(page, "Backlog 1")).toBeHidden();
+});
+
+test("on paper a chat is there from its first message to its last, and nothing to write in", async ({ alone, visitor }) => {
+  const project = await freshProject(alone, "Paper");
+  const chat = await generalChat(alone, project);
+  for (let n = 1; n <= 30; n++) await alone.call("POST", `/chats/${chat}/messages`, { author: n % 2 ? "ada" : "dan", content: `Line ${n} of the story.\n\n\`\`\`\n${"wide ".repeat(60)}\n\`\`\`` });
+  const me = await visitor({ colorScheme: "dark" });
+  const page = await me.open(`${alone.url}/projects/${project.slug}/chat`);
+  await say(page, "Mine.");
+  await page.emulateMedia({ media: "print" });
+  for (const width of [760, 1100]) {
+    await page.setViewportSize({ width, height: 1000 });
+    const cut = await page.locator(".chat-page, .chat-body, .chat, .thread, .thread .inner, .thread pre").evaluateAll((all) => all
+      .filter((box) => box.scrollHeight > box.clientHeight + 1 || box.scrollWidth > box.clientWidth + 1).map((box) => box.className || box.tagName));
+    expect(cut).toEqual([]);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
+    await expect(said(page)).toHaveCount(31);
+    const places = await said(page).evaluateAll((all) => all.map((one) => one.getBoundingClientRect()).map(({ top, bottom }) => ({ top, bottom })));
+    places.slice(1).forEach(({ top }, n) => expect(top).toBeGreaterThanOrEqual(places[n]!.bottom - 1));
+    expect(places.at(-1)!.bottom - places[0]!.top, "all of it lies on the paper").toBeGreaterThan(1500);
+    for (const away of [page.getByRole("textbox"), page.getByRole("button"), page.getByRole("navigation")]) await expect(away).toHaveCount(0);
+    expect(await page.evaluate(() => getComputedStyle(document.body).backgroundColor)).toBe("rgb(255, 255, 255)");
+  }
+  await expect(page.getByRole("heading", { name: "General" })).toBeVisible();
 });
 
 test("nothing lies under the edges of a phone that is held across", async ({ alone, visitor }) => {

@@ -62,7 +62,7 @@ fn Projects() -> impl IntoView {
     let unwell = move || live.gateway.with(|g| g.as_ref().is_some_and(|g| g.state == CheckState::Bad));
     let setup = move || query.with(|q| q.get("setup").is_some());
     view! {
-        <div class="page">
+        <div class="page home-page">
             <div class="page-head">
                 <h1>{dynamic(move || if none.get() { "Welcome" } else { "Projects" })}</h1>
                 <span class="grow"></span>

@@ -159,7 +159,7 @@ fn Settings(row: ProjectRow) -> impl IntoView {
     view! {
         <Title text=crate::ui::title(format!("{} settings · OpenClutch", row.name)) />
         <ProjectHead slug=row.slug.clone() name color=dot at="settings" />
-        <div class="page narrow">
+        <div class="page narrow settings-page">
             <form class="form panel-box" method="post" action=UpdateProject::url() node_ref=node on:submit=save>
                 <FormError path=UpdateProject::PATH />
                 <input type="hidden" name="project" value=id.to_string() />

@@ -145,7 +145,7 @@ fn Tickets(page: ColumnPage) -> impl IntoView {
     view! {
         <Title text=crate::ui::title(format!("{} in {} · OpenClutch", column.label(), page.name)) />
         <ProjectHead slug=page.slug.clone() at="board" name color />
-        <div class="page">
+        <div class="page tickets-page">
             <div class="page-head">
                 <h2>"Tickets as a list"</h2>
                 <span class="grow"></span>

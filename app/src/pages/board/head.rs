@@ -250,10 +250,10 @@ pub fn Filters(state: BoardState) -> impl IntoView {
     .erase()
 }
 
-/// Whether one column fills the screen; the same width as in the styles.
+/// Whether one column fills the screen: the styles know from which width on.
 #[cfg(feature = "hydrate")]
-fn on_a_phone() -> bool {
-    window().inner_width().ok().and_then(|w| w.as_f64()).is_some_and(|w| w < 768.0)
+fn fills_the_screen(board: &web_sys::Element) -> bool {
+    board.query_selector(".col").ok().flatten().is_some_and(|column| column.client_width() >= board.client_width())
 }
 
 /// On phones: one column at a time, with tabs; the columns are swiped.
@@ -275,10 +275,12 @@ pub fn ColumnTabs(state: BoardState, node: NodeRef<html::Div>) -> impl IntoView 
             });
             // First the column where something happens.
             let first = state.counts.with_untracked(|c| [2, 1, 3, 0].into_iter().find(|n| c[*n] > 0)).unwrap_or(0);
-            if on_a_phone() {
-                // Not before it is laid out: until then it has no width to scroll by.
-                Alive::here().frame(move || board.set_scroll_left((first as f64 * width(&board)) as i32));
-            }
+            // Not before it is laid out: until then it has no width to scroll by.
+            Alive::here().frame(move || {
+                if fills_the_screen(&board) {
+                    board.set_scroll_left((first as f64 * width(&board)) as i32);
+                }
+            });
         }
     });
     let go = move |n: usize| {

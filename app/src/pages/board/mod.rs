@@ -164,7 +164,7 @@ fn Board(state: BoardState, version: u64) -> impl IntoView {
             <head::Filters state />
             <head::ColumnTabs state node />
             <div class="room">
-                <div class="board" node_ref=node on:focusin=stop::follower(state) on:click=on_click>{columns}</div>
+                <div class="board" class:one=move || filled(state) == 1 node_ref=node on:focusin=stop::follower(state) on:click=on_click>{columns}</div>
             </div>
             <Suspense>
                 {dynamic(move || awake.get().then(|| Suspend::new(async move { or_trouble(hands::hands(state, node, menu, early).await) })))}
@@ -188,6 +188,11 @@ fn Board(state: BoardState, version: u64) -> impl IntoView {
             <p class="sr" aria-live="assertive">{dynamic(move || state.spoken.get())}</p>
         </div>
     }
+}
+
+/// So many columns have cards.
+fn filled(state: BoardState) -> usize {
+    state.columns.iter().filter(|ids| ids.with(|ids| !ids.is_empty())).count()
 }
 
 /// The address says what is shown, so a link and a reload show the same.
