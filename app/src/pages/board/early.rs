@@ -49,8 +49,11 @@ impl Early {
         crate::ui::listen::follow(move || {
             let ears = Ears::here();
             // A button may be let go anywhere.
-            for event in ["pointerdown", "pointermove", "pointerup", "pointercancel", "keydown"] {
-                ears.hear(&window(), event, How::Active, move |event| early.change(|begun| begun.note(event)));
+            for event in ["focusin", "pointerdown", "pointermove", "pointerup", "pointercancel", "keydown"] {
+                ears.hear(&window(), event, How::Active, move |event| {
+                    super::fetch_ahead();
+                    early.change(|begun| begun.note(event));
+                });
             }
         });
         early
@@ -87,6 +90,7 @@ impl Begun {
                     self.keys.push(event);
                 }
             }
+            "focusin" => {}
             _ => self.press = None,
         }
     }

@@ -159,7 +159,7 @@ fn Board(state: BoardState, version: u64) -> impl IntoView {
                 }
             })
         })}
-        <div class="board-page" on:pointerover=move |_| fetch_ahead() on:focusin=move |_| fetch_ahead() class:with-panel=move || task.get().is_some() class:gone=move || state.gone.get()>
+        <div class="board-page" class:with-panel=move || task.get().is_some() class:gone=move || state.gone.get()>
             <head::BoardHeader state />
             <head::Filters state />
             <head::ColumnTabs state node />
