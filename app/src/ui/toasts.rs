@@ -67,9 +67,9 @@ impl Toasts {
         self.push(sentence.into(), false, READ, None, None);
     }
 
-    /// Says that something was done, with a button that takes it back.
-    pub fn undo(self, sentence: impl Into<String>, undo: Undo) {
-        self.push(sentence.into(), false, TAKE_BACK, Some(undo), None);
+    /// Says that something was done, with a button that takes it back. Answers which message says it.
+    pub fn undo(self, sentence: impl Into<String>, undo: Undo) -> u32 {
+        self.push(sentence.into(), false, TAKE_BACK, Some(undo), None)
     }
 
     /// Says that `thing` is about to go, and does it when the message goes, unless it is taken back before.
@@ -84,7 +84,7 @@ impl Toasts {
         self.going.try_update(|going| going.retain(|other| *other != thing));
     }
 
-    fn push(self, sentence: String, bad: bool, left: u32, undo: Option<Undo>, deed: Option<Deed>) {
+    fn push(self, sentence: String, bad: bool, left: u32, undo: Option<Undo>, deed: Option<Deed>) -> u32 {
         let id = self.last.get_value() + 1;
         self.last.set_value(id);
         let new = Toast { id, bad, sentence, undo, deed, turn: verbs::turn(), left };
@@ -98,6 +98,7 @@ impl Toasts {
         if waits == Some(false) {
             self.each_second();
         }
+        id
     }
 
     /// Counts as long as there is a message.
@@ -146,7 +147,7 @@ impl Toasts {
     }
 
     /// A message goes, and what it announced is done.
-    fn close(self, id: u32) {
+    pub fn close(self, id: u32) {
         if let Some(deed) = self.take(id).and_then(|toast| toast.deed) {
             deed(false);
         }

@@ -315,7 +315,7 @@ impl Hand {
         let title = self.state.peek(id).map_or_else(String::new, |c| c.title);
         self.state.hold(false);
         let words = match target.filter(|_| keep) {
-            Some((to, place)) => match self.state.request_move(id, to, place) {
+            Some((to, place)) => match self.state.move_by_hand(id, to, place) {
                 Asked::Shown => format!("{title} dropped in {}.", to.label()),
                 Asked::First => format!("Reopen {title}?"),
                 Asked::Refused(why) => format!("{title} was put back. {why}"),

@@ -35,6 +35,7 @@ fn Hands(state: BoardState, node: NodeRef<html::Div>, menu: RwSignal<Option<Open
         }
     };
     use_keys().bind(Verb::Undo, undo);
+    on_cleanup(move || state.withdraw_undo());
     crate::ui::listen::follow(move || {
         let Some(board) = node.get() else { return };
         let begun = early.over();

@@ -4,7 +4,10 @@ use clutch_domain::{id::TaskId, task::Status};
 use leptos::{html, prelude::*, server_fn::ServerFn};
 use wasm_bindgen::JsCast;
 
-use super::{end_of, state::BoardState};
+use super::{
+    end_of,
+    state::{Asked, BoardState},
+};
 use crate::{
     api::{DeleteTask, delete_task},
     lazy::lazily,
@@ -83,7 +86,7 @@ fn CardMenu(state: BoardState, menu: RwSignal<Option<Open>>) -> impl IntoView {
             });
             let go = move |to: Status, top: bool| {
                 menu.set(None);
-                state.request_move(task, to, end_of(to, top));
+                state.move_by_hand(task, to, end_of(to, top));
                 super::keys::focus_card(task);
             };
             let here = card.status;
@@ -121,9 +124,13 @@ fn CardMenu(state: BoardState, menu: RwSignal<Option<Open>>) -> impl IntoView {
         {dynamic(inside)}
         {dynamic(move || state.reopening.get().map(|(task, to, at)| {
             let number = state.peek(task).map_or(0, |c| c.number);
-            let answer = Callback::new(move |yes| {
+            let answer = Callback::new(move |yes: bool| {
                 state.reopening.set(None);
-                if yes { let _ = state.move_card(task, to, at, true); } else { state.put_back() }
+                if !yes {
+                    state.put_back();
+                } else if state.move_card(task, to, at, true) == Asked::Shown {
+                    state.offer_undo(task);
+                }
             });
             view! {
                 <Confirm title=format!("Reopen T-{number}?") yes="Reopen" answer

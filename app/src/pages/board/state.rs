@@ -97,6 +97,8 @@ pub struct BoardState {
     // While somebody drags, cards do not jump under the hand; what came meanwhile shows at the drop.
     held: StoredValue<bool>,
     undo: StoredValue<Vec<(Turn, Inverse)>>,
+    // The move that a message offers to take back, and the message.
+    offered: StoredValue<Option<(Turn, u32)>>,
     alive: Alive,
     clock: Clock,
     /// Runs changes of this board.
@@ -131,6 +133,7 @@ impl BoardState {
             found: StoredValue::new(Vec::new()),
             held: StoredValue::new(false),
             undo: StoredValue::new(Vec::new()),
+            offered: StoredValue::new(None),
             alive: Alive::here(),
             clock: expect_context::<Clock>(),
             act: crate::ui::use_act(),
@@ -213,7 +216,7 @@ impl BoardState {
             self.arrange();
             return Asked::Refused(refusal.to_string());
         }
-        self.remember(inverse);
+        self.remember(turn, inverse);
         let (before, after, spot) = match at {
             Place::Before(card) => (Some(card), None, Spot::End),
             Place::After(card) => (None, Some(card), Spot::End),
@@ -223,7 +226,12 @@ impl BoardState {
         let ask = move || move_task(id, to, before, after, spot, reopen);
         verbs::ask(self.act, id.0, "move", ask, move |outcome| {
             let refused = matches!(outcome, Outcome::Refused(_));
+            // Where no answer came the move may have arrived, and can be taken back.
+            let unsure = matches!(&outcome, Outcome::Refused(error) if error.unsure());
             self.settle(id.0, turn, outcome);
+            if refused && !unsure {
+                self.forget(turn);
+            }
             // It was said to be dropped there.
             if let Some(card) = self.peek(id).filter(|_| refused) {
                 self.say(format!("{} is back in {}.", card.title, card.status.label()));
@@ -248,7 +256,7 @@ impl BoardState {
     /// Sets a field of a card that is on this board: it shows it at once. `then` hears what became of it.
     pub fn edit(self, turn: Turn, id: TaskId, field: TaskField, value: String, then: impl FnOnce(&Outcome) + 'static) {
         if let Some(was) = self.peek(id).and_then(|card| card.facts.text(field)) {
-            self.remember(Inverse::Field { task: id, field, value: was });
+            self.remember(turn, Inverse::Field { task: id, field, value: was });
         }
         let shown = value.clone();
         self.cards.lay(id.0, turn, Arc::new(move |card: &mut Card| card.facts.set(field, &shown)));

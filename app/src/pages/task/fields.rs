@@ -30,7 +30,7 @@ pub fn Fields(board: BoardState, state: TaskState, status: Memo<Status>) -> impl
         let options = choices(Status::ALL.iter().map(|s| (s.word(), s.label())), first.status.word());
         let go = move |event: web_sys::Event| {
             if let Ok(to) = event_target_value(&event).parse::<Status>() {
-                board.request_move(id, to, end_of(to, false));
+                board.move_by_hand(id, to, end_of(to, false));
                 // Refused, or asked about first: the choice says what is.
                 if status.get_untracked() != to {
                     event_target::<web_sys::HtmlSelectElement>(&event).set_value(status.get_untracked().word());

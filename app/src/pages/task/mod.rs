@@ -24,7 +24,7 @@ use crate::{
     lazy::lazily,
     live::use_live,
     model::wire::Loaded,
-    ui::{Ago, Erase, Icon, StatusMark, closes, dynamic, keys::pressed, use_act},
+    ui::{Ago, Erase, Icon, StatusMark, closes, dynamic, keys::pressed, listen::window_hears, use_act},
 };
 use state::TaskState;
 
@@ -156,6 +156,14 @@ fn Ticket(board: BoardState, state: TaskState, version: u64, close: String, leav
     let gone = move || {
         state.gone.get().then(|| view! { <p class="note bad" role="status"><Icon name="trash" /><span>"This ticket was deleted."</span></p> })
     };
+    // A form that was sent may be gone, and the focus with it: then the key is heard nowhere else.
+    window_hears(leptos::ev::keydown, move |event| {
+        let target = event.target().and_then(|t| wasm_bindgen::JsCast::dyn_into::<web_sys::Element>(t).ok());
+        let nowhere = target.is_some_and(|element| element.tag_name() == "BODY");
+        if nowhere && pressed(&event) == "Escape" && !event.default_prevented() {
+            leave.run(());
+        }
+    });
     let remove = move |_| {
         leave.run(());
         super::board::delete_ticket(board, id, number);

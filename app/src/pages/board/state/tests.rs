@@ -167,9 +167,37 @@ fn what_was_done_last_can_be_named_and_taken_back() {
         assert_eq!(state.below(id(1), BACKLOG), Some(id(2)));
         assert_eq!(state.undo(), None);
         for n in 0..UNDO_MAX + 3 {
-            state.remember(Inverse::Field { task: id(1), field: TaskField::Assignee, value: n.to_string() });
+            state.remember(n as Turn, Inverse::Field { task: id(1), field: TaskField::Assignee, value: n.to_string() });
         }
         assert_eq!(state.undo.with_value(Vec::len), UNDO_MAX);
+    });
+}
+
+#[test]
+fn a_move_by_hand_is_offered_back_until_a_newer_one_or_a_refusal() {
+    board(&[card(1, BACKLOG, 1.0), card(2, BACKLOG, 2.0)], |state, _| {
+        let toasts = state.toasts;
+        let offered = || toasts.newest().is_some();
+        state.remember(7, Inverse::Move { task: id(1), to: READY, before: None });
+        // Of another card nothing is offered.
+        state.offer_undo(id(2));
+        assert!(!offered());
+        state.offer_undo(id(1));
+        assert!(offered());
+        state.forget(6);
+        assert!(offered() && state.last() == Some(7));
+        state.forget(7);
+        assert!(!offered() && state.last().is_none());
+        // There is one offer, for the newest move; what was done besides can still be taken back.
+        state.remember(8, Inverse::Field { task: id(2), field: TaskField::Assignee, value: "ada".into() });
+        state.remember(9, Inverse::Move { task: id(1), to: READY, before: None });
+        state.offer_undo(id(1));
+        state.remember(10, Inverse::Move { task: id(2), to: READY, before: None });
+        state.offer_undo(id(2));
+        state.forget(9);
+        assert!(offered());
+        state.forget(10);
+        assert!(!offered() && state.last() == Some(8));
     });
 }
 

@@ -1,5 +1,7 @@
 //! Taking back what was done on the board, the last first.
 
+use std::sync::Arc;
+
 use clutch_domain::{
     command::Place,
     id::TaskId,
@@ -8,7 +10,10 @@ use clutch_domain::{
 use leptos::prelude::*;
 
 use super::{Asked, BoardState};
-use crate::live::{layered::Turn, verbs};
+use crate::{
+    live::{layered::Turn, verbs},
+    ui::Undo,
+};
 
 /// So many moves and choices can be taken back, one after the other.
 pub(super) const UNDO_MAX: usize = 50;
@@ -31,9 +36,14 @@ impl BoardState {
     /// Takes back what was done last on this board; answers what that was, in words.
     pub fn undo(self) -> Option<String> {
         let (_, last) = self.undo.try_update_value(Vec::pop).flatten()?;
+        Some(self.take_back(last))
+    }
+
+    /// Takes something back; answers what that was, in words.
+    fn take_back(self, what: Inverse) -> String {
         let before_it = self.undo.with_value(Vec::len);
         let number = |task| self.peek(task).map_or_else(String::new, |card| format!("T-{}", card.number));
-        let words = match last {
+        let words = match what {
             Inverse::Move { task, to, before } => {
                 // Its neighbour may be elsewhere by now.
                 let there = before.filter(|card| self.peek(*card).is_some_and(|card| card.status == to));
@@ -54,15 +64,62 @@ impl BoardState {
         };
         // What is taken back is no new deed.
         self.undo.update_value(|all| all.truncate(before_it));
-        Some(words)
+        words
     }
 
-    pub(super) fn remember(self, inverse: Inverse) {
+    /// What a mouse or a finger asks for: it is moved, and can be taken back without a key.
+    pub fn move_by_hand(self, id: TaskId, to: Status, at: Place) -> Asked {
+        let asked = self.request_move(id, to, at);
+        if asked == Asked::Shown {
+            self.offer_undo(id);
+        }
+        asked
+    }
+
+    /// Says where a card went that was moved just now, and offers to take it back. There is one such offer, for the
+    /// newest move.
+    pub fn offer_undo(self, id: TaskId) {
+        let newest = self.undo.with_value(|all| match all.last() {
+            Some((turn, Inverse::Move { task, to, .. })) if *task == id => Some((*turn, *to)),
+            _ => None,
+        });
+        let Some(((turn, was), card)) = newest.zip(self.peek(id)) else { return };
+        let how = if card.status == was { "within" } else { "to" };
+        let undo: Undo = Arc::new(move || {
+            let taken = self.undo.try_update_value(|all| {
+                let at = all.iter().position(|(other, _)| *other == turn)?;
+                Some(all.remove(at).1)
+            });
+            if let Some(inverse) = taken.flatten() {
+                self.say(self.take_back(inverse));
+            }
+        });
+        self.withdraw_undo();
+        let message = self.toasts.undo(format!("T-{} moved {how} {}.", card.number, card.status.label()), undo);
+        self.offered.set_value(Some((turn, message)));
+    }
+
+    /// Nothing is offered any more: the board goes, or a newer move takes the offer's place.
+    pub fn withdraw_undo(self) {
+        if let Some((_, message)) = self.offered.try_update_value(Option::take).flatten() {
+            self.toasts.close(message);
+        }
+    }
+
+    /// The server refused this: there is nothing to take back.
+    pub(super) fn forget(self, turn: Turn) {
+        self.undo.try_update_value(|all| all.retain(|(other, _)| *other != turn));
+        if self.offered.try_get_value().flatten().is_some_and(|(other, _)| other == turn) {
+            self.withdraw_undo();
+        }
+    }
+
+    pub(super) fn remember(self, turn: Turn, inverse: Inverse) {
         self.undo.try_update_value(|all| {
             if all.len() == UNDO_MAX {
                 all.remove(0);
             }
-            all.push((verbs::turn(), inverse));
+            all.push((turn, inverse));
         });
     }
 }
