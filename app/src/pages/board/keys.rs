@@ -267,7 +267,8 @@ pub fn focus_card(id: TaskId) {
     leptos::task::spawn_local(async move {
         for _ in 0..TURNS {
             leptos::task::tick().await;
-            if let Some(link) = cover(id) {
+            // What has it already is left alone: to give it again lays out the whole board.
+            if let Some(link) = cover(id).filter(|link| !is_active(link)) {
                 let _ = link.focus();
             }
         }
@@ -285,6 +286,10 @@ pub fn focus_card(id: TaskId) {
             options
         });
     });
+}
+
+fn is_active(link: &web_sys::HtmlElement) -> bool {
+    document().active_element().is_some_and(|active| active == **link)
 }
 
 /// So many turns after a change everything that follows from it is on the page; no event comes between them.
