@@ -9,12 +9,15 @@ import { Hopeless, until } from "./until.ts";
 /** A task as REST shows it, as far as the tests look. */
 export interface Task {
   id: string; number: number; title: string; status: string; description: string | null;
-  agent_session_key: string | null; agent_retry_count: number | null; position: number;
+  priority: string; role: string | null; agent_session_key: string | null; agent_retry_count: number | null; position: number;
 }
 /** A comment as REST shows it. */
 export interface Comment { id: string; author: string; author_type: string; content: string; type: string }
 /** A project as REST shows it. */
 export interface Project { id: string; slug: string; name: string; work_loop_enabled: number; task_count?: number }
+
+/** So many calls are under way where many are wanted. */
+const AT_ONCE = 8;
 
 /** A server on a folder of its own. It keeps its port over restarts. */
 export class Board {
@@ -97,6 +100,14 @@ export class Board {
 
   async createTask(project: Project, title: string, fields: Record<string, unknown> = {}): Promise<Task> {
     return (await this.call<{ task: Task }>("POST", "/tasks", { project_id: project.id, title, ...fields })).task;
+  }
+
+  /** Many at once; their order is none in particular. */
+  async createTasks(project: Project, titles: Iterable<string>, fields: (title: string) => Record<string, unknown> = () => ({})): Promise<void> {
+    const left = titles[Symbol.iterator]();
+    await Promise.all(Array.from({ length: AT_ONCE }, async () => {
+      for (let next = left.next(); !next.done; next = left.next()) await this.createTask(project, next.value, fields(next.value));
+    }));
   }
 
   async task(id: string): Promise<Task> {

@@ -2,7 +2,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import { AxeBuilder } from "@axe-core/playwright";
-import { test as base, expect, type BrowserContextOptions, type Page } from "@playwright/test";
+import { test as base, expect, type Browser, type BrowserContextOptions, type Page } from "@playwright/test";
 import { Board } from "./board.ts";
 import { runFolder } from "./child.ts";
 import { endEngines } from "./engine.ts";
@@ -99,9 +99,10 @@ export class Visitor {
 
   /** Waits until the page's code runs, the live feed is there, and a board can be worked on. */
   async live(): Promise<void> {
-    await expect(this.page.locator(".feed")).toHaveText("Live", { timeout: 20_000 });
+    // No expect: it describes the whole page each time it looks in vain, which takes seconds with a thousand cards.
+    await this.page.locator(".feed", { hasText: /^Live$/ }).waitFor({ state: "attached", timeout: 20_000 });
     // The code that drags and presses keys on a board comes by itself, a moment after the board.
-    await expect(this.page.locator(".board:not([data-hands])")).toHaveCount(0, { timeout: 20_000 });
+    await this.page.locator(".board:not([data-hands])").waitFor({ state: "detached", timeout: 20_000 });
   }
 
   /** Opens an address and waits until it is live. */
@@ -116,6 +117,13 @@ export class Visitor {
     const { violations } = await new AxeBuilder({ page: this.page }).setLegacyMode(true).analyze();
     expect(violations.map(({ id, help, nodes }) => `${id}: ${help}\n${nodes.map(({ target, failureSummary }) => `  ${target.join(" ")} ${failureSummary?.replace(/\s+/g, " ")}`).join("\n")}`)).toEqual([]);
   }
+}
+
+/** A window of its own, with its own cookies. Whoever asks closes its context. */
+export async function newVisitor(browser: Browser, options?: BrowserContextOptions): Promise<Visitor> {
+  const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, ...options });
+  context.setDefaultTimeout(10_000);
+  return new Visitor(await context.newPage());
 }
 
 interface TestFixtures {
@@ -146,9 +154,7 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
   visitor: async ({ browser }, use) => {
     const visitors: Visitor[] = [];
     await use(async (options) => {
-      const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, ...options });
-      context.setDefaultTimeout(10_000);
-      const visitor = new Visitor(await context.newPage());
+      const visitor = await newVisitor(browser, options);
       visitors.push(visitor);
       return visitor;
     });

@@ -1,7 +1,8 @@
 // The board: making, moving and finding tickets, by mouse, finger and keyboard.
-import type { Locator, Page } from "@playwright/test";
+import type { Page } from "@playwright/test";
 import type { Board, Project } from "../support/board.ts";
 import { expect, freshProject, test } from "../support/fixtures.ts";
+import { drag, Finger, middle } from "../support/hand.ts";
 import { card, cardIn, column, titles, toasts, type Column } from "../support/look.ts";
 import { until } from "../support/until.ts";
 
@@ -16,25 +17,6 @@ const address = (board: Board, project: Project) => `${board.url}/projects/${pro
 
 /** All six columns are on the screen. */
 const WIDE = { viewport: { width: 1920, height: 900 } };
-
-async function middle(of: Locator): Promise<{ x: number; y: number }> {
-  const box = await of.boundingBox();
-  if (!box) throw new Error("not visible");
-  return { x: box.x + box.width / 2, y: box.y + box.height / 2 };
-}
-
-/** Drags with the mouse: lifts, moves to a point, waits until `where` shows a landing line, drops. */
-async function drag(page: Page, from: Locator, to: { x: number; y: number }, where: Locator): Promise<void> {
-  const start = await middle(from);
-  await page.mouse.move(start.x, start.y);
-  await page.mouse.down();
-  await page.mouse.move(start.x + 12, start.y + 6);
-  await expect(page.locator(".ghost")).toBeVisible();
-  await page.mouse.move(to.x, to.y, { steps: 5 });
-  await expect(where.locator(".drop-line")).toBeAttached();
-  await page.mouse.up();
-  await expect(page.locator(".ghost")).toHaveCount(0);
-}
 
 test("a ticket is made; it says what happens where, and who is told", async ({ alone, visitor }) => {
   const project = await freshProject(alone, "Board");
@@ -145,22 +127,21 @@ test("by finger: hold, drag and drop; a quick swipe scrolls and moves nothing", 
   const project = await withTickets(alone, ["One", "Two"]);
   const me = await visitor({ hasTouch: true });
   const page = await me.open(address(alone, project));
-  const touch = await page.context().newCDPSession(page);
-  const send = (type: "touchStart" | "touchMove" | "touchEnd", points: { x: number; y: number }[]) => touch.send("Input.dispatchTouchEvent", { type, touchPoints: points });
+  const finger = await Finger.of(page);
 
   const from = await middle(card(page, "One")), to = await middle(column(page, "Ready"));
-  await send("touchStart", [from]);
+  await finger.down(from);
   await expect(page.locator(".ghost")).toBeVisible();
-  for (let step = 1; step <= 6; step++) await send("touchMove", [{ x: from.x + ((to.x - from.x) * step) / 6, y: from.y + ((to.y - from.y) * step) / 6 }]);
+  await finger.move(from, to);
   await expect(column(page, "Ready").locator(".drop-line")).toBeAttached();
-  await send("touchEnd", []);
+  await finger.up();
   await expect(cardIn(page, "Ready", "One")).toBeVisible();
   await until("the server has it", async () => (await alone.tasks(project)).find((task) => task.title === "One")?.status === "ready");
 
   const two = await middle(card(page, "Two"));
-  await send("touchStart", [two]);
-  for (let step = 1; step <= 4; step++) await send("touchMove", [{ x: two.x + step * 30, y: two.y }]);
-  await send("touchEnd", []);
+  await finger.down(two);
+  await finger.move(two, { x: two.x + 120, y: two.y }, 4);
+  await finger.up();
   await expect(page.locator(".ghost")).toHaveCount(0);
   await expect(cardIn(page, "Backlog", "Two")).toBeVisible();
 });

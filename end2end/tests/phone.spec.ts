@@ -1,9 +1,8 @@
 // A phone, 390 pixels wide: one column at a time, nothing sticks out.
-import { devices, type WebSocketRoute } from "@playwright/test";
+import type { WebSocketRoute } from "@playwright/test";
 import { expect, freshProject, test } from "../support/fixtures.ts";
+import { PHONE } from "../support/hand.ts";
 import { card, cardIn, column, openPanel, panel } from "../support/look.ts";
-
-const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2, userAgent: devices["Pixel 7"].userAgent };
 
 test("home, board, dialog and panel fit, and the columns are one tap away", async ({ alone, visitor }) => {
   const project = await freshProject(alone, "A project with rather a long name for a phone");
