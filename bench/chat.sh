@@ -9,24 +9,8 @@ set -Eeuo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/common.sh
 source scripts/tools.sh
-readonly cache=${XDG_CACHE_HOME:-$HOME/.cache}/openclutch
+source scripts/bench.sh
 
-app=$(cd "${1:?"usage: bench/chat.sh APP"}" && pwd)
-work=$(mktemp -d "${TMPDIR:-/tmp}/openclutch-chat-XXXXXX")
-finish() {
-  local code=$?
-  rm -rf "$work"
-  [ "$code" != "$EXPLAINED" ] || exit 1
-}
-trap finish EXIT
-trap 'on_error $? "$LINENO" "${BASH_SOURCE[0]##*/}" "$BASH_COMMAND"' ERR
-
-say "Measuring ${app##*/}: about six minutes."
-(
-  cd end2end
-  PATH="$cache/openclaw-$OPENCLAW/node/bin:$PATH" CLUTCH_BIN="$app/clutch" LEPTOS_SITE_ROOT="$app/site" LEPTOS_HASH_FILES=true \
-    CLUTCH_FIGURES="$work/figures" node_modules/.bin/playwright test -c bench.config.ts >"$work/out" 2>&1
-) || { cat "$work/out" >&2; die "A measurement could not be taken; the lines above say which."; }
-mv "$work/figures" "$app/chat"
-say "chats, measured with ${app##*/} on $(nproc) cores"
-cat "$app/chat"
+# The gateway's own Node.
+PATH=${XDG_CACHE_HOME:-$HOME/.cache}/openclutch/openclaw-$OPENCLAW/node/bin:$PATH
+browser_bench chat "chats" "six minutes" "${1:?"usage: bench/chat.sh APP"}"

@@ -225,11 +225,9 @@ command_bench() {
   need_machine
   need_rust
   start_npm_dependencies
-  # Chats are measured with a browser and a gateway.
-  if [ "$name" = chat ]; then
-    need_chromium
-    start_openclaw "$OPENCLAW"
-  fi
+  # In a browser; chats with a gateway, too.
+  case $name in chat | board) need_chromium ;; esac
+  if [ "$name" = chat ]; then start_openclaw "$OPENCLAW"; fi
   # Commits of the same kind are measured with Node's own SQLite.
   if [ "$name" = engine ]; then
     install_private_node || die "The private Node could not be installed; the lines above say why. Put that right, then run the same command again."

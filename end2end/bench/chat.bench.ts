@@ -7,7 +7,7 @@ import { address, generalChat, messages, said, say } from "../support/chat.ts";
 import { expect, freshProject, test } from "../support/fixtures.ts";
 import { Gateway } from "../support/gateway.ts";
 import { until } from "../support/until.ts";
-import { figure, memory, processor, share, spread } from "./figures.ts";
+import { figure, memory, processor, share, spread, tabMemory, usage } from "./figures.ts";
 
 const ANSWERS = Number(process.env.CLUTCH_BENCH_ANSWERS ?? 60), VIEWERS = 100, STREAMS = 4, SENTENCES = 60;
 const LONG = Number(process.env.CLUTCH_BENCH_MESSAGES ?? 10_000), AT_ONCE = 8, OPENINGS = 7;
@@ -175,13 +175,10 @@ test("a long chat: opened, scrolled up through all of it, and spoken in", async 
 
   const me = await visitor();
   const page = await me.open(address(alone, long, many));
-  const session = await page.context().newCDPSession(page);
-  await session.send("Performance.enable");
+  const used = await usage(page);
   const heap = async () => {
-    await session.send("HeapProfiler.collectGarbage");
-    const { metrics } = await session.send("Performance.getMetrics");
-    const of = (name: string) => metrics.find((m) => m.name === name)!.value;
-    return `${Math.round(of("JSHeapUsedSize") / 1e6)} MB of JavaScript, ${of("Nodes")} nodes`;
+    const { heap, nodes } = await used();
+    return `${Math.round(heap)} MB of JavaScript, ${nodes} nodes`;
   };
   const heapFirst = await heap(), tabFirst = await tabMemory(browser);
   // The page itself goes up, load by load, as a hand on the wheel would; every frame on the way counts.
@@ -253,11 +250,3 @@ test("a long chat: opened, scrolled up through all of it, and spoken in", async 
     `the browser: ${heapFirst}, tab ${tabFirst} MB with the newest 50; ${heapLast}, tab ${tabLast} MB at the first message`,
     `the server's memory: ${before} MB before, ${after} MB after writing, ${memory(alone.pid)} MB after all, ${memory(alone.pid, true)} MB at most`);
 });
-
-/** Resident memory of the largest page's process, in MB. */
-async function tabMemory(browser: import("@playwright/test").Browser): Promise<number> {
-  const session = await browser.newBrowserCDPSession();
-  const { processInfo } = await session.send("SystemInfo.getProcessInfo");
-  await session.detach();
-  return Math.max(...processInfo.filter(({ type }) => type === "renderer").map(({ id }) => memory(id)));
-}

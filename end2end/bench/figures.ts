@@ -1,5 +1,6 @@
 // Figures: of many times, of processes, and the table that is printed.
 import fs from "node:fs";
+import type { Browser, Page } from "@playwright/test";
 
 /** The value that this share (0 to 1) of all does not exceed. */
 export function share(values: number[], part: number): number {
@@ -15,6 +16,29 @@ export const spread = (values: number[]): string =>
 export function memory(pid: number, peak = false): number {
   const line = new RegExp(`^${peak ? "VmHWM" : "VmRSS"}:\\s*(\\d+) kB`, "m").exec(fs.readFileSync(`/proc/${pid}/status`, "utf8"));
   return Math.round(Number(line![1]) / 1000);
+}
+
+/** Resident memory of the largest page's process, in MB. */
+export async function tabMemory(browser: Browser): Promise<number> {
+  const session = await browser.newBrowserCDPSession();
+  const { processInfo } = await session.send("SystemInfo.getProcessInfo");
+  await session.detach();
+  return Math.max(...processInfo.filter(({ type }) => type === "renderer").map(({ id }) => memory(id)));
+}
+
+/** What a page has used so far; megabytes after what is not needed was let go, seconds of its main thread. */
+export interface Used { heap: number; nodes: number; script: number; task: number }
+
+/** Gives a way to ask what a page has used. */
+export async function usage(page: Page): Promise<() => Promise<Used>> {
+  const session = await page.context().newCDPSession(page);
+  await session.send("Performance.enable");
+  return async () => {
+    await session.send("HeapProfiler.collectGarbage");
+    const { metrics } = await session.send("Performance.getMetrics");
+    const of = (name: string) => metrics.find((metric) => metric.name === name)!.value;
+    return { heap: of("JSHeapUsedSize") / 1e6, nodes: of("Nodes"), script: of("ScriptDuration"), task: of("TaskDuration") };
+  };
 }
 
 const TICKS_PER_SECOND = 100;
