@@ -80,22 +80,17 @@ impl BoardState {
     /// newest move.
     pub fn offer_undo(self, id: TaskId) {
         let newest = self.undo.with_value(|all| match all.last() {
-            Some((turn, Inverse::Move { task, to, .. })) if *task == id => Some((*turn, *to)),
+            Some((turn, Inverse::Move { task, .. })) if *task == id => Some(*turn),
             _ => None,
         });
-        let Some(((turn, was), card)) = newest.zip(self.peek(id)) else { return };
-        let how = if card.status == was { "within" } else { "to" };
+        let Some((turn, card)) = newest.zip(self.peek(id)) else { return };
         let undo: Undo = Arc::new(move || {
-            let taken = self.undo.try_update_value(|all| {
-                let at = all.iter().position(|(other, _)| *other == turn)?;
-                Some(all.remove(at).1)
-            });
-            if let Some(inverse) = taken.flatten() {
+            if let Some(inverse) = self.drop_turn(turn) {
                 self.say(self.take_back(inverse));
             }
         });
         self.withdraw_undo();
-        let message = self.toasts.undo(format!("T-{} moved {how} {}.", card.number, card.status.label()), undo);
+        let message = self.toasts.undo(format!("T-{} lies in {} now.", card.number, card.status.label()), undo);
         self.offered.set_value(Some((turn, message)));
     }
 
@@ -106,9 +101,13 @@ impl BoardState {
         }
     }
 
+    fn drop_turn(self, turn: Turn) -> Option<Inverse> {
+        self.undo.try_update_value(|all| all.iter().position(|(t, _)| *t == turn).map(|at| all.remove(at).1)).flatten()
+    }
+
     /// The server refused this: there is nothing to take back.
     pub(super) fn forget(self, turn: Turn) {
-        self.undo.try_update_value(|all| all.retain(|(other, _)| *other != turn));
+        self.drop_turn(turn);
         if self.offered.try_get_value().flatten().is_some_and(|(other, _)| other == turn) {
             self.withdraw_undo();
         }
