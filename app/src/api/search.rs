@@ -79,8 +79,11 @@ mod reading {
         chat::{Found, Hit},
     };
 
-    /// Newest chats of a project that are searched.
+    /// Chats of a project that are read at once.
     const CHATS: u32 = 200;
+    /// A message may be so much newer than the moment by which its chat lies among the others: messages of one
+    /// moment are put apart.
+    const APART_MS: i64 = 1_000;
     /// Messages of one chat that are read at once.
     const PAGE: u32 = 200;
     /// Messages that one call looks at.
@@ -125,6 +128,46 @@ mod reading {
         }
     }
 
+    /// The chats of a project, last spoken in first, read as they are needed.
+    struct Ways {
+        project: ProjectId,
+        before: Option<Millis>,
+        read: Vec<Way>,
+        // The last chat that was read; `None` when all are.
+        rest: Option<Before>,
+    }
+
+    impl Ways {
+        async fn of(office: &Office, project: ProjectId, before: Option<Millis>) -> Result<Self, Fault> {
+            let mut ways = Self { project, before, read: Vec::new(), rest: None };
+            ways.read_on(office, None).await?;
+            Ok(ways)
+        }
+
+        async fn read_on(&mut self, office: &Office, before: Option<Before>) -> Result<(), Fault> {
+            let parent = self.project.to_string();
+            let chats: Vec<Chat> =
+                office.all(Range::NewestChildren { kind: Kind::Chat, parent, before, limit: CHATS }).await?;
+            let last = chats.last().filter(|_| chats.len() >= CHATS as usize);
+            self.rest = last.map(|chat| Before { at: chat.updated_at, id: chat.id.to_string() });
+            self.read.extend(chats.into_iter().map(|chat| Way::new(chat, self.before)));
+            Ok(())
+        }
+
+        /// The chat that may have the newest message of those that were not looked at.
+        async fn next(&mut self, office: &Office) -> Result<Option<&mut Way>, Fault> {
+            loop {
+                let newest = self.read.iter().filter_map(Way::newest).max();
+                let unread = self.rest.as_ref().map(|last| last.at.plus(APART_MS));
+                if unread.is_none() || newest > unread {
+                    return Ok(self.read.iter_mut().filter(|w| w.newest().is_some()).max_by_key(|w| w.newest()));
+                }
+                let last = self.rest.take();
+                self.read_on(office, last).await?;
+            }
+        }
+    }
+
     pub async fn search(
         office: &Office,
         project: ProjectId,
@@ -133,11 +176,9 @@ mod reading {
     ) -> Result<Found, Fault> {
         let mut found = Found::default();
         let Some(words) = Words::of(words) else { return Ok(found) };
-        let chats = Range::NewestChildren { kind: Kind::Chat, parent: project.to_string(), before: None, limit: CHATS };
-        let mut ways: Vec<Way> =
-            office.all::<Chat>(chats).await?.into_iter().map(|chat| Way::new(chat, before)).collect();
+        let mut ways = Ways::of(office, project, before).await?;
         let (mut bytes, mut last) = (0, None);
-        while let Some(way) = ways.iter_mut().filter(|w| w.newest().is_some()).max_by_key(|w| w.newest()) {
+        while let Some(way) = ways.next(office).await? {
             let full = found.looked >= LOOKED_MAX || bytes >= BYTES_MAX || found.hits.len() >= HITS_MAX;
             // Chats may share a millisecond, and the next call begins before it.
             if full && way.newest() < last {

@@ -203,3 +203,30 @@ async fn the_way_back_leads_to_the_message_page_by_page() {
         }
     }
 }
+
+#[tokio::test]
+async fn words_are_found_in_every_chat_however_many_there_are() {
+    let house = House::new();
+    let project = house.project("site").await;
+    let first = chat(&house, &project, "First").await;
+    say(&house, first, "Where is the needle?").await;
+    for n in 0..420 {
+        let other = chat(&house, &project, &format!("Chat {n}")).await;
+        say(&house, other, "Hay, and nothing else.").await;
+    }
+    let (mut before, mut looked, mut hits) = (None, 0, Vec::new());
+    loop {
+        let found = search(&house, &project, "needle", before).await;
+        looked += found.looked;
+        hits.extend(found.hits.into_iter().map(|hit| hit.chat));
+        before = found.older;
+        if before.is_none() {
+            break;
+        }
+    }
+    assert_eq!((hits, looked), (vec![first], 421));
+    // What is new in an old chat is among the first.
+    say(&house, first, "Here is the needle.").await;
+    let found = search(&house, &project, "needle", None).await;
+    assert!(found.hits[0].at > found.hits[1].at && found.hits.len() == 2);
+}
