@@ -5,8 +5,14 @@ use leptos_meta::MetaTags;
 
 use crate::{App, site::Site};
 
-/// Runs before the first paint: the look that was chosen, and that there is JavaScript.
-const EARLY: &str = "(function(d){d.classList.add('js');try{var l=localStorage.getItem('look');if(l)d.dataset.theme=l}catch(e){}})(document.documentElement)";
+/// Runs before the first paint: the look that was chosen, and that there is JavaScript. The browser's own bars
+/// follow the look that is chosen, then and later.
+const EARLY: &str = "\
+(function(d){d.classList.add('js');\
+var bars=document.querySelectorAll('meta[name=theme-color]'),own=[].map.call(bars,function(m){return m.content});\
+new MutationObserver(function(){bars.forEach(function(m,i){m.content=own[{light:0,dark:1}[d.dataset.theme]??i]})})\
+.observe(d,{attributes:true,attributeFilter:['data-theme']});\
+try{var l=localStorage.getItem('look');if(l)d.dataset.theme=l}catch(e){}})(document.documentElement)";
 
 /// Fetches the code and wakes the page. A page whose code does not come, or does not find its way in what somebody
 /// else has made of the page, is what it was painted as: its links and forms are the browser's, nothing of ours
@@ -48,6 +54,7 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
                 <script nonce=use_nonce() inner_html=EARLY></script>
                 <link rel="stylesheet" href=format!("/{}", files.style) id="leptos" />
                 <link rel="icon" href="/favicon.svg" type="image/svg+xml" />
+                <link rel="apple-touch-icon" href="/icon-180.png" />
                 <link rel="manifest" href="/manifest.webmanifest" />
                 <AutoReload options />
                 <link rel="modulepreload" href=format!("/{}", files.script) crossorigin="anonymous" />

@@ -85,6 +85,9 @@ test("without JavaScript: make a project, make a ticket, move it, comment on it"
   await page.getByRole("link", { name: "Sharpen the pencil" }).click();
   const opened = page.getByRole("complementary", { name: /^Ticket / });
   await expect(opened).toContainText("Both ends.");
+  // Nothing looks like a button that would do nothing.
+  await expect(opened.getByRole("heading", { name: "Sharpen the pencil" })).toBeVisible();
+  await expect(opened.getByRole("button", { name: "Sharpen the pencil" })).toHaveCount(0);
   await opened.getByLabel("Status").selectOption("In review");
   await opened.getByRole("button", { name: "Move" }).click();
   await expect(cardIn(page, "In review", "Sharpen the pencil")).toBeVisible();
@@ -124,6 +127,13 @@ test("dark, light, or as the system says, also after a reload", async ({ empty, 
   const me = await visitor({ colorScheme: "light" });
   const page = await me.open(empty.url);
   const background = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  const bars = () => page.evaluate(() => [...document.querySelectorAll<HTMLMetaElement>("meta[name=theme-color]")].map((m) => m.content));
+  const system = await bars();
+  expect(new Set(system).size).toBe(2);
+  // Systems that put the page on their home screen ask for a picture that is no drawing.
+  const icon = await page.locator("link[rel=apple-touch-icon]").getAttribute("href");
+  const answer = await page.request.get(empty.url + icon);
+  expect([answer.status(), answer.headers()["content-type"]]).toEqual([200, "image/png"]);
   const light = await background();
   await page.getByRole("button", { name: "Dark" }).click();
   await expect.poll(background).not.toBe(light);
@@ -132,11 +142,15 @@ test("dark, light, or as the system says, also after a reload", async ({ empty, 
   await page.reload();
   // Before our code runs already.
   expect(await background()).toBe(dark);
+  expect(await bars()).toEqual([system[1], system[1]]);
   await me.live();
   expect(await background()).toBe(dark);
   await expect(page.getByRole("button", { name: "Dark" })).toHaveAttribute("aria-pressed", "true");
+  await page.getByRole("button", { name: "Light" }).click();
+  await expect.poll(bars).toEqual([system[0], system[0]]);
   await page.getByRole("button", { name: "Like the system" }).click();
   await expect.poll(background).toBe(light);
+  await expect.poll(bars).toEqual(system);
   await page.emulateMedia({ colorScheme: "dark" });
   await expect.poll(background).toBe(dark);
 });

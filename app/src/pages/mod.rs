@@ -58,6 +58,13 @@ pub fn App() -> impl IntoView {
     let frame = Frame::new();
     provide_context(frame);
     let drawer = frame.drawer;
+    // Questions count in the tab's title, whatever page it shows: they are seen while one is elsewhere.
+    // The server reads the title after the page's signals are gone, so it holds its own share.
+    let waiting = ArcRwSignal::from(frame.waiting);
+    let formatter = move |title: String| match waiting.get() {
+        0 => title,
+        waiting => format!("({waiting}) {title}"),
+    };
     #[cfg(feature = "hydrate")]
     {
         provide_context(LoadedWith::now());
@@ -67,6 +74,7 @@ pub fn App() -> impl IntoView {
     // Pages are rendered whole before the first byte leaves: they read well without
     // JavaScript, and their status code is true.
     view! {
+        <Title formatter />
         <Router>
             <a class="skip" href="#main">"Skip to content"</a>
             <div class="house">

@@ -132,17 +132,9 @@ fn Board(state: BoardState, version: u64) -> impl IntoView {
     let alive = Alive::here();
     crate::ui::listen::follow(move || alive.frame(move || stop::begin(state)));
     let on_click = menu::opener(menu);
-    // Questions count in the tab's title: they are seen while one is elsewhere.
     // The server reads the title after the page's signals are gone, so it holds its own share.
     let titled = ArcRwSignal::from(head);
-    let title = move || {
-        let (waiting, name) = titled.with(|h| (h.waiting, h.name.clone()));
-        crate::ui::title(if waiting > 0 {
-            format!("({waiting}) {name} · OpenClutch")
-        } else {
-            format!("{name} · OpenClutch")
-        })
-    };
+    let title = move || crate::ui::title(titled.with(|h| format!("{} · OpenClutch", h.name)));
     let columns = Status::ALL
         .iter()
         .map(|status| view! { <Column state status=*status chosen /> })

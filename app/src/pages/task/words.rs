@@ -25,7 +25,8 @@ pub fn TitleEdit(state: TaskState, act: Act) -> impl IntoView {
         } else {
             view! {
                 <h2 class="title">
-                    <button type="button" dir="auto" title="Edit the title" on:click=move |_| editing.set(true)>{dynamic(move || task.with(|t| t.title.clone()))}</button>
+                    <span class="nojs-only" dir="auto">{task.with_untracked(|t| t.title.clone())}</span>
+                    <button type="button" class="js-only" dir="auto" title="Edit the title" on:click=move |_| editing.set(true)>{dynamic(move || task.with(|t| t.title.clone()))}</button>
                 </h2>
             }.erase()
         })}
