@@ -357,11 +357,17 @@ async fn done_is_left_on_purpose_only() {
     let sentence = "Cannot move a task out of done by accident. Reopen it on purpose.";
     for to in ["ready", "backlog", "in_progress", "in_review", "blocked"] {
         house.patch(&path, json!({ "status": to })).await.fails(409, "done_is_final", sentence);
-        house.patch(&path, json!({ "status": to, "force": false })).await.fails(409, "done_is_final", sentence);
+        for no in [json!(false), json!("false"), json!("False"), json!(""), json!(0), json!("0"), Value::Null] {
+            house.patch(&path, json!({ "status": to, "force": no })).await.fails(409, "done_is_final", sentence);
+        }
+        for odd in [json!("no"), json!(2), json!([]), json!({})] {
+            let must = "force must be a boolean";
+            house.patch(&path, json!({ "status": to, "force": odd })).await.fails(400, "invalid_field", must);
+        }
     }
     assert_eq!(house.patch(&path, json!({ "status": "done" })).await.ok(200)["task"], done, "done is done");
-    for word in ["force", "reopen"] {
-        let open = house.patch(&path, json!({ "status": "ready", word: true })).await.ok(200)["task"].clone();
+    for (word, yes) in [("force", json!(true)), ("reopen", json!(1)), ("force", json!("true"))] {
+        let open = house.patch(&path, json!({ "status": "ready", word: yes })).await.ok(200)["task"].clone();
         assert_eq!((&open["status"], &open["completed_at"]), (&json!("ready"), &Value::Null));
         house.patch(&path, json!({ "status": "done" })).await.ok(200);
     }

@@ -185,15 +185,22 @@ impl Body {
         text.parse().map(Some).map_err(|_| wrong())
     }
 
-    /// A truth; numbers count as JavaScript counts them.
-    pub fn truthy(&self, name: &str) -> Option<bool> {
-        self.0.get(name).map(|v| match v {
-            Value::Null => false,
-            Value::Bool(b) => *b,
-            Value::Number(n) => n.as_f64() != Some(0.0),
-            Value::String(s) => !s.is_empty(),
-            Value::Array(_) | Value::Object(_) => true,
-        })
+    /// Yes or no: a boolean, 0 or 1 as our own answers have it, or one of these as text. Anything else is refused:
+    /// whoever writes `"false"` does not mean yes. Absent and `null` are `None`.
+    pub fn switch(&self, name: &'static str) -> Result<Option<bool>, Failure> {
+        let on = match self.some(name) {
+            None => return Ok(None),
+            Some(Value::Bool(on)) => Some(*on),
+            Some(Value::Number(n)) if n.as_u64() == Some(0) => Some(false),
+            Some(Value::Number(n)) if n.as_u64() == Some(1) => Some(true),
+            Some(Value::String(text)) => match text.trim().to_ascii_lowercase().as_str() {
+                "" | "false" | "0" => Some(false),
+                "true" | "1" => Some(true),
+                _ => None,
+            },
+            Some(_) => None,
+        };
+        on.map(Some).ok_or_else(|| Failure::invalid("invalid_field", format!("{name} must be a boolean")))
     }
 
     /// A whole number from 0; absent and `null` are `None`.

@@ -77,7 +77,7 @@ pub async fn create(
         local_path: body.parsed("local_path", LocalPath::parse)?,
         github_repo: body.parsed("github_repo", GithubRepo::parse)?,
         chat_layout: layout(&body)?.unwrap_or_default(),
-        work_loop_enabled: switch(&body)?.unwrap_or(false),
+        work_loop_enabled: body.switch("work_loop_enabled")?.unwrap_or(false),
         work_loop_max_agents: max_agents(&body)?.flatten(),
     };
     let lack = lack(&site, new.local_path.as_ref()).await;
@@ -113,7 +113,7 @@ pub async fn update(
         local_path: body.patched("local_path", LocalPath::parse)?,
         github_repo: body.patched("github_repo", GithubRepo::parse)?,
         chat_layout: layout(&body)?,
-        work_loop_enabled: switch(&body)?,
+        work_loop_enabled: body.switch("work_loop_enabled")?,
         work_loop_max_agents: max_agents(&body)?,
         role_model_overrides: overrides(&body)?,
         runtimes: runtimes(&body)?,
@@ -185,17 +185,6 @@ fn layout(body: &Body) -> Result<Option<ChatLayout>, Failure> {
         Some("slack") => Ok(Some(ChatLayout::Slack)),
         Some("imessage") => Ok(Some(ChatLayout::Imessage)),
         Some(_) => Err(Failure::invalid("invalid_field", "chat_layout must be slack or imessage")),
-    }
-}
-
-fn switch(body: &Body) -> Result<Option<bool>, Failure> {
-    match body.some("work_loop_enabled") {
-        None => Ok(None),
-        Some(Value::Bool(on)) => Ok(Some(*on)),
-        // What our own read model says may be written back.
-        Some(Value::Number(n)) if n.as_u64() == Some(0) => Ok(Some(false)),
-        Some(Value::Number(n)) if n.as_u64() == Some(1) => Ok(Some(true)),
-        Some(_) => Err(Failure::invalid("invalid_field", "work_loop_enabled must be a boolean")),
     }
 }
 

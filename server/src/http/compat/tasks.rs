@@ -184,7 +184,7 @@ pub async fn update(State(office): State<Arc<Office>>, caller: Caller, Path(id):
     let patch = TaskPatch {
         fields: fields(&body)?,
         status: status.map(|s| (s, Some(format!("Status changed via HTTP API to {}", s.word()).into()))),
-        reopen: body.truthy("reopen").unwrap_or(false) || body.truthy("force").unwrap_or(false),
+        reopen: body.switch("reopen")?.unwrap_or(false) || body.switch("force")?.unwrap_or(false),
         instead_of: None,
     };
     let done = office.run(&caller.actor(), &Command::UpdateTask(task.id, patch)).await?;
@@ -199,7 +199,11 @@ fn fields(body: &Body) -> Result<TaskFields, Failure> {
         priority: body.word::<Priority>("priority", PRIORITIES)?,
         role: body.has("role").then(|| body.word::<Role>("role", ROLES)).transpose()?,
         assignee: body.patched("assignee", Handle::parse)?,
-        requires_human_review: body.truthy("requires_human_review"),
+        // `null` clears it, as it clears other fields.
+        requires_human_review: match body.switch("requires_human_review")? {
+            None => body.has("requires_human_review").then_some(false),
+            told => told,
+        },
         tags: tags(body)?,
         session_id: body.patched("session_id", SessionKey::parse)?,
         prompt_version_id: body.patched("prompt_version_id", PromptVersion::parse)?,
