@@ -207,3 +207,17 @@ test("two boards in one browser: whoever is at both is the person at both", asyn
     }
   });
 });
+
+test("a browser that is refused reads why, and where the board is", async ({ alone, browser }) => {
+  const page = await browser.newPage({ colorScheme: "dark", viewport: { width: 390, height: 700 } });
+  const answer = await page.goto(`http://board.localhost:${alone.listens}/projects`);
+  expect(answer?.status()).toBe(403);
+  await expect(page.getByRole("heading", { name: "OpenClutch serves only its own machine" })).toBeVisible();
+  await expect(page.getByRole("main")).toContainText(`sent to “board.localhost:${alone.listens}”`);
+  // Its look is its own: it is dark, and nothing is wider than a phone.
+  expect(await page.evaluate(() => [getComputedStyle(document.body).fontSize, document.documentElement.scrollWidth])).toEqual(["16px", 390]);
+  await page.getByRole("link").click();
+  await expect(page.getByRole("heading", { level: 1 })).not.toContainText("only its own machine");
+  expect(page.url()).toBe(`http://127.0.0.1:${alone.listens}/`);
+  await page.close();
+});

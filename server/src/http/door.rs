@@ -5,6 +5,8 @@
 //! ours, **and** the browser does not say that another site made it. On every method, and on
 //! the upgrade of `/live`. A proxy that hides itself cannot be seen: the documents say so.
 
+mod page;
+
 use std::{
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
@@ -65,6 +67,7 @@ const HOST_SHOWN: usize = 80;
 #[derive(Clone, Debug)]
 pub struct Door {
     hosts: Arc<[String]>,
+    port: u16,
     sentence: Arc<str>,
     said: Arc<Mutex<Said>>,
 }
@@ -94,7 +97,7 @@ impl Door {
             "OpenClutch serves only this machine. Open it on http://127.0.0.1:{port}; other machines need log-in, which \
              this build does not have yet (an SSH tunnel works: ssh -L {port}:127.0.0.1:{port} <this machine>)."
         );
-        Self { hosts: hosts.into(), sentence: sentence.into(), said: Arc::default() }
+        Self { hosts: hosts.into(), port, sentence: sentence.into(), said: Arc::default() }
     }
 
     /// Tells the log of a refusal, now and then: whoever knocks without end does not fill the disk. Answers
@@ -161,6 +164,9 @@ pub async fn closed(
                 let host = request.headers().get(header::HOST).and_then(|h| h.to_str().ok()).unwrap_or_default();
                 let host: String = host.chars().take(HOST_SHOWN).collect();
                 tracing::warn!(code, %peer, host, left_out, "refused at the door");
+            }
+            if page::wanted(request.method(), request.headers()) {
+                return page::refusal(code, peer, door.port, request.headers());
             }
             let body = serde_json::json!({ "error": &*door.sentence, "code": code });
             (StatusCode::FORBIDDEN, axum::Json(body)).into_response()

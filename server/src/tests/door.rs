@@ -122,19 +122,41 @@ async fn nobody_else_comes_in_anywhere() {
     ];
     for (method, path) in PLACES {
         for (peer, headers, code) in refused {
-            let mut headers = headers.to_vec();
-            headers.push(("accept", "text/html"));
-            let reply = house.send(request(method, path, &headers), peer).await;
-            if *method == "HEAD" {
-                assert_eq!(reply.status, 403);
-            } else {
-                reply.fails(403, code, SENTENCE);
+            for accept in ["*/*", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"] {
+                let mut headers = headers.to_vec();
+                headers.push(("accept", accept));
+                let reply = house.send(request(method, path, &headers), peer).await;
+                if *method == "HEAD" {
+                    assert_eq!(reply.status, 403);
+                } else if *method == "GET" && accept != "*/*" {
+                    // A person reads a page, and it is all there is: its own address would be refused as well.
+                    assert_eq!(
+                        (reply.status.as_u16(), reply.headers["content-type"].to_str().unwrap()),
+                        (403, "text/html; charset=utf-8")
+                    );
+                    assert!(reply.text.contains(&format!("403 <code>{code}</code>")), "{}", reply.text);
+                    assert!(reply.text.contains(&format!("<a href=\"http://{ADDRESS}\">")), "{}", reply.text);
+                    assert!(!reply.text.contains("<script") && !reply.text.contains("<link"), "{}", reply.text);
+                } else {
+                    reply.fails(403, code, SENTENCE);
+                }
+                is_safe(&reply, path);
+                assert!(!reply.headers.contains_key("set-cookie"), "no session is made at the door: {method} {path}");
             }
-            is_safe(&reply, path);
-            assert!(!reply.headers.contains_key("set-cookie"), "no session is made at the door: {method} {path}");
         }
     }
     assert_eq!(house.get("/api/projects").await.ok(200), json!({ "projects": [] }), "nothing was done outside");
+}
+
+/// What a request names is said on the page, and is no part of it.
+#[tokio::test]
+async fn nothing_of_a_request_becomes_part_of_the_page_at_the_door() {
+    let house = House::new();
+    let headers = [("host", "<img src=x onerror=alert(1)>\"&.example"), ("accept", "text/html")];
+    let reply = house.send(request("GET", "/<b>", &headers[..]), "127.0.0.1:5000").await;
+    assert_eq!(reply.status, 403);
+    assert!(reply.text.contains("&lt;img src=x onerror=alert(1)&gt;&quot;&amp;.example"), "{}", reply.text);
+    assert!(!reply.text.contains("<img") && !reply.text.contains("<b>"), "{}", reply.text);
 }
 
 #[tokio::test]
