@@ -205,6 +205,7 @@ fn filter_in_the_address(state: BoardState, query: Memo<ParamsMap>) {
 }
 
 /// Somebody is at the board: what a click may want is fetched before the click.
+#[cfg(feature = "hydrate")]
 fn fetch_ahead() {
     #[cfg(feature = "split")]
     {
