@@ -57,6 +57,20 @@ async fn what_the_door_and_a_panic_answer_is_safe_too() {
     is_safe(&reply, "a panic");
 }
 
+#[tokio::test]
+async fn what_is_neither_yes_nor_no_is_refused() {
+    let house = House::new();
+    let project = house.project("site").await;
+    let task = house.task(&project, "t", "backlog").await;
+    for field in ["force", "reopen", "requires_human_review"] {
+        for odd in [json!("no"), json!("on"), json!(2), json!(-1), json!(0.5), json!([]), json!([false]), json!({})] {
+            let reply = house.patch(&format!("/api/tasks/{task}"), json!({ "status": "ready", field: odd })).await;
+            reply.fails(400, "invalid_field", &format!("{field} must be a boolean"));
+        }
+    }
+    assert_eq!(house.get(&format!("/api/tasks/{task}")).await.ok(200)["task"]["status"], json!("backlog"));
+}
+
 /// All server functions with arguments that are none.
 #[tokio::test]
 async fn arguments_that_are_not_understood_are_the_callers_fault() {
