@@ -65,9 +65,6 @@ const COLUMNS = ["backlog", "ready", "in_progress", "in_review", "blocked", "don
 /** A column, by the word of its status. */
 export type Status = (typeof COLUMNS)[number];
 
-/** Most presses of the Tab key from anywhere to anywhere. */
-const TABS = 80;
-
 /** What is done on a board, whichever hand does it. */
 export abstract class Hand {
   constructor(readonly page: Page) {}
@@ -259,8 +256,10 @@ class Keyboard extends Hand {
   /** Leads the focus there by Tab. */
   private async reach(target: Locator): Promise<void> {
     await target.waitFor();
+    // Once round the page, however much there is on it.
+    const stops = await this.page.locator("a[href], button, input, select, textarea, summary, [tabindex]").count();
     for (let tabs = 0; !await this.has(target); tabs++) {
-      if (tabs === TABS) throw new Error(`No Tab leads to ${String(target)}`);
+      if (tabs > stops) throw new Error(`No Tab leads to ${String(target)}`);
       await this.key("Tab");
     }
   }

@@ -67,7 +67,7 @@ test("2: an agent's question is answered in the page, and the agent goes on", as
     return pendingCount > 0 ? `(${pendingCount}) ` : "";
   };
   expect(await counted()).toMatch(/^\([1-9]/);
-  await expect.poll(async () => (await me.page.title()) === `${await counted()}Asking · OpenClutch`).toBe(true);
+  await expect.poll(async () => (await me.page.title()) === `${await counted()}${project.name} · OpenClutch`).toBe(true);
   await expect(me.page.getByRole("button", { name: "1 needs you" })).toBeVisible();
   await me.accessible();
 
@@ -85,7 +85,7 @@ test("2: an agent's question is answered in the page, and the agent goes on", as
   await expect(cardIn(me.page, "In review", title)).toBeVisible({ timeout: 60_000 });
   // What the agent says at the end is what it heard.
   await expect(opened.getByRole("region", { name: /^Comments/ })).toContainText('As you answered: "The robin, as always"');
-  await expect.poll(async () => (await me.page.title()) === `${await counted()}Asking · OpenClutch`).toBe(true);
+  await expect.poll(async () => (await me.page.title()) === `${await counted()}${project.name} · OpenClutch`).toBe(true);
   expect(gateway.dispatches(task.id)).toEqual({ 1: 1 });
 });
 
