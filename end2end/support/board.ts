@@ -2,7 +2,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import { Child } from "./child.ts";
-import { engineFor } from "./engine.ts";
+import { engine, engineFor } from "./engine.ts";
 import { program, site } from "./places.ts";
 import { Hopeless, until } from "./until.ts";
 
@@ -16,8 +16,11 @@ export interface Comment { id: string; author: string; author_type: string; cont
 /** A project as REST shows it. */
 export interface Project { id: string; slug: string; name: string; work_loop_enabled: number; task_count?: number }
 
-/** So many calls are under way where many are wanted. */
-const AT_ONCE = 8;
+/**
+ * So many calls are under way where many are wanted. Convex is another machine, and who writes there at the same moment as
+ * seven others may be asked to try again.
+ */
+const AT_ONCE = engine === "convex" ? 1 : 8;
 
 /** A server on a folder of its own. It keeps its port over restarts. */
 export class Board {
