@@ -290,15 +290,15 @@ stage_docs() { cargo test --locked --doc --features "$TEST_FEATURES"; }
 
 stage_gateway() { run_tests 'package(clutch-gateway)'; }
 # In this profile the code is not made as small as for people, and to make it so takes ten minutes more: what is
-# 611 kB here is 272 kB for people. So this ceiling stands for one of 278 there, and finds what makes the page grow
-# past it; ./run.sh bench sizes measures what people get, and fails above its own ceiling, 280. The compiler orders code
-# by names in which a clone's folder has a share: a clone with more code has measured two kilobytes less than another.
+# 611 kB here is 272 kB for people. So this ceiling stands for one of 276 there, and finds what makes the page grow
+# past it; ./run.sh bench sizes measures what people get, and fails above its own ceiling. Names of folders are in
+# the code, so clones differ a little.
 stage_build() {
   cargo test --locked --quiet -p clutch-site # what makes the page's files; no default member, so in no other stage
   build_app fast
   bench/sizes.sh --page "$FAST_PAGE_KB" "$app"
 }
-readonly FAST_PAGE_KB=624
+readonly FAST_PAGE_KB=620
 
 stage_plugin() {
   cd plugins/openclutch
