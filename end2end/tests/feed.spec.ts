@@ -116,6 +116,28 @@ test("a page that could not be loaded comes by itself when the server is back", 
   await expect(card(page, "There again")).toBeVisible();
 });
 
+test("a ticket that could not be loaded comes by itself, and the board beside it stays", async ({ alone, visitor }) => {
+  const project = await freshProject(alone, "Feed");
+  await alone.createTask(project, "Late", { status: "backlog" });
+  const me = await visitor();
+  me.expectTrouble(/ERR_FAILED/, /Failed to load resource/, /load_task/);
+  let cut = () => {};
+  await me.page.routeWebSocket(/\/live/, (socket) => {
+    socket.connectToServer();
+    cut = () => void socket.close({ code: 1012, reason: "restart" });
+  });
+  const page = await me.open(`${alone.url}/projects/${project.slug}/board`);
+  let boards = 0;
+  await page.route(/\/fn\/load_board/, (route) => { boards += 1; return route.continue(); });
+  await page.route(/\/fn\/load_task/, (route) => route.abort("failed"));
+  await card(page, "Late").getByRole("link", { name: "Late", exact: true }).click();
+  await expect(page.getByRole("heading", { name: "This ticket could not be loaded" })).toBeVisible();
+  await page.unroute(/\/fn\/load_task/);
+  cut();
+  await expect(page.getByRole("complementary", { name: /^Ticket / }).getByRole("heading", { name: "Late" })).toBeVisible();
+  expect(boards).toBe(0);
+});
+
 test("a page is not loaded anew under a form that nothing keeps: the person decides", async ({ alone, visitor }) => {
   const project = await freshProject(alone, "Feed");
   const me = await visitor();

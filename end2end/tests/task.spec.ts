@@ -44,6 +44,23 @@ test("a ticket that is not there says so in its panel", async ({ alone, visitor 
   await expect(panel(me.page)).toHaveCount(0);
 });
 
+test("beside a ticket that is not there the board stays as it was painted", async ({ alone, visitor }) => {
+  const { address } = await withTasks(alone, ["Stay"]);
+  const me = await visitor();
+  me.expectTrouble(/404/);
+  const again: string[] = [];
+  await me.page.route(/fn\/load_(board|task)/, async (route) => {
+    again.push(route.request().url());
+    await route.continue();
+  });
+  await me.open(`${address}?task=T-99999`);
+  await expect(panel(me.page).getByRole("heading", { name: "No such ticket" })).toBeVisible();
+  await panel(me.page).getByRole("link", { name: "Close" }).click();
+  await expect(panel(me.page)).toHaveCount(0);
+  await expect(cardIn(me.page, "Backlog", "Stay")).toBeVisible();
+  expect(again, "nothing is loaded once more").toEqual([]);
+});
+
 test("a panel whose code does not come says so, and comes when it is opened again", async ({ alone, visitor }) => {
   const { address } = await withTasks(alone, ["Fetch me"]);
   const me = await visitor();

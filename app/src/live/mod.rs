@@ -66,7 +66,7 @@ pub struct Live {
     /// When the server was heard last, in milliseconds since 1970 by the browser's clock; at first when the page
     /// woke, 0 before.
     pub heard: StoredValue<f64>,
-    /// Raised to load what could not be loaded once more.
+    /// Raised to load once more what could not be loaded.
     pub again: RwSignal<u32>,
     /// Set by what the server says of its own.
     pub clock: Clock,
@@ -136,11 +136,7 @@ impl Live {
             self.heard.set_value(js_sys::Date::now());
             socket::hear_the_world();
         });
-    }
-
-    /// What could not be loaded is asked for again as soon as the server is back, as long as the present owner
-    /// shows that it is missing.
-    pub fn heal(self) {
+        // What could not be loaded is asked for again as soon as the server is back.
         Effect::new(move |was: Option<bool>| {
             let up = self.feed.with(|feed| *feed == Feed::Live);
             if up && was == Some(false) {

@@ -6,7 +6,11 @@ use std::{future::Future, pin::Pin, sync::Arc};
 
 use leptos::prelude::*;
 
-use crate::{error::AppError, live::use_live, model::wire::Loaded};
+use crate::{
+    error::{AppError, Class},
+    live::use_live,
+    model::wire::Loaded,
+};
 
 /// A load that pages wait for.
 pub type Load = Resource<Result<Loaded, AppError>>;
@@ -37,8 +41,29 @@ where
 }
 
 fn erased(key: Key, ask: Ask) -> Load {
-    let again = use_live().again;
-    Resource::new_blocking(move || (key(), again.get()), move |(key, _)| ask(key))
+    let again = RwSignal::new(0);
+    let load = Resource::new_blocking(move || (key(), again.get()), move |(key, _)| ask(key));
+    where_missing(load, again);
+    load
+}
+
+/// Loads once more what could not be loaded, by raising `again`: when the server is back, and when somebody asks for
+/// it. What is not there does not come by that, and what was loaded is kept true by the feed: it stays as it is.
+pub fn where_missing<T: Send + Sync + 'static>(load: Resource<Result<T, AppError>>, again: RwSignal<u32>) {
+    let missing =
+        move || load.with_untracked(|answer| matches!(answer, Some(Err(error)) if error.class != Class::NotFound));
+    renewed(Box::new(missing), again);
+}
+
+fn renewed(missing: Box<dyn Fn() -> bool>, again: RwSignal<u32>) {
+    let live = use_live();
+    Effect::new(move |before: Option<u32>| {
+        let asked = live.again.get();
+        if before.is_some_and(|before| before != asked) && missing() {
+            again.update(|n| *n += 1);
+        }
+        asked
+    });
 }
 
 #[cfg(test)]

@@ -184,7 +184,6 @@ fn Trouble(
         return view! { <Missing /> }.erase();
     }
     let live = use_live();
-    live.heal();
     view! {
         <Empty page=true icon="alert" title="This page could not be loaded" text=error.of_reading()>
             <a class="btn p nojs-only" href="" rel="external">"Try again"</a>

@@ -22,7 +22,13 @@ use clutch_domain::{id::ChatId, query::Query};
 use leptos::prelude::*;
 use leptos_meta::Title;
 
-use super::{Empty, Trouble, board::ProjectHead, frame::use_frame, load::load, or_trouble, use_query, use_slug};
+use super::{
+    Empty, Trouble,
+    board::ProjectHead,
+    frame::use_frame,
+    load::{load, where_missing},
+    or_trouble, use_query, use_slug,
+};
 use crate::{
     api::{load_chat, load_chats},
     error::{AppError, Class},
@@ -89,8 +95,9 @@ fn Chats(state: ListState, version: u64) -> impl IntoView {
     });
     let title = state.head.with_untracked(|h| format!("{} chat · OpenClutch", h.name));
     let head = state.head;
+    let again = RwSignal::new(0);
     let resource = Resource::new_blocking(
-        move || (chosen.get(), live.again.get()),
+        move || (chosen.get(), again.get()),
         |(chat, _)| async move {
             match chat {
                 Some(chat) => load_chat(chat).await.map(Some),
@@ -98,6 +105,7 @@ fn Chats(state: ListState, version: u64) -> impl IntoView {
             }
         },
     );
+    where_missing(resource, again);
     let shown = dynamic(move || {
         Suspend::new(async move {
             match resource.await {
@@ -120,7 +128,6 @@ fn Chats(state: ListState, version: u64) -> impl IntoView {
                     view! { <Empty icon="compass" title="This chat is not there" text=error.of_reading() /> }.erase()
                 }
                 Err(error) => {
-                    live.heal();
                     view! { <Empty icon="alert" title="This chat could not be loaded" text=error.of_reading() /> }.erase()
                 }
             }

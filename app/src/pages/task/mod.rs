@@ -42,7 +42,6 @@ pub fn TaskPanel(
     let slug = board.head.with_untracked(|h| h.slug.clone());
     let close = format!("/projects/{slug}/board");
     let asked = key(&[&slug, &name]);
-    let live = use_live();
     let task = load(
         move || asked.clone(),
         |key| {
@@ -88,7 +87,6 @@ pub fn TaskPanel(
                             match shown {
                                 Ok(ticket) => ticket,
                                 Err(error) => {
-                                    live.heal();
                                     let title = if error.class == Class::NotFound { "No such ticket" } else { "This ticket could not be loaded" };
                                     view! {
                                         <header><span class="grow"></span><Close close leave /></header>
