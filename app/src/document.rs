@@ -9,9 +9,8 @@ use crate::{App, site::Site};
 /// follow the look that is chosen, then and later.
 const EARLY: &str = "\
 (function(d){d.classList.add('js');\
-var bars=document.querySelectorAll('meta[name=theme-color]'),own=[].map.call(bars,function(m){return m.content});\
-new MutationObserver(function(){bars.forEach(function(m,i){m.content=own[{light:0,dark:1}[d.dataset.theme]??i]})})\
-.observe(d,{attributes:true,attributeFilter:['data-theme']});\
+var bars=document.querySelectorAll('meta[name=theme-color]'),own=[bars[0].content,bars[1].content];\
+new MutationObserver(()=>bars.forEach((bar,n)=>bar.content=own[{light:0,dark:1}[d.dataset.theme]??n])).observe(d,{attributes:true});\
 try{var l=localStorage.getItem('look');if(l)d.dataset.theme=l}catch(e){}})(document.documentElement)";
 
 /// Fetches the code and wakes the page. A page whose code does not come, or does not find its way in what somebody

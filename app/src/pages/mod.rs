@@ -59,8 +59,10 @@ pub fn App() -> impl IntoView {
     provide_context(frame);
     let drawer = frame.drawer;
     // Questions count in the tab's title, whatever page it shows: they are seen while one is elsewhere.
+    let waiting = frame.waiting;
     // The server reads the title after the page's signals are gone, so it holds its own share.
-    let waiting = ArcRwSignal::from(frame.waiting);
+    #[cfg(feature = "ssr")]
+    let waiting = ArcRwSignal::from(waiting);
     let formatter = move |title: String| match waiting.get() {
         0 => title,
         waiting => format!("({waiting}) {title}"),

@@ -131,8 +131,7 @@ pub fn Ago(
         let age = clock.now().since(at);
         if long { age_long(age) } else { age_short(age) }
     };
-    let class = if long { "when long" } else { "when" };
-    view! { <time class=class datetime=rfc3339(at) data-at=move || clock.local(at, How::Whole)>{dynamic(text)}</time> }
+    moment(clock, at, if long { "when long" } else { "when" }, dynamic(text))
 }
 
 /// When something was said, by the clock: the day stands above it.
@@ -142,7 +141,15 @@ pub fn SaidAt(
     at: Millis,
 ) -> impl IntoView {
     let clock = use_clock();
-    view! { <time class="when" datetime=rfc3339(at) data-at=move || clock.local(at, How::Whole)>{dynamic(move || clock.time(at, How::Time))}</time> }
+    moment(clock, at, "when", dynamic(move || clock.time(at, How::Time)))
+}
+
+/// Words that follow the clock ([`dynamic`]).
+type Words = Box<dyn FnMut() -> AnyView + Send>;
+
+fn moment(clock: Clock, at: Millis, class: &'static str, words: Words) -> AnyView {
+    view! { <time class=class datetime=rfc3339(at) data-at=move || clock.local(at, How::Whole)>{words}</time> }
+        .into_any()
 }
 
 /// What [`Ago`] says of a moment now.
