@@ -22,6 +22,7 @@ export const FOUND_BY = {
   message: { parent: true, link: false, status: true },
   unique: { parent: false, link: false, status: false },
   counter: { parent: false, link: false, status: false },
+  token: { parent: true, link: false, status: false },
   notification: { parent: true, link: false, status: true },
 } as const;
 
@@ -53,6 +54,7 @@ export const kind = v.union(
   v.literal("message"),
   v.literal("unique"),
   v.literal("counter"),
+  v.literal("token"),
   v.literal("notification"),
 );
 

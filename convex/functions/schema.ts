@@ -65,6 +65,7 @@ export default defineSchema({
   /** `target` is the document that has the name, so that a range finds it without reading the inside. */
   unique: defineTable({ ...fields, target: key }).index("by_doc", ["id"]).index("by_scope_at", ["scope", "at", "id"]),
   counter: plain(),
+  token: child(),
   /** Retired: only programs of before wrote it, and `retention:retire` empties it. */
   notification: staged(),
 

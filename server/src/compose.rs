@@ -33,16 +33,19 @@ use uuid::Uuid;
 use crate::{
     chat::{bridge::Bridge, ephemeral::Ephemeral, mail::ServerMail, missed, settling::Settling, streams::Streams},
     http::{
-        assets, bounds,
+        assets,
+        bearer::Bearers,
+        bounds, caller,
         compat::{self, webhooks},
         door::{self, Door},
         forms::{self, Seals},
         live,
-        session::{self, Sessions},
+        session::Sessions,
         short,
         uploads::{self, Uploads},
         words,
     },
+    owner,
     pages::{AppPages, WithNeighbours},
     settings::{Engine, Settings},
     state::AppState,
@@ -94,6 +97,13 @@ async fn open(settings: &Settings) -> Result<Arc<dyn Store>, String> {
         Err(CheckError::Functions(fault) | CheckError::Unfit(fault)) => return Err(fault.what),
     }
     Ok(Arc::new(store))
+}
+
+/// The office alone, for what is asked while no server runs. The error is a sentence.
+pub async fn office(settings: &Settings) -> Result<Office, String> {
+    std::fs::create_dir_all(&settings.data_dir)
+        .map_err(|e| format!("The data folder {} cannot be made: {e}.", settings.data_dir.display()))?;
+    Ok(Office::new(open(settings).await?, Arc::new(SystemClock), Arc::new(TimedIds)))
 }
 
 /// Puts the house together, for so many tabs. Must run within tokio. The error is a sentence.
@@ -166,6 +176,11 @@ pub async fn house(
             missed::fetch(bridge.clone(), runtime.clone(), move || leading.holds(), missed::PAUSES)
         });
     }
+    // A shared engine can be asked beside us.
+    if store.sole_writer() {
+        let (data_dir, office) = (settings.data_dir.clone(), office.clone());
+        supervisor.keep("the owner's socket", move || owner::listen(data_dir.clone(), office.clone()));
+    }
     let state = share(Picked {
         supervisor: supervisor.clone(),
         office,
@@ -235,6 +250,11 @@ pub(crate) fn share(picked: Picked) -> AppState {
         let ephemeral = ephemeral.clone();
         move || ephemeral.clone().keep_swept()
     });
+    let bearers = Arc::new(Bearers::new(office.clone()));
+    supervisor.keep("uses of tokens", {
+        let bearers = bearers.clone();
+        move || bearers.clone().keep_written()
+    });
     let store = office.store().clone();
     let watched = Arc::new(WithNeighbours(store.clone()));
     let hub = Hub::new(
@@ -262,6 +282,7 @@ pub(crate) fn share(picked: Picked) -> AppState {
         streams,
         ephemeral,
         sessions: Arc::new(sessions),
+        bearers,
         uploads,
         site,
         tabs: Arc::new(live::Tabs::new(tabs)),
@@ -298,7 +319,7 @@ fn layers(app: Router<AppState>, state: &AppState, door: Door) -> Router<AppStat
         .layer(CompressionLayer::new())
         .layer(DefaultBodyLimit::max(compat::body::BODY_BYTES_MAX))
         .layer(middleware::from_fn_with_state(bounds::Bodies::default(), bounds::bodies))
-        .layer(middleware::from_fn_with_state(state.sessions.clone(), session::sessions))
+        .layer(middleware::from_fn_with_state(state.clone(), caller::callers))
         .layer(middleware::from_fn(bounds::targets))
         .layer(middleware::from_fn_with_state(door, door::closed))
         .layer(CatchPanicLayer::custom(panicked))

@@ -5,6 +5,7 @@ mod cli;
 mod compose;
 mod http;
 mod logs;
+mod owner;
 mod pages;
 mod private;
 mod serve;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
             let flags = settings::Flags { host: args.host, port: args.port, data_dir: args.data_dir };
             serve::run(&flags, args.ready_file.as_deref())
         }
+        Role::Token { data_dir, what } => cli::token::run(data_dir, what),
         Role::Convex { what: ConvexRole::Deploy { data_dir } } => cli::convex::deploy(data_dir),
     };
     match done {

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use crate::{
     chat::{ephemeral::Ephemeral, streams::Streams},
-    http::{forms::Seals, live::Tabs, session::Sessions, uploads::Uploads},
+    http::{bearer::Bearers, forms::Seals, live::Tabs, session::Sessions, uploads::Uploads},
     supervise::Supervisor,
     worker::lines::Lines,
 };
@@ -37,6 +37,8 @@ pub struct AppState {
     pub ephemeral: Arc<Ephemeral>,
     /// Browser sessions.
     pub sessions: Arc<Sessions>,
+    /// Tokens of programs.
+    pub bearers: Arc<Bearers>,
     /// Pictures that were sent.
     pub uploads: Arc<Uploads>,
     /// What pages may know.

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    access::Token,
     right::{Right, Rights},
     task::words,
     text::{HANDLE_MAX, cut, line},
@@ -42,10 +43,10 @@ pub struct Who {
     /// What kind of caller.
     #[serde(rename = "who")]
     pub kind: ActorKind,
-    /// Which of its kind, where that is known: of a person the browser session.
+    /// Which of its kind, where that is known: of a person the browser session, of a program its token.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::text::stored::some_line")]
     pub id: Option<String>,
-    /// Name. Of a program it is the one that its request claims: shown as a claim, never believed.
+    /// Name. Of a program without a token it is the one that its request claims: shown as a claim, never believed.
     #[serde(
         default,
         alias = "claim",
@@ -121,7 +122,7 @@ impl Actor {
     pub fn human(name: &str) -> Self {
         Self {
             who: Who::human(name),
-            rights: Rights::of(&[Right::Write, Right::Report, Right::Decide, Right::Instruct]),
+            rights: Rights::of(&[Right::Write, Right::Report, Right::Decide, Right::Instruct, Right::Admit]),
             lease: None,
         }
     }
@@ -136,6 +137,19 @@ impl Actor {
     #[must_use]
     pub fn program(claim: Option<&str>) -> Self {
         Self { who: Who::program(claim), rights: Rights::of(&[Right::Write, Right::Report]), lease: None }
+    }
+
+    /// A program with this token.
+    #[must_use]
+    pub fn token(token: &Token) -> Self {
+        let who = Who { id: Some(token.digest.id8().to_owned()), ..Who::program(Some(&token.name)) };
+        Self { who, rights: token.scope.rights(), lease: None }
+    }
+
+    /// Whoever has the data folder in their hands: `clutch token`.
+    #[must_use]
+    pub fn operator() -> Self {
+        Self { who: Who::program(Some("clutch token")), rights: Rights::of(&[Right::Admit]), lease: None }
     }
 
     /// The work loop.
@@ -154,6 +168,12 @@ impl Actor {
     #[must_use]
     pub fn sweeper() -> Self {
         Self { who: Who::server("bin"), rights: Rights::of(&[Right::Sweep]), lease: None }
+    }
+
+    /// Whoever keeps the door: writes down who came.
+    #[must_use]
+    pub fn doorkeeper() -> Self {
+        Self { who: Who::server("door"), rights: Rights::of(&[Right::Watch]), lease: None }
     }
 
     /// The server itself, where it tells people something in a chat.

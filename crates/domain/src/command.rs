@@ -1,11 +1,13 @@
 //! Everything that a person, an agent, a program or the loop may ask for.
 
+mod access;
 mod new;
 mod work;
 
 use std::collections::BTreeMap;
 
 use crate::{
+    access::Digest,
     chat::{Call, DeliveryStatus},
     id::{ChatId, DependencyId, MessageId, ProjectId, RunId, SignalId, TaskId},
     project::ChatLayout,
@@ -16,8 +18,10 @@ use crate::{
         Body, ChatTitle, Color, Description, Excerpt, GithubRepo, Handle, LocalPath, Location, Models, Name, Notes,
         Participants, RunKey, Runtimes, SessionKey, Slug, Title,
     },
+    time::Millis,
 };
 
+pub use self::access::NewToken;
 pub use self::work::{ClaimRun, ContinueRun, EndRun, HoldLease, Retry, RunTaken};
 pub use crate::run::Ended;
 
@@ -107,6 +111,12 @@ pub enum Command {
     PauseLoop(ProjectId, bool),
     /// A server takes or keeps the lease of the loop.
     HoldLease(HoldLease),
+    /// Makes a token for a program.
+    CreateToken(NewToken),
+    /// Takes a token back.
+    RevokeToken(Digest),
+    /// A token was used at this moment.
+    NoteTokenUse(Digest, Millis),
 }
 
 /// Whether to remove what hangs on the thing too.

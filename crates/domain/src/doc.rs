@@ -8,6 +8,7 @@ use std::{fmt, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    access::{INSTALLATION, Token},
     activity::Activity,
     chat::{Chat, Message},
     id::{ChatId, ProjectId, TaskId},
@@ -232,6 +233,8 @@ kinds! {
     Unique(Unique) = "unique" v 1 by [];
     /// A counter.
     Counter(Counter) = "counter" v 1 by [];
+    /// A program's token.
+    Token(Token) = "token" v 1 by [parent];
 }
 
 /// Kinds that programs of before had, and what they were found by. Stores drop such documents.
@@ -337,6 +340,8 @@ pub enum Scope {
     Task(TaskId),
     /// The list of chats of one project.
     Chats(ProjectId),
+    /// Who may come in.
+    Access,
 }
 
 impl Scope {
@@ -347,6 +352,7 @@ impl Scope {
             Self::Installation => "installation".into(),
             Self::Loop => "loop".into(),
             Self::Outbox => "outbox".into(),
+            Self::Access => "access".into(),
             Self::Project(id) => format!("project:{id}"),
             Self::Chat(id) => format!("chat:{id}"),
             Self::Graph(id) => format!("graph:{id}"),
@@ -400,6 +406,7 @@ impl Body {
             Self::Message(m) => m.id.to_string(),
             Self::Unique(u) => u.key.clone(),
             Self::Counter(c) => c.name.clone(),
+            Self::Token(t) => t.digest.to_string(),
             Self::Unread(u) => u.key.id.clone(),
         };
         DocKey { kind: self.kind(), id }
@@ -478,6 +485,7 @@ impl Body {
                 },
                 ..plain(Scope::Chat(m.chat), m.chat.to_string(), m.created_at)
             },
+            Self::Token(t) => plain(Scope::Access, INSTALLATION.into(), t.created_at),
             Self::Unique(_) | Self::Counter(_) | Self::Unread(_) => plain(installed, String::new(), Millis(0)),
         }
     }

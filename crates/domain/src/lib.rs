@@ -5,6 +5,7 @@
 //! [`range::Range`]s; [`query`] gives them meaning. [`plan`] decides what the
 //! work loop does next.
 
+pub mod access;
 pub mod activity;
 pub mod actor;
 pub mod change;

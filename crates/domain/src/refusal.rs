@@ -184,6 +184,18 @@ refusals! {
     IdsExhausted => Conflict, "ids_exhausted", "No free id was found for the task; try again.";
     /// Only a person may do this.
     HumansOnly => Forbidden, "humans_only", "Only a person in the browser may do this; if you are one, reload the page.";
+    /// A token's name is empty or over 100 characters.
+    LabelInvalid => Invalid, "token_name_invalid", "A token needs a name of at most 100 characters.";
+    /// A token that would be over before it begins.
+    ExpiryPast => Invalid, "expiry_past", "The end of a token lies in the future.";
+    /// The list of tokens is full of those that are in force.
+    TokensTooMany => Conflict, "tokens_too_many", "There are 200 tokens already; revoke those that nobody uses.";
+    /// A token with this secret is there already.
+    TokenExists => Conflict, "token_exists", "There is a token with this secret already.";
+    /// No such token.
+    TokenNotFound => NotFound, "token_not_found", "There is no such token.";
+    /// Only whoever has the keys may do this.
+    OwnersOnly => Forbidden, "owners_only", "Only a person at the page, or a token with the scope admin, may do this.";
     /// A step of the server itself.
     ServerOnly => Forbidden, "server_only", "Only OpenClutch itself does this.";
     /// The caller lacks the right.

@@ -22,12 +22,25 @@ pub enum Right {
     Carry,
     /// To remove for good what lies in the bin.
     Sweep,
+    /// To say who may come in: tokens.
+    Admit,
+    /// To write down who came in.
+    Watch,
 }
 
 impl Right {
     /// All of them.
-    pub const ALL: &'static [Self] =
-        &[Self::Write, Self::Report, Self::Decide, Self::Instruct, Self::Lead, Self::Carry, Self::Sweep];
+    pub const ALL: &'static [Self] = &[
+        Self::Write,
+        Self::Report,
+        Self::Decide,
+        Self::Instruct,
+        Self::Lead,
+        Self::Carry,
+        Self::Sweep,
+        Self::Admit,
+        Self::Watch,
+    ];
 
     /// What somebody without it is told.
     #[must_use]
@@ -35,14 +48,15 @@ impl Right {
         match self {
             Self::Write | Self::Report => Refusal::NotAllowed,
             Self::Decide | Self::Instruct => Refusal::HumansOnly,
-            Self::Lead | Self::Carry | Self::Sweep => Refusal::ServerOnly,
+            Self::Admit => Refusal::OwnersOnly,
+            Self::Lead | Self::Carry | Self::Sweep | Self::Watch => Refusal::ServerOnly,
         }
     }
 }
 
 /// A set of rights.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Rights(u8);
+pub struct Rights(u16);
 
 impl Rights {
     /// These.
@@ -51,7 +65,7 @@ impl Rights {
         let mut set = 0;
         let mut n = 0;
         while n < rights.len() {
-            set |= 1 << rights[n] as u8;
+            set |= 1 << rights[n] as u16;
             n += 1;
         }
         Self(set)
@@ -60,7 +74,7 @@ impl Rights {
     /// Whether this one is among them.
     #[must_use]
     pub const fn has(self, right: Right) -> bool {
-        self.0 & (1 << right as u8) != 0
+        self.0 & (1 << right as u16) != 0
     }
 }
 
@@ -105,5 +119,7 @@ pub const fn needed(command: &Command) -> Right {
         | Command::HoldLease(_) => Right::Lead,
         Command::CarryMessage(..) | Command::NameSession(..) => Right::Carry,
         Command::PurgeChat(_) | Command::ShelveProject(_) | Command::PurgeProject(_) => Right::Sweep,
+        Command::CreateToken(_) | Command::RevokeToken(_) => Right::Admit,
+        Command::NoteTokenUse(..) => Right::Watch,
     }
 }

@@ -62,10 +62,10 @@ pub enum Error {
     Fault(#[from] Fault),
 }
 
-/// Whose keys are one namespace: a person, an agent, or the programs, whatever names they claim.
+/// Whose keys are one namespace: a person, an agent, a token, or the programs without one, whatever names they claim.
 fn caller(actor: &Actor) -> String {
     let who = &actor.who;
-    let name = if who.is_program() { None } else { who.id.as_deref().or(who.name.as_deref()) };
+    let name = who.id.as_deref().or(if who.is_program() { None } else { who.name.as_deref() });
     format!("{}:{}", who.kind.word(), name.unwrap_or(""))
 }
 

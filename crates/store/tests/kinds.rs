@@ -111,6 +111,10 @@ fn samples() -> BTreeMap<Kind, Value> {
         ),
         (Kind::Unique, json!({ "key": "k", "target": target })),
         (Kind::Counter, json!({ "name": "n", "last": 1 })),
+        (
+            Kind::Token,
+            json!({ "digest": "d", "name": "N", "scope": "read", "made_by": { "who": "loop" }, "created_at": 1 }),
+        ),
     ])
 }
 

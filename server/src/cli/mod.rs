@@ -1,6 +1,7 @@
 //! What is said to the program when it is started: its sub-commands are its roles.
 
 pub mod convex;
+pub mod token;
 
 use std::{net::IpAddr, path::PathBuf};
 
@@ -21,6 +22,14 @@ pub enum Role {
     /// Serve the board, its webhooks and the work loop
     #[command(after_long_help = settings::table())]
     Serve(ServeArgs),
+    /// Make, list and revoke tokens for programs; works while the server runs and while it does not
+    Token {
+        /// Folder for data ($XDG_DATA_HOME/openclutch)
+        #[arg(long, global = true)]
+        data_dir: Option<PathBuf>,
+        #[command(subcommand)]
+        what: token::TokenRole,
+    },
     /// Work with the Convex deployment that CONVEX_URL names
     Convex {
         #[command(subcommand)]

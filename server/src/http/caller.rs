@@ -2,18 +2,34 @@
 //!
 //! A **person** is told by the cookie of a page view *and* by the browser's own word that a page of
 //! ours asks (`Sec-Fetch-Site: same-origin`, or our `Origin` where a browser does not say that).
-//! Anything else from this machine is a **program**. Nobody has logged in: both are labels for what
-//! is recorded and refused, and no wall against programs of the same machine (SECURITY.md).
-//!
-//! An `Authorization` header is ignored: there are no tokens yet, and old callers send the gateway's.
+//! A **token** is told by `Authorization: Bearer clutch_…`. Anything else from this machine is a **program**.
+//! Where nobody has logged in, persons and programs are labels for what is recorded and refused, and no wall against
+//! programs of the same machine (SECURITY.md); an `Authorization` header that is no token of ours is ignored there:
+//! old callers send the gateway's.
 
-use std::convert::Infallible;
+use std::{convert::Infallible, sync::Arc};
 
-use axum::extract::FromRequestParts;
-use clutch_domain::actor::{Actor, OWNER};
+use axum::{
+    extract::{FromRequestParts, Request, State},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use clutch_app::site::Visitor;
+use clutch_domain::{
+    access::Token,
+    actor::{Actor, OWNER, Who},
+};
 use http::{HeaderMap, header, request::Parts};
 
-use crate::http::session::Session;
+use crate::{
+    http::{
+        bearer::{self, Held},
+        compat::error::Failure,
+        scopes,
+        session::{self, Session},
+    },
+    state::AppState,
+};
 
 /// Who a request comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +38,8 @@ pub enum Caller {
     Person(String),
     /// A program on this machine.
     Program,
+    /// A program with this token, wherever it is.
+    Token(Arc<Token>),
 }
 
 impl Caller {
@@ -43,13 +61,14 @@ impl Caller {
                 actor
             }
             Self::Program => Actor::program(None),
+            Self::Token(token) => Actor::token(token),
         }
     }
 
-    /// The actor of a request that names an author: of a program a claim, of a person nothing new.
+    /// The actor of a request that names an author: of a program a claim, of a person or a token nothing new.
     pub fn claiming(&self, author: &str) -> Actor {
         match self {
-            Self::Person(_) => self.actor(),
+            Self::Person(_) | Self::Token(_) => self.actor(),
             Self::Program => Actor::program(Some(author)),
         }
     }
@@ -59,6 +78,10 @@ impl Caller {
         match self {
             Self::Person(_) => self.actor(),
             Self::Program => Actor::agent(name),
+            Self::Token(token) => {
+                let actor = Actor::token(token);
+                Actor { who: Who { id: actor.who.id, ..Who::agent(name) }, ..actor }
+            }
         }
     }
 
@@ -67,8 +90,39 @@ impl Caller {
         match self {
             Self::Person(session) => session,
             Self::Program => "",
+            Self::Token(token) => token.digest.as_str(),
         }
     }
+}
+
+/// The layer: tells handlers and pages who calls. A token that opens nothing, or not this, is refused here.
+pub async fn callers(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
+    let now = session::seconds();
+    let session = state.sessions.session(request.headers(), now);
+    let opens_a_page = session::opens_a_page(&request);
+    let caller = match state.bearers.held(request.headers()).await {
+        Ok(Held::Token(token)) => {
+            if let Err(refused) = scopes::opens(token.scope, request.method(), request.uri().path()) {
+                return refused.into_response();
+            }
+            Caller::Token(token)
+        }
+        Ok(Held::Over(standing)) => return bearer::over(standing),
+        Ok(Held::Nothing | Held::Unknown) => Caller::of(session.as_ref(), request.headers()),
+        Err(error) => return Failure::from(error).into_response(),
+    };
+    let here = match &caller {
+        Caller::Person(_) => true,
+        Caller::Program => opens_a_page,
+        Caller::Token(_) => false,
+    };
+    request.extensions_mut().insert(Visitor(caller.actor()));
+    request.extensions_mut().insert(caller);
+    let mut response = next.run(request).await;
+    if let Some(cookie) = here.then(|| state.sessions.cookie_for(session, opens_a_page, now)).flatten() {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    response
 }
 
 /// The browser says that a page of this very address asks. The closed door has looked at both headers

@@ -28,6 +28,7 @@ use clutch_app::model::{
 use clutch_domain::{
     id::{ChatId, ProjectId, TaskId},
     query::Query,
+    right::Right,
 };
 use clutch_orchestrator::{
     live::{Topic, Update},
@@ -102,7 +103,9 @@ pub async fn upgrade(
         let sentence = "Too many pages are open at once. Close some of them.";
         return Failure::new(StatusCode::SERVICE_UNAVAILABLE, "too_many_tabs", sentence).into_response();
     };
-    socket.on_upgrade(move |socket| serve(socket, state, seated))
+    // Who may only look is not seen to type.
+    let writes = caller.actor().may(Right::Write);
+    socket.on_upgrade(move |socket| serve(socket, state, seated, writes))
 }
 
 struct Sub {
@@ -129,7 +132,7 @@ async fn until(moment: Option<tokio::time::Instant>) {
     }
 }
 
-async fn serve(socket: WebSocket, state: AppState, mut seated: Seated) {
+async fn serve(socket: WebSocket, state: AppState, mut seated: Seated, writes: bool) {
     let (mut out, mut input) = socket.split();
     let mut subs: HashMap<u32, Sub> = HashMap::new();
     let mut wakes: StreamMap<u32, WatchStream<u64>> = StreamMap::new();
@@ -194,7 +197,7 @@ async fn serve(socket: WebSocket, state: AppState, mut seated: Seated) {
                             Ok(())
                         }
                         Ok(Up::Typing { chat, on }) => {
-                            chats.seat.types(chat, on);
+                            chats.seat.types(chat, on && writes);
                             Ok(())
                         }
                         Ok(Up::Beat) => send(&mut out, &Down::Beat { now: state.site.office.now() }).await,

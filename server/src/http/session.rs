@@ -8,23 +8,19 @@
 use std::{
     fs, io,
     path::Path,
-    sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
 };
 
 use axum::{
-    extract::{Request, State},
+    extract::Request,
     http::{HeaderMap, HeaderValue, Method, header},
-    middleware::Next,
-    response::Response,
 };
-use clutch_app::site::Visitor;
 use ring::{
     hmac,
     rand::{SecureRandom, SystemRandom},
 };
 
-use crate::{http::caller::Caller, private};
+use crate::private;
 
 /// A session ends this long after the browser was last here, in seconds: thirty days.
 const MAX_AGE: u64 = 30 * DAY;
@@ -118,6 +114,18 @@ impl Sessions {
         young.then(|| Session { id: id.to_owned(), fresh: now.saturating_sub(at) <= RENEWED_AFTER })
     }
 
+    /// The cookie that an answer sets, for a browser that is here: a first one where it opens a page without, and a
+    /// new one in place of an old.
+    pub fn cookie_for(&self, session: Option<Session>, opens_a_page: bool, now: u64) -> Option<HeaderValue> {
+        let id = match session {
+            Some(Session { fresh: true, .. }) => None,
+            Some(old) => Some(old.id),
+            None if opens_a_page => self.new_id(),
+            None => None,
+        };
+        self.set(&id?, now)
+    }
+
     /// The header that sets the cookie of a session.
     fn set(&self, id: &str, now: u64) -> Option<HeaderValue> {
         let value = self.value(id, now);
@@ -148,32 +156,15 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
     (0..text.len()).step_by(2).map(|i| u8::from_str_radix(&text[i..i + 2], 16).ok()).collect()
 }
 
-fn seconds() -> u64 {
+/// Now, in seconds since 1970.
+pub fn seconds() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
-/// The layer: tells handlers and pages who calls, gives a cookie to whoever opens a page without one,
-/// and renews an old one.
-pub async fn sessions(State(sessions): State<Arc<Sessions>>, mut request: Request, next: Next) -> Response {
-    let now = seconds();
-    let session = sessions.session(request.headers(), now);
-    let caller = Caller::of(session.as_ref(), request.headers());
-    let opens_a_page = request.method() == Method::GET
-        && request.headers().get(header::ACCEPT).and_then(|a| a.to_str().ok()).is_some_and(|a| a.contains("text/html"));
-    let here = opens_a_page || matches!(caller, Caller::Person(_));
-    request.extensions_mut().insert(Visitor(caller.actor()));
-    request.extensions_mut().insert(caller);
-    let mut response = next.run(request).await;
-    let id = match session {
-        Some(Session { fresh: true, .. }) => None,
-        Some(old) if here => Some(old.id),
-        None if opens_a_page => sessions.new_id(),
-        _ => None,
-    };
-    if let Some(cookie) = id.and_then(|id| sessions.set(&id, now)) {
-        response.headers_mut().append(header::SET_COOKIE, cookie);
-    }
-    response
+/// Whether a browser opens a page by this request.
+pub fn opens_a_page(request: &Request) -> bool {
+    request.method() == Method::GET
+        && request.headers().get(header::ACCEPT).and_then(|a| a.to_str().ok()).is_some_and(|a| a.contains("text/html"))
 }
 
 #[cfg(test)]

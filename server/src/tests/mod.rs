@@ -28,6 +28,7 @@ mod talks;
 mod tasks;
 mod text;
 mod tickets;
+mod tokens;
 mod uploads;
 mod words;
 
@@ -89,7 +90,14 @@ pub const BEGIN: i64 = 1_700_000_000_000;
 pub const NOBODY: &str = "00000000-0000-4000-8000-000000000000";
 
 /// A clock that goes one millisecond further at each look, so that order is never luck.
-struct Ticking(AtomicI64);
+pub struct Ticking(AtomicI64);
+
+impl Ticking {
+    /// From here on it is at least so late.
+    pub fn set(&self, now: Millis) {
+        self.0.fetch_max(now.0, Ordering::Relaxed);
+    }
+}
 
 impl Clock for Ticking {
     fn now(&self) -> Millis {
@@ -159,6 +167,7 @@ pub struct House {
     pub state: AppState,
     pub office: Arc<Office>,
     pub stop: watch::Sender<bool>,
+    pub clock: Arc<Ticking>,
     _gateway: GatewayTask,
     _dir: TempDir,
 }
@@ -177,7 +186,8 @@ impl House {
     pub fn over(store: impl FnOnce(&std::path::Path) -> Arc<dyn Store>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let store = store(dir.path());
-        let office = Arc::new(Office::new(store, Arc::new(Ticking(AtomicI64::new(BEGIN))), Arc::new(RandomIds)));
+        let clock = Arc::new(Ticking(AtomicI64::new(BEGIN)));
+        let office = Arc::new(Office::new(store, clock.clone(), Arc::new(RandomIds)));
         // Port 1 is closed everywhere.
         let (gateway, task) = OpenClaw::connect(Config {
             url: "ws://127.0.0.1:1".into(),
@@ -207,7 +217,7 @@ impl House {
                 .build(),
         });
         let router = compose::router(state.clone(), Door::new(ADDRESS.parse().unwrap()));
-        Self { router, state, office, stop, _gateway: task, _dir: dir }
+        Self { router, state, office, stop, clock, _gateway: task, _dir: dir }
     }
 
     /// Any request, as it is.

@@ -1,6 +1,7 @@
 //! Rules: one public function per command. A rule sees only what the view holds
 //! and stops where it needs more ([`crate::view::Stop::Need`]).
 
+pub mod access;
 mod alive;
 pub mod answer;
 pub mod chat;
@@ -122,6 +123,9 @@ fn decide(view: &View, command: &Command, ctx: &mut Ctx<'_>) -> Decided {
         Command::NoteProject(project, notes, notice) => work::note(view, *project, notes, notice.as_ref(), ctx),
         Command::PauseLoop(project, paused) => work::pause(view, *project, *paused, ctx),
         Command::HoldLease(hold) => lease::hold(view, hold, ctx),
+        Command::CreateToken(new) => access::create_token(view, new, ctx),
+        Command::RevokeToken(token) => access::revoke_token(view, token, ctx),
+        Command::NoteTokenUse(token, at) => access::note_use(view, token, *at),
     }
 }
 

@@ -15,6 +15,8 @@ use crate::{
 
 /// Longest name of an author, an agent or an assignee, in characters.
 pub const HANDLE_MAX: usize = 200;
+/// Longest name of a token, in characters.
+pub const LABEL_MAX: usize = 100;
 /// Longest tag, in characters.
 pub const TAG_MAX: usize = 60;
 /// Most tags of a task.
@@ -60,6 +62,8 @@ macro_rules! fields {
 fields! {
     /// How somebody is called who writes, takes part or is assigned: one line, at most [`HANDLE_MAX`] characters.
     Handle;
+    /// What people call a token: one line, at most [`LABEL_MAX`] characters.
+    Label;
     /// A tag: one line, at most [`TAG_MAX`] characters.
     Tag;
     /// A chat's title: one line, at most [`CHAT_TITLE_MAX`] characters.
@@ -154,6 +158,13 @@ impl Tag {
     /// Cleans and checks. `None` where nothing can be seen.
     pub fn parse(text: &str) -> Result<Option<Self>, Refusal> {
         bounded(line(text), TAG_MAX, Refusal::TagTooLong, Self)
+    }
+}
+
+impl Label {
+    /// Cleans and checks.
+    pub fn parse(text: &str) -> Result<Self, Refusal> {
+        bounded(line(text), LABEL_MAX, Refusal::LabelInvalid, Self)?.ok_or(Refusal::LabelInvalid)
     }
 }
 

@@ -8,11 +8,12 @@ mod bench;
 use std::collections::BTreeMap;
 
 use clutch_domain::{
-    actor::Actor,
+    access::{Digest, Token, TokenScope},
+    actor::{Actor, Who},
     chat::DeliveryStatus,
     command::{
         Carry, ChatPatch, Command, Completion, ContinueRun, DeliveryPatch, EdgeRef, EndRun, Ended, Force, MoveTask,
-        NewChat, NewComment, NewMessage, NewProject, NewSignal, NewTask, Place, ProjectPatch, TaskPatch,
+        NewChat, NewComment, NewMessage, NewProject, NewSignal, NewTask, NewToken, Place, ProjectPatch, TaskPatch,
     },
     ctx::Ctx,
     id::{ChatId, DependencyId, MessageId, ProjectId, RunId, SignalId, TaskId},
@@ -22,7 +23,7 @@ use clutch_domain::{
     run::Stopping,
     talk::{AuthorType, CommentType, SignalKind, SignalSeverity},
     task::{Status, TaskFields},
-    text::{ChatTitle, Excerpt, Handle, Name, Participants, SessionKey, Title},
+    text::{ChatTitle, Excerpt, Handle, Label, Name, Participants, SessionKey, Title},
     time::Millis,
     view::{Stop, View},
 };
@@ -44,6 +45,24 @@ fn new_task(project: ProjectId, status: Status, reserved: bool) -> NewTask {
         status,
         fields: TaskFields { requires_human_review: Some(reserved), ..TaskFields::default() },
         dependencies: Vec::new(),
+    }
+}
+
+fn new_token() -> NewToken {
+    let name = Label::parse("CI").unwrap();
+    NewToken { digest: Digest::new([7; 32]), name, scope: TokenScope::Read, expires_at: None }
+}
+
+fn token(scope: TokenScope) -> Token {
+    Token {
+        digest: Digest::new([7; 32]),
+        name: "CI".into(),
+        scope,
+        made_by: Who::human("dan"),
+        created_at: Millis(0),
+        expires_at: None,
+        used_at: None,
+        revoked_at: None,
     }
 }
 
@@ -84,49 +103,53 @@ fn all() -> Vec<(Command, &'static str)> {
     let to =
         MoveTask { task: TASK, to: Status::Ready, place: Place::End, reason: None, resolution: None, reopen: false };
     let rename = ChatPatch { title: Some(title), session_key: None };
-    // h: a person, a: an agent, p: a program, l: the loop, c: the courier, b: who empties the bin.
+    // h: a person, a: an agent, p: a program, w: one with a token to write, x: with an admin's, r: with one to read;
+    // l: the loop, c: the courier, b: who empties the bin, o: who has the data folder in their hands, d: the doorkeeper.
     vec![
-        (Command::CreateProject(new_project()), "hap"),
-        (Command::UpdateProject(project, patch), "hap"),
-        (Command::DeleteProject(project, Force::Yes), "hap"),
-        (Command::RestoreProject(project), "hap"),
-        (Command::DiscardProject(project), "hap"),
+        (Command::CreateProject(new_project()), "hapwx"),
+        (Command::UpdateProject(project, patch), "hapwx"),
+        (Command::DeleteProject(project, Force::Yes), "hapwx"),
+        (Command::RestoreProject(project), "hapwx"),
+        (Command::DiscardProject(project), "hapwx"),
         (Command::ShelveProject(project), "b"),
         (Command::PurgeProject(project), "b"),
-        (Command::CreateTask(new_task(project, Status::Ready, false)), "hap"),
-        (Command::UpdateTask(TASK, TaskPatch::default()), "hap"),
-        (Command::MoveTask(to), "hap"),
-        (Command::DeleteTask(TASK), "hap"),
-        (Command::AddDependency(TASK, TaskId(Uuid::from_u128(1))), "hap"),
-        (Command::RemoveDependency(EdgeRef::Id(DependencyId(NIL))), "hap"),
-        (Command::AddComment(comment), "hap"),
-        (Command::RaiseSignal(signal), "hap"),
-        (Command::AnswerSignal(SignalId(NIL), words("x")), "hap"),
+        (Command::CreateTask(new_task(project, Status::Ready, false)), "hapwx"),
+        (Command::UpdateTask(TASK, TaskPatch::default()), "hapwx"),
+        (Command::MoveTask(to), "hapwx"),
+        (Command::DeleteTask(TASK), "hapwx"),
+        (Command::AddDependency(TASK, TaskId(Uuid::from_u128(1))), "hapwx"),
+        (Command::RemoveDependency(EdgeRef::Id(DependencyId(NIL))), "hapwx"),
+        (Command::AddComment(comment), "hapwx"),
+        (Command::RaiseSignal(signal), "hapwx"),
+        (Command::AnswerSignal(SignalId(NIL), words("x")), "hapwx"),
         (Command::BeginAnswer(SignalId(NIL)), "l"),
         (Command::SettleAnswer(SignalId(NIL), Ok("r".into())), "l"),
         (Command::TellAnswerTrouble(SignalId(NIL), None), "l"),
-        (Command::CompleteTask(report), "hap"),
-        (Command::CreateChat(new_chat), "hap"),
-        (Command::UpdateChat(chat, rename), "hap"),
-        (Command::DeleteChat(chat), "hap"),
-        (Command::RestoreChat(chat), "hap"),
+        (Command::CompleteTask(report), "hapwx"),
+        (Command::CreateChat(new_chat), "hapwx"),
+        (Command::UpdateChat(chat, rename), "hapwx"),
+        (Command::DeleteChat(chat), "hapwx"),
+        (Command::RestoreChat(chat), "hapwx"),
         (Command::PurgeChat(chat), "b"),
-        (Command::PostMessage(NewMessage::new(chat, Handle::owner(), words("x"))), "hap"),
+        (Command::PostMessage(NewMessage::new(chat, Handle::owner(), words("x"))), "hapwx"),
         (Command::CarryMessage(message, Carry::Send), "c"),
         (Command::NameSession(chat, "s".into(), None), "c"),
-        (Command::SetDelivery(message, delivery), "hap"),
-        (Command::RetryMessage(message), "hap"),
-        (Command::WithdrawMessage(message), "hap"),
+        (Command::SetDelivery(message, delivery), "hapwx"),
+        (Command::RetryMessage(message), "hapwx"),
+        (Command::WithdrawMessage(message), "hapwx"),
         (claim(TASK, 1), "l"),
         (Command::RunStarted(run.into()), "l"),
         (Command::RunContinued(ContinueRun { run, from: "f".into(), as_id: "r".into() }), "l"),
         (Command::StopRun(run, Stopping { how: Ended::Failed, why: "w".into(), forget: false }), "l"),
         (Command::TellTrouble(run, None), "l"),
-        (Command::TreatAsEnded(run), "h"),
+        (Command::TreatAsEnded(run), "hx"),
         (Command::RunEnded(end), "l"),
         (Command::NoteProject(project, BTreeMap::new(), None), "l"),
-        (Command::PauseLoop(project, true), "hap"),
+        (Command::PauseLoop(project, true), "hapwx"),
         (hold("s", None, true), "l"),
+        (Command::CreateToken(new_token()), "hxo"),
+        (Command::RevokeToken(new_token().digest), "hxo"),
+        (Command::NoteTokenUse(new_token().digest, Millis(1)), "d"),
     ]
 }
 
@@ -138,6 +161,11 @@ fn actors() -> Vec<(char, Actor)> {
         ('l', Actor::work_loop()),
         ('c', Actor::courier()),
         ('b', Actor::sweeper()),
+        ('r', Actor::token(&token(TokenScope::Read))),
+        ('w', Actor::token(&token(TokenScope::Write))),
+        ('x', Actor::token(&token(TokenScope::Admin))),
+        ('o', Actor::operator()),
+        ('d', Actor::doorkeeper()),
     ]
 }
 
@@ -150,7 +178,9 @@ fn every_command_against_every_kind_of_actor() {
             // Nothing was read: whoever has the right is asked for more, or told what is wrong with the words.
             let said = rule::handle(&View::default(), &command, &mut ctx);
             let refused = match said {
-                Err(Stop::Refuse(r)) => [Refusal::HumansOnly, Refusal::ServerOnly, Refusal::NotAllowed].contains(&r),
+                Err(Stop::Refuse(r)) => {
+                    [Refusal::HumansOnly, Refusal::OwnersOnly, Refusal::ServerOnly, Refusal::NotAllowed].contains(&r)
+                }
                 _ => false,
             };
             assert_eq!(!refused, allowed.contains(letter), "{:?} asks for {command:?}", actor.who);
@@ -197,9 +227,9 @@ fn what_a_person_must_look_at_is_finished_freed_and_removed_by_a_person_only() {
                 Command::CreateTask(new_task(project, Status::Done, reserved)),
             ] {
                 let want = match letter {
-                    'h' => None,
-                    'a' | 'p' if reserved => Some(Refusal::HumansOnly),
-                    'a' | 'p' => None,
+                    'h' | 'x' => None,
+                    'a' | 'p' | 'w' if reserved => Some(Refusal::HumansOnly),
+                    'a' | 'p' | 'w' => None,
                     _ => Some(Refusal::NotAllowed),
                 };
                 assert_eq!(bench.decide(actor.clone(), &command).err(), want, "{letter} {reserved} {command:?}");
@@ -209,7 +239,7 @@ fn what_a_person_must_look_at_is_finished_freed_and_removed_by_a_person_only() {
             let back = TaskPatch { status: Some((Status::Ready, None)), ..TaskPatch::default() };
             for patch in [words, back] {
                 let said = bench.decide(actor.clone(), &Command::UpdateTask(task, patch)).err();
-                assert_eq!(said.is_none(), "hap".contains(letter), "{letter}");
+                assert_eq!(said.is_none(), "hapwx".contains(letter), "{letter}");
             }
         }
     }

@@ -46,8 +46,11 @@ pub const fn name(command: &Command) -> &'static str {
         Command::NoteProject(..) => "note",
         Command::PauseLoop(..) => "pause",
         Command::HoldLease(_) => "hold the lease",
+        Command::CreateToken(_) => "make a token",
+        Command::RevokeToken(_) => "revoke a token",
+        Command::NoteTokenUse(..) => "note the use of a token",
     }
 }
 
 /// How many there are.
-pub const COMMANDS: usize = 41;
+pub const COMMANDS: usize = 44;

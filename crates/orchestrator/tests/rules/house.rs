@@ -69,6 +69,7 @@ pub fn usual(command: &Command) -> Actor {
         Right::Lead => Actor::work_loop(),
         Right::Carry => Actor::courier(),
         Right::Sweep => Actor::sweeper(),
+        Right::Watch => Actor::doorkeeper(),
         _ => me(),
     }
 }

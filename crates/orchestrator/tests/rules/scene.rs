@@ -13,12 +13,13 @@ use std::{
 
 use async_trait::async_trait;
 use clutch_domain::{
+    access::{Digest, TokenScope},
     actor::Actor,
     change::Change,
     chat::{Chat, DeliveryStatus, Message},
     command::{
         Carry, ChatPatch, ClaimRun, Command, Completion, ContinueRun, DeliveryPatch, Direction, EdgeRef, EndRun, Ended,
-        Force, HoldLease, NewChat, NewComment, NewMessage, NewProject, NewSignal, Place, ProjectPatch, Retry,
+        Force, HoldLease, NewChat, NewComment, NewMessage, NewProject, NewSignal, NewToken, Place, ProjectPatch, Retry,
         TaskPatch,
     },
     doc::{Body as Stored, Kind},
@@ -30,7 +31,8 @@ use clutch_domain::{
     run::{Run, Stopping},
     talk::{AuthorType, CommentType, Signal, SignalKind, SignalSeverity},
     task::{Priority, Role, Status, Task, TaskFields},
-    text::{Body, ChatTitle, Excerpt, Handle, LocalPath, Participants, SessionKey, Slug},
+    text::{Body, ChatTitle, Excerpt, Handle, Label, LocalPath, Participants, SessionKey, Slug},
+    time::Millis,
 };
 use clutch_orchestrator::{
     office::{Done, Error, Office},
@@ -204,6 +206,13 @@ pub async fn scene(office: &Office) -> Vec<Command> {
         must(office, Command::DeleteProject(project, Force::Yes)).await;
     }
     must(office, Command::DiscardProject(purging)).await;
+    let token = |n: u8| NewToken {
+        digest: Digest::new([n; 32]),
+        name: Label::parse("CI").unwrap(),
+        scope: TokenScope::Write,
+        expires_at: None,
+    };
+    must(office, Command::CreateToken(token(1))).await;
 
     let new = |edges: &[(TaskId, Direction)]| waiting_for(new_task(project, "new", Status::Backlog), edges);
     let comment = NewComment {
@@ -282,6 +291,9 @@ pub async fn scene(office: &Office) -> Vec<Command> {
         Command::RunEnded(end(&waiting, Ended::Aborted)),
         Command::NoteProject(project, BTreeMap::from([(d, "Waits for 1 task".to_owned())]), None),
         Command::HoldLease(HoldLease { holder: "two".into(), ..hold }),
+        Command::CreateToken(token(2)),
+        Command::RevokeToken(token(1).digest),
+        Command::NoteTokenUse(token(1).digest, Millis(1_000)),
     ]
 }
 

@@ -1,0 +1,85 @@
+//! How much of the house a token's scope opens: the one table, held before any route is looked at.
+//!
+//! What a command needs is asked once more where it is decided (`clutch_domain::right`). Here stands what is more than
+//! commands: pictures, the gateway's connection, and that an agent's token opens the plugins' routes only.
+
+use clutch_domain::access::TokenScope;
+use http::Method;
+
+use crate::http::compat::error::Failure;
+
+/// What the gateway's plugins call (facts §4); `*` is one part of a path.
+pub const PLUGIN_ROUTES: &[(Method, &str)] = &[
+    (Method::POST, "/api/signal"),
+    (Method::POST, "/api/tasks/*/complete"),
+    (Method::POST, "/api/chats/*/messages"),
+    (Method::POST, "/api/chats/*/typing"),
+    (Method::GET, "/api/chats/*/all-sent-messages"),
+    (Method::GET, "/api/chats/*/latest-human-message"),
+    (Method::GET, "/api/chats/*/oldest-sent-message"),
+    (Method::GET, "/api/chats/*/oldest-delivered-message"),
+    (Method::GET, "/api/chats/*/oldest-processing-message"),
+    (Method::PATCH, "/api/chats/*/messages/*/status"),
+    (Method::POST, "/api/chats/*/messages/*/retry"),
+    (Method::GET, "/api/chats/messages/stuck"),
+    (Method::POST, "/api/chats/messages/recover"),
+];
+
+/// Whether a plugin calls it.
+pub fn is_plugins(method: &Method, path: &str) -> bool {
+    let fits = |pattern: &str| {
+        let (mut ours, mut theirs) = (pattern.split('/'), path.split('/'));
+        loop {
+            match (ours.next(), theirs.next()) {
+                (None, None) => return true,
+                (Some("*"), Some(part)) if !part.is_empty() => {}
+                (Some(ours), Some(theirs)) if ours == theirs => {}
+                _ => return false,
+            }
+        }
+    };
+    PLUGIN_ROUTES.iter().any(|(of, pattern)| of == method && fits(pattern))
+}
+
+/// 403 `scope_too_small` for what a scope does not open.
+pub fn opens(scope: TokenScope, method: &Method, path: &str) -> Result<(), Failure> {
+    let sentence = match scope {
+        _ if method.is_safe() => return Ok(()),
+        TokenScope::Write | TokenScope::Admin => return Ok(()),
+        TokenScope::Agent if is_plugins(method, path) => return Ok(()),
+        TokenScope::Agent => {
+            "The scope of this token is agent: it reads, reports and answers in chats. Use one with the scope write."
+        }
+        TokenScope::Read => "The scope of this token is read. Use one with the scope write.",
+    };
+    Err(Failure::new(http::StatusCode::FORBIDDEN, "scope_too_small", sentence))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_each_scope_opens() {
+        use TokenScope::{Admin, Agent, Read, Write};
+        for (method, path, who) in [
+            (Method::GET, "/api/tasks", &[Read, Agent, Write, Admin][..]),
+            (Method::HEAD, "/", &[Read, Agent, Write, Admin]),
+            (Method::POST, "/api/tasks", &[Write, Admin]),
+            (Method::DELETE, "/api/tasks/T-1", &[Write, Admin]),
+            (Method::POST, "/fn/move_task", &[Write, Admin]),
+            (Method::POST, "/api/upload/image", &[Write, Admin]),
+            (Method::POST, "/api/signal", &[Agent, Write, Admin]),
+            (Method::PUT, "/api/signal", &[Write, Admin]),
+            (Method::POST, "/api/signal/", &[Write, Admin]),
+            (Method::POST, "/api/tasks/T-1/complete", &[Agent, Write, Admin]),
+            (Method::POST, "/api/tasks//complete", &[Write, Admin]),
+            (Method::POST, "/api/tasks/T-1/x/complete", &[Write, Admin]),
+            (Method::PATCH, "/api/chats/c/messages/m/status", &[Agent, Write, Admin]),
+        ] {
+            for scope in TokenScope::ALL {
+                assert_eq!(opens(*scope, &method, path).is_ok(), who.contains(scope), "{scope:?} {method} {path}");
+            }
+        }
+    }
+}
