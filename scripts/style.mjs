@@ -20,6 +20,7 @@ const RULES = [
   [/^\s*font(-size)?:[^;]*\d(px|pt|rem)\b/, "a size of type is one of $f1 to $f7"],
   [/^\s*z-index: *-?\d/, "what lies above what is one of --z-…"],
   [/^\s*((row-|column-)?gap|padding[a-z-]*|margin[a-z-]*):[^;]*\d(px|pt|rem)\b/, "a space is one of $g1 to $g16"],
+  [/(^|[\s,(])(html|body|:root|\.page|\.board-page|\.room|\.board|\.col|\.cards|\.thread)(\.[\w-]+|:not\([^)]*\))*:has\(/, "what holds much is not asked what it has, for every change below it asks again: a class says it"],
   [/@(media|container)[^{]*\d(px|em|rem)\b/, `a width from which on something else holds is one of ${BREAKPOINTS.join(", ")}`],
 ];
 

@@ -18,7 +18,7 @@ try{var l=localStorage.getItem('look');if(l)d.dataset.theme=l}catch(e){}})(docum
 /// stands in between any more, and it says so.
 const LOAD: &str = "\
 const d=document.documentElement;let over=false;\
-const plain=()=>{if(over)return;over=true;d.classList.remove('js');\
+const plain=()=>{if(over)return;over=true;d.classList.remove('js');d.classList.add('late');\
 for(const t of['click','submit','keydown'])addEventListener(t,e=>e.stopImmediatePropagation(),true);\
 const p=document.createElement('p');p.className='stale asleep';p.setAttribute('role','status');\
 p.textContent='This page could not start its code, so nothing on it is live. Its links and forms work; reloading tries again.';\

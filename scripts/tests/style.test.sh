@@ -37,6 +37,10 @@ done
 for line in '@media (max-width: 767px) { .a { top: 0; } }' '@media (width < 50em) { .a { top: 0; } }' '@container room (width < 900px) { .a { top: 0; } }'; do
   same "$line" "$(made "$line")" 'a width from which on something else holds is one of $phone, $tablet, $wide'
 done
+for line in 'html:has(.bar) { top: 0; }' '.board.one:has([data-card]) > .col { top: 0; }' '.page .col:has(> .none) .cards { top: 0; }'; do
+  same "$line" "$(made "$line")" 'what holds much is not asked what it has, for every change below it asks again: a class says it'
+done
+same "a card may be asked" "$(made '.col .card:has(:focus-visible) { top: 0; }')" made
 same "a fourth" "$(made '$tiny: 400px;
 @media (width < $tiny) { .a { top: 0; } }')" '$tiny is no breakpoint: there are $phone, $tablet, $wide'
 passed "measures beside the few are refused"

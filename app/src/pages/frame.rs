@@ -269,6 +269,15 @@ fn Status() -> impl IntoView {
 #[component]
 pub fn Stale() -> impl IntoView {
     let live = use_live();
+    // On the root, and not told there by what the page has: then each change of the page would look for the bar.
+    let mut told = false;
+    crate::ui::listen::follow(move || {
+        let late = live.feed.with(|feed| !matches!(feed, Feed::Starting | Feed::Live));
+        if let Some(root) = document().document_element().filter(|_| late != told) {
+            let _ = root.class_list().toggle_with_force("late", late);
+            told = late;
+        }
+    });
     let bar = move || {
         let (why, button) = match live.feed.get() {
             Feed::Starting | Feed::Live => return None,

@@ -156,7 +156,7 @@ fn Board(state: BoardState, version: u64) -> impl IntoView {
             <head::Filters state />
             <head::ColumnTabs state node />
             <div class="room">
-                <div class="board" class:one=move || filled(state) == 1 node_ref=node on:focusin=stop::follower(state) on:click=on_click>{columns}</div>
+                <div class="board" class:one=move || filled(state) == 1 class:bare=move || filled(state) == 0 node_ref=node on:focusin=stop::follower(state) on:click=on_click>{columns}</div>
             </div>
             <Suspense>
                 {dynamic(move || awake.get().then(|| Suspend::new(async move { or_trouble(hands::hands(state, node, menu, early).await) })))}
@@ -262,7 +262,7 @@ fn Column(state: BoardState, status: Status, chosen: Memo<Option<u64>>) -> impl 
         move || if state.filter.with(Filter::is_none) { hint(status) } else { "Nothing here is shown by the filter." };
     let empty = move || ids.with(Vec::is_empty).then(|| view! { <p class="none">{words()}</p> });
     view! {
-        <section class=format!("col col-{}", status.word()) id=format!("col-{}", status.word()) data-status=status.word() aria-label=status.label()>
+        <section class=format!("col col-{}", status.word()) class:bare=move || ids.with(Vec::is_empty) id=format!("col-{}", status.word()) data-status=status.word() aria-label=status.label()>
             <header>
                 <StatusMark status />
                 <h2>{status.label()}</h2>
