@@ -1,5 +1,6 @@
-// Pages that somebody else has changed before they woke, and clocks that go wrong.
+// Pages that somebody else has changed before they woke, clocks that go wrong, and what is left of pages that were left.
 import type { Page, WebSocketRoute } from "@playwright/test";
+import type { Project } from "../support/board.ts";
 import { expect, freshProject, test } from "../support/fixtures.ts";
 import { card, panel } from "../support/look.ts";
 
@@ -108,4 +109,36 @@ test("a server that takes the feed and lets it go at once is asked less and less
   await page.evaluate(() => window.dispatchEvent(new Event("online")));
   await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
   expect(tries.length).toBe(asked);
+});
+
+test("boards that were left are forgotten", async ({ alone, visitor }) => {
+  const [many, few] = [await freshProject(alone, "Many"), await freshProject(alone, "Few")];
+  await alone.createTasks(many, Array.from({ length: 150 }, (_, n) => `Task ${n + 1}`));
+  await alone.createTask(few, "The only one");
+  const me = await visitor();
+  await me.page.addInitScript(() => {
+    const { instantiateStreaming } = WebAssembly;
+    WebAssembly.instantiateStreaming = async (...args) => {
+      const made = await instantiateStreaming(...args);
+      const { memory } = made.instance.exports;
+      if (memory instanceof WebAssembly.Memory) Object.assign(window, { ours: memory });
+      return made;
+    };
+  });
+  const page = await me.open(`${alone.url}/projects/${few.slug}/board`);
+  const open = async (project: Project, cards: number) => {
+    await page.getByRole("navigation", { name: "Projects" }).getByRole("link", { name: project.name }).click();
+    await expect(page.locator("[data-card]")).toHaveCount(cards);
+    await me.live();
+  };
+  const visits = async (times: number) => {
+    for (let n = 0; n < times; n++) {
+      await open(many, 150);
+      await open(few, 1);
+    }
+    return page.evaluate(() => (window as unknown as { ours: WebAssembly.Memory }).ours.buffer.byteLength / 65_536);
+  };
+  const first = await visits(3), later = await visits(12);
+  // Of each visit 30 kB were left once: five pages of memory.
+  expect(later - first, "pages of memory").toBeLessThanOrEqual(2);
 });

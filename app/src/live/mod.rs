@@ -70,7 +70,8 @@ pub struct Live {
     pub again: RwSignal<u32>,
     /// Set by what the server says of its own.
     pub clock: Clock,
-    lines: StoredValue<BTreeMap<TaskId, ArcRwSignal<Option<String>>>>,
+    /// Of the agents that somebody sees at work: few.
+    lines: StoredValue<Vec<(TaskId, ArcRwSignal<Option<String>>)>>,
     streams: StoredValue<BTreeMap<ChatId, ArcRwSignal<Option<StreamView>>>>,
     people: StoredValue<BTreeMap<ChatId, ArcRwSignal<People>>>,
 }
@@ -85,16 +86,40 @@ impl Live {
             gateway: RwSignal::new(None),
             heard: StoredValue::new(0.0),
             again: RwSignal::new(0),
-            lines: StoredValue::new(BTreeMap::new()),
+            lines: StoredValue::new(Vec::new()),
             streams: StoredValue::new(BTreeMap::new()),
             people: StoredValue::new(BTreeMap::new()),
         }
     }
 
-    /// What the agent of a task does right now.
+    /// What the agent of a task does right now. Whoever follows it asks anew whenever it changes
+    /// ([`Self::tell_line`]).
     #[must_use]
-    pub fn line(&self, task: TaskId) -> ArcRwSignal<Option<String>> {
-        self.lines.try_update_value(|lines| lines.entry(task).or_default().clone()).unwrap_or_default()
+    pub fn line(&self, task: TaskId) -> Option<String> {
+        self.line_of(task)?.get()
+    }
+
+    fn line_of(self, task: TaskId) -> Option<ArcRwSignal<Option<String>>> {
+        self.lines.try_update_value(|lines| match lines.iter().find(|(other, _)| *other == task) {
+            Some((_, line)) => line.clone(),
+            None => {
+                let line = ArcRwSignal::new(None);
+                lines.push((task, line.clone()));
+                line
+            }
+        })
+    }
+
+    /// Sets what the agent of a task does right now. Of tasks whose agents do nothing any more nothing is kept but
+    /// for those that somebody looks at, who ask again.
+    #[cfg(feature = "hydrate")]
+    fn tell_line(self, task: TaskId, line: Option<String>) {
+        if let Some(told) = self.line_of(task) {
+            if line.is_none() {
+                self.lines.update_value(|lines| lines.retain(|(other, _)| *other != task));
+            }
+            told.set(line);
+        }
     }
 
     /// What the agent says right now in a chat.
@@ -115,7 +140,8 @@ impl Live {
     fn know_nothing(self) {
         self.people.with_value(|people| people.values().for_each(|one| one.set(People::default())));
         self.streams.with_value(|streams| streams.values().for_each(|one| one.set(None)));
-        self.lines.with_value(|lines| lines.values().for_each(|one| one.set(None)));
+        let lines = self.lines.try_update_value(std::mem::take).unwrap_or_default();
+        lines.into_iter().for_each(|(_, one)| one.set(None));
     }
 
     /// Says how the feed stands.

@@ -282,7 +282,7 @@ fn say(socket: &mut WebSocket, up: &Up) {
 fn take(live: Live, frame: Frame) {
     match frame.t.as_str() {
         "gateway" => live.gateway.set(frame.gateway),
-        "lines" => frame.lines.into_iter().for_each(|(task, line)| live.line(task).set(line)),
+        "lines" => frame.lines.into_iter().for_each(|(task, line)| live.tell_line(task, line)),
         "stream" => {
             if let Some(chat) = frame.chat {
                 live.stream(chat).update(|held| match (held, frame.stream) {

@@ -4,8 +4,6 @@
 use clutch_domain::time::{Millis, Utc};
 use leptos::prelude::*;
 
-use super::dynamic;
-
 /// The page's clock, shared through Leptos' context. It tells the server's time, whatever the browser's clock says.
 #[derive(Clone, Copy)]
 pub struct Clock {
@@ -35,17 +33,45 @@ impl Clock {
     pub fn start(self) {
         #[cfg(feature = "hydrate")]
         crate::ui::listen::follow(move || {
-            let tick = move || self.now.set(js_sys::Date::now() as i64 - self.ahead.get_value());
-            tick();
+            let tick = move || {
+                self.now.set(js_sys::Date::now() as i64 - self.ahead.get_value());
+                self.tell();
+            };
             self.local.set(true);
+            tick();
             super::listen::every(std::time::Duration::from_secs(10), tick);
         });
     }
 
-    /// Whether days are the reader's; until the page is awake they are UTC's, as the server has painted them. Tracked.
+    /// Lets all moments on the page say what they say now. One hand for all of them: each following the clock by itself
+    /// would cost a board of hundreds of cards a part of its memory, and a signal that lives as long as the page
+    /// forgets nobody who followed it.
+    #[cfg(feature = "hydrate")]
+    fn tell(self) {
+        use wasm_bindgen::JsCast;
+
+        let Ok(moments) = document().query_selector_all(".when") else { return };
+        for moment in (0..moments.length()).filter_map(|n| moments.item(n)) {
+            let moment: web_sys::Element = moment.unchecked_into();
+            let at = moment.get_attribute("datetime").map_or(f64::NAN, |at| js_sys::Date::parse(&at));
+            let how = Moment::ALL.into_iter().find(|how| moment.class_name() == how.class());
+            let (Some(how), Some(words), false) = (how, moment.first_child(), at.is_nan()) else { continue };
+            let at = Millis(at as i64);
+            let now = how.words(self, at);
+            if words.node_value().as_deref() != Some(&*now) {
+                words.set_node_value(Some(&now));
+            }
+            if !moment.has_attribute("data-at") {
+                let _ = moment.set_attribute("data-at", &self.local(at, How::Whole).unwrap_or_default());
+            }
+        }
+    }
+
+    /// Whether days are the reader's; until the page is awake they are UTC's, as the server has painted them. Tracked
+    /// until then: it never goes back, and a signal remembers whoever has read it until it is set again.
     #[must_use]
     pub fn is_local(self) -> bool {
-        self.local.try_get().unwrap_or_default()
+        self.local.try_get_untracked() == Some(true) || self.local.try_get().unwrap_or_default()
     }
 
     /// The day of a moment, in days since 1970.
@@ -91,6 +117,10 @@ impl Clock {
     pub fn now(self) -> Millis {
         Millis(self.now.get())
     }
+
+    fn peek(self) -> Millis {
+        Millis(self.now.get_untracked())
+    }
 }
 
 /// How much of a moment is told.
@@ -116,8 +146,48 @@ pub fn use_clock() -> Clock {
     expect_context::<Clock>()
 }
 
-/// An age in words: `now`, `6 m`, `2 h`, `3 d`, `5 w`. Once the page is awake it has the moment itself, too: screen
-/// readers say it, and it shows where the pointer or the focus is (`style/_base.scss`).
+/// How a moment stands on the page. Its words follow the clock ([`Clock::start`]).
+#[derive(Clone, Copy)]
+enum Moment {
+    /// `6 m`
+    Age,
+    /// `6 minutes ago`
+    Long,
+    /// The time of day.
+    Time,
+}
+
+impl Moment {
+    #[cfg(feature = "hydrate")]
+    const ALL: [Self; 3] = [Self::Age, Self::Long, Self::Time];
+
+    const fn class(self) -> &'static str {
+        match self {
+            Self::Age => "when",
+            Self::Long => "when long",
+            Self::Time => "when said",
+        }
+    }
+
+    fn words(self, clock: Clock, at: Millis) -> String {
+        let age = clock.peek().since(at);
+        match self {
+            Self::Age => age_short(age),
+            Self::Long => age_long(age),
+            Self::Time => untrack(|| clock.time(at, How::Time)),
+        }
+    }
+
+    /// With the moment itself, once the page is awake: screen readers say it, and it shows where the pointer or the
+    /// focus is (`style/_parts.scss`).
+    fn view(self, at: Millis) -> AnyView {
+        let clock = use_clock();
+        let whole = untrack(|| clock.local(at, How::Whole));
+        view! { <time class=self.class() datetime=rfc3339(at) data-at=whole>{self.words(clock, at)}</time> }.into_any()
+    }
+}
+
+/// An age in words: `now`, `6 m`, `2 h`, `3 d`, `5 w`.
 #[component]
 pub fn Ago(
     /// The moment.
@@ -126,12 +196,7 @@ pub fn Ago(
     #[prop(optional)]
     long: bool,
 ) -> impl IntoView {
-    let clock = use_clock();
-    let text = move || {
-        let age = clock.now().since(at);
-        if long { age_long(age) } else { age_short(age) }
-    };
-    moment(clock, at, if long { "when long" } else { "when" }, dynamic(text))
+    if long { Moment::Long } else { Moment::Age }.view(at)
 }
 
 /// When something was said, by the clock: the day stands above it.
@@ -140,16 +205,7 @@ pub fn SaidAt(
     /// The moment.
     at: Millis,
 ) -> impl IntoView {
-    let clock = use_clock();
-    moment(clock, at, "when", dynamic(move || clock.time(at, How::Time)))
-}
-
-/// Words that follow the clock ([`dynamic`]).
-type Words = Box<dyn FnMut() -> AnyView + Send>;
-
-fn moment(clock: Clock, at: Millis, class: &'static str, words: Words) -> AnyView {
-    view! { <time class=class datetime=rfc3339(at) data-at=move || clock.local(at, How::Whole)>{words}</time> }
-        .into_any()
+    Moment::Time.view(at)
 }
 
 /// What [`Ago`] says of a moment now.

@@ -29,7 +29,6 @@ pub fn CardItem(
     chosen: Memo<Option<u64>>,
 ) -> impl IntoView {
     let Some(card) = board.card(id) else { return ().erase() };
-    let line = use_live().line(id);
     let fresh = board.up.get_value();
     let class = {
         let card = card.clone();
@@ -39,34 +38,58 @@ pub fn CardItem(
             if needs_you(&card) {
                 class.push_str(" need");
             }
-            if chosen.get() == Some(card.number) {
+            // These two go from card to card by hand (`keys.rs`): hundreds of cards need not ask themselves each time.
+            if chosen.get_untracked() == Some(card.number) {
                 class.push_str(" sel");
             }
-            if board.lifted.get() == Some(id) {
+            if board.lifted.get_value() == Some(id) {
                 class.push_str(" held");
             }
             class
         }
     };
+    #[cfg(not(feature = "ssr"))]
+    let inside = inside(card, board.tab(id));
+    // Most cards are painted as they were before.
+    #[cfg(feature = "ssr")]
+    let inside = {
+        let (now, tab) = (card.get_untracked(), board.tab(id));
+        let age = crate::ui::age(now.since);
+        super::painted::inside(now, age, |_| inside(card, tab))
+    };
+    view! { <li class=class data-card=id.to_string() id=format!("card-{id}")>{inside}</li> }.erase()
+}
+
+/// What a card shows. Its link is made once: where it has the focus, the whole board is laid out for each of its
+/// attributes that is written again.
+fn inside(card: ArcRwSignal<Card>, tab: Option<&'static str>) -> AnyView {
+    let (number, live) = (card.with_untracked(|card| card.number), use_live());
+    let (head, title) = (card.clone(), card.clone());
+    let rest = move || {
+        let card = card.get();
+        // What nobody does is not followed: of hundreds of cards few have agents at work.
+        let line = card.agent.as_ref().and_then(|_| live.line(card.id));
+        rest(card, line)
+    };
     view! {
-        <li class=class data-card=id.to_string() id=format!("card-{id}")>
-            {dynamic(move || shown(card.get(), line.get(), board.tab(id)))}
-        </li>
+        {dynamic(move || head.with(|card| view! {
+            <div class="h">
+                <StatusMark status=card.status />
+                <span class="mono">{format!("T-{number}")}</span>
+                <span class="age"><Ago at=card.since /></span>
+                <button type="button" class="icon-btn more js-only" data-menu tabindex="-1" aria-haspopup="menu"
+                    aria-label=format!("Actions for T-{number}")>
+                    <Icon name="more" />
+                </button>
+            </div>
+        }))}
+        <h3><a class="cover" dir="auto" tabindex=tab aria-describedby="card-keys" aria-keyshortcuts="Space M" href=format!("?task=T-{number}") data-noscroll draggable="false">{dynamic(move || title.with(|card| card.title.clone()))}</a></h3>
+        {dynamic(rest)}
     }
     .erase()
 }
 
-/// Most cards are painted on the server as they were before.
-fn shown(card: Card, line: Option<String>, tab: Option<&'static str>) -> AnyView {
-    #[cfg(feature = "ssr")]
-    if line.is_none() {
-        let age = crate::ui::age(card.since);
-        return super::painted::inside(card, age, |card| inside(card, None, tab));
-    }
-    inside(card, line, tab)
-}
-
-fn inside(card: Card, line: Option<String>, tab: Option<&'static str>) -> AnyView {
+fn rest(card: Card, line: Option<String>) -> AnyView {
     let asks = card.ask.as_ref().map(|ask| {
         view! { <p class="ask"><b>"Asks you: "</b><span dir="auto">{ask.text.clone()}</span></p> }
     });
@@ -117,16 +140,6 @@ fn inside(card: Card, line: Option<String>, tab: Option<&'static str>) -> AnyVie
         .map(Erase::erase)
         .collect::<Vec<_>>();
     view! {
-        <div class="h">
-            <StatusMark status=card.status />
-            <span class="mono">{format!("T-{}", card.number)}</span>
-            <span class="age"><Ago at=card.since /></span>
-            <button type="button" class="icon-btn more js-only" data-menu tabindex="-1" aria-haspopup="menu"
-                aria-label=format!("Actions for T-{}", card.number)>
-                <Icon name="more" />
-            </button>
-        </div>
-        <h3><a class="cover" dir="auto" tabindex=tab aria-describedby="card-keys" aria-keyshortcuts="Space M" href=format!("?task=T-{}", card.number) data-noscroll draggable="false">{card.title}</a></h3>
         {asks}{review}{agent}{why}
         <div class="m"><PriorityMark priority />{role}{tags}{waits}{linked}{blocks}{pr}{attempt}
             {assignee.map(|name| view! { <span class="grow"></span><span class="who" dir="auto">{name}</span> })}

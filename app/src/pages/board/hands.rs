@@ -14,17 +14,24 @@ use crate::{
 
 lazily! {
     /// The hands, with their code.
-    fn hands(state: BoardState, node: NodeRef<html::Div>, menu: RwSignal<Option<Open>>, early: Early) in hands as (hands_code, preload_hands) {
-        Ok(view! { <Hands state node menu early /> }.erase())
+    fn hands(state: BoardState, node: NodeRef<html::Div>, menu: RwSignal<Option<Open>>, early: Early, chosen: Memo<Option<u64>>) in hands as (hands_code, preload_hands) {
+        Ok(view! { <Hands state node menu early chosen /> }.erase())
     }
 }
 
 /// Nothing to see: the board hears from now on. What was begun before is done.
 #[component]
-fn Hands(state: BoardState, node: NodeRef<html::Div>, menu: RwSignal<Option<Open>>, early: Early) -> impl IntoView {
+fn Hands(
+    state: BoardState,
+    node: NodeRef<html::Div>,
+    menu: RwSignal<Option<Open>>,
+    early: Early,
+    chosen: Memo<Option<u64>>,
+) -> impl IntoView {
     #[cfg(feature = "hydrate")]
     let hand = super::drag::install(node, state);
     keys::install(node, state, menu);
+    keys::show_chosen(chosen);
     let toasts = expect_context::<Toasts>();
     let undo = move || {
         // What was done last is taken back first, on the board or elsewhere.

@@ -82,7 +82,7 @@ pub fn press_all(state: BoardState, menu: RwSignal<Option<Open>>, keys: Vec<web_
 }
 
 fn on_card(state: BoardState, menu: RwSignal<Option<Open>>, id: TaskId, event: &web_sys::KeyboardEvent) -> bool {
-    let lifted = state.lifted.get_untracked() == Some(id);
+    let lifted = state.lifted.get_value() == Some(id);
     let key = pressed(event);
     match (key.as_str(), lifted) {
         (" ", false) => lift(state, id),
@@ -154,15 +154,46 @@ fn say(state: BoardState, id: TaskId, verb: &str, hint: &str) {
     }
 }
 
+/// The card that the keyboard holds from now on.
+fn hold(state: BoardState, id: Option<TaskId>) {
+    let old = state.lifted.try_update_value(|held| std::mem::replace(held, id)).flatten();
+    for (card, held) in [(old, false), (id, true)] {
+        if let Some(card) = card {
+            mark(&format!("#card-{card}"), "held", held);
+        }
+    }
+}
+
+/// Shows on its card which ticket is open beside the board.
+pub fn show_chosen(chosen: Memo<Option<u64>>) {
+    let mut before = None;
+    crate::ui::listen::follow(move || {
+        let now = chosen.get();
+        for (number, open) in [(before, false), (now, true)] {
+            if let Some(number) = number {
+                mark(&format!(".card:has([href='?task=T-{number}'])"), "sel", open);
+            }
+        }
+        before = now;
+    });
+}
+
+/// Puts a class on an element or takes it away.
+fn mark(selector: &str, class: &str, on: bool) {
+    if let Ok(Some(element)) = document().query_selector(selector) {
+        let _ = element.class_list().toggle_with_force(class, on);
+    }
+}
+
 fn lift(state: BoardState, id: TaskId) -> bool {
     let_go(state);
-    state.lifted.set(Some(id));
+    hold(state, Some(id));
     say(state, id, "lifted", " Arrow keys move it, Space drops it, Escape puts it back.");
     true
 }
 
 fn put_back(state: BoardState, id: TaskId) -> bool {
-    state.lifted.set(None);
+    hold(state, None);
     state.put_back();
     say(state, id, "put back", "");
     focus_card(id);
@@ -171,8 +202,8 @@ fn put_back(state: BoardState, id: TaskId) -> bool {
 
 /// A card that was lifted and left lies again where the server has it.
 fn let_go(state: BoardState) {
-    if let Some(id) = state.lifted.get_untracked() {
-        state.lifted.set(None);
+    if let Some(id) = state.lifted.get_value() {
+        hold(state, None);
         state.put_back();
         say(state, id, "put back", "");
     }
@@ -183,12 +214,12 @@ fn let_go(state: BoardState) {
 fn leaver(state: BoardState) -> impl Fn() + Copy + 'static {
     let alive = Alive::here();
     move || {
-        let Some(id) = state.lifted.get_untracked() else { return };
+        let Some(id) = state.lifted.get_value() else { return };
         alive.frame(move || {
             alive.frame(move || {
                 let active = document().active_element();
                 let still = active.is_some_and(|active| cover(id).is_some_and(|link| *link == active));
-                if !still && state.lifted.get_untracked() == Some(id) {
+                if !still && state.lifted.get_value() == Some(id) {
                     let_go(state);
                 }
             });
@@ -197,7 +228,7 @@ fn leaver(state: BoardState) -> impl Fn() + Copy + 'static {
 }
 
 fn drop_here(state: BoardState, id: TaskId) -> bool {
-    state.lifted.set(None);
+    hold(state, None);
     let Some((column, at, _)) = spot(state, id) else { return true };
     let to = Status::ALL[column];
     let above = at.checked_sub(1).and_then(|n| state.columns[column].with_untracked(|ids| ids.get(n).copied()));

@@ -159,7 +159,7 @@ fn Board(state: BoardState, version: u64) -> impl IntoView {
                 <div class="board" class:one=move || filled(state) == 1 class:bare=move || filled(state) == 0 node_ref=node on:focusin=stop::follower(state) on:click=on_click>{columns}</div>
             </div>
             <Suspense>
-                {dynamic(move || awake.get().then(|| Suspend::new(async move { or_trouble(hands::hands(state, node, menu, early).await) })))}
+                {dynamic(move || awake.get().then(|| Suspend::new(async move { or_trouble(hands::hands(state, node, menu, early, chosen).await) })))}
             </Suspense>
             <Suspense>
                 {dynamic(move || {

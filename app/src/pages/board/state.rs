@@ -81,7 +81,7 @@ pub struct BoardState {
     /// What is shown.
     pub filter: RwSignal<Filter>,
     /// The card that the keyboard holds.
-    pub lifted: RwSignal<Option<TaskId>>,
+    pub lifted: StoredValue<Option<TaskId>>,
     /// The card that the Tab key stops at.
     pub stop: StoredValue<Option<TaskId>>,
     /// A finished ticket that is about to leave `done`: asked first.
@@ -124,7 +124,7 @@ impl BoardState {
             gone: RwSignal::new(false),
             columns: std::array::from_fn(|_| RwSignal::new(Vec::new())),
             filter: RwSignal::new(Filter::default()),
-            lifted: RwSignal::new(None),
+            lifted: StoredValue::new(None),
             stop: StoredValue::new(None),
             reopening: RwSignal::new(None),
             spoken: RwSignal::new(String::new()),

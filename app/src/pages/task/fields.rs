@@ -150,10 +150,10 @@ fn choices<'a>(all: impl Iterator<Item = (&'a str, &'a str)>, now: &str) -> Vec<
 /// The agent at work, with what it does right now.
 #[component]
 fn Agent(state: TaskState) -> impl IntoView {
-    let line = use_live().line(state.task.with_untracked(|t| t.id));
+    let (live, id) = (use_live(), state.task.with_untracked(|t| t.id));
     move || {
         let run = state.runs.all().into_iter().find(|r| r.ended_at.is_none() && r.outcome.is_none())?;
-        let line = line.get();
+        let line = live.line(id);
         Some(view! {
             <dt>"Agent"</dt>
             <dd class="live">
