@@ -13,7 +13,7 @@ pub mod verbs;
 #[cfg(feature = "hydrate")]
 pub use socket::types;
 
-use std::{collections::BTreeMap, rc::Rc};
+use std::rc::Rc;
 
 use clutch_domain::{
     id::{ChatId, TaskId},
@@ -70,10 +70,27 @@ pub struct Live {
     pub again: RwSignal<u32>,
     /// Set by what the server says of its own.
     pub clock: Clock,
-    /// Of the agents that somebody sees at work: few.
-    lines: StoredValue<Vec<(TaskId, ArcRwSignal<Option<String>>)>>,
-    streams: StoredValue<BTreeMap<ChatId, ArcRwSignal<Option<StreamView>>>>,
-    people: StoredValue<BTreeMap<ChatId, ArcRwSignal<People>>>,
+    lines: Told<TaskId, Option<String>>,
+    streams: Told<ChatId, Option<StreamView>>,
+    people: Told<ChatId, People>,
+}
+
+/// What passes by of some things: of agents at work that somebody sees, of chats that were opened here. Few.
+type Told<K, T> = StoredValue<Vec<(K, ArcRwSignal<T>)>>;
+
+fn told<K: PartialEq + Send + Sync + 'static, T: Default + Send + Sync + 'static>(
+    all: Told<K, T>,
+    key: K,
+) -> ArcRwSignal<T> {
+    let found = all.try_update_value(|all| match all.iter().find(|(other, _)| *other == key) {
+        Some((_, one)) => one.clone(),
+        None => {
+            let one = ArcRwSignal::default();
+            all.push((key, one.clone()));
+            one
+        }
+    });
+    found.unwrap_or_default()
 }
 
 impl Live {
@@ -87,8 +104,8 @@ impl Live {
             heard: StoredValue::new(0.0),
             again: RwSignal::new(0),
             lines: StoredValue::new(Vec::new()),
-            streams: StoredValue::new(BTreeMap::new()),
-            people: StoredValue::new(BTreeMap::new()),
+            streams: StoredValue::new(Vec::new()),
+            people: StoredValue::new(Vec::new()),
         }
     }
 
@@ -96,50 +113,38 @@ impl Live {
     /// ([`Self::tell_line`]).
     #[must_use]
     pub fn line(&self, task: TaskId) -> Option<String> {
-        self.line_of(task)?.get()
-    }
-
-    fn line_of(self, task: TaskId) -> Option<ArcRwSignal<Option<String>>> {
-        self.lines.try_update_value(|lines| match lines.iter().find(|(other, _)| *other == task) {
-            Some((_, line)) => line.clone(),
-            None => {
-                let line = ArcRwSignal::new(None);
-                lines.push((task, line.clone()));
-                line
-            }
-        })
+        told(self.lines, task).get()
     }
 
     /// Sets what the agent of a task does right now. Of tasks whose agents do nothing any more nothing is kept but
     /// for those that somebody looks at, who ask again.
     #[cfg(feature = "hydrate")]
     fn tell_line(self, task: TaskId, line: Option<String>) {
-        if let Some(told) = self.line_of(task) {
-            if line.is_none() {
-                self.lines.update_value(|lines| lines.retain(|(other, _)| *other != task));
-            }
-            told.set(line);
+        let told = told(self.lines, task);
+        if line.is_none() {
+            self.lines.update_value(|lines| lines.retain(|(other, _)| *other != task));
         }
+        told.set(line);
     }
 
     /// What the agent says right now in a chat.
     #[must_use]
     pub fn stream(&self, chat: ChatId) -> ArcRwSignal<Option<StreamView>> {
-        self.streams.try_update_value(|streams| streams.entry(chat).or_default().clone()).unwrap_or_default()
+        told(self.streams, chat)
     }
 
     /// Who is in a chat right now.
     #[must_use]
     pub fn people(&self, chat: ChatId) -> ArcRwSignal<People> {
-        self.people.try_update_value(|people| people.entry(chat).or_default().clone()).unwrap_or_default()
+        told(self.people, chat)
     }
 
     /// Without a connection nobody is known to be anywhere, to say or to do anything; what the next one does
     /// not tell is not so.
     #[cfg(feature = "hydrate")]
     fn know_nothing(self) {
-        self.people.with_value(|people| people.values().for_each(|one| one.set(People::default())));
-        self.streams.with_value(|streams| streams.values().for_each(|one| one.set(None)));
+        self.people.with_value(|people| people.iter().for_each(|(_, one)| one.set(People::default())));
+        self.streams.with_value(|streams| streams.iter().for_each(|(_, one)| one.set(None)));
         let lines = self.lines.try_update_value(std::mem::take).unwrap_or_default();
         lines.into_iter().for_each(|(_, one)| one.set(None));
     }

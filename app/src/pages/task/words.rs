@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use clutch_domain::task::TaskField as Field;
 use leptos::{html, prelude::*};
+use wasm_bindgen::JsCast;
 
 use super::state::TaskState;
 use crate::{
@@ -11,7 +12,12 @@ use crate::{
     live::part,
     model::task::TaskHead,
     pages::FormText,
-    ui::{Act, Drafts, Erase, Icon, Markdown, Once, dynamic, keys::pressed, listen::Alive, same_lines},
+    ui::{
+        Act, Drafts, Erase, Icon, Markdown, Once, dynamic,
+        keys::pressed,
+        listen::{Alive, next_frame},
+        same_lines,
+    },
 };
 
 /// The title.
@@ -62,6 +68,18 @@ pub fn DescriptionEdit(state: TaskState, act: Act) -> impl IntoView {
     }
 }
 
+/// Closes the form. Where it had the focus, what opened it has it again.
+fn close(editing: RwSignal<bool>, line: bool) {
+    editing.try_set(false);
+    next_frame(move || {
+        let opener = if line { ".panel .title button" } else { ".panel section[aria-label=Description] button" };
+        let nowhere = document().active_element().is_none_or(|active| active.tag_name() == "BODY");
+        if let Some(opener) = document().query_selector(opener).ok().flatten().filter(|_| nowhere) {
+            let _ = opener.unchecked_into::<web_sys::HtmlElement>().focus();
+        }
+    });
+}
+
 /// The form of one text. What is typed stays a draft until it is saved or given up.
 #[component]
 fn Edit(state: TaskState, act: Act, field: Field, editing: RwSignal<bool>) -> impl IntoView {
@@ -74,7 +92,7 @@ fn Edit(state: TaskState, act: Act, field: Field, editing: RwSignal<bool>) -> im
     let drafts = Drafts::keep(form, format!("T-{number}:{label}"));
     crate::ui::listen::follow(move || {
         let area = form.get().and_then(|f| f.query_selector("textarea").ok().flatten());
-        if let Some(area) = area.map(wasm_bindgen::JsCast::unchecked_into::<web_sys::HtmlTextAreaElement>) {
+        if let Some(area) = area.map(JsCast::unchecked_into::<web_sys::HtmlTextAreaElement>) {
             let _ = area.focus();
             let end = area.value().encode_utf16().count() as u32;
             let _ = area.set_selection_range(end, end);
@@ -94,7 +112,7 @@ fn Edit(state: TaskState, act: Act, field: Field, editing: RwSignal<bool>) -> im
         let was = old.get_value();
         if same_lines(value.trim(), was.trim()) && theirs.with_untracked(Option::is_none) {
             drafts.give_up();
-            return editing.set(false);
+            return close(editing, line);
         }
         let sent = value.clone();
         once.run(
@@ -116,7 +134,7 @@ fn Edit(state: TaskState, act: Act, field: Field, editing: RwSignal<bool>) -> im
                     drafts.sent(|name| words.raw(name));
                     // What was typed on meanwhile was not saved: the form stays for it.
                     if drafts.are_empty() {
-                        editing.try_set(false);
+                        close(editing, line);
                     } else if alive.is() {
                         drafts.begin_on("value", &value);
                         old.set_value(value);
@@ -137,7 +155,7 @@ fn Edit(state: TaskState, act: Act, field: Field, editing: RwSignal<bool>) -> im
     };
     let area = move || form.get_untracked().and_then(|form| form.query_selector("textarea").ok().flatten());
     let both = move |theirs: String| {
-        if let Some(area) = area().map(wasm_bindgen::JsCast::unchecked_into::<web_sys::HtmlTextAreaElement>) {
+        if let Some(area) = area().map(JsCast::unchecked_into::<web_sys::HtmlTextAreaElement>) {
             let gap = if line { " / " } else { "\n\n" };
             let words = format!("{}{gap}{theirs}", area.value().trim_end());
             #[cfg(feature = "hydrate")]
@@ -155,7 +173,7 @@ fn Edit(state: TaskState, act: Act, field: Field, editing: RwSignal<bool>) -> im
                     <pre tabindex="0" dir="auto">{if text.is_empty() { "(nothing)".to_owned() } else { text }}</pre>
                     <div class="row">
                         <button class="btn s">"Keep mine"</button>
-                        <button type="button" class="btn s" on:click=move |_| { drafts.give_up(); editing.set(false) }>"Take theirs"</button>
+                        <button type="button" class="btn s" on:click=move |_| { drafts.give_up(); close(editing, line) }>"Take theirs"</button>
                         <button type="button" class="btn s" on:click=move |_| { both(and.clone()); theirs.set(None) }>"Put both together"</button>
                     </div>
                 </div>
@@ -167,7 +185,7 @@ fn Edit(state: TaskState, act: Act, field: Field, editing: RwSignal<bool>) -> im
             event.prevent_default();
             event.stop_propagation();
             drafts.give_up();
-            editing.set(false);
+            close(editing, line);
         } else if line && pressed(&event) == "Enter" {
             event.prevent_default();
             if let Some(form) = form.get_untracked() {
@@ -183,7 +201,7 @@ fn Edit(state: TaskState, act: Act, field: Field, editing: RwSignal<bool>) -> im
             <textarea name="value" dir="auto" class=if line { "big" } else { "" } rows=if line { 2 } else { 10 } data-draft aria-label=label>{text}</textarea>
             <div class="row end">
                 <small class="grow">{if line { "Enter saves, Escape gives up" } else { "Ctrl+Enter saves, Escape gives up" }}</small>
-                <button type="button" class="btn s" on:click=move |_| { drafts.give_up(); editing.set(false) }>"Cancel"</button>
+                <button type="button" class="btn s" on:click=move |_| { drafts.give_up(); close(editing, line) }>"Cancel"</button>
                 <button class="btn s p" disabled=move || act.busy.get() != 0>"Save"</button>
             </div>
         </form>
