@@ -9,6 +9,7 @@ mod complete;
 mod deliveries;
 mod dependencies;
 mod door;
+mod gate;
 mod heard;
 mod keys;
 mod lines;

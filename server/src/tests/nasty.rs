@@ -282,7 +282,7 @@ async fn nonsense_in_addresses() {
             }
         }
     }
-    for path in ["/api", "/api/", "/api/nowhere", "/api/tasks/x/y/z/w", "/api//tasks", "/api/projects/", "/api/gate"] {
+    for path in ["/api", "/api/", "/api/nowhere", "/api/tasks/x/y/z/w", "/api//tasks", "/api/projects/", "/api/gates"] {
         for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] {
             house.raw(method, path, &[], "{}").await.fails_with(404, "route_not_found");
         }

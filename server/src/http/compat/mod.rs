@@ -7,6 +7,7 @@ pub mod chats;
 pub mod deliveries;
 pub mod dependencies;
 pub mod error;
+pub mod gate;
 pub mod once;
 pub mod openclaw;
 pub mod projects;
@@ -51,6 +52,7 @@ pub fn routes() -> Router<AppState> {
         .route("/api/chats/{id}/messages/{message}/retry", post(deliveries::retry))
         .route("/api/chats/messages/stuck", get(deliveries::stuck))
         .route("/api/chats/messages/recover", post(deliveries::recover))
+        .route("/api/gate", get(gate::show))
         .route("/api/openclaw/status", get(openclaw::status).post(openclaw::reconnect))
         .route("/api", any(unknown))
         .route("/api/", any(unknown))

@@ -1,0 +1,236 @@
+//! Whether anybody must look: what `clutch-gate.sh` asks from cron (facts §2.11, §8.2).
+//!
+//! It is asked every minute, so what it reads is bounded: of each column and of the newest comments of a project
+//! [`COLUMN_MAX`], of all projects together [`READ_MAX`]. Where a bound is met the counts are lower bounds, and the
+//! answer says so (`truncated`, ours).
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use clutch_domain::{
+    doc::{Doc, Inside, Kind, Scope},
+    id::{ProjectId, TaskId},
+    project::{Counts, Project},
+    query::PROJECTS_MAX,
+    range::{Docs, Fetch, Order, Range},
+    talk::{AuthorType, Comment, CommentType, Signal},
+    task::{Status, Task},
+    time::Millis,
+};
+use clutch_orchestrator::{office::Office, store::Fault};
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use super::error::Failure;
+
+/// Documents of one column, and newest comments, that are read of a project; in tests fewer.
+const COLUMN_MAX: u32 = if cfg!(test) { 30 } else { 500 };
+/// Documents that are read altogether.
+const READ_MAX: u32 = 10_000;
+/// Most entries of each list.
+const LISTED: usize = 10;
+/// A task in progress that nobody has touched for longer is stuck.
+const STUCK_MS: i64 = 2 * 60 * 60 * 1_000;
+const HOUR_MS: i64 = 60 * 60 * 1_000;
+
+/// Everything that waits for somebody.
+#[derive(Debug, Default)]
+struct Waiting {
+    signals: Vec<Signal>,
+    requests: Vec<(Comment, Task)>,
+    ready: Vec<Task>,
+    stuck: Vec<Task>,
+    review: Vec<Task>,
+    /// All in review, of which [`review`](Self::review) has some.
+    reviews: usize,
+    truncated: bool,
+}
+
+/// `GET /api/gate`.
+pub async fn show(State(office): State<Arc<Office>>) -> Response {
+    let now = office.now();
+    match look(&office, now).await {
+        Ok(waiting) => Json(waiting.shape(now)).into_response(),
+        Err(fault) => {
+            tracing::error!(what = %fault, "the gate could not be asked");
+            Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Failed to check gate status").into_response()
+        }
+    }
+}
+
+async fn look(office: &Office, now: Millis) -> Result<Waiting, Fault> {
+    let projects = Range::children(Kind::Project, "installation", PROJECTS_MAX);
+    let counts = Range::children(Kind::Counts, "installation", PROJECTS_MAX);
+    let signals = Range::ByStatus {
+        kind: Kind::Signal,
+        scope: None,
+        status: "waits".into(),
+        order: Order::Newest,
+        limit: COLUMN_MAX,
+    };
+    let ranges = vec![projects.clone(), counts.clone(), signals.clone()];
+    let docs = office.read(&Fetch { scopes: Vec::new(), ranges }).await?.value;
+    let counts: BTreeMap<ProjectId, &Counts> = docs.all::<Counts>(&counts).map(|c| (c.project, c)).collect();
+    let here: BTreeSet<ProjectId> = docs.all::<Project>(&projects).map(|project| project.id).collect();
+    let full = |range: &Range, limit: u32| docs.get(range).is_some_and(|found| found.len() >= limit as usize);
+    let all_here = !full(&projects, PROJECTS_MAX);
+    let mut waiting = Waiting {
+        // Those of a deleted project leave the list of the installation in a moment.
+        signals: docs.all::<Signal>(&signals).filter(|s| !all_here || here.contains(&s.project)).cloned().collect(),
+        truncated: !all_here || full(&signals, COLUMN_MAX),
+        ..Waiting::default()
+    };
+    let mut left = READ_MAX;
+    for project in docs.all::<Project>(&projects) {
+        let Some(counts) = counts.get(&project.id).filter(|counts| counts.total() > 0) else { continue };
+        if left == 0 {
+            waiting.truncated = true;
+            break;
+        }
+        waiting.reviews += counts.of(Status::InReview) as usize;
+        let docs =
+            office.read(&Fetch { scopes: Vec::new(), ranges: of_project(project.id, counts, left) }).await?.value;
+        left = left.saturating_sub(u32::try_from(docs.len()).unwrap_or(u32::MAX));
+        waiting.add(office, &docs, now).await?;
+    }
+    waiting.signals.sort_by_key(|s| (Reverse(s.severity), Reverse(s.created_at), s.id));
+    Ok(waiting)
+}
+
+/// What is read of a project: the columns in which something is, and its newest comments.
+fn of_project(project: ProjectId, counts: &Counts, left: u32) -> Vec<Range> {
+    let scope = Scope::Project(project);
+    let column = |status: Status, limit: u32| Range::ByStatus {
+        kind: Kind::Task,
+        scope: Some(scope),
+        status: status.word().into(),
+        order: Order::Ordered,
+        limit: limit.min(left),
+    };
+    let columns = [(Status::Ready, COLUMN_MAX), (Status::InProgress, COLUMN_MAX), (Status::InReview, LISTED as u32)];
+    let read = columns.into_iter().filter(|(status, _)| counts.of(*status) > 0);
+    read.map(|(status, limit)| column(status, limit))
+        .chain([Range::newest(Kind::Comment, scope, COLUMN_MAX.min(left))])
+        .collect()
+}
+
+impl Waiting {
+    async fn add(&mut self, office: &Office, docs: &Docs, now: Millis) -> Result<(), Fault> {
+        let mut comments: &[Arc<Doc>] = &[];
+        for (range, found) in docs.iter() {
+            let bound = match range {
+                Range::ByStatus { status, limit, .. } if status != Status::InReview.word() => Some(*limit),
+                Range::Newest { limit, .. } => {
+                    comments = found;
+                    Some(*limit)
+                }
+                _ => None,
+            };
+            self.truncated |= bound.is_some_and(|limit| found.len() >= limit as usize);
+            for task in docs.all::<Task>(range) {
+                match task.status {
+                    Status::Ready if task.assignee.is_none() && task.open_dependencies == 0 => {
+                        self.ready.push(task.clone());
+                    }
+                    Status::InProgress if is_stuck(task, now) => self.stuck.push(task.clone()),
+                    Status::InReview => self.review.push(task.clone()),
+                    _ => {}
+                }
+            }
+        }
+        let asks = unanswered(comments.iter().filter_map(|doc| Comment::of(&doc.body)));
+        let ranges: BTreeMap<TaskId, Range> =
+            asks.iter().map(|comment| (comment.task, Range::doc(Kind::Task, comment.task))).collect();
+        if ranges.is_empty() {
+            return Ok(());
+        }
+        let fetch = Fetch { scopes: Vec::new(), ranges: ranges.values().cloned().collect() };
+        let docs = office.read(&fetch).await?.value;
+        self.requests.extend(asks.into_iter().filter_map(|comment| {
+            let task = docs.first::<Task>(ranges.get(&comment.task)?)?;
+            (task.status != Status::Done).then(|| (comment.clone(), task.clone()))
+        }));
+        Ok(())
+    }
+
+    fn shape(&self, now: Millis) -> Value {
+        // In this order: what an agent waits for before what could be begun.
+        let parts = [
+            (self.signals.len(), "pending agent signal(s)"),
+            (0, "unread escalation(s)"),
+            (self.requests.len(), "pending input request(s)"),
+            (0, "pending dispatch(es)"),
+            (self.ready.len(), "task(s) ready for assignment"),
+            (self.stuck.len(), "stuck task(s)"),
+            (self.reviews, "task(s) in review"),
+        ];
+        let parts: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+        let needed = !parts.is_empty();
+        let mut shape = json!({
+            "needsAttention": needed,
+            "reason": needed.then(|| parts.join("; ")),
+            "details": {
+                "readyTasks": self.ready.len(), "pendingInputs": self.requests.len(), "stuckTasks": self.stuck.len(),
+                "reviewTasks": self.reviews, "pendingDispatch": 0, "unreadEscalations": 0,
+                "pendingSignals": self.signals.len(),
+            },
+            "timestamp": now,
+        });
+        if needed {
+            shape["tasks"] = json!({
+                "ready": first(&self.ready, |t| json!({ "id": t.id, "title": t.title, "priority": t.priority })),
+                "pendingInput": first(&self.requests, |(c, t)| json!({
+                    "taskId": t.id, "taskTitle": t.title, "author": c.author, "content": c.content,
+                })),
+                "stuck": first(&self.stuck, |t| json!({
+                    "id": t.id, "title": t.title, "assignee": t.assignee, "hours": (now.0 - t.updated_at.0) / HOUR_MS,
+                })),
+                "review": first(&self.review, |t| json!({ "id": t.id, "title": t.title, "assignee": t.assignee })),
+                "pendingDispatch": [],
+            });
+        }
+        if !self.signals.is_empty() {
+            shape["signals"] = json!(first(&self.signals, |s| json!({
+                "id": s.id, "kind": s.kind, "severity": s.severity, "message": s.message, "agent_id": s.agent_id,
+                "task_id": s.task,
+            })));
+        }
+        if self.truncated {
+            shape["truncated"] = json!(true);
+        }
+        shape
+    }
+}
+
+fn first<T>(all: &[T], shape: impl Fn(&T) -> Value) -> Vec<Value> {
+    all.iter().take(LISTED).map(shape).collect()
+}
+
+const fn is_stuck(task: &Task, now: Millis) -> bool {
+    now.0 - task.updated_at.0 > STUCK_MS
+}
+
+/// The requests for input among comments, newest first, that nobody has answered. Whoever answers writes a comment:
+/// a later one of a person or of the coordinator is the answer to all before it.
+fn unanswered<'a>(newest_first: impl Iterator<Item = &'a Comment>) -> Vec<&'a Comment> {
+    let mut answered: BTreeSet<TaskId> = BTreeSet::new();
+    let mut asks = Vec::new();
+    for comment in newest_first {
+        if comment.kind == CommentType::RequestInput {
+            if comment.responded_at.is_none() && !answered.contains(&comment.task) {
+                asks.push(comment);
+            }
+        } else if comment.author_type != AuthorType::Agent {
+            answered.insert(comment.task);
+        }
+    }
+    asks
+}
