@@ -2,6 +2,7 @@
 
 mod access;
 mod new;
+mod triage;
 mod work;
 
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ use crate::{
 };
 
 pub use self::access::NewToken;
+pub use self::triage::{Subtask, Triage, TriageStep};
 pub use self::work::{ClaimRun, ContinueRun, EndRun, HoldLease, Retry, RunTaken};
 pub use crate::run::Ended;
 
@@ -51,6 +53,8 @@ pub enum Command {
     MoveTask(MoveTask),
     /// Removes a task, its edges and comments.
     DeleteTask(TaskId),
+    /// Deals with a task that does not go on.
+    Triage(Triage),
     /// `task` waits for `depends_on` from now on.
     AddDependency(TaskId, TaskId),
     /// It does not wait any more.

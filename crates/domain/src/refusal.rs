@@ -174,6 +174,14 @@ refusals! {
     AnswerUnderWay => Conflict, "answer_under_way", "An answer to this run's agent may arrive yet.";
     /// Nothing keeps the run from being followed.
     RunIsFollowed => Conflict, "run_is_followed", "This run is followed: stop its agent by moving the task.";
+    /// Only what is blocked is unblocked.
+    NotBlocked => Conflict, "not_blocked", "Only a blocked task is unblocked.";
+    /// Nobody works on it, so it does not stand.
+    NotUnderWay => Conflict, "not_under_way", "Only a task that is in progress, in review or blocked is escalated.";
+    /// A task is split into nothing.
+    SubtasksMissing => Invalid, "subtasks_missing", "subtasks array is required";
+    /// More than 50 parts.
+    SubtasksTooMany => Invalid, "subtasks_too_many", "A task is split into at most 50 subtasks.";
     /// Somebody else leads.
     LeaseLost => Conflict, "lease_lost", "Another server leads the work loop now.";
     /// A newer program wrote the document.

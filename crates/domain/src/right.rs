@@ -91,6 +91,7 @@ pub const fn needed(command: &Command) -> Right {
         | Command::UpdateTask(..)
         | Command::MoveTask(_)
         | Command::DeleteTask(_)
+        | Command::Triage(_)
         | Command::AddDependency(..)
         | Command::RemoveDependency(_)
         | Command::AddComment(_)

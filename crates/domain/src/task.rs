@@ -111,6 +111,22 @@ words! {
 /// Most tasks that one task waits for, and most that wait for it: they are read and told at once.
 pub const EDGES_MAX: u32 = 2_000;
 
+/// Most parts into which a task is split at once.
+pub const SUBTASKS_MAX: usize = 50;
+
+/// A person must look at a task, as it does not go on (facts §1.2).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Escalation {
+    /// Since when.
+    pub at: Millis,
+    /// Who said so, by the name that was given.
+    #[serde(deserialize_with = "crate::text::stored::line")]
+    pub by: String,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::text::stored::some_lines")]
+    pub reason: Option<String>,
+}
+
 /// A task.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Task {
@@ -168,6 +184,12 @@ pub struct Task {
     /// Reason of the last failure, or why it is blocked, in words.
     #[serde(default, deserialize_with = "crate::text::stored::some_lines")]
     pub trouble: Option<String>,
+    /// A person must look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub escalation: Option<Escalation>,
+    /// When somebody last decided what becomes of it, as it did not go on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub triaged_at: Option<Millis>,
     /// Branch of the work.
     #[serde(default, deserialize_with = "crate::text::stored::some_line")]
     pub branch: Option<String>,
@@ -227,6 +249,8 @@ impl Task {
             failures: 0,
             retry_at: None,
             trouble: None,
+            escalation: None,
+            triaged_at: None,
             branch: None,
             pr_number: None,
             post_merge_steps: None,

@@ -30,6 +30,7 @@ mod tasks;
 mod text;
 mod tickets;
 mod tokens;
+mod triage;
 mod uploads;
 mod words;
 

@@ -15,6 +15,7 @@ pub mod project;
 pub mod purge;
 pub mod talk;
 pub mod task;
+pub mod triage;
 pub mod work;
 
 use std::collections::BTreeMap;
@@ -93,6 +94,7 @@ fn decide(view: &View, command: &Command, ctx: &mut Ctx<'_>) -> Decided {
         Command::UpdateTask(id, patch) => task::update(view, *id, patch, ctx),
         Command::MoveTask(to) => task::relocate(view, to, ctx),
         Command::DeleteTask(id) => task::delete(view, *id, ctx),
+        Command::Triage(step) => triage::triage(view, step, ctx),
         Command::AddDependency(task, on) => dependency::add(view, *task, *on, ctx),
         Command::RemoveDependency(edge) => dependency::remove(view, *edge, ctx),
         Command::AddComment(new) => talk::comment(view, new, ctx),

@@ -223,8 +223,18 @@ pub(crate) fn set_text<T: Clone + Into<String>>(slot: &mut Option<String>, value
 
 /// The next number of a counter, written into the change.
 pub(crate) fn next_number(view: &View, change: &mut crate::change::Change, name: &str) -> Result<u64, Stop> {
+    next_numbers(view, change, name, 1)
+}
+
+/// The first of so many numbers that follow each other.
+pub(crate) fn next_numbers(
+    view: &View,
+    change: &mut crate::change::Change,
+    name: &str,
+    count: u64,
+) -> Result<u64, Stop> {
     let old = view.find::<Counter>(name)?;
     let (rev, last) = old.map_or((0, 0), |c| (c.rev, c.is.last));
-    change.put(rev, Counter { name: name.into(), last: last + 1 });
+    change.put(rev, Counter { name: name.into(), last: last + count });
     Ok(last + 1)
 }

@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// The counter that gives tasks their numbers.
-const TASK_NUMBER: &str = "task-number";
+pub(crate) const TASK_NUMBER: &str = "task-number";
 /// How many ids are tried when the first eight characters clash; one clash in four billion is usual.
 const ID_TRIES: u32 = 8;
 
@@ -47,7 +47,7 @@ pub fn create(view: &View, new: &NewTask, ctx: &mut Ctx<'_>) -> Decided {
     alive::project(view, new.project)?;
     let counts = counts(view, new.project)?;
     let mut change = Change::default();
-    let id = free_id(view, new.project, wish, ctx)?;
+    let id = free_id(view, &change, new.project, wish, ctx)?;
     let number = next_number(view, &mut change, TASK_NUMBER)?;
     let mut task = Task::new(id, new.project, number, new.title.clone(), new.status, ctx.now);
     new.fields.apply(&mut task);
@@ -232,12 +232,16 @@ pub(crate) fn enter(
     task.position = place_in(view, change, task.project, to, task.id, place)?;
     task.status = to;
     task.status_changed_at = ctx.now;
+    if matches!(to, Status::Backlog | Status::Ready | Status::Done) {
+        task.escalation = None;
+    }
     match to {
         Status::InReview => {
             task.agent_session_key = None;
             task.trouble = None;
         }
         Status::Ready => {
+            task.triaged_at = None;
             if gives_back(task, ctx) {
                 // Whoever works on it cannot win attempts without end by handing it back.
                 task.failures += 1;
@@ -355,10 +359,17 @@ pub(crate) fn counts(view: &View, project: ProjectId) -> Result<Seen<Counts>, St
 /// The wish, or another id, whose first eight characters are free in the project.
 ///
 /// A decision's ids are the same each time that its rule is run, so a look at one of them is found again.
-fn free_id(view: &View, project: ProjectId, wish: TaskId, ctx: &mut Ctx<'_>) -> Result<TaskId, Stop> {
+pub(crate) fn free_id(
+    view: &View,
+    change: &Change,
+    project: ProjectId,
+    wish: TaskId,
+    ctx: &mut Ctx<'_>,
+) -> Result<TaskId, Stop> {
     let mut id = wish;
     for _ in 0..ID_TRIES {
-        if !view.taken(&id8_name(project, id))? {
+        let name = id8_name(project, id);
+        if !view.taken(&name)? && !change.puts_key(&DocKey::unique(name)) {
             return Ok(id);
         }
         id = TaskId(ctx.ids.fresh());

@@ -72,6 +72,8 @@ fields! {
     SessionKey;
     /// The id that a gateway or a program gave a run: visible characters, at most [`KEY_MAX`].
     RunKey;
+    /// The name of a model: visible characters, at most [`KEY_MAX`].
+    ModelName;
     /// A version of a prompt, as programs name it: visible characters, at most [`KEY_MAX`].
     PromptVersion;
     /// A branch as git allows it, at most [`BRANCH_MAX`] bytes.
@@ -191,6 +193,13 @@ impl SessionKey {
 }
 
 impl RunKey {
+    /// Checks. `None` for a blank one.
+    pub fn parse(text: &str) -> Result<Option<Self>, Refusal> {
+        Ok(key(text)?.map(Self))
+    }
+}
+
+impl ModelName {
     /// Checks. `None` for a blank one.
     pub fn parse(text: &str) -> Result<Option<Self>, Refusal> {
         Ok(key(text)?.map(Self))

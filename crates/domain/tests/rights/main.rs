@@ -13,7 +13,8 @@ use clutch_domain::{
     chat::DeliveryStatus,
     command::{
         Carry, ChatPatch, Command, Completion, ContinueRun, DeliveryPatch, EdgeRef, EndRun, Ended, Force, MoveTask,
-        NewChat, NewComment, NewMessage, NewProject, NewSignal, NewTask, NewToken, Place, ProjectPatch, TaskPatch,
+        NewChat, NewComment, NewMessage, NewProject, NewSignal, NewTask, NewToken, Place, ProjectPatch, Subtask,
+        TaskPatch, Triage, TriageStep,
     },
     ctx::Ctx,
     id::{ChatId, DependencyId, MessageId, ProjectId, RunId, SignalId, TaskId},
@@ -64,6 +65,12 @@ fn token(scope: TokenScope) -> Token {
         used_at: None,
         revoked_at: None,
     }
+}
+
+fn split(task: TaskId) -> Triage {
+    let title = Title::parse("x").unwrap();
+    let part = Subtask { title, description: None, priority: None, role: None };
+    Triage { task, author: Handle::coordinator(), step: TriageStep::Split(vec![part]) }
 }
 
 /// One of each command; a new one does not compile here until somebody has said who may ask for it.
@@ -117,6 +124,7 @@ fn all() -> Vec<(Command, &'static str)> {
         (Command::UpdateTask(TASK, TaskPatch::default()), "hapwx"),
         (Command::MoveTask(to), "hapwx"),
         (Command::DeleteTask(TASK), "hapwx"),
+        (Command::Triage(split(TASK)), "hapwx"),
         (Command::AddDependency(TASK, TaskId(Uuid::from_u128(1))), "hapwx"),
         (Command::RemoveDependency(EdgeRef::Id(DependencyId(NIL))), "hapwx"),
         (Command::AddComment(comment), "hapwx"),
@@ -223,6 +231,7 @@ fn what_a_person_must_look_at_is_finished_freed_and_removed_by_a_person_only() {
                 Command::UpdateTask(task, free()),
                 Command::UpdateTask(task, done(free())),
                 Command::DeleteTask(task),
+                Command::Triage(split(task)),
                 Command::DeleteProject(project, Force::Yes),
                 Command::CreateTask(new_task(project, Status::Done, reserved)),
             ] {

@@ -16,6 +16,7 @@ pub const fn name(command: &Command) -> &'static str {
         Command::UpdateTask(..) => "change a task",
         Command::MoveTask(_) => "move a task",
         Command::DeleteTask(_) => "delete a task",
+        Command::Triage(_) => "triage",
         Command::AddDependency(..) => "add a dependency",
         Command::RemoveDependency(_) => "remove a dependency",
         Command::AddComment(_) => "comment",
@@ -53,4 +54,4 @@ pub const fn name(command: &Command) -> &'static str {
 }
 
 /// How many there are.
-pub const COMMANDS: usize = 44;
+pub const COMMANDS: usize = 45;

@@ -20,7 +20,7 @@ use clutch_domain::{
     command::{
         Carry, ChatPatch, ClaimRun, Command, Completion, ContinueRun, DeliveryPatch, Direction, EdgeRef, EndRun, Ended,
         Force, HoldLease, NewChat, NewComment, NewMessage, NewProject, NewSignal, NewToken, Place, ProjectPatch, Retry,
-        TaskPatch,
+        Subtask, TaskPatch, Triage, TriageStep,
     },
     doc::{Body as Stored, Kind},
     id::{ChatId, ProjectId, TaskId},
@@ -31,7 +31,7 @@ use clutch_domain::{
     run::{Run, Stopping},
     talk::{AuthorType, CommentType, Signal, SignalKind, SignalSeverity},
     task::{Priority, Role, Status, Task, TaskFields},
-    text::{Body, ChatTitle, Excerpt, Handle, Label, LocalPath, Participants, SessionKey, Slug},
+    text::{Body, ChatTitle, Excerpt, Handle, Label, LocalPath, Participants, SessionKey, Slug, Title},
     time::Millis,
 };
 use clutch_orchestrator::{
@@ -233,7 +233,13 @@ pub async fn scene(office: &Office) -> Vec<Command> {
     let rename = ChatPatch { title: Some(ChatTitle::parse("New").unwrap().unwrap()), session_key: None };
     let urgent = TaskPatch::from(TaskFields { priority: Some(Priority::High), ..TaskFields::default() });
     let off = ProjectPatch { work_loop_enabled: Some(false), ..ProjectPatch::default() };
+    let triage = |task, step| Command::Triage(Triage { task, author: Handle::coordinator(), step });
+    let part = |title| Subtask { title: Title::parse(title).unwrap(), description: None, priority: None, role: None };
     vec![
+        triage(a, TriageStep::Reassign { role: Some(Role::Research), model: None }),
+        triage(a, TriageStep::Split(vec![part("a1"), part("a2")])),
+        triage(e, TriageStep::Escalate(Some("It stands.".into()))),
+        triage(e, TriageStep::Kill(None)),
         Command::AddDependency(a, b),
         Command::AddDependency(c, d),
         Command::AddDependency(c, a),

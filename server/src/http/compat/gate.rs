@@ -41,15 +41,38 @@ const LISTED: usize = 10;
 const STUCK_MS: i64 = 2 * 60 * 60 * 1_000;
 const HOUR_MS: i64 = 60 * 60 * 1_000;
 
+/// How many there are, and the first of them.
+#[derive(Debug)]
+struct Counted<T> {
+    count: usize,
+    first: Vec<T>,
+}
+
+impl<T> Default for Counted<T> {
+    fn default() -> Self {
+        Self { count: 0, first: Vec::new() }
+    }
+}
+
+impl<T: Clone> Counted<T> {
+    fn push(&mut self, one: &T) {
+        self.count += 1;
+        if self.first.len() < LISTED {
+            self.first.push(one.clone());
+        }
+    }
+}
+
 /// Everything that waits for somebody.
 #[derive(Debug, Default)]
 struct Waiting {
     signals: Vec<Signal>,
-    requests: Vec<(Comment, Task)>,
-    ready: Vec<Task>,
-    stuck: Vec<Task>,
-    review: Vec<Task>,
-    /// All in review, of which [`review`](Self::review) has some.
+    escalated: Counted<Task>,
+    requests: Counted<(Comment, Task)>,
+    ready: Counted<Task>,
+    stuck: Counted<Task>,
+    review: Counted<Task>,
+    /// All in review, also those that were not read.
     reviews: usize,
     truncated: bool,
 }
@@ -108,40 +131,37 @@ async fn look(office: &Office, now: Millis) -> Result<Waiting, Fault> {
 /// What is read of a project: the columns in which something is, and its newest comments.
 fn of_project(project: ProjectId, counts: &Counts, left: u32) -> Vec<Range> {
     let scope = Scope::Project(project);
-    let column = |status: Status, limit: u32| Range::ByStatus {
+    // A task that was escalated stands in one of the last three.
+    let columns = [Status::Ready, Status::InProgress, Status::InReview, Status::Blocked];
+    let read = columns.into_iter().filter(|status| counts.of(*status) > 0).map(|status| Range::ByStatus {
         kind: Kind::Task,
         scope: Some(scope),
         status: status.word().into(),
         order: Order::Ordered,
-        limit: limit.min(left),
-    };
-    let columns = [(Status::Ready, COLUMN_MAX), (Status::InProgress, COLUMN_MAX), (Status::InReview, LISTED as u32)];
-    let read = columns.into_iter().filter(|(status, _)| counts.of(*status) > 0);
-    read.map(|(status, limit)| column(status, limit))
-        .chain([Range::newest(Kind::Comment, scope, COLUMN_MAX.min(left))])
-        .collect()
+        limit: COLUMN_MAX.min(left),
+    });
+    read.chain([Range::newest(Kind::Comment, scope, COLUMN_MAX.min(left))]).collect()
 }
 
 impl Waiting {
     async fn add(&mut self, office: &Office, docs: &Docs, now: Millis) -> Result<(), Fault> {
         let mut comments: &[Arc<Doc>] = &[];
         for (range, found) in docs.iter() {
-            let bound = match range {
-                Range::ByStatus { status, limit, .. } if status != Status::InReview.word() => Some(*limit),
-                Range::Newest { limit, .. } => {
-                    comments = found;
-                    Some(*limit)
-                }
-                _ => None,
-            };
-            self.truncated |= bound.is_some_and(|limit| found.len() >= limit as usize);
+            let (Range::ByStatus { limit, .. } | Range::Newest { limit, .. }) = range else { continue };
+            if found.len() >= *limit as usize {
+                self.truncated = true;
+            }
+            if matches!(range, Range::Newest { .. }) {
+                comments = found;
+            }
             for task in docs.all::<Task>(range) {
+                if task.escalation.is_some() {
+                    self.escalated.push(task);
+                }
                 match task.status {
-                    Status::Ready if task.assignee.is_none() && task.open_dependencies == 0 => {
-                        self.ready.push(task.clone());
-                    }
-                    Status::InProgress if is_stuck(task, now) => self.stuck.push(task.clone()),
-                    Status::InReview => self.review.push(task.clone()),
+                    Status::Ready if task.assignee.is_none() && task.open_dependencies == 0 => self.ready.push(task),
+                    Status::InProgress if is_stuck(task, now) => self.stuck.push(task),
+                    Status::InReview => self.review.push(task),
                     _ => {}
                 }
             }
@@ -154,10 +174,12 @@ impl Waiting {
         }
         let fetch = Fetch { scopes: Vec::new(), ranges: ranges.values().cloned().collect() };
         let docs = office.read(&fetch).await?.value;
-        self.requests.extend(asks.into_iter().filter_map(|comment| {
-            let task = docs.first::<Task>(ranges.get(&comment.task)?)?;
-            (task.status != Status::Done).then(|| (comment.clone(), task.clone()))
-        }));
+        for comment in asks {
+            let task = ranges.get(&comment.task).and_then(|range| docs.first::<Task>(range));
+            if let Some(task) = task.filter(|task| task.status != Status::Done) {
+                self.requests.push(&(comment.clone(), task.clone()));
+            }
+        }
         Ok(())
     }
 
@@ -165,11 +187,11 @@ impl Waiting {
         // In this order: what an agent waits for before what could be begun.
         let parts = [
             (self.signals.len(), "pending agent signal(s)"),
-            (0, "unread escalation(s)"),
-            (self.requests.len(), "pending input request(s)"),
+            (self.escalated.count, "unread escalation(s)"),
+            (self.requests.count, "pending input request(s)"),
             (0, "pending dispatch(es)"),
-            (self.ready.len(), "task(s) ready for assignment"),
-            (self.stuck.len(), "stuck task(s)"),
+            (self.ready.count, "task(s) ready for assignment"),
+            (self.stuck.count, "stuck task(s)"),
             (self.reviews, "task(s) in review"),
         ];
         let parts: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
@@ -178,24 +200,27 @@ impl Waiting {
             "needsAttention": needed,
             "reason": needed.then(|| parts.join("; ")),
             "details": {
-                "readyTasks": self.ready.len(), "pendingInputs": self.requests.len(), "stuckTasks": self.stuck.len(),
-                "reviewTasks": self.reviews, "pendingDispatch": 0, "unreadEscalations": 0,
+                "readyTasks": self.ready.count, "pendingInputs": self.requests.count, "stuckTasks": self.stuck.count,
+                "reviewTasks": self.reviews, "pendingDispatch": 0, "unreadEscalations": self.escalated.count,
                 "pendingSignals": self.signals.len(),
             },
             "timestamp": now,
         });
         if needed {
             shape["tasks"] = json!({
-                "ready": first(&self.ready, |t| json!({ "id": t.id, "title": t.title, "priority": t.priority })),
-                "pendingInput": first(&self.requests, |(c, t)| json!({
+                "ready": first(&self.ready.first, |t| json!({ "id": t.id, "title": t.title, "priority": t.priority })),
+                "pendingInput": first(&self.requests.first, |(c, t)| json!({
                     "taskId": t.id, "taskTitle": t.title, "author": c.author, "content": c.content,
                 })),
-                "stuck": first(&self.stuck, |t| json!({
+                "stuck": first(&self.stuck.first, |t| json!({
                     "id": t.id, "title": t.title, "assignee": t.assignee, "hours": (now.0 - t.updated_at.0) / HOUR_MS,
                 })),
-                "review": first(&self.review, |t| json!({ "id": t.id, "title": t.title, "assignee": t.assignee })),
+                "review": first(&self.review.first, |t| json!({ "id": t.id, "title": t.title, "assignee": t.assignee })),
                 "pendingDispatch": [],
             });
+        }
+        if self.escalated.count > 0 {
+            shape["escalations"] = json!(first(&self.escalated.first, escalation));
         }
         if !self.signals.is_empty() {
             shape["signals"] = json!(first(&self.signals, |s| json!({
@@ -212,6 +237,15 @@ impl Waiting {
 
 fn first<T>(all: &[T], shape: impl Fn(&T) -> Value) -> Vec<Value> {
     all.iter().take(LISTED).map(shape).collect()
+}
+
+/// As the notification that the original made of it; a task's escalation is its own.
+fn escalation(task: &Task) -> Value {
+    let (by, reason) = task.escalation.as_ref().map_or((None, None), |e| (Some(&e.by), e.reason.as_ref()));
+    let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+    json!({
+        "id": task.id, "severity": "critical", "message": format!("🚨 Escalated: {}{reason}", task.title), "agent": by,
+    })
 }
 
 const fn is_stuck(task: &Task, now: Millis) -> bool {

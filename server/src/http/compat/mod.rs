@@ -14,6 +14,7 @@ pub mod projects;
 pub mod shapes;
 pub mod signals;
 pub mod tasks;
+pub mod triage;
 pub mod webhooks;
 
 use axum::{
@@ -38,6 +39,11 @@ pub fn routes() -> Router<AppState> {
             get(dependencies::list).post(dependencies::add).delete(dependencies::remove_by_ends),
         )
         .route("/api/tasks/{id}/dependencies/{edge}", delete(dependencies::remove))
+        .route("/api/triage/unblock", post(triage::unblock))
+        .route("/api/triage/reassign", post(triage::reassign))
+        .route("/api/triage/split", post(triage::split))
+        .route("/api/triage/escalate", post(triage::escalate))
+        .route("/api/triage/kill", post(triage::kill))
         .route("/api/signal", get(signals::list))
         .route("/api/signal/{id}/respond", post(signals::respond))
         .route("/api/chats", get(chats::list).post(chats::create).patch(chats::update_by_body))

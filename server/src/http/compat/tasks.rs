@@ -41,8 +41,10 @@ type Created = Result<(StatusCode, Json<Value>), Failure>;
 const PAGE: u32 = if cfg!(test) { 500 } else { 2_000 };
 
 const STATUSES: &[&str] = &["backlog", "ready", "in_progress", "in_review", "blocked", "done"];
-const PRIORITIES: &[&str] = &["low", "medium", "high", "urgent"];
-const ROLES: &[&str] = &["pm", "dev", "research", "reviewer", "conflict_resolver"];
+/// Words of a priority.
+pub const PRIORITIES: &[&str] = &["low", "medium", "high", "urgent"];
+/// Words of a role.
+pub const ROLES: &[&str] = &["pm", "dev", "research", "reviewer", "conflict_resolver"];
 
 /// The task of a path or a field ([`Office::task`]).
 pub async fn find(office: &Office, name: &str) -> Result<Task, Failure> {
