@@ -22,6 +22,7 @@ mod openclaw;
 mod pages;
 mod projects;
 mod requests;
+mod rpc;
 mod search;
 mod signals;
 mod tab;
@@ -186,13 +187,18 @@ impl House {
     }
 
     pub fn over(store: impl FnOnce(&std::path::Path) -> Arc<dyn Store>) -> Self {
+        // Port 1 is closed everywhere.
+        Self::beside("ws://127.0.0.1:1", store)
+    }
+
+    /// Over a store, with a gateway at this address.
+    pub fn beside(gateway_url: &str, store: impl FnOnce(&std::path::Path) -> Arc<dyn Store>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let store = store(dir.path());
         let clock = Arc::new(Ticking(AtomicI64::new(BEGIN)));
         let office = Arc::new(Office::new(store, clock.clone(), Arc::new(RandomIds)));
-        // Port 1 is closed everywhere.
         let (gateway, task) = OpenClaw::connect(Config {
-            url: "ws://127.0.0.1:1".into(),
+            url: gateway_url.into(),
             token: None,
             identity_dir: dir.path().join("identity"),
             legacy_identity: None,
@@ -210,7 +216,7 @@ impl House {
             sessions: Sessions::open(dir.path()).unwrap(),
             uploads: Arc::new(Uploads::open(dir.path().join("uploads/images"), 64)),
             stop: stopping,
-            settings: SiteSettings { gateway_url: "ws://127.0.0.1:1".into(), ..SiteSettings::default() },
+            settings: SiteSettings { gateway_url: gateway_url.into(), ..SiteSettings::default() },
             seals: Seals::new().unwrap(),
             tabs: 64,
             leptos: LeptosOptions::builder()

@@ -95,6 +95,9 @@ fn judge(reply: &Reply, what: &str) {
     assert!(!reply.status.is_server_error(), "{what}: {} {}", reply.status, reply.text);
     if reply.status.is_success() {
         assert!(reply.json().is_object(), "{what}: {}", reply.text);
+    } else if what.contains("/api/openclaw/rpc") && reply.json()["type"] == "res" {
+        let shape = reply.json();
+        assert!(shape["error"]["code"].is_string() && shape["error"]["message"].is_string(), "{what}: {}", reply.text);
     } else {
         reply.is_error();
     }

@@ -10,6 +10,7 @@ mod gateway;
 
 use board::{Board, Wire, until};
 use gateway::{Gateway, OLD, free_port};
+use serde_json::{Value, json};
 
 /// How often words were heard by an agent.
 fn heard(gateway: &Gateway, words: &str) -> usize {
@@ -60,6 +61,19 @@ async fn a_chat_on_the_old_gateway() {
     board.reaches(&chat, &last, &["responded"]).await;
     assert_eq!(heard(&gateway, stopped), 1, "sent once");
     assert_eq!(board.answers(&chat).len(), 5);
+
+    // A program comes through the proxy: its words reach the agent, and nothing in them is a command.
+    let through = |method: &str, params: Value| {
+        board.call("POST", "/api/openclaw/rpc", &json!({ "method": method, "params": params }))["payload"].clone()
+    };
+    let words = "Somebody must look, /restart did not help the feeder";
+    let sent = through("chat.send", json!({ "sessionKey": "main", "message": words }));
+    assert!(sent["runId"].is_string() && sent["status"] == "started", "{sent}");
+    until("heard", || (heard(&gateway, "did not help the feeder") >= 1).then_some(())).await;
+    assert!(through("sessions.list", json!({ "limit": 50 }))["sessions"].is_array());
+    let settings = through("config.get", json!({}));
+    assert!(settings["agents"]["defaults"]["models"].is_object(), "{settings}");
+    assert_eq!(settings.as_object().unwrap().len(), 2, "{settings}");
 }
 
 /// The server dies in the middle of an answer. Nobody can tell then whether it was ever given, so it is

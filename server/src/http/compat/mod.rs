@@ -11,6 +11,7 @@ pub mod gate;
 pub mod once;
 pub mod openclaw;
 pub mod projects;
+pub mod rpc;
 pub mod shapes;
 pub mod signals;
 pub mod tasks;
@@ -60,6 +61,7 @@ pub fn routes() -> Router<AppState> {
         .route("/api/chats/messages/recover", post(deliveries::recover))
         .route("/api/gate", get(gate::show))
         .route("/api/openclaw/status", get(openclaw::status).post(openclaw::reconnect))
+        .route("/api/openclaw/rpc", post(rpc::call))
         .route("/api", any(unknown))
         .route("/api/", any(unknown))
         .route("/api/{*rest}", any(unknown))

@@ -1,0 +1,212 @@
+//! `POST /api/openclaw/rpc` (facts §3.6), against a gateway that says what a test wants and where there is none.
+
+use std::sync::{Arc, Mutex};
+
+use clutch_gateway::GatewayState;
+use clutch_store::SqliteStore;
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_tungstenite::{accept_async, tungstenite::Message};
+
+use super::{House, Reply, callers::SAME};
+
+const PATH: &str = "/api/openclaw/rpc";
+
+/// Calls that came, in order: method and parameters.
+type Calls = Arc<Mutex<Vec<(String, Value)>>>;
+
+/// A gateway on a real socket.
+struct Gateway {
+    url: String,
+    calls: Calls,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+fn answer(method: &str) -> Result<Value, &'static str> {
+    match method {
+        "connect" => Ok(json!({
+            "type": "hello-ok", "protocol": 4, "server": { "version": "2026.9.6" },
+            "features": { "methods": [] }, "snapshot": { "sessionDefaults": { "defaultAgentId": "main" } },
+        })),
+        "chat.send" => Ok(json!({ "runId": "r1", "status": "started" })),
+        "chat.abort" => Ok(json!({ "ok": true, "aborted": false })),
+        "sessions.list" => Ok(json!({ "sessions": [] })),
+        "sessions.compact" => Ok(json!({ "compacted": true })),
+        "config.get" => Ok(json!({
+            "hash": "h", "raw": "secret",
+            "config": { "gateway": { "auth": { "token": "secret" } }, "agents": { "defaults": {
+                "models": { "moonshot/kimi": { "alias": "kimi", "params": { "key": "secret" } }, "zai/glm": {} },
+            } } },
+        })),
+        "sessions.preview" => Err("It refuses."),
+        _ => Err("unknown method"),
+    }
+}
+
+impl Gateway {
+    async fn open() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("ws://{}", listener.local_addr().unwrap());
+        let calls = Calls::default();
+        let heard = calls.clone();
+        let task = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let mut socket = accept_async(stream).await.unwrap();
+                let challenge = json!({
+                    "type": "event", "event": "connect.challenge", "payload": { "nonce": "n", "ts": 1 },
+                });
+                socket.send(Message::text(challenge.to_string())).await.unwrap();
+                while let Some(Ok(Message::Text(text))) = socket.next().await {
+                    let frame: Value = serde_json::from_str(text.as_str()).unwrap();
+                    let method = frame["method"].as_str().unwrap().to_owned();
+                    let reply = match answer(&method) {
+                        Ok(payload) => json!({ "type": "res", "id": frame["id"], "ok": true, "payload": payload }),
+                        Err(message) => json!({
+                            "type": "res", "id": frame["id"], "ok": false,
+                            "error": { "code": "INVALID_REQUEST", "message": message },
+                        }),
+                    };
+                    heard.lock().unwrap().push((method, frame["params"].clone()));
+                    if socket.send(Message::text(reply.to_string())).await.is_err() {
+                        break;
+                    }
+                }
+            }
+        });
+        Self { url, calls, task }
+    }
+
+    fn of(&self, method: &str) -> Vec<Value> {
+        let calls = self.calls.lock().unwrap();
+        calls.iter().filter(|(name, _)| name == method).map(|(_, params)| params.clone()).collect()
+    }
+}
+
+fn house(gateway: &str) -> House {
+    House::beside(gateway, |dir| Arc::new(SqliteStore::open(dir).unwrap()))
+}
+
+async fn rpc(house: &House, headers: &[(&str, &str)], method: &str, params: Value) -> Reply {
+    let body = json!({ "type": "req", "id": "42", "method": method, "params": params });
+    house.raw("POST", PATH, headers, body.to_string()).await
+}
+
+#[track_caller]
+fn refused(reply: &Reply, status: u16, id: &str, code: &str, sentence: Option<&str>) {
+    let shape = reply.json();
+    assert_eq!((reply.status.as_u16(), &shape["error"]["code"]), (status, &json!(code)), "{}", reply.text);
+    let message = shape["error"]["message"].as_str().unwrap();
+    assert!(!message.is_empty() && sentence.is_none_or(|said| said == message), "{message}");
+    let error = json!({ "message": message, "code": code });
+    assert_eq!(shape, json!({ "type": "res", "id": id, "ok": false, "error": error }));
+}
+
+#[tokio::test]
+async fn without_a_gateway_callers_are_told_to_come_back() {
+    let house = house("ws://127.0.0.1:1");
+    let mut state = house.state.gateway.connection();
+    state.wait_for(|state| matches!(state, GatewayState::Down { .. })).await.unwrap();
+    let reply = rpc(&house, &[], "sessions.list", json!({ "limit": 1 })).await;
+    refused(&reply, 503, "42", "gateway_away", Some("OpenClaw gateway not connected"));
+    assert_eq!(reply.headers["retry-after"], "5");
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_refused_before_anything_is_asked() {
+    let gateway = Gateway::open().await;
+    let house = house(&gateway.url);
+    for body in ["", "{", "[]", "null", "\"x\""] {
+        refused(&house.raw("POST", PATH, &[], body).await, 400, "unknown", "invalid_json", Some("Invalid JSON body"));
+    }
+    for body in [json!({ "id": "1" }), json!({ "id": "1", "method": 7 }), json!({ "id": "1", "method": " " })] {
+        let missing = Some("Missing 'method' in request body");
+        refused(&house.post(PATH, body).await, 400, "1", "method_missing", missing);
+    }
+    for name in ["config.set", "sessions.delete", "agent", "connect", "exec.approval.resolve", "Chat.send"] {
+        refused(&rpc(&house, &[], name, json!({})).await, 403, "42", "rpc_method_refused", None);
+    }
+    for (name, params) in [
+        ("chat.send", json!({ "sessionKey": "main" })),
+        ("chat.send", json!({ "message": "m" })),
+        ("chat.send", json!({ "sessionKey": "main", "message": ["m"] })),
+        ("chat.send", json!({ "sessionKey": "main", "message": "  " })),
+        ("chat.send", json!({ "sessionKey": 1, "message": "m" })),
+        ("chat.send", json!({ "sessionKey": "a\nb", "message": "m" })),
+        ("chat.send", json!({ "sessionKey": "main", "message": "m", "suppressCommandInterpretation": false })),
+        ("chat.send", json!({ "sessionKey": "main", "message": "m", "deliver": true })),
+        ("chat.abort", json!({})),
+        ("chat.history", json!({ "sessionKey": "main", "limit": "all" })),
+        ("chat.history", json!({ "sessionKey": "main", "limit": 0 })),
+        ("chat.history", json!({ "sessionKey": "main", "limit": 1001 })),
+        ("sessions.preview", json!({ "keys": "main" })),
+        ("sessions.preview", json!({ "keys": [] })),
+        ("sessions.preview", json!({ "keys": ["main", null] })),
+        ("sessions.list", json!({ "search": "x" })),
+        ("config.get", json!({ "path": "gateway" })),
+        ("config.get", json!([])),
+    ] {
+        refused(&rpc(&house, &[], name, params).await, 400, "42", "invalid_params", None);
+    }
+    for (name, params) in [
+        ("sessions.patch", json!({ "key": "main", "model": "gpt" })),
+        ("sessions.reset", json!({ "key": "main" })),
+        ("sessions.compact", json!({ "key": "main" })),
+    ] {
+        refused(&rpc(&house, &[], name, params).await, 403, "42", "humans_only", None);
+    }
+    for name in ["chat.send", "chat.abort", "sessions.patch", "sessions.reset", "sessions.compact", "config.set"] {
+        assert_eq!(gateway.of(name), [] as [Value; 0], "{name}");
+    }
+}
+
+#[tokio::test]
+async fn calls_go_through_and_come_back() {
+    let gateway = Gateway::open().await;
+    let house = house(&gateway.url);
+    // The header that old callers send names no token of ours; nothing of it goes on.
+    let old = [("authorization", "Bearer secret-of-the-gateway")];
+    let params = json!({ "sessionKey": "main", "message": "See /exec in the log", "idempotencyKey": "k1" });
+    let told = rpc(&house, &old, "chat.send", params).await.ok(200);
+    let payload = json!({ "runId": "r1", "status": "started" });
+    assert_eq!(told, json!({ "type": "res", "id": "42", "ok": true, "payload": payload }));
+    let sent = gateway.of("chat.send");
+    assert_eq!((sent.len(), &sent[0]["idempotencyKey"]), (1, &json!("k1")));
+    assert_eq!(sent[0]["suppressCommandInterpretation"], true, "no program's words are a command, wherever they stand");
+    let listed = house.post(PATH, json!({ "method": "sessions.list" })).await.ok(200);
+    assert_eq!(listed, json!({ "type": "res", "id": "unknown", "ok": true, "payload": { "sessions": [] } }));
+    let refuses = rpc(&house, &[], "sessions.preview", json!({ "keys": ["main"], "limit": 5 })).await;
+    refused(&refuses, 422, "42", "rpc_refused", Some("It refuses."));
+    let settings = rpc(&house, &[], "config.get", json!({})).await;
+    assert!(!settings.text.contains("secret"), "{}", settings.text);
+    let models = json!({ "moonshot/kimi": { "alias": "kimi" }, "zai/glm": {} });
+    assert_eq!(settings.ok(200)["payload"]["agents"]["defaults"]["models"], models);
+}
+
+#[tokio::test]
+async fn commands_and_sessions_are_for_people() {
+    let gateway = Gateway::open().await;
+    let house = house(&gateway.url);
+    let cookie = house.cookie().await;
+    let person = [("cookie", cookie.as_str()), SAME];
+    for words in ["/restart", "  /model gpt", "\u{feff}/approve x", "\u{2003}/new"] {
+        let params = json!({ "sessionKey": "main", "message": words, "idempotencyKey": words.trim() });
+        for program in [vec![], vec![("cookie", cookie.as_str())], vec![SAME]] {
+            refused(&rpc(&house, &program, "chat.send", params.clone()).await, 403, "42", "command_refused", None);
+        }
+        assert_eq!(gateway.of("chat.send").len(), 0, "{words:?}");
+    }
+    let params = json!({ "sessionKey": "main", "message": "/model gpt" });
+    rpc(&house, &person, "chat.send", params).await.ok(200);
+    let sent = gateway.of("chat.send");
+    assert_eq!((&sent[0]["message"], sent[0].get("suppressCommandInterpretation")), (&json!("/model gpt"), None));
+    assert!(sent[0]["idempotencyKey"].as_str().is_some_and(|key| !key.is_empty()), "gateways demand one");
+    let told = rpc(&house, &person, "sessions.compact", json!({ "key": "main" })).await.ok(200);
+    assert_eq!(told["payload"], json!({ "compacted": true }));
+}
