@@ -90,13 +90,7 @@ impl Clock {
     pub fn local(self, at: Millis, how: How) -> Option<String> {
         #[cfg(feature = "hydrate")]
         if self.is_local() {
-            let options = match how {
-                How::Whole => wasm_bindgen::JsValue::UNDEFINED,
-                How::Time => js_sys::JSON::parse(r#"{"timeStyle":"short"}"#).unwrap_or_default(),
-                How::Second => js_sys::JSON::parse(r#"{"timeStyle":"medium"}"#).unwrap_or_default(),
-            };
-            let date = js_sys::Date::new(&wasm_bindgen::JsValue::from_f64(at.0 as f64));
-            return Some(date.to_locale_string("default", &options).into());
+            return how.write(at);
         }
         let _ = (at, how);
         None
@@ -126,12 +120,40 @@ impl Clock {
 /// How much of a moment is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum How {
-    /// Day and time, as browsers write them fastest: a board has hundreds.
+    /// Day and time.
     Whole,
     /// The time of day.
     Time,
     /// The same with seconds.
     Second,
+}
+
+#[cfg(feature = "hydrate")]
+impl How {
+    /// By the browser's own writer, which is made once: a board has hundreds of moments, and to make one takes longer
+    /// than to write with it a hundred times.
+    fn write(self, at: Millis) -> Option<String> {
+        use js_sys::{Array, Function, Intl, JSON, Object};
+        use wasm_bindgen::{JsCast, JsValue};
+
+        thread_local! {
+            static WRITERS: [std::cell::OnceCell<Function>; 3] = const { [const { std::cell::OnceCell::new() }; 3] };
+        }
+        let options = match self {
+            Self::Whole => {
+                r#"{"year":"numeric","month":"numeric","day":"numeric","hour":"numeric","minute":"numeric","second":"numeric"}"#
+            }
+            Self::Time => r#"{"timeStyle":"short"}"#,
+            Self::Second => r#"{"timeStyle":"medium"}"#,
+        };
+        WRITERS.with(|writers| {
+            let writer = writers[self as usize].get_or_init(|| {
+                let options = JSON::parse(options).unwrap_or_else(|_| Object::new().into());
+                Intl::DateTimeFormat::new(&Array::new(), options.unchecked_ref()).format()
+            });
+            writer.call1(&JsValue::UNDEFINED, &JsValue::from_f64(at.0 as f64)).ok()?.as_string()
+        })
+    }
 }
 
 impl Default for Clock {
