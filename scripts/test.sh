@@ -127,6 +127,7 @@ test_tools() { # STAGE, or nothing for all
   case $1 in '' | compile | rust | domain | core | convex | server | gateway) need_nextest ;; esac
   # The original's gate script needs it, and a test runs that script.
   case $1 in '' | rust | server) command -v jq >/dev/null || apt_install jq ;; esac
+  case $1 in '' | rust | server) need_nginx ;; esac
   start_npm_dependencies
   start_convex_dependencies
   case $1 in '' | plugin | script | rust | gateway | browser | firefox | demo) start_openclaw "$OPENCLAW" "$OPENCLAW_OLD" ;; esac

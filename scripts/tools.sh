@@ -236,6 +236,12 @@ need_shellcheck() {
   fi
 }
 
+# A real proxy, which the server is tested behind. Debian's program lies where only root's PATH leads.
+need_nginx() {
+  export PATH=$PATH:/usr/sbin
+  command -v nginx >/dev/null || apt_install nginx
+}
+
 # Only for `dev`, which watches the sources; everything else is built without them.
 need_leptos_tools() {
   local bindgen

@@ -23,6 +23,8 @@ export const FOUND_BY = {
   unique: { parent: false, link: false, status: false },
   counter: { parent: false, link: false, status: false },
   token: { parent: true, link: false, status: false },
+  account: { parent: true, link: false, status: false },
+  browser_session: { parent: true, link: false, status: false },
   notification: { parent: true, link: false, status: true },
 } as const;
 
@@ -55,6 +57,8 @@ export const kind = v.union(
   v.literal("unique"),
   v.literal("counter"),
   v.literal("token"),
+  v.literal("account"),
+  v.literal("browser_session"),
   v.literal("notification"),
 );
 

@@ -66,6 +66,8 @@ export default defineSchema({
   unique: defineTable({ ...fields, target: key }).index("by_doc", ["id"]).index("by_scope_at", ["scope", "at", "id"]),
   counter: plain(),
   token: child(),
+  account: child(),
+  browser_session: child(),
   /** Retired: only programs of before wrote it, and `retention:retire` empties it. */
   notification: staged(),
 

@@ -4,9 +4,8 @@ use std::{net::SocketAddr, sync::Arc, time::SystemTime};
 
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, Request, State},
-    http::{HeaderValue, header},
-    middleware::{self, Next},
+    extract::{DefaultBodyLimit, State},
+    middleware,
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -33,13 +32,15 @@ use uuid::Uuid;
 use crate::{
     chat::{bridge::Bridge, ephemeral::Ephemeral, mail::ServerMail, missed, settling::Settling, streams::Streams},
     http::{
-        assets,
+        access, answers, assets,
         bearer::Bearers,
-        bounds, caller,
+        bounds,
+        caller::{self, Caller},
         compat::{self, webhooks},
-        door::{self, Door},
+        door::{self, Door, Guarded},
         forms::{self, Seals},
         live,
+        login::{self, Logins},
         session::Sessions,
         short,
         uploads::{self, Uploads},
@@ -47,7 +48,7 @@ use crate::{
     },
     owner,
     pages::{AppPages, WithNeighbours},
-    settings::{Engine, Settings},
+    settings::{Engine, Secret as Password, Settings},
     state::AppState,
     supervise::Supervisor,
     worker::{self, bin, lines::Lines},
@@ -138,7 +139,10 @@ pub async fn house(
             move || streams.clone().follow(runtime.clone())
         });
     }
-    let public_url = settings.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+    // Agents and plugins are on this machine, whatever addresses are listened on.
+    let near =
+        if address.ip().is_unspecified() { format!("127.0.0.1:{}", address.port()) } else { address.to_string() };
+    let public_url = settings.public_url.clone().unwrap_or_else(|| format!("http://{near}"));
     let uploads = Arc::new(Uploads::open(settings.upload_dir.clone(), settings.upload_quota_mb));
     let ephemeral = Arc::new(Ephemeral::default());
     let bridge = Arc::new(Bridge {
@@ -190,6 +194,7 @@ pub async fn house(
         streams,
         ephemeral,
         sessions,
+        password: settings.access.as_ref().map(|access| access.password.clone()),
         uploads,
         stop,
         settings: SiteSettings {
@@ -206,8 +211,19 @@ pub async fn house(
         tabs,
         leptos: assets::leptos_options(address),
     });
+    if let Some(logins) = &state.logins
+        && let Err(error) = logins.settled().await
+    {
+        tracing::warn!(%error, "the password could not be compared with the store's yet: nobody can log in until then");
+    }
+    let door = match &settings.access {
+        None => Door::new(address),
+        Some(access) => {
+            Door::guarded(address, Guarded { names: access.hosts.clone(), proxies: access.proxies.clone() })
+        }
+    };
     let tabs = state.tabs.clone();
-    Ok(House { router: router(state, Door::new(address)), supervisor, gateway_task, tabs })
+    Ok(House { router: router(state, door), supervisor, gateway_task, tabs })
 }
 
 /// Adapters and settings that somebody has picked.
@@ -220,6 +236,7 @@ pub(crate) struct Picked {
     pub streams: Arc<Streams>,
     pub ephemeral: Arc<Ephemeral>,
     pub sessions: Sessions,
+    pub password: Option<Password>,
     pub uploads: Arc<Uploads>,
     pub stop: watch::Receiver<bool>,
     pub settings: SiteSettings,
@@ -239,6 +256,7 @@ pub(crate) fn share(picked: Picked) -> AppState {
         streams,
         ephemeral,
         sessions,
+        password,
         uploads,
         stop,
         settings,
@@ -255,6 +273,10 @@ pub(crate) fn share(picked: Picked) -> AppState {
         let bearers = bearers.clone();
         move || bearers.clone().keep_written()
     });
+    let logins = password.map(|password| Arc::new(Logins::new(office.clone(), password)));
+    if let Some(logins) = logins.clone() {
+        supervisor.keep("signs of browsers", move || logins.clone().keep_written());
+    }
     let store = office.store().clone();
     let watched = Arc::new(WithNeighbours(store.clone()));
     let hub = Hub::new(
@@ -283,6 +305,8 @@ pub(crate) fn share(picked: Picked) -> AppState {
         ephemeral,
         sessions: Arc::new(sessions),
         bearers,
+        logins,
+        limits: Arc::default(),
         uploads,
         site,
         tabs: Arc::new(live::Tabs::new(tabs)),
@@ -298,13 +322,16 @@ pub(crate) fn router(state: AppState, door: Door) -> Router {
     let context = move || provide_context(site.clone());
     let options = state.leptos.clone();
     let pages = generate_route_list(App);
+    let login = if state.logins.is_some() { login::routes() } else { Router::new() };
     let app = Router::<AppState>::new()
+        .merge(login)
+        .merge(access::routes())
         .leptos_routes_with_context(&state, pages, context, move || shell(options.clone()))
         .merge(compat::routes())
         .merge(webhooks::routes())
         .merge(uploads::routes())
         .route("/live", get(live::upgrade))
-        .route("/health", get(health))
+        .route(caller::HEALTH, get(health))
         .route("/t/{number}", get(short::ticket))
         .route("/words/{kind}/{id}", get(words::serve))
         .method_not_allowed_fallback(compat::wrong_method)
@@ -324,14 +351,19 @@ fn layers(app: Router<AppState>, state: &AppState, door: Door) -> Router<AppStat
         .layer(middleware::from_fn_with_state(door, door::closed))
         .layer(CatchPanicLayer::custom(panicked))
         // Also what the door, or a panic, answers.
-        .layer(middleware::from_fn(headers))
+        .layer(middleware::from_fn(answers::answers))
 }
 
 /// 200 while the store answers; `degraded`, with their names, where parts of the server do not work.
-async fn health(State(state): State<AppState>) -> Response {
+/// Whoever is not known is told no more than that.
+async fn health(State(state): State<AppState>, caller: Caller) -> Response {
     match state.office.read(&Default::default()).await {
         Ok(_) => {
             let down = state.supervisor.down();
+            if caller == Caller::Stranger {
+                let word = if down.is_empty() { "ok" } else { "degraded" };
+                return axum::Json(serde_json::json!({ "status": word })).into_response();
+            }
             let mut shape = serde_json::json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") });
             let away = away(&state.runtimes);
             if !away.is_empty() {
@@ -361,21 +393,6 @@ fn away(runtimes: &Runtimes) -> Vec<serde_json::Value> {
         }))
     };
     runtimes.iter().filter_map(away).collect()
-}
-
-/// What every answer says to the browser about safety.
-async fn headers(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    let headers = response.headers_mut();
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
-    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
-    headers.insert("cross-origin-opener-policy", HeaderValue::from_static("same-origin"));
-    // Pages bring their own, with a nonce; nothing else needs anything.
-    headers
-        .entry(header::CONTENT_SECURITY_POLICY)
-        .or_insert(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"));
-    response
 }
 
 /// What it was and where, the log knows already.

@@ -39,7 +39,8 @@ fn main() -> ExitCode {
             let flags = settings::Flags { host: args.host, port: args.port, data_dir: args.data_dir };
             serve::run(&flags, args.ready_file.as_deref())
         }
-        Role::Token { data_dir, what } => cli::token::run(data_dir, what),
+        Role::Token { data_dir, what } => cli::token::tokens(data_dir, what),
+        Role::Session { data_dir, what } => cli::token::sessions(data_dir, what),
         Role::Convex { what: ConvexRole::Deploy { data_dir } } => cli::convex::deploy(data_dir),
     };
     match done {

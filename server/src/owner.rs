@@ -1,4 +1,4 @@
-//! What whoever has the data folder in their hands may ask of the installation: its tokens.
+//! What whoever has the data folder in their hands may ask of the installation: its tokens, and who is logged in.
 //!
 //! While a server runs, the store is its alone; so `clutch token` asks it through a socket in the data folder. Only the
 //! owner of the folder can reach that, and the server looks who it is once more. No key is needed, and none lies about.
@@ -13,10 +13,10 @@ use std::{
 };
 
 use clutch_domain::{
-    access::{Standing, Token, TokenScope},
+    access::{BrowserSession, Standing, Token, TokenScope},
     actor::Actor,
     command::{Command, NewToken},
-    rule::access::tokens,
+    rule::{access::tokens, login::sessions},
     text::Label,
     time::DAY_MS,
 };
@@ -52,6 +52,13 @@ pub enum Ask {
     },
     /// All tokens.
     List,
+    /// All browsers that are logged in.
+    Sessions,
+    /// The session with this id, or with the beginning of it, is logged out.
+    End {
+        /// Which.
+        which: String,
+    },
     /// The token with this id, or with the beginning of it, or with this name opens nothing any more.
     Revoke {
         /// Which.
@@ -75,6 +82,16 @@ pub enum Told {
         /// The tokens, the oldest first.
         tokens: Vec<Token>,
     },
+    /// These are logged in.
+    Sessions {
+        /// The sessions, the oldest first.
+        sessions: Vec<BrowserSession>,
+    },
+    /// It is logged out.
+    Ended {
+        /// Which.
+        session: BrowserSession,
+    },
     /// It opens nothing any more.
     Revoked {
         /// Which.
@@ -92,6 +109,10 @@ pub async fn answer(office: &Office, ask: Ask) -> Told {
     let told = match ask {
         Ask::Create { name, scope, days } => create(office, &name, scope, days).await,
         Ask::List => office.all(tokens()).await.map(|tokens| Told::Tokens { tokens }).map_err(|e| e.to_string()),
+        Ask::Sessions => {
+            office.all(sessions()).await.map(|sessions| Told::Sessions { sessions }).map_err(|e| e.to_string())
+        }
+        Ask::End { which } => end(office, which.trim()).await,
         Ask::Revoke { which } => revoke(office, which.trim()).await,
     };
     told.unwrap_or_else(|sentence| Told::No { sentence })
@@ -119,6 +140,17 @@ async fn revoke(office: &Office, which: &str) -> Result<Told, String> {
     };
     office.run(&Actor::operator(), &Command::RevokeToken(token.digest.clone())).await.map_err(|e| e.to_string())?;
     Ok(Told::Revoked { token: token.clone() })
+}
+
+async fn end(office: &Office, which: &str) -> Result<Told, String> {
+    let all: Vec<BrowserSession> = office.all(sessions()).await.map_err(|e| e.to_string())?;
+    let mut found = all.into_iter().filter(|s| which.len() >= 8 && s.digest.as_str().starts_with(which));
+    let (Some(session), None) = (found.next(), found.next()) else {
+        return Err(format!("There is no session {which:?}; `clutch session list` names them."));
+    };
+    let command = Command::EndSession(session.digest.clone());
+    office.run(&Actor::operator(), &command).await.map_err(|e| e.to_string())?;
+    Ok(Told::Ended { session })
 }
 
 /// Listens in the data folder, for ever.

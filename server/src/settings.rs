@@ -10,9 +10,11 @@ use std::{
 use clutch_domain::plan::Policy;
 use clutch_gateway::words::{is_nearby, shown_address};
 
+mod access;
 mod engine;
 mod source;
 
+pub use access::Access;
 pub use engine::{ConvexKey, Engine};
 pub use source::Source;
 
@@ -21,6 +23,12 @@ pub use source::Source;
 pub struct Secret(String);
 
 impl Secret {
+    /// For tests.
+    #[cfg(test)]
+    pub fn of(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
     /// The secret itself, for the one place that needs it.
     pub fn reveal(&self) -> &str {
         &self.0
@@ -78,8 +86,13 @@ pub const SETTINGS: &[Setting] = &[
     row("WORK_LOOP_MAX_REVIEWER_AGENTS", "Loop", "Most reviewer agents in one project; 1"),
     row("WORK_LOOP_STALE_TASK_MINUTES", "Loop", "A silent agent is stopped after this; 15"),
     row("WORK_LOOP_STALE_REVIEW_MINUTES", "Loop", "The same for reviewers; 30"),
-    row("CLUTCH_PASSWORD", "Access", "Reserved for log-in, which is not in this build: other addresses are refused"),
-    row("CLUTCH_ALLOWED_HOSTS", "Access", "Other host names, comma separated; needs log-in"),
+    row("CLUTCH_PASSWORD", "Access", "The owner's password, which turns log-in on; none: only this machine is served"),
+    row("CLUTCH_ALLOWED_HOSTS", "Access", "Names under which it is reached, comma separated; needs log-in"),
+    row(
+        "CLUTCH_TRUSTED_PROXIES",
+        "Access",
+        "Addresses of proxies whose X-Forwarded-For and -Proto count; needs log-in",
+    ),
     row("CLUTCH_URL", "Programs", "Where agents and programs reach this server; http://127.0.0.1:PORT"),
     row("CLUTCH_ROLES_DIR", "Loop", "Folder with your own `<role>.md` prompts, over the built-in ones"),
 ];
@@ -114,6 +127,8 @@ pub struct Flags {
 pub struct Settings {
     /// Address to listen on.
     pub address: SocketAddr,
+    /// Log-in, where it is on.
+    pub access: Option<Access>,
     /// Data folder.
     pub data_dir: PathBuf,
     /// Log folder.
@@ -169,21 +184,8 @@ impl Settings {
             (None, Some(text)) => text.parse().map_err(|_| wrong("PORT", text, "a number from 0 to 65535"))?,
             (None, None) => leptos.map_or(3002, |a| a.port()),
         };
-        if !host.is_loopback() {
-            return Err(SettingsError(format!(
-                "Refusing to listen on {host}: that lets others in, and log-in with a password (CLUTCH_PASSWORD) is not in this build yet. Listen on 127.0.0.1 and use an SSH tunnel: ssh -L {port}:127.0.0.1:{port} <this machine>"
-            )));
-        }
-        if let Some(hosts) = source.get("CLUTCH_ALLOWED_HOSTS") {
-            return Err(SettingsError(format!(
-                "Refusing to start: CLUTCH_ALLOWED_HOSTS names {hosts}, and other hosts need log-in with a password (CLUTCH_PASSWORD), which is not in this build yet. Unset it."
-            )));
-        }
-        if source.get("CLUTCH_PASSWORD").is_some() {
-            warnings.push(
-                "CLUTCH_PASSWORD is set, but log-in is not in this build yet: only this machine can connect.".into(),
-            );
-        }
+        let address = SocketAddr::new(host, port);
+        let access = access::access(source, address)?;
         let data_dir = flags
             .data_dir
             .clone()
@@ -216,7 +218,8 @@ impl Settings {
             ));
         }
         Ok(Self {
-            address: SocketAddr::new(host, port),
+            address,
+            access,
             log_dir,
             data_dir,
             log: source.get("CLUTCH_LOG").map(str::to_owned),

@@ -11,7 +11,9 @@ use tokio::sync::watch;
 
 use crate::{
     chat::{ephemeral::Ephemeral, streams::Streams},
-    http::{bearer::Bearers, forms::Seals, live::Tabs, session::Sessions, uploads::Uploads},
+    http::{
+        bearer::Bearers, forms::Seals, limits::Limits, live::Tabs, login::Logins, session::Sessions, uploads::Uploads,
+    },
     supervise::Supervisor,
     worker::lines::Lines,
 };
@@ -39,6 +41,10 @@ pub struct AppState {
     pub sessions: Arc<Sessions>,
     /// Tokens of programs.
     pub bearers: Arc<Bearers>,
+    /// Log-in, where it is on.
+    pub logins: Option<Arc<Logins>>,
+    /// How often callers may ask.
+    pub limits: Arc<Limits>,
     /// Pictures that were sent.
     pub uploads: Arc<Uploads>,
     /// What pages may know.

@@ -203,6 +203,7 @@ fn Settings(row: ProjectRow) -> impl IntoView {
                 {note("chat_layout")}
                 <div class="row end"><button class="btn p" disabled=move || act.busy.get() != 0>"Save"</button></div>
             </form>
+            <p class="mut">"Tokens of programs, and browsers that are logged in: "<a href="/access" rel="external">"Who may come in"</a></p>
             <section class="panel-box danger" aria-labelledby="danger">
                 <h2 id="danger">"Delete this project"</h2>
                 <p class="mut">

@@ -1,4 +1,4 @@
-//! Who may come in besides people at this machine: programs with a token.
+//! Who may come in besides people at this machine: programs with a token, and browsers that have logged in.
 //!
 //! Of a token the store has only the hash: whoever reads the store cannot use it. The secret itself is shown once,
 //! when it is made.
@@ -9,13 +9,18 @@ use crate::{
     actor::Who,
     right::{Right, Rights},
     task::words,
-    time::Millis,
+    time::{DAY_MS, Millis},
 };
 
 /// Most tokens that are in force.
 pub const TOKENS_MAX: u32 = 200;
 
-/// What tokens hang on.
+/// Most browsers that are logged in.
+pub const SESSIONS_MAX: u32 = 200;
+/// A session ends so long after its browser was last here: thirty days.
+pub const SESSION_MS: i64 = 30 * DAY_MS;
+
+/// What tokens, accounts and sessions hang on.
 pub const INSTALLATION: &str = "installation";
 
 /// The SHA-256 of a secret, in hexadecimal digits. It names the secret and does not give it away.
@@ -40,6 +45,12 @@ impl Digest {
     #[must_use]
     pub fn id8(&self) -> &str {
         self.0.get(..8).unwrap_or(&self.0)
+    }
+}
+
+impl From<String> for Digest {
+    fn from(digits: String) -> Self {
+        Self(digits)
     }
 }
 
@@ -123,4 +134,63 @@ impl Token {
             Standing::InForce
         }
     }
+}
+
+/// The hash of a password, as whoever made it writes it; never shown, never logged.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PasswordHash(String);
+
+impl PasswordHash {
+    /// For whoever compares it with a password.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for PasswordHash {
+    fn from(hash: String) -> Self {
+        Self(hash)
+    }
+}
+
+impl std::fmt::Debug for PasswordHash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// Somebody who may log in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// Name.
+    #[serde(deserialize_with = "crate::text::stored::title")]
+    pub name: String,
+    /// Hash of the password.
+    pub password: PasswordHash,
+    /// When it was made.
+    pub created_at: Millis,
+    /// When the password was set.
+    pub password_set_at: Millis,
+}
+
+/// A browser that is logged in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BrowserSession {
+    /// Hash of what its cookie says; its id.
+    pub digest: Digest,
+    /// Whose it is.
+    #[serde(deserialize_with = "crate::text::stored::title")]
+    pub account: String,
+    /// Which browser, in words.
+    #[serde(deserialize_with = "crate::text::stored::line")]
+    pub browser: String,
+    /// The address from which it logged in.
+    #[serde(deserialize_with = "crate::text::stored::line")]
+    pub from: String,
+    /// When it logged in.
+    pub created_at: Millis,
+    /// When it was last here, to the minute.
+    pub seen_at: Millis,
 }

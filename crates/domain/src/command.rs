@@ -8,7 +8,7 @@ mod work;
 use std::collections::BTreeMap;
 
 use crate::{
-    access::Digest,
+    access::{Digest, PasswordHash},
     chat::{Call, DeliveryStatus},
     id::{ChatId, DependencyId, MessageId, ProjectId, RunId, SignalId, TaskId},
     project::ChatLayout,
@@ -22,7 +22,7 @@ use crate::{
     time::Millis,
 };
 
-pub use self::access::NewToken;
+pub use self::access::{NewBrowserSession, NewToken};
 pub use self::triage::{Subtask, Triage, TriageStep};
 pub use self::work::{ClaimRun, ContinueRun, EndRun, HoldLease, Retry, RunTaken};
 pub use crate::run::Ended;
@@ -121,6 +121,14 @@ pub enum Command {
     RevokeToken(Digest),
     /// A token was used at this moment.
     NoteTokenUse(Digest, Millis),
+    /// The owner's password is another one from now on; every session ends.
+    SetPassword(PasswordHash),
+    /// A browser has logged in.
+    OpenSession(NewBrowserSession),
+    /// A browser is logged out.
+    EndSession(Digest),
+    /// A browser was here at this moment.
+    NoteSessionSeen(Digest, Millis),
 }
 
 /// Whether to remove what hangs on the thing too.

@@ -1,6 +1,7 @@
 //! Documents: what a store keeps. A store knows keys, revisions and an index;
 //! only the domain knows what is inside.
 
+mod found_by;
 mod names;
 
 use std::{fmt, sync::Arc};
@@ -8,7 +9,7 @@ use std::{fmt, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    access::{INSTALLATION, Token},
+    access::{Account, BrowserSession, INSTALLATION, Token},
     activity::Activity,
     chat::{Chat, Message},
     id::{ChatId, ProjectId, TaskId},
@@ -20,6 +21,7 @@ use crate::{
     time::Millis,
 };
 
+pub use self::found_by::FoundBy;
 use self::names::start_link;
 pub use self::names::{
     CHAT_BIN, MESSAGE_BEHIND, MESSAGE_OPEN, PROJECT_BIN, RUN_WAITING, RUN_WORKING, action_name, asks_link, edge_name,
@@ -61,53 +63,6 @@ pub struct Counter {
     pub name: String,
     /// Last number given.
     pub last: u64,
-}
-
-/// What documents of a kind can be found by besides their id: a store keeps indexes for these only, and
-/// [`Range::is_served`](crate::range::Range::is_served) tells of a range whether one of them answers it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct FoundBy {
-    /// [`Index::parent`].
-    pub parent: bool,
-    /// [`Index::order`], where it is one of its own: in all other kinds it follows from [`Index::at`].
-    pub order: bool,
-    /// [`Index::link`].
-    pub link: bool,
-    /// [`Index::status`], within a scope.
-    pub status: bool,
-    /// [`Index::status`], in the whole installation.
-    pub everywhere: bool,
-    /// [`Index::scope`], whatever its status.
-    pub scope: bool,
-}
-
-impl FoundBy {
-    const NOTHING: Self =
-        Self { parent: false, order: false, link: false, status: false, everywhere: false, scope: false };
-
-    const fn parent(self) -> Self {
-        Self { parent: true, ..self }
-    }
-
-    const fn order(self) -> Self {
-        Self { order: true, ..self }
-    }
-
-    const fn everywhere(self) -> Self {
-        Self { everywhere: true, ..self }
-    }
-
-    const fn scope(self) -> Self {
-        Self { scope: true, ..self }
-    }
-
-    const fn link(self) -> Self {
-        Self { link: true, ..self }
-    }
-
-    const fn status(self) -> Self {
-        Self { status: true, ..self }
-    }
 }
 
 macro_rules! kinds {
@@ -235,6 +190,10 @@ kinds! {
     Counter(Counter) = "counter" v 1 by [];
     /// A program's token.
     Token(Token) = "token" v 1 by [parent];
+    /// Who may log in.
+    Account(Account) = "account" v 1 by [parent];
+    /// A browser that is logged in.
+    BrowserSession(BrowserSession) = "browser_session" v 1 by [parent];
 }
 
 /// Kinds that programs of before had, and what they were found by. Stores drop such documents.
@@ -407,6 +366,8 @@ impl Body {
             Self::Unique(u) => u.key.clone(),
             Self::Counter(c) => c.name.clone(),
             Self::Token(t) => t.digest.to_string(),
+            Self::Account(a) => a.name.clone(),
+            Self::BrowserSession(b) => b.digest.to_string(),
             Self::Unread(u) => u.key.id.clone(),
         };
         DocKey { kind: self.kind(), id }
@@ -486,6 +447,8 @@ impl Body {
                 ..plain(Scope::Chat(m.chat), m.chat.to_string(), m.created_at)
             },
             Self::Token(t) => plain(Scope::Access, INSTALLATION.into(), t.created_at),
+            Self::Account(a) => plain(Scope::Access, INSTALLATION.into(), a.created_at),
+            Self::BrowserSession(b) => plain(Scope::Access, INSTALLATION.into(), b.created_at),
             Self::Unique(_) | Self::Counter(_) | Self::Unread(_) => plain(installed, String::new(), Millis(0)),
         }
     }

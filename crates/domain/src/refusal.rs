@@ -202,6 +202,10 @@ refusals! {
     TokenExists => Conflict, "token_exists", "There is a token with this secret already.";
     /// No such token.
     TokenNotFound => NotFound, "token_not_found", "There is no such token.";
+    /// No such session.
+    SessionNotFound => NotFound, "session_not_found", "There is no such session.";
+    /// A session of this cookie is there already.
+    SessionExists => Conflict, "session_exists", "This session is there already.";
     /// Only whoever has the keys may do this.
     OwnersOnly => Forbidden, "owners_only", "Only a person at the page, or a token with the scope admin, may do this.";
     /// A step of the server itself.

@@ -22,7 +22,7 @@ pub enum Right {
     Carry,
     /// To remove for good what lies in the bin.
     Sweep,
-    /// To say who may come in: tokens.
+    /// To say who may come in: tokens and sessions.
     Admit,
     /// To write down who came in.
     Watch,
@@ -120,7 +120,10 @@ pub const fn needed(command: &Command) -> Right {
         | Command::HoldLease(_) => Right::Lead,
         Command::CarryMessage(..) | Command::NameSession(..) => Right::Carry,
         Command::PurgeChat(_) | Command::ShelveProject(_) | Command::PurgeProject(_) => Right::Sweep,
-        Command::CreateToken(_) | Command::RevokeToken(_) => Right::Admit,
-        Command::NoteTokenUse(..) => Right::Watch,
+        Command::CreateToken(_) | Command::RevokeToken(_) | Command::EndSession(_) => Right::Admit,
+        Command::NoteTokenUse(..)
+        | Command::SetPassword(_)
+        | Command::OpenSession(_)
+        | Command::NoteSessionSeen(..) => Right::Watch,
     }
 }

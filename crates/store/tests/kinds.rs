@@ -115,6 +115,11 @@ fn samples() -> BTreeMap<Kind, Value> {
             Kind::Token,
             json!({ "digest": "d", "name": "N", "scope": "read", "made_by": { "who": "loop" }, "created_at": 1 }),
         ),
+        (Kind::Account, json!({ "name": "dan", "password": "$", "created_at": 1, "password_set_at": 2 })),
+        (
+            Kind::BrowserSession,
+            json!({ "digest": "d", "account": "dan", "browser": "B", "from": "F", "created_at": 1, "seen_at": 2 }),
+        ),
     ])
 }
 

@@ -30,6 +30,14 @@ pub enum Role {
         #[command(subcommand)]
         what: token::TokenRole,
     },
+    /// List the browsers that are logged in, and log one out
+    Session {
+        /// Folder for data ($XDG_DATA_HOME/openclutch)
+        #[arg(long, global = true)]
+        data_dir: Option<PathBuf>,
+        #[command(subcommand)]
+        what: token::SessionRole,
+    },
     /// Work with the Convex deployment that CONVEX_URL names
     Convex {
         #[command(subcommand)]

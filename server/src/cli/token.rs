@@ -1,4 +1,5 @@
-//! `clutch token`: tokens for programs, made, listed and revoked by whoever has the data folder.
+//! `clutch token` and `clutch session`: what opens the house, made, listed and taken back by whoever has the data
+//! folder.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -37,6 +38,18 @@ pub enum TokenRole {
     },
 }
 
+/// What is asked of sessions.
+#[derive(Subcommand)]
+pub enum SessionRole {
+    /// List the browsers that are logged in
+    List,
+    /// Log a browser out
+    End {
+        /// Id, or the first eight characters of it
+        which: String,
+    },
+}
+
 /// The scopes, as they are typed.
 #[derive(Clone, Copy, ValueEnum)]
 pub enum Scope {
@@ -61,16 +74,33 @@ impl From<Scope> for TokenScope {
     }
 }
 
-/// Does it. The error is a sentence.
-pub fn run(data_dir: Option<PathBuf>, what: TokenRole) -> Result<(), String> {
+/// Does what is asked of tokens. The error is a sentence.
+pub fn tokens(data_dir: Option<PathBuf>, what: TokenRole) -> Result<(), String> {
+    run(
+        data_dir,
+        match what {
+            TokenRole::Create { name, scope, days } => Ask::Create { name, scope: scope.into(), days },
+            TokenRole::List => Ask::List,
+            TokenRole::Revoke { which } => Ask::Revoke { which },
+        },
+    )
+}
+
+/// Does what is asked of sessions. The error is a sentence.
+pub fn sessions(data_dir: Option<PathBuf>, what: SessionRole) -> Result<(), String> {
+    run(
+        data_dir,
+        match what {
+            SessionRole::List => Ask::Sessions,
+            SessionRole::End { which } => Ask::End { which },
+        },
+    )
+}
+
+fn run(data_dir: Option<PathBuf>, ask: Ask) -> Result<(), String> {
     let flags = Flags { data_dir, ..Flags::default() };
     let settings =
         Settings::resolve(&flags, &Source::from_process().map_err(|e| e.to_string())?).map_err(|e| e.to_string())?;
-    let ask = match what {
-        TokenRole::Create { name, scope, days } => Ask::Create { name, scope: scope.into(), days },
-        TokenRole::List => Ask::List,
-        TokenRole::Revoke { which } => Ask::Revoke { which },
-    };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
@@ -99,6 +129,15 @@ fn say(told: Told) -> Result<(), String> {
         }
         Told::Revoked { token } => {
             println!("Token {:?} ({}) opens nothing any more.", token.name, token.digest.id8());
+        }
+        Told::Ended { session } => println!("{} ({}) is logged out.", session.browser, session.digest.id8()),
+        Told::Sessions { sessions } if sessions.is_empty() => println!("Nobody is logged in."),
+        Told::Sessions { sessions } => {
+            println!("{:8}  {:16}  {:16}  {:24}  BROWSER", "ID", "SINCE", "LAST SEEN", "FROM");
+            for session in sessions {
+                let (since, seen) = (moment(session.created_at), moment(session.seen_at));
+                println!("{:8}  {since:16}  {seen:16}  {:24}  {}", session.digest.id8(), session.from, session.browser);
+            }
         }
         Told::Tokens { tokens } if tokens.is_empty() => println!("There are no tokens."),
         Told::Tokens { tokens } => {

@@ -108,6 +108,11 @@ fn find_plugin(program: Option<&Path>, here: Option<&Path>) -> Option<PathBuf> {
     places.find(|plugin| plugin.join(PLUGIN_FILE).is_file())
 }
 
+/// Whether the site has a file there: the program's own code and look, which hold no secret.
+pub fn is_file(options: &LeptosOptions, path: &str) -> bool {
+    path.starts_with("/pkg/") || file_of(Path::new(&*options.site_root), path).is_some()
+}
+
 /// Serves a file of the site, else the app's page for unknown addresses.
 pub async fn serve(State(state): State<AppState>, request: Request) -> Response {
     let path = request.uri().path().to_owned();

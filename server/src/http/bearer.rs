@@ -113,6 +113,15 @@ impl Bearers {
         })
     }
 
+    /// Whether a token is still in force.
+    pub async fn stands(&self, digest: &Digest) -> bool {
+        match self.office.get::<Token>(digest).await {
+            Ok(token) => token.is_some_and(|token| token.standing(self.office.now()) == Standing::InForce),
+            // A store that does not answer ends nobody's.
+            Err(_) => true,
+        }
+    }
+
     /// Writes down who was used, each minute, for ever.
     pub async fn keep_written(self: Arc<Self>) {
         loop {

@@ -2,6 +2,9 @@
 //!
 //! A **person** is told by the cookie of a page view *and* by the browser's own word that a page of
 //! ours asks (`Sec-Fetch-Site: same-origin`, or our `Origin` where a browser does not say that).
+//! Where people log in, the cookie names a session that was opened with the password ([`crate::http::login`]), and who
+//! has neither that nor a token is refused here, but for what is open to all and for plugins on this machine.
+//!
 //! A **token** is told by `Authorization: Bearer clutch_…`. Anything else from this machine is a **program**.
 //! Where nobody has logged in, persons and programs are labels for what is recorded and refused, and no wall against
 //! programs of the same machine (SECURITY.md); an `Authorization` header that is no token of ours is ignored there:
@@ -16,15 +19,19 @@ use axum::{
 };
 use clutch_app::site::Visitor;
 use clutch_domain::{
-    access::Token,
+    access::{Digest, Token},
     actor::{Actor, OWNER, Who},
+    right::Rights,
 };
-use http::{HeaderMap, header, request::Parts};
+use http::{HeaderMap, Method, StatusCode, Uri, header, request::Parts};
 
 use crate::{
     http::{
+        assets,
         bearer::{self, Held},
         compat::error::Failure,
+        door::{self, Arrival},
+        login::{self, Logins},
         scopes,
         session::{self, Session},
     },
@@ -40,13 +47,15 @@ pub enum Caller {
     Program,
     /// A program with this token, wherever it is.
     Token(Arc<Token>),
+    /// Nobody knows who, where people log in: what is open to all of them.
+    Stranger,
 }
 
 impl Caller {
     /// Tells it from the session that the cookie proves, and from what the browser says.
     pub fn of(session: Option<&Session>, headers: &HeaderMap) -> Self {
         match session {
-            Some(session) if from_our_page(headers) => Self::Person(session.id.clone()),
+            Some(session) if from_our_page(headers, false) => Self::Person(session.id.clone()),
             _ => Self::Program,
         }
     }
@@ -62,13 +71,22 @@ impl Caller {
             }
             Self::Program => Actor::program(None),
             Self::Token(token) => Actor::token(token),
+            Self::Stranger => Actor { rights: Rights::default(), ..Actor::program(None) },
+        }
+    }
+
+    /// The session that was opened with the password, where people log in.
+    pub fn session(&self) -> Option<Digest> {
+        match self {
+            Self::Person(session) => Some(Digest::from(session.clone())),
+            Self::Program | Self::Token(_) | Self::Stranger => None,
         }
     }
 
     /// The actor of a request that names an author: of a program a claim, of a person or a token nothing new.
     pub fn claiming(&self, author: &str) -> Actor {
         match self {
-            Self::Person(_) | Self::Token(_) => self.actor(),
+            Self::Person(_) | Self::Token(_) | Self::Stranger => self.actor(),
             Self::Program => Actor::program(Some(author)),
         }
     }
@@ -76,7 +94,7 @@ impl Caller {
     /// The actor of a webhook that an agent's plugin calls, for the agent that it names.
     pub fn agent(&self, name: &str) -> Actor {
         match self {
-            Self::Person(_) => self.actor(),
+            Self::Person(_) | Self::Stranger => self.actor(),
             Self::Program => Actor::agent(name),
             Self::Token(token) => {
                 let actor = Actor::token(token);
@@ -89,7 +107,7 @@ impl Caller {
     pub fn keys(&self) -> &str {
         match self {
             Self::Person(session) => session,
-            Self::Program => "",
+            Self::Program | Self::Stranger => "",
             Self::Token(token) => token.digest.as_str(),
         }
     }
@@ -98,7 +116,8 @@ impl Caller {
 /// The layer: tells handlers and pages who calls. A token that opens nothing, or not this, is refused here.
 pub async fn callers(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
     let now = session::seconds();
-    let session = state.sessions.session(request.headers(), now);
+    let arrival = request.extensions().get::<Arrival>().copied().unwrap_or(Arrival::NOWHERE);
+    let session = state.sessions.session(request.headers(), now, arrival.https);
     let opens_a_page = session::opens_a_page(&request);
     let caller = match state.bearers.held(request.headers()).await {
         Ok(Held::Token(token)) => {
@@ -108,32 +127,107 @@ pub async fn callers(State(state): State<AppState>, mut request: Request, next: 
             Caller::Token(token)
         }
         Ok(Held::Over(standing)) => return bearer::over(standing),
-        Ok(Held::Nothing | Held::Unknown) => Caller::of(session.as_ref(), request.headers()),
+        Ok(Held::Unknown) if state.logins.is_some() => {
+            let sentence = "This server does not know this token. Make one with `clutch token create`.";
+            let refused = bearer::unauthorized("token_unknown", sentence);
+            return state.limits.refuses_unknown(arrival.address).unwrap_or(refused);
+        }
+        Ok(Held::Nothing | Held::Unknown) => match &state.logins {
+            None => Caller::of(session.as_ref(), request.headers()),
+            Some(logins) => match guest(
+                &state,
+                logins,
+                session.as_ref(),
+                &arrival,
+                request.method(),
+                request.uri(),
+                request.headers(),
+            )
+            .await
+            {
+                Ok(caller) => caller,
+                Err(refused) => return state.limits.refuses_unknown(arrival.address).unwrap_or(refused),
+            },
+        },
         Err(error) => return Failure::from(error).into_response(),
     };
+    if let Some(refused) = state.limits.refuses(&caller) {
+        return refused;
+    }
     let here = match &caller {
         Caller::Person(_) => true,
-        Caller::Program => opens_a_page,
-        Caller::Token(_) => false,
+        Caller::Program => opens_a_page && state.logins.is_none(),
+        Caller::Token(_) | Caller::Stranger => false,
     };
     request.extensions_mut().insert(Visitor(caller.actor()));
     request.extensions_mut().insert(caller);
     let mut response = next.run(request).await;
-    if let Some(cookie) = here.then(|| state.sessions.cookie_for(session, opens_a_page, now)).flatten() {
+    if let Some(cookie) = here.then(|| state.sessions.cookie_for(session, opens_a_page, now, arrival.https)).flatten() {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
     response
 }
 
+/// Who it is, where people log in: a person with a session, a plugin on this machine, or whoever only wants what is open
+/// to all. Everybody else is refused: browsers are led to log-in, programs get 401.
+async fn guest(
+    state: &AppState,
+    logins: &Logins,
+    session: Option<&Session>,
+    arrival: &Arrival,
+    method: &Method,
+    uri: &Uri,
+    headers: &HeaderMap,
+) -> Result<Caller, Response> {
+    let path = uri.path();
+    if let Some(session) = session
+        && let Some(known) = logins.session(&session.id).await.map_err(|e| Failure::from(e).into_response())?
+    {
+        // Nothing is changed by looking; whatever changes something is asked by a page of ours.
+        if method.is_safe() || from_our_page(headers, arrival.https) {
+            return Ok(Caller::Person(known.digest.as_str().to_owned()));
+        }
+        let sentence = "Your browser does not say that a page of this server asks. Reload the page and try again.";
+        return Err(Failure::new(StatusCode::FORBIDDEN, "not_from_our_page", sentence).into_response());
+    }
+    if login::is_open(path) || path == HEALTH || (method.is_safe() && assets::is_file(&state.leptos, path)) {
+        return Ok(Caller::Stranger);
+    }
+    if arrival.here && scopes::is_plugins(method, path) {
+        return Ok(Caller::Program);
+    }
+    if door::wanted(method, headers) {
+        return Err(login::lead_there(uri));
+    }
+    if path.starts_with("/fn/") {
+        // In the shape that pages know.
+        let sentence = "You are logged out. Reload the page to log in.";
+        let shape = serde_json::json!({
+            "error": sentence, "code": LOGGED_OUT, "sentence": sentence, "class": "forbidden",
+        });
+        return Err((StatusCode::UNAUTHORIZED, axum::Json(shape)).into_response());
+    }
+    Err(bearer::unauthorized(
+        LOGGED_OUT,
+        "This server asks for log-in. Programs send a token (`Authorization: Bearer \u{2026}`), which `clutch token create` makes.",
+    ))
+}
+
+/// The code of whoever has no session and no token.
+const LOGGED_OUT: &str = "login_required";
+/// What says whether the server is well.
+pub const HEALTH: &str = "/health";
+
 /// The browser says that a page of this very address asks. The closed door has looked at both headers
 /// already; here a request that has neither, as a program's, is not enough.
-fn from_our_page(headers: &HeaderMap) -> bool {
+pub fn from_our_page(headers: &HeaderMap, https: bool) -> bool {
     let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
     match text("sec-fetch-site") {
         Some(site) => site == "same-origin",
         None => match (text(header::ORIGIN.as_str()), text(header::HOST.as_str())) {
             (Some(origin), Some(host)) => {
-                origin.strip_prefix("http://").is_some_and(|origin| origin.eq_ignore_ascii_case(host))
+                let scheme = if https { "https://" } else { "http://" };
+                origin.strip_prefix(scheme).is_some_and(|origin| origin.eq_ignore_ascii_case(host))
             }
             _ => false,
         },

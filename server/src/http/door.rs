@@ -1,11 +1,20 @@
-//! The closed door: without log-in only this machine is served.
+//! The door. Without log-in it is closed: only this machine is served.
 //!
 //! A request is served only if the peer is loopback, **and** no header says that a proxy
 //! passed it on, **and** `Host` is exactly one of ours, **and** `Origin`, if sent, is one of
 //! ours, **and** the browser does not say that another site made it. On every method, and on
 //! the upgrade of `/live`. A proxy that hides itself cannot be seen: the documents say so.
+//!
+//! With log-in others may come ([`guarded`]); who they are is asked behind the door. It still holds off names that are
+//! not ours, and pages of other sites.
 
+mod guarded;
 mod page;
+
+pub use self::{
+    guarded::{Arrival, Guarded, without_port},
+    page::{escaped, wanted},
+};
 
 use std::{
     net::SocketAddr,
@@ -15,7 +24,7 @@ use std::{
 
 use axum::{
     extract::{ConnectInfo, Request, State},
-    http::{HeaderMap, Method, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -60,6 +69,8 @@ const PASSED_ON_BY: &[&str] = &[
 
 /// The log says at most one refusal in this time; the next line counts those that were left out.
 const SAID_EVERY: Duration = Duration::from_secs(10);
+/// Under https a browser comes by https only, for half a year.
+const HTTPS_ONLY: &str = "max-age=15552000";
 /// Longest host that the log repeats, in characters.
 const HOST_SHOWN: usize = 80;
 
@@ -70,6 +81,7 @@ pub struct Door {
     port: u16,
     sentence: Arc<str>,
     said: Arc<Mutex<Said>>,
+    guarded: Option<Arc<Guarded>>,
 }
 
 /// What the log was told last.
@@ -94,10 +106,42 @@ impl Door {
             hosts.extend(["127.0.0.1", "localhost", "[::1]"].map(str::to_owned));
         }
         let sentence = format!(
-            "OpenClutch serves only this machine. Open it on http://127.0.0.1:{port}; other machines need log-in, which \
-             this build does not have yet (an SSH tunnel works: ssh -L {port}:127.0.0.1:{port} <this machine>)."
+            "OpenClutch serves only this machine. Open it on http://127.0.0.1:{port}; other machines need log-in: set \
+             CLUTCH_PASSWORD (an SSH tunnel works too: ssh -L {port}:127.0.0.1:{port} <this machine>)."
         );
-        Self { hosts: hosts.into(), port, sentence: sentence.into(), said: Arc::default() }
+        Self { hosts: hosts.into(), port, sentence: sentence.into(), said: Arc::default(), guarded: None }
+    }
+
+    /// A door for a server where people log in.
+    pub fn guarded(address: SocketAddr, guarded: Guarded) -> Self {
+        let sentence = "OpenClutch does not answer to this name, or another site has made this request. Put the name \
+                        under which you open it into CLUTCH_ALLOWED_HOSTS.";
+        Self { sentence: sentence.into(), guarded: Some(Arc::new(guarded)), ..Self::new(address) }
+    }
+
+    /// Where a request comes from.
+    pub fn arrival(&self, peer: SocketAddr, method: &Method, headers: &HeaderMap) -> Arrival {
+        let here = self.refuses_outsiders(peer, method, headers).is_none();
+        let (address, https) = match &self.guarded {
+            Some(guarded) => guarded.client(peer.ip(), headers),
+            None => (peer.ip(), false),
+        };
+        Arrival { address: address.to_canonical(), https, here }
+    }
+
+    /// `None`: come in. `Some`: the stable code of the reason.
+    pub fn refuses(&self, peer: SocketAddr, method: &Method, headers: &HeaderMap) -> Option<&'static str> {
+        let Some(guarded) = &self.guarded else { return self.refuses_outsiders(peer, method, headers) };
+        let ours = |name: &str| self.hosts.iter().any(|h| h.eq_ignore_ascii_case(name)) || guarded.knows(name);
+        if !guarded::host(headers).is_some_and(ours) {
+            return Some("wrong_host");
+        }
+        for origin in headers.get_all(header::ORIGIN) {
+            if !origin.to_str().ok().and_then(guarded::host_of).is_some_and(ours) {
+                return Some("foreign_origin");
+            }
+        }
+        cross_site(method, headers)
     }
 
     /// Tells the log of a refusal, now and then: whoever knocks without end does not fill the disk. Answers
@@ -112,8 +156,8 @@ impl Door {
         Some(std::mem::take(&mut said.since))
     }
 
-    /// `None`: come in. `Some`: the stable code of the reason.
-    pub fn refuses(&self, peer: SocketAddr, method: &Method, headers: &HeaderMap) -> Option<&'static str> {
+    /// The closed door.
+    fn refuses_outsiders(&self, peer: SocketAddr, method: &Method, headers: &HeaderMap) -> Option<&'static str> {
         let ours = |name: &str| self.hosts.iter().any(|h| h.eq_ignore_ascii_case(name));
         if !peer.ip().to_canonical().is_loopback() {
             return Some("not_loopback");
@@ -134,17 +178,22 @@ impl Door {
                 return Some("foreign_origin");
             }
         }
-        match headers.get("sec-fetch-site").map(|v| v.to_str().unwrap_or("")) {
-            None | Some("same-origin" | "none") => None,
-            // A link on another page may open ours: nothing is changed by looking, and no script there reads it.
-            Some(_) => {
-                let mode = headers.get("sec-fetch-mode").and_then(|v| v.to_str().ok());
-                let destination = headers.get("sec-fetch-dest").and_then(|v| v.to_str().ok());
-                if method.is_safe() && mode == Some("navigate") && destination == Some("document") {
-                    None
-                } else {
-                    Some("cross_site")
-                }
+        cross_site(method, headers)
+    }
+}
+
+/// `Some` where the browser says that another site asks.
+fn cross_site(method: &Method, headers: &HeaderMap) -> Option<&'static str> {
+    match headers.get("sec-fetch-site").map(|v| v.to_str().unwrap_or("")) {
+        None | Some("same-origin" | "none") => None,
+        // A link on another page may open ours: nothing is changed by looking, and no script there reads it.
+        Some(_) => {
+            let mode = headers.get("sec-fetch-mode").and_then(|v| v.to_str().ok());
+            let destination = headers.get("sec-fetch-dest").and_then(|v| v.to_str().ok());
+            if method.is_safe() && mode == Some("navigate") && destination == Some("document") {
+                None
+            } else {
+                Some("cross_site")
             }
         }
     }
@@ -154,9 +203,19 @@ impl Door {
 pub async fn closed(
     State(door): State<Door>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
+    let arrival = door.arrival(peer, request.method(), request.headers());
+    request.extensions_mut().insert(arrival);
+    let mut response = admitted(door, peer, request, next).await;
+    if arrival.https {
+        response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(HTTPS_ONLY));
+    }
+    response
+}
+
+async fn admitted(door: Door, peer: SocketAddr, request: Request, next: Next) -> Response {
     match door.refuses(peer, request.method(), request.headers()) {
         None => next.run(request).await,
         Some(code) => {
@@ -166,7 +225,7 @@ pub async fn closed(
                 tracing::warn!(code, %peer, host, left_out, "refused at the door");
             }
             if page::wanted(request.method(), request.headers()) {
-                return page::refusal(code, peer, door.port, request.headers());
+                return page::refusal(code, peer, door.port, door.guarded.is_some(), request.headers());
             }
             let body = serde_json::json!({ "error": &*door.sentence, "code": code });
             (StatusCode::FORBIDDEN, axum::Json(body)).into_response()

@@ -68,6 +68,8 @@ const STREAM_EVERY: Duration = Duration::from_millis(60);
 const PEOPLE_EVERY: Duration = Duration::from_millis(150);
 /// The page in the tab was made by another build.
 const CLOSE_NEW_BUILD: u16 = 4409;
+/// The session or token of the tab has ended.
+const CLOSE_LOGGED_OUT: u16 = 4401;
 /// A page that is ahead of what was read here is left as it is for so long. After that it is of another life of
 /// the store, which was put back to an older state, and gets the whole.
 const AHEAD_MAX: Duration = Duration::from_secs(5);
@@ -105,7 +107,28 @@ pub async fn upgrade(
     };
     // Who may only look is not seen to type.
     let writes = caller.actor().may(Right::Write);
-    socket.on_upgrade(move |socket| serve(socket, state, seated, writes))
+    let pass = Pass { caller, writes };
+    socket.on_upgrade(move |socket| serve(socket, state, seated, pass))
+}
+
+/// Who is at the other end, and whether it may still be.
+struct Pass {
+    caller: Caller,
+    writes: bool,
+}
+
+impl Pass {
+    /// A session or a token may end while its tab is open. A store that does not answer ends nobody's.
+    async fn stands(&self, state: &AppState) -> bool {
+        match (&self.caller, &state.logins) {
+            (Caller::Token(token), _) => state.bearers.stands(&token.digest).await,
+            (Caller::Person(_), Some(logins)) => match self.caller.session() {
+                Some(digest) => logins.stands(&digest).await,
+                None => false,
+            },
+            _ => true,
+        }
+    }
 }
 
 struct Sub {
@@ -132,7 +155,7 @@ async fn until(moment: Option<tokio::time::Instant>) {
     }
 }
 
-async fn serve(socket: WebSocket, state: AppState, mut seated: Seated, writes: bool) {
+async fn serve(socket: WebSocket, state: AppState, mut seated: Seated, pass: Pass) {
     let (mut out, mut input) = socket.split();
     let mut subs: HashMap<u32, Sub> = HashMap::new();
     let mut wakes: StreamMap<u32, WatchStream<u64>> = StreamMap::new();
@@ -197,7 +220,7 @@ async fn serve(socket: WebSocket, state: AppState, mut seated: Seated, writes: b
                             Ok(())
                         }
                         Ok(Up::Typing { chat, on }) => {
-                            chats.seat.types(chat, on && writes);
+                            chats.seat.types(chat, on && pass.writes);
                             Ok(())
                         }
                         Ok(Up::Beat) => send(&mut out, &Down::Beat { now: state.site.office.now() }).await,
@@ -234,6 +257,9 @@ async fn serve(socket: WebSocket, state: AppState, mut seated: Seated, writes: b
             _ = ping.tick() => {
                 // While it is not listened to, it cannot be heard.
                 if again.is_none() && heard.elapsed() > SILENCE_MAX { break None; }
+                if !pass.stands(&state).await {
+                    break Some(CloseFrame { code: CLOSE_LOGGED_OUT, reason: "this session or token has ended".into() });
+                }
                 match put(&mut out, Message::Ping(Default::default())).await {
                     // Pages see no pings.
                     Ok(()) => send(&mut out, &Down::Beat { now: state.site.office.now() }).await,

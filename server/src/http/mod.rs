@@ -1,5 +1,7 @@
 //! The edge: from a connection to a call of the office, and what is sent back.
 
+pub mod access;
+pub mod answers;
 pub mod assets;
 pub mod bearer;
 pub mod bounds;
@@ -8,9 +10,12 @@ pub mod compat;
 pub mod connections;
 pub mod door;
 pub mod forms;
+pub mod limits;
 pub mod live;
+pub mod login;
 pub mod scopes;
 pub mod session;
 pub mod short;
+pub mod throttle;
 pub mod uploads;
 pub mod words;

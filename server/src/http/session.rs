@@ -1,6 +1,7 @@
 //! The browser's session: a signed cookie, made at the first page view.
 //!
-//! Without log-in it only tells a page from a program on the same machine ([`crate::http::caller`]). The
+//! With log-in it names the session that was opened with the password ([`crate::http::login`]), and no page view makes
+//! one. Without log-in it only tells a page from a program on the same machine ([`crate::http::caller`]). The
 //! key lies in the data folder, so open tabs survive a restart, and the cookie's name carries a mark
 //! of that key: two boards in one browser do not overwrite each other's, whatever their ports are.
 //! Removing the key file ends every session at the next start.
@@ -87,19 +88,21 @@ impl Sessions {
         hmac::sign(&self.key, signed(id, at).as_bytes())
     }
 
-    fn new_id(&self) -> Option<String> {
+    /// A fresh id; `None` where the system gives no random numbers.
+    pub fn new_id(&self) -> Option<String> {
         let mut id = [0; 16];
         self.random.fill(&mut id).ok()?;
         Some(hex(&id))
     }
 
     /// The session of a request, where it carries a cookie of ours that is not too old.
-    pub fn session(&self, headers: &HeaderMap, now: u64) -> Option<Session> {
+    pub fn session(&self, headers: &HeaderMap, now: u64, https: bool) -> Option<Session> {
+        let named = self.named(https);
         // Other programs on this host set cookies too, also such that are not ASCII: by bytes.
         let pairs = headers.get_all(header::COOKIE).iter().flat_map(|line| line.as_bytes().split(|b| *b == b';'));
         let ours = pairs.filter_map(|pair| {
             let (name, value) = std::str::from_utf8(pair.trim_ascii()).ok()?.split_once('=')?;
-            (name == self.cookie).then_some(value)
+            (name == named).then_some(value)
         });
         // A cookie of another path may stand before the good one.
         ours.filter_map(|value| self.proved(value, now)).next()
@@ -116,21 +119,40 @@ impl Sessions {
 
     /// The cookie that an answer sets, for a browser that is here: a first one where it opens a page without, and a
     /// new one in place of an old.
-    pub fn cookie_for(&self, session: Option<Session>, opens_a_page: bool, now: u64) -> Option<HeaderValue> {
+    pub fn cookie_for(
+        &self,
+        session: Option<Session>,
+        opens_a_page: bool,
+        now: u64,
+        https: bool,
+    ) -> Option<HeaderValue> {
         let id = match session {
             Some(Session { fresh: true, .. }) => None,
             Some(old) => Some(old.id),
             None if opens_a_page => self.new_id(),
             None => None,
         };
-        self.set(&id?, now)
+        self.set(&id?, now, https)
     }
 
     /// The header that sets the cookie of a session.
-    fn set(&self, id: &str, now: u64) -> Option<HeaderValue> {
-        let value = self.value(id, now);
-        HeaderValue::from_str(&format!("{}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={MAX_AGE}", self.cookie))
-            .ok()
+    pub fn set(&self, id: &str, now: u64, https: bool) -> Option<HeaderValue> {
+        self.line(&self.value(id, now), MAX_AGE, https)
+    }
+
+    /// The header that takes the cookie away.
+    pub fn cleared(&self, https: bool) -> Option<HeaderValue> {
+        self.line("", 0, https)
+    }
+
+    /// Under https the name itself tells the browser that the cookie is this host's alone, and never goes unencrypted.
+    fn named(&self, https: bool) -> String {
+        format!("{}{}", if https { "__Host-" } else { "" }, self.cookie)
+    }
+
+    fn line(&self, value: &str, age: u64, https: bool) -> Option<HeaderValue> {
+        let (name, secure) = (self.named(https), if https { "; Secure" } else { "" });
+        HeaderValue::from_str(&format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={age}{secure}")).ok()
     }
 }
 
@@ -191,7 +213,7 @@ mod tests {
         let cookie = first.value(&id, NOW);
         let again = open(dir.path());
         let name = again.cookie();
-        let known = |value: &str| again.session(&cookies(format!("theme=dark; {name}={value}").as_bytes()), NOW);
+        let known = |value: &str| again.session(&cookies(format!("theme=dark; {name}={value}").as_bytes()), NOW, false);
         assert_eq!(known(&cookie), Some(Session { id: id.clone(), fresh: true }));
         let mark = cookie.rsplit_once('.').unwrap().1;
         for forged in [
@@ -211,11 +233,11 @@ mod tests {
         ] {
             assert_eq!(known(&forged), None, "{forged}");
         }
-        assert_eq!(again.session(&HeaderMap::new(), NOW), None);
+        assert_eq!(again.session(&HeaderMap::new(), NOW, false), None);
         let other = tempfile::tempdir().unwrap();
         let elsewhere = open(other.path());
         let line = format!("{}={cookie}", elsewhere.cookie());
-        assert_eq!(elsewhere.session(&cookies(line.as_bytes()), NOW), None, "another installation's key");
+        assert_eq!(elsewhere.session(&cookies(line.as_bytes()), NOW, false), None, "another installation's key");
     }
 
     #[test]
@@ -227,11 +249,14 @@ mod tests {
         for (later, fresh) in
             [(0, Some(true)), (DAY, Some(true)), (DAY + 1, Some(false)), (MAX_AGE, Some(false)), (MAX_AGE + 1, None)]
         {
-            let session = sessions.session(&cookies(line.as_bytes()), NOW + later);
+            let session = sessions.session(&cookies(line.as_bytes()), NOW + later, false);
             assert_eq!(session.map(|s| s.fresh), fresh, "{later} seconds later");
         }
-        assert!(sessions.session(&cookies(line.as_bytes()), NOW - AHEAD).is_some(), "our clock was set back a little");
-        assert!(sessions.session(&cookies(line.as_bytes()), NOW - AHEAD - 1).is_none());
+        assert!(
+            sessions.session(&cookies(line.as_bytes()), NOW - AHEAD, false).is_some(),
+            "our clock was set back a little"
+        );
+        assert!(sessions.session(&cookies(line.as_bytes()), NOW - AHEAD - 1, false).is_none());
     }
 
     #[test]
@@ -242,10 +267,10 @@ mod tests {
         for before in [&b"theme=d\xe4nemark"[..], "theme=dänemark".as_bytes(), b"=", b"", b"novalue", b"clutch=old.00"]
         {
             let line = [before, b"; ", good.as_bytes()].concat();
-            assert!(sessions.session(&cookies(&line), NOW).is_some(), "{}", String::from_utf8_lossy(before));
+            assert!(sessions.session(&cookies(&line), NOW, false).is_some(), "{}", String::from_utf8_lossy(before));
         }
         let twice = format!("{}=stale.1.00; {good}", sessions.cookie());
-        assert!(sessions.session(&cookies(twice.as_bytes()), NOW).is_some());
+        assert!(sessions.session(&cookies(twice.as_bytes()), NOW, false).is_some());
     }
 
     /// What a browser keeps: names belong to the host, whatever the port.
@@ -256,13 +281,13 @@ mod tests {
         let mut jar = std::collections::BTreeMap::new();
         for _ in 0..2 {
             for board in &boards {
-                let header = board.set(&board.new_id().unwrap(), NOW).unwrap();
+                let header = board.set(&board.new_id().unwrap(), NOW, false).unwrap();
                 let pair = header.to_str().unwrap().split(';').next().unwrap().to_owned();
                 let (name, value) = pair.split_once('=').unwrap();
                 jar.insert(name.to_owned(), value.to_owned());
                 let line: Vec<String> = jar.iter().map(|(name, value)| format!("{name}={value}")).collect();
                 for opened in boards.iter().filter(|b| jar.contains_key(b.cookie())) {
-                    assert!(opened.session(&cookies(line.join("; ").as_bytes()), NOW).is_some());
+                    assert!(opened.session(&cookies(line.join("; ").as_bytes()), NOW, false).is_some());
                 }
             }
         }
@@ -275,7 +300,7 @@ mod tests {
         let before = open(dir.path());
         let line = format!("{}={}", before.cookie(), before.value(&before.new_id().unwrap(), NOW));
         fs::remove_file(dir.path().join("identity/session.key")).unwrap();
-        assert!(open(dir.path()).session(&cookies(line.as_bytes()), NOW).is_none());
+        assert!(open(dir.path()).session(&cookies(line.as_bytes()), NOW, false).is_none());
     }
 
     #[test]
@@ -289,5 +314,24 @@ mod tests {
         fs::write(&path, "short").unwrap();
         let error = Sessions::open(dir.path()).err().unwrap().to_string();
         assert!(error.contains("session.key is damaged; remove it"), "{error}");
+    }
+
+    /// A cookie of one kind of connection does not count on the other.
+    #[test]
+    fn under_https_the_cookie_never_goes_unencrypted() {
+        let dir = tempfile::tempdir().unwrap();
+        let sessions = open(dir.path());
+        let id = sessions.new_id().unwrap();
+        for https in [false, true] {
+            let header = sessions.set(&id, NOW, https).unwrap();
+            let line = header.to_str().unwrap();
+            assert_eq!((line.starts_with("__Host-clutch-"), line.ends_with("; Secure")), (https, https), "{line}");
+            assert!(line.contains("; Path=/; HttpOnly; SameSite=Lax"), "{line}");
+            let pair = cookies(line.split(';').next().unwrap().as_bytes());
+            assert_eq!(sessions.session(&pair, NOW, https).map(|s| s.id), Some(id.clone()));
+            assert_eq!(sessions.session(&pair, NOW, !https), None);
+            let gone = sessions.cleared(https).unwrap();
+            assert!(gone.to_str().unwrap().contains("Max-Age=0"), "{gone:?}");
+        }
     }
 }

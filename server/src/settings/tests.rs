@@ -65,7 +65,9 @@ fn each_name_alone() {
         ("WORK_LOOP_MAX_REVIEWER_AGENTS", "7", |s| s.policy.max_reviewer_agents == 7),
         ("WORK_LOOP_STALE_TASK_MINUTES", "7", |s| s.policy.stale_ms == 420_000),
         ("WORK_LOOP_STALE_REVIEW_MINUTES", "7", |s| s.policy.stale_review_ms == 420_000),
-        ("CLUTCH_PASSWORD", "p", |s| s.warnings[0].contains("log-in")),
+        ("CLUTCH_PASSWORD", "correct horse", |s| {
+            s.access.as_ref().is_some_and(|a| a.password.reveal() == "correct horse") && s.warnings.is_empty()
+        }),
         ("CLUTCH_URL", "http://u/", |s| s.public_url.as_deref() == Some("http://u") && s.warnings.is_empty()),
         ("CLUTCH_URL", "https://me:pw@u:1/b/?t=x", |s| {
             s.public_url.as_deref() == Some("https://u:1/b") && !s.warnings[0].contains("pw")
@@ -76,8 +78,12 @@ fn each_name_alone() {
         let settings = with(&[(name, value)]).unwrap();
         assert!(holds(&settings), "{name}={value} gave {settings:?}");
     }
-    let tried: std::collections::BTreeSet<&str> =
-        cases.iter().map(|(n, _, _)| *n).chain(["CLUTCH_ALLOWED_HOSTS"]).chain(CONVEX).collect();
+    let tried: std::collections::BTreeSet<&str> = cases
+        .iter()
+        .map(|(n, _, _)| *n)
+        .chain(["CLUTCH_ALLOWED_HOSTS", "CLUTCH_TRUSTED_PROXIES"])
+        .chain(CONVEX)
+        .collect();
     for setting in SETTINGS {
         assert!(tried.contains(setting.name), "{} has no case", setting.name);
     }
@@ -98,6 +104,10 @@ fn refusals_say_what_to_do() {
     let cases = [
         (vec![("CLUTCH_HOST", "0.0.0.0")], "SSH tunnel"),
         (vec![("CLUTCH_ALLOWED_HOSTS", "board.example")], "Unset it"),
+        (vec![("CLUTCH_TRUSTED_PROXIES", "127.0.0.1")], "CLUTCH_PASSWORD"),
+        (vec![("CLUTCH_PASSWORD", "too short")], "fewer than 10"),
+        (vec![("CLUTCH_PASSWORD", "correct horse"), ("CLUTCH_ALLOWED_HOSTS", "https://board.example")], "host names"),
+        (vec![("CLUTCH_PASSWORD", "correct horse"), ("CLUTCH_TRUSTED_PROXIES", "proxy")], "IP addresses"),
         (vec![("CONVEX_URL", "http://a"), ("NEXT_PUBLIC_CONVEX_URL", "http://b")], "NEXT_PUBLIC_CONVEX_URL"),
         (vec![("OPENCLAW_WS_URL", "http://g")], "ws://"),
         (vec![("OPENCLAW_HOST", "ws://g")], "OPENCLAW_WS_URL"),
@@ -109,6 +119,18 @@ fn refusals_say_what_to_do() {
         let error = with(&pairs).unwrap_err();
         assert!(error.0.contains(says), "{error}");
     }
+}
+
+#[test]
+fn with_log_in_others_may_come() {
+    let password = ("CLUTCH_PASSWORD", "correct horse");
+    let names = ("CLUTCH_ALLOWED_HOSTS", "Board.example:8443, other.example,");
+    let proxies = ("CLUTCH_TRUSTED_PROXIES", "127.0.0.1, ::1");
+    let s = with(&[password, names, proxies, ("CLUTCH_HOST", "0.0.0.0")]).unwrap();
+    let access = s.access.as_ref().unwrap();
+    assert_eq!(access.hosts, ["board.example", "other.example"]);
+    assert_eq!((access.proxies.len(), s.address.to_string().as_str()), (2, "0.0.0.0:3002"));
+    assert!(!format!("{s:?}").contains("correct horse"), "{s:?}");
 }
 
 /// Passwords stand in addresses in many ways, also in wrong ones; a sentence names none.

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{ADDRESS, House, Reply};
 
-const SENTENCE: &str = "OpenClutch serves only this machine. Open it on http://127.0.0.1:3002; other machines need log-in, which this build does not have yet (an SSH tunnel works: ssh -L 3002:127.0.0.1:3002 <this machine>).";
+const SENTENCE: &str = "OpenClutch serves only this machine. Open it on http://127.0.0.1:3002; other machines need log-in: set CLUTCH_PASSWORD (an SSH tunnel works too: ssh -L 3002:127.0.0.1:3002 <this machine>).";
 
 /// One of each kind: pages, files, server functions, REST, webhooks, the live feed, what is nowhere.
 const PLACES: &[(&str, &str)] = &[
@@ -58,6 +58,8 @@ fn is_safe(reply: &Reply, path: &str) {
     assert_eq!(header("x-frame-options"), Some("DENY"), "{path}");
     assert_eq!(header("referrer-policy"), Some("same-origin"), "{path}");
     assert_eq!(header("cross-origin-opener-policy"), Some("same-origin"), "{path}");
+    assert!(header("permissions-policy").is_some_and(|p| p.contains("camera=()")), "{path}");
+    assert!(header("x-request-id").is_some_and(|id| id.len() == 32), "{path}");
     assert_eq!(header("access-control-allow-origin"), None, "{path}");
     // Pages have a longer one, pictures are in a sandbox.
     assert!(header("content-security-policy").is_some_and(|csp| csp.contains("default-src")), "{path}");

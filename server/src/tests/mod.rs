@@ -1,5 +1,6 @@
 //! The server's edges through their public face: the real router over a store in memory.
 
+mod access;
 mod agents;
 mod callers;
 mod chats;
@@ -16,6 +17,7 @@ mod lines;
 mod lists;
 mod live;
 mod live_random;
+mod login;
 mod nasty;
 mod once;
 mod openclaw;
@@ -80,6 +82,7 @@ use uuid::Uuid;
 use crate::{
     compose::{self, Picked},
     http::{door::Door, forms::Seals, session::Sessions, uploads::Uploads},
+    settings::Secret,
     state::AppState,
     supervise::Supervisor,
     worker::lines::Lines,
@@ -193,6 +196,20 @@ impl House {
 
     /// Over a store, with a gateway at this address.
     pub fn beside(gateway_url: &str, store: impl FnOnce(&std::path::Path) -> Arc<dyn Store>) -> Self {
+        Self::put_together(gateway_url, store, None, Door::new(ADDRESS.parse().unwrap()))
+    }
+
+    /// One where people log in.
+    pub fn with_door(password: &str, door: Door) -> Self {
+        Self::put_together("ws://127.0.0.1:1", |_| Arc::new(MemoryStore::new()), Some(password), door)
+    }
+
+    fn put_together(
+        gateway_url: &str,
+        store: impl FnOnce(&std::path::Path) -> Arc<dyn Store>,
+        password: Option<&str>,
+        door: Door,
+    ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let store = store(dir.path());
         let clock = Arc::new(Ticking(AtomicI64::new(BEGIN)));
@@ -214,6 +231,7 @@ impl House {
             streams: Arc::default(),
             ephemeral: Arc::default(),
             sessions: Sessions::open(dir.path()).unwrap(),
+            password: password.map(Secret::of),
             uploads: Arc::new(Uploads::open(dir.path().join("uploads/images"), 64)),
             stop: stopping,
             settings: SiteSettings { gateway_url: gateway_url.into(), ..SiteSettings::default() },
@@ -224,7 +242,7 @@ impl House {
                 .site_root(dir.path().join("no-site").display().to_string())
                 .build(),
         });
-        let router = compose::router(state.clone(), Door::new(ADDRESS.parse().unwrap()));
+        let router = compose::router(state.clone(), door);
         Self { router, state, office, stop, clock, _gateway: task, _dir: dir }
     }
 

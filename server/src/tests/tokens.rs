@@ -270,3 +270,40 @@ async fn the_owner_asks_a_server_that_runs() {
     let _ = listening.await;
     assert!(!dir.path().join(owner::SOCKET).exists(), "the socket goes with who listened");
 }
+
+/// Far above what an honest program asks for; its neighbours are not kept out by one that asks for more.
+#[tokio::test]
+async fn a_token_may_ask_so_often_and_no_more() {
+    let house = House::new();
+    let (wild, _) = house.token("wild", TokenScope::Read, None).await;
+    let (calm, _) = house.token("calm", TokenScope::Read, None).await;
+    let mut last = house.with(&wild, "GET", "/health", json!({})).await;
+    for _ in 0..20_000 {
+        if last.status != 200 {
+            break;
+        }
+        last = house.with(&wild, "GET", "/health", json!({})).await;
+    }
+    last.fails_with(429, "too_many_requests");
+    assert!(last.headers["retry-after"].to_str().unwrap().parse::<u64>().unwrap() >= 1);
+    assert_eq!(house.with(&calm, "GET", "/health", json!({})).await.status, 200);
+    assert_eq!(house.get("/health").await.status, 200, "this machine's own programs are not measured");
+}
+
+/// A request keeps its name, also one that is refused, and one without gets one.
+#[tokio::test]
+async fn every_answer_names_its_request() {
+    let house = House::new();
+    for (path, headers) in [
+        ("/api/projects", &[("x-request-id", "build-7")][..]),
+        ("/api/nowhere", &[("x-request-id", "build-7")]),
+        ("/api/projects", &[("x-request-id", "build-7"), ("via", "1.1 proxy")]),
+    ] {
+        let reply = house.raw("GET", path, headers, "").await;
+        assert_eq!(reply.headers["x-request-id"], "build-7", "{path} {}", reply.status);
+    }
+    let one = house.get("/api/projects").await.headers["x-request-id"].clone();
+    assert_ne!(one, house.get("/api/projects").await.headers["x-request-id"]);
+    let odd = house.raw("GET", "/api/projects", &[("x-request-id", "a b")], "").await;
+    assert_eq!(odd.headers["x-request-id"].len(), 32, "what is no name is not repeated");
+}

@@ -1,8 +1,8 @@
-//! What is asked about tokens.
+//! What is asked about tokens and log-in.
 
 use crate::{
     access::{Digest, TokenScope},
-    text::Label,
+    text::{Excerpt, Handle, Label},
     time::Millis,
 };
 
@@ -17,4 +17,17 @@ pub struct NewToken {
     pub scope: TokenScope,
     /// From when on it opens nothing; `None` is never.
     pub expires_at: Option<Millis>,
+}
+
+/// A browser that has logged in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewBrowserSession {
+    /// Hash of what its cookie says.
+    pub digest: Digest,
+    /// Whose it is.
+    pub account: Handle,
+    /// Which browser, in words.
+    pub browser: Excerpt,
+    /// The address from which it logged in.
+    pub from: Excerpt,
 }

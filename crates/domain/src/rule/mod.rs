@@ -8,6 +8,7 @@ pub mod chat;
 mod delivery;
 pub mod dependency;
 pub mod lease;
+pub mod login;
 mod lost;
 mod order;
 pub mod placing;
@@ -128,6 +129,10 @@ fn decide(view: &View, command: &Command, ctx: &mut Ctx<'_>) -> Decided {
         Command::CreateToken(new) => access::create_token(view, new, ctx),
         Command::RevokeToken(token) => access::revoke_token(view, token, ctx),
         Command::NoteTokenUse(token, at) => access::note_use(view, token, *at),
+        Command::SetPassword(hash) => login::set_password(view, hash, ctx),
+        Command::OpenSession(new) => login::open(view, new, ctx),
+        Command::EndSession(session) => login::end(view, session, ctx),
+        Command::NoteSessionSeen(session, at) => login::note_seen(view, session, *at),
     }
 }
 

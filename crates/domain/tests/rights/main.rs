@@ -13,8 +13,8 @@ use clutch_domain::{
     chat::DeliveryStatus,
     command::{
         Carry, ChatPatch, Command, Completion, ContinueRun, DeliveryPatch, EdgeRef, EndRun, Ended, Force, MoveTask,
-        NewChat, NewComment, NewMessage, NewProject, NewSignal, NewTask, NewToken, Place, ProjectPatch, Subtask,
-        TaskPatch, Triage, TriageStep,
+        NewBrowserSession, NewChat, NewComment, NewMessage, NewProject, NewSignal, NewTask, NewToken, Place,
+        ProjectPatch, Subtask, TaskPatch, Triage, TriageStep,
     },
     ctx::Ctx,
     id::{ChatId, DependencyId, MessageId, ProjectId, RunId, SignalId, TaskId},
@@ -110,6 +110,12 @@ fn all() -> Vec<(Command, &'static str)> {
     let to =
         MoveTask { task: TASK, to: Status::Ready, place: Place::End, reason: None, resolution: None, reopen: false };
     let rename = ChatPatch { title: Some(title), session_key: None };
+    let session = NewBrowserSession {
+        digest: new_token().digest,
+        account: Handle::owner(),
+        browser: Excerpt::default(),
+        from: Excerpt::default(),
+    };
     // h: a person, a: an agent, p: a program, w: one with a token to write, x: with an admin's, r: with one to read;
     // l: the loop, c: the courier, b: who empties the bin, o: who has the data folder in their hands, d: the doorkeeper.
     vec![
@@ -158,6 +164,10 @@ fn all() -> Vec<(Command, &'static str)> {
         (Command::CreateToken(new_token()), "hxo"),
         (Command::RevokeToken(new_token().digest), "hxo"),
         (Command::NoteTokenUse(new_token().digest, Millis(1)), "d"),
+        (Command::SetPassword("$".to_owned().into()), "d"),
+        (Command::OpenSession(session), "d"),
+        (Command::EndSession(new_token().digest), "hxo"),
+        (Command::NoteSessionSeen(new_token().digest, Millis(1)), "d"),
     ]
 }
 

@@ -50,8 +50,12 @@ pub const fn name(command: &Command) -> &'static str {
         Command::CreateToken(_) => "make a token",
         Command::RevokeToken(_) => "revoke a token",
         Command::NoteTokenUse(..) => "note the use of a token",
+        Command::SetPassword(_) => "set the password",
+        Command::OpenSession(_) => "open a session",
+        Command::EndSession(_) => "end a session",
+        Command::NoteSessionSeen(..) => "note that a browser was here",
     }
 }
 
 /// How many there are.
-pub const COMMANDS: usize = 45;
+pub const COMMANDS: usize = 49;

@@ -19,8 +19,8 @@ use clutch_domain::{
     chat::{Chat, DeliveryStatus, Message},
     command::{
         Carry, ChatPatch, ClaimRun, Command, Completion, ContinueRun, DeliveryPatch, Direction, EdgeRef, EndRun, Ended,
-        Force, HoldLease, NewChat, NewComment, NewMessage, NewProject, NewSignal, NewToken, Place, ProjectPatch, Retry,
-        Subtask, TaskPatch, Triage, TriageStep,
+        Force, HoldLease, NewBrowserSession, NewChat, NewComment, NewMessage, NewProject, NewSignal, NewToken, Place,
+        ProjectPatch, Retry, Subtask, TaskPatch, Triage, TriageStep,
     },
     doc::{Body as Stored, Kind},
     id::{ChatId, ProjectId, TaskId},
@@ -213,6 +213,13 @@ pub async fn scene(office: &Office) -> Vec<Command> {
         expires_at: None,
     };
     must(office, Command::CreateToken(token(1))).await;
+    let session = |n: u8| NewBrowserSession {
+        digest: Digest::new([n; 32]),
+        account: Handle::owner(),
+        browser: "Firefox".into(),
+        from: "192.0.2.7".into(),
+    };
+    must(office, Command::OpenSession(session(1))).await;
 
     let new = |edges: &[(TaskId, Direction)]| waiting_for(new_task(project, "new", Status::Backlog), edges);
     let comment = NewComment {
@@ -300,6 +307,10 @@ pub async fn scene(office: &Office) -> Vec<Command> {
         Command::CreateToken(token(2)),
         Command::RevokeToken(token(1).digest),
         Command::NoteTokenUse(token(1).digest, Millis(1_000)),
+        Command::SetPassword("$".to_owned().into()),
+        Command::OpenSession(session(2)),
+        Command::EndSession(session(1).digest),
+        Command::NoteSessionSeen(session(1).digest, Millis(9_000_000_000_000)),
     ]
 }
 

@@ -28,6 +28,11 @@ impl Failure {
         Self::new(StatusCode::BAD_REQUEST, code, sentence)
     }
 
+    /// Its status.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
     /// Whether it says this.
     pub fn is(&self, refusal: Refusal) -> bool {
         self.code == refusal.code()

@@ -20,21 +20,31 @@ code{font-family:ui-monospace,monospace;overflow-wrap:anywhere}\
 small{opacity:.75}";
 
 /// Whether a person waits for the answer, rather than a program.
-pub(super) fn wanted(method: &Method, headers: &HeaderMap) -> bool {
+pub fn wanted(method: &Method, headers: &HeaderMap) -> bool {
     let accepts = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
     matches!(*method, Method::GET | Method::HEAD) && accepts.contains("text/html")
 }
 
 /// The page for one of the door's codes.
-pub(super) fn refusal(code: &'static str, peer: SocketAddr, port: u16, headers: &HeaderMap) -> Response {
+pub(super) fn refusal(code: &'static str, peer: SocketAddr, port: u16, guarded: bool, headers: &HeaderMap) -> Response {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let (cause, remedy) = words(code, peer, port, host);
+    let (cause, mut remedy) = words(code, peer, port, host);
+    let mut head = "OpenClutch serves only its own machine";
+    if guarded {
+        head = "OpenClutch does not take this request";
+        if code == "wrong_host" {
+            remedy =
+                "If this name is yours, start the server with it in CLUTCH_ALLOWED_HOSTS. A name that leads here by \
+                      somebody else\u{2019}s hand could show them your board."
+                    .into();
+        }
+    }
     let here = format!("http://127.0.0.1:{port}");
     let page = format!(
         "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
          <title>Refused \u{b7} OpenClutch</title><style>{STYLE}</style></head><body><main>\
-         <h1>OpenClutch serves only its own machine</h1>\
+         <h1>{head}</h1>\
          <p>{}</p><p>{}</p>\
          <p>On that machine it is at <a href=\"{here}\"><code>{here}</code></a>.</p>\
          <p><small>403 <code>{code}</code></small></p></main></body></html>",
@@ -49,7 +59,8 @@ pub(super) fn refusal(code: &'static str, peer: SocketAddr, port: u16, headers: 
 /// Why, and what to do, in sentences.
 fn words(code: &str, peer: SocketAddr, port: u16, host: &str) -> (String, String) {
     let tunnel = format!(
-        "This build has no log-in yet, so nothing else is let in. A tunnel works: run \u{201c}ssh -L \
+        "Nobody logs in here, so nothing else is let in: start the server with CLUTCH_PASSWORD for that. A tunnel works \
+         too: run \u{201c}ssh -L \
          {port}:127.0.0.1:{port} <that machine>\u{201d} here, and open the address below."
     );
     match code {
@@ -92,7 +103,8 @@ fn came_by(host: &str) -> Option<u16> {
     }
 }
 
-fn escaped(text: &str) -> String {
+/// Text as it may stand in a page.
+pub fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 

@@ -7,8 +7,8 @@
 //! | `POST /api/chats/:id/messages` | channel plugin, scripts | an answer, or a person's words |
 //! | `POST /api/chats/:id/typing` | channel plugin | somebody is thinking or typing |
 //!
-//! They stay open without a token from this machine when log-in comes, with the
-//! scope *agent*; everything else of `/api` will need a token then.
+//! Where people log in, they stay open without a token from this machine, with the scope *agent*
+//! ([`crate::http::scopes`]); everything else of `/api` needs a token there.
 //!
 //! A tool call may be repeated by the plugin when the answer was lost: the header
 //! `idempotency-key` names the call, and the same call is done once.

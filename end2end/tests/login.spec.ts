@@ -1,0 +1,125 @@
+// Log-in, as people meet it: with and without JavaScript, and what opens the house besides.
+import { execFileSync } from "node:child_process";
+import path from "node:path";
+import { Board, type Project } from "../support/board.ts";
+import { engineFor } from "../support/engine.ts";
+import { expect, test as base, withHouse } from "../support/fixtures.ts";
+import { Gateway, freePort } from "../support/gateway.ts";
+import { program } from "../support/places.ts";
+
+const PASSWORD = "correct horse battery";
+
+/** A server where people log in, a project there, and what its owner says on the command line. */
+interface Locked { board: Board; project: Project; clutch: (...words: string[]) => string; answers: (token: string, route: string) => Promise<number> }
+
+const test = base.extend<object, { locked: Locked }>({
+  locked: [async ({}, use) => {
+    await withHouse("locked", async (house) => {
+      const folder = path.join(house.folder, "board");
+      const board = new Board(folder, { url: `ws://127.0.0.1:${await freePort()}`, token: Gateway.token }, { CLUTCH_PASSWORD: PASSWORD });
+      house.atEnd(() => board.stop());
+      await board.start();
+      const env = { HOME: path.join(folder, "home"), ...await engineFor(folder) };
+      const clutch = (...words: string[]) =>
+        execFileSync(program(), [...words, "--data-dir", path.join(folder, "data")], { encoding: "utf8", env, stdio: ["ignore", "pipe", "ignore"] }).trim();
+      const ask = (token: string, method: string, route: string, body?: object) =>
+        fetch(board.url + route, { method, headers: { authorization: `Bearer ${token}`, "content-type": "application/json" }, body: body && JSON.stringify(body) });
+      const made = await ask(clutch("token", "create", "tests"), "POST", "/api/projects", { name: "Locked", slug: "locked" });
+      const { project } = await made.json() as { project: Project };
+      await use({ board, project, clutch, answers: async (token, route) => (await ask(token, "GET", route)).status });
+    });
+  }, { scope: "worker", timeout: 60_000 }],
+});
+
+for (const javaScriptEnabled of [true, false]) {
+  test(`one logs in, is led back, and logs out, ${javaScriptEnabled ? "with" : "without"} JavaScript`, async ({ locked, visitor }) => {
+    const me = await visitor({ javaScriptEnabled });
+    const { page } = me;
+    me.expectTrouble(/403/);
+    const wanted = `${locked.board.url}/projects/${locked.project.slug}/board`;
+    await page.goto(wanted);
+    await expect(page).toHaveTitle("Log in · OpenClutch");
+    await expect(page.getByLabel("Password")).toBeFocused();
+    if (javaScriptEnabled) await me.accessible();
+    await page.keyboard.type("a wrong password");
+    await page.keyboard.press("Enter");
+    await expect(page.getByRole("alert")).toHaveText("This is not the password. Try again.");
+    if (javaScriptEnabled) await me.accessible();
+    await page.getByLabel("Password").fill(PASSWORD);
+    await page.getByRole("button", { name: "Log in" }).click();
+    await expect(page).toHaveURL(wanted);
+    await expect(page.getByRole("heading", { name: "Locked" }).first()).toBeVisible();
+    if (javaScriptEnabled) await me.live();
+    const [cookie] = await page.context().cookies();
+    expect([cookie.httpOnly, cookie.sameSite]).toEqual([true, "Lax"]);
+    await page.goto(`${locked.board.url}/logout`);
+    await page.getByRole("button", { name: "Log out" }).click();
+    await expect(page).toHaveURL(`${locked.board.url}/login`);
+    await page.goto(wanted);
+    await expect(page).toHaveTitle("Log in · OpenClutch");
+  });
+}
+
+test("the page follows the colours of the system", async ({ locked, visitor }) => {
+  const grounds: string[] = [];
+  for (const colorScheme of ["light", "dark"] as const) {
+    const me = await visitor({ colorScheme });
+    await me.page.goto(`${locked.board.url}/login`);
+    await me.accessible();
+    grounds.push(await me.page.evaluate(() => getComputedStyle(document.body).backgroundColor));
+  }
+  expect(grounds[0]).not.toBe(grounds[1]);
+});
+
+test("a session that is ended elsewhere ends", async ({ locked, visitor }) => {
+  const me = await visitor({ userAgent: "Mozilla/5.0 (X11; Linux) Firefox/130.0" });
+  const { page } = me;
+  await page.goto(`${locked.board.url}/login?next=/`);
+  await page.getByLabel("Password").fill(PASSWORD);
+  await page.keyboard.press("Enter");
+  await me.live();
+  const row = locked.clutch("session", "list").split("\n").find((line) => line.includes("Firefox on Linux"))!;
+  me.expectTrouble(/401/);
+  locked.clutch("session", "end", row.split(" ")[0]);
+  await page.reload();
+  await expect(page).toHaveTitle("Log in · OpenClutch");
+});
+
+for (const javaScriptEnabled of [true, false]) {
+  test(`a token is made, shown once and revoked, ${javaScriptEnabled ? "with" : "without"} JavaScript`, async ({ locked, visitor }) => {
+    const me = await visitor({ javaScriptEnabled, permissions: ["clipboard-read", "clipboard-write"] });
+    const { page } = me;
+    const name = `Build ${javaScriptEnabled ? "with" : "without"}`;
+    await page.goto(`${locked.board.url}/projects/${locked.project.slug}/settings`);
+    await page.getByLabel("Password").fill(PASSWORD);
+    await page.keyboard.press("Enter");
+    await page.getByRole("link", { name: "Who may come in" }).click();
+    await expect(page).toHaveURL(`${locked.board.url}/access`);
+    await page.getByLabel("Name").fill(name);
+    await page.getByLabel("It may").selectOption("read");
+    await page.getByRole("button", { name: "Make token" }).click();
+    await expect(page.getByRole("status")).toContainText("It is shown this once");
+    const secret = await page.getByLabel("Token", { exact: true }).inputValue();
+    if (javaScriptEnabled) {
+      await me.accessible();
+      await page.getByRole("button", { name: "Copy" }).click();
+      await expect(page.getByRole("button", { name: "Copied" })).toBeVisible();
+      expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(secret);
+    } else {
+      await expect(page.getByRole("button", { name: "Copy" })).toBeHidden();
+    }
+    expect(await locked.answers(secret, "/api/projects")).toBe(200);
+    await page.goto(`${locked.board.url}/access`);
+    expect(await page.content()).not.toContain(secret);
+    const row = page.getByRole("listitem").filter({ hasText: name });
+    await row.getByText("Revoke…").click();
+    await row.getByRole("button", { name: `Revoke “${name}” now` }).click();
+    await expect(row).toContainText("revoked");
+    expect(await locked.answers(secret, "/api/projects")).toBe(401);
+    // This browser stands in the list, and is logged out there as another would be.
+    const mine = page.getByRole("listitem").filter({ hasText: "(this one)" });
+    await mine.getByText("Log out…").click();
+    await mine.getByRole("button", { name: /^Log out “/ }).click();
+    await expect(page).toHaveTitle("Log in · OpenClutch");
+  });
+}

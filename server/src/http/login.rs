@@ -1,0 +1,468 @@
+//! Log-in: the owner's password, and the browsers that have given it.
+//!
+//! `CLUTCH_PASSWORD` turns it on. The store has the password's hash (argon2id) and ends every session when another
+//! password is set. A session is a document, named by the hash of its cookie's random id: it is looked up at each
+//! request, so it ends at once where somebody ends it.
+
+pub mod page;
+
+use std::{
+    collections::BTreeMap,
+    net::IpAddr,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use argon2::{
+    Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version,
+    password_hash::{PasswordHash, SaltString},
+};
+use axum::{
+    Extension, Router,
+    body::Bytes,
+    extract::{Query, State},
+    response::{IntoResponse, Redirect, Response},
+    routing::get,
+};
+use clutch_domain::{
+    access::{Account, BrowserSession, Digest, SESSION_MS},
+    actor::{Actor, OWNER},
+    command::{Command, NewBrowserSession},
+    text::{Excerpt, Handle},
+    time::Millis,
+};
+use clutch_orchestrator::{
+    office::{Error, Office},
+    store::Fault,
+};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use ring::{
+    digest::{SHA256, digest},
+    rand::{SecureRandom, SystemRandom},
+};
+use serde::Deserialize;
+use tokio::sync::{OnceCell, Semaphore};
+
+use crate::{
+    http::{
+        caller::{Caller, from_our_page},
+        compat::error::Failure,
+        door::Arrival,
+        session,
+        throttle::{Throttle, net},
+    },
+    settings::Secret,
+    state::AppState,
+};
+
+/// Where log-in is.
+pub const LOG_IN: &str = "/login";
+/// Where it ends.
+pub const LOG_OUT: &str = "/logout";
+/// Passwords that are looked at, at the same time; each takes 19 MiB.
+const HASHERS: usize = 2;
+/// Tries of one address: at once, and then one after each pause.
+const ADDRESS_TRIES: (u32, Duration) = (10, Duration::from_secs(30));
+/// Tries of all addresses together, this machine's own left out: its owner can always come in from here.
+const ACCOUNT_TRIES: (u32, Duration) = (60, Duration::from_secs(5));
+/// Addresses whose tries are counted.
+const ADDRESSES_MAX: usize = 4_096;
+/// Longest password that is looked at, in bytes.
+const PASSWORD_MAX: usize = 1_024;
+/// How often it is written down when a browser was last here.
+const WRITTEN_EVERY: Duration = Duration::from_secs(60);
+/// Longest address that a log-in leads back to, in bytes.
+const NEXT_MAX: usize = 2_000;
+
+/// Who is logged in, and who tries to be.
+pub struct Logins {
+    office: Arc<Office>,
+    password: Secret,
+    settled: OnceCell<()>,
+    hashers: Semaphore,
+    addresses: Throttle<IpAddr>,
+    account: Throttle<()>,
+    // As many as there are sessions; emptied each minute.
+    seen: Mutex<BTreeMap<Digest, Millis>>,
+}
+
+/// Why nobody was logged in.
+#[derive(Debug)]
+enum Refused {
+    /// The password is another one.
+    Wrong,
+    /// Too many tries; how long until the next.
+    TooOften(Duration),
+    /// Ours.
+    Error(Error),
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl Logins {
+    /// Log-in with this password.
+    pub fn new(office: Arc<Office>, password: Secret) -> Self {
+        Self {
+            office,
+            password,
+            settled: OnceCell::new(),
+            hashers: Semaphore::new(HASHERS),
+            addresses: Throttle::new(ADDRESS_TRIES.0, ADDRESS_TRIES.1, ADDRESSES_MAX),
+            account: Throttle::new(ACCOUNT_TRIES.0, ACCOUNT_TRIES.1, 1),
+            seen: Mutex::default(),
+        }
+    }
+
+    /// The store has the password that is set now; where it had another, every session has ended. Done once, before
+    /// anybody is believed.
+    ///
+    /// # Errors
+    /// The store does not answer; then the next who asks does it.
+    pub async fn settled(&self) -> Result<(), Error> {
+        let settle = async {
+            let known = self.office.get::<Account>(OWNER).await?;
+            let password = self.password.reveal().to_owned();
+            let fresh = self
+                .hashing(move || match known {
+                    Some(account) if verifies(account.password.reveal(), &password) => Ok(None),
+                    _ => hashed(&password).map(Some),
+                })
+                .await?;
+            if let Some(hash) = fresh {
+                self.office.run(&Actor::doorkeeper(), &Command::SetPassword(hash.into())).await?;
+            }
+            Ok(())
+        };
+        self.settled.get_or_try_init(|| settle).await.copied()
+    }
+
+    /// Hashing takes its time and memory, so it is done beside, and few at once.
+    async fn hashing<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Error> {
+        let _place = self.hashers.acquire().await.map_err(|e| Fault::new(e.to_string()))?;
+        let done = tokio::task::spawn_blocking(work).await;
+        Ok(done.map_err(|_| Fault::new("a password's hash broke off"))??)
+    }
+
+    /// The session of a cookie's id, if it has not ended.
+    ///
+    /// # Errors
+    /// The store does not answer.
+    pub async fn session(&self, id: &str) -> Result<Option<BrowserSession>, Error> {
+        self.settled().await?;
+        let session = self.office.get::<BrowserSession>(named(id)).await?;
+        let now = self.office.now();
+        let session = session.filter(|session| now.since(session.seen_at) <= SESSION_MS);
+        if let Some(session) = &session {
+            let minute = i64::try_from(WRITTEN_EVERY.as_millis()).unwrap_or(i64::MAX);
+            if now.since(session.seen_at) >= minute {
+                self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(session.digest.clone(), now);
+            }
+        }
+        Ok(session)
+    }
+
+    /// Whether a session has not ended.
+    pub async fn stands(&self, digest: &Digest) -> bool {
+        // A store that does not answer ends nobody's.
+        self.office.get::<BrowserSession>(digest).await.map_or(true, |session| session.is_some())
+    }
+
+    /// Writes down who was here, each minute, for ever.
+    pub async fn keep_written(self: Arc<Self>) {
+        loop {
+            tokio::time::sleep(WRITTEN_EVERY).await;
+            self.write_down().await;
+        }
+    }
+
+    /// Writes down which browsers were here since the last time.
+    pub async fn write_down(&self) {
+        let seen = std::mem::take(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner));
+        for (digest, at) in seen {
+            if let Err(error) = self.office.run(&Actor::doorkeeper(), &Command::NoteSessionSeen(digest, at)).await {
+                tracing::warn!(%error, "when a browser was last here could not be written down");
+            }
+        }
+    }
+
+    /// Looks at a password, and opens a session of this cookie's id for it.
+    async fn enter(&self, password: String, id: &str, arrival: &Arrival, browser: &str) -> Result<(), Refused> {
+        let from = net(arrival.address);
+        let now = Instant::now();
+        self.addresses.takes(&from, now).map_err(Refused::TooOften)?;
+        if !arrival.here {
+            self.account.takes(&(), now).map_err(Refused::TooOften)?;
+        }
+        self.settled().await?;
+        let account = self.office.get::<Account>(OWNER).await?;
+        let right = password.len() <= PASSWORD_MAX
+            && match account {
+                None => false,
+                Some(account) => self.hashing(move || Ok(verifies(account.password.reveal(), &password))).await?,
+            };
+        if !right {
+            tracing::warn!(from = %arrival.address, "a log-in with another password was refused");
+            return Err(Refused::Wrong);
+        }
+        self.addresses.forgets(&from);
+        self.account.forgets(&());
+        let new = NewBrowserSession {
+            digest: named(id),
+            account: Handle::owner(),
+            browser: Excerpt::from(browser),
+            from: Excerpt::from(arrival.address.to_string().as_str()),
+        };
+        self.office.run(&Actor::doorkeeper(), &Command::OpenSession(new)).await?;
+        tracing::info!(from = %arrival.address, session = named(id).id8(), "logged in");
+        Ok(())
+    }
+}
+
+/// The name of a cookie's session: who reads it in the store has no cookie by that.
+pub fn named(id: &str) -> Digest {
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest(&SHA256, id.as_bytes()).as_ref());
+    Digest::new(hash)
+}
+
+/// OWASP's measure for argon2id: 19 MiB, two passes, one lane.
+fn argon() -> Argon2<'static> {
+    let params = Params::new(19 * 1_024, 2, 1, None).unwrap_or_default();
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+}
+
+fn hashed(password: &str) -> Result<String, Fault> {
+    let mut salt = [0; 16];
+    SystemRandom::new().fill(&mut salt).map_err(|_| Fault::new("the system gives no random numbers"))?;
+    let failed = |error: argon2::password_hash::Error| Fault::new(format!("the password could not be hashed: {error}"));
+    let salt = SaltString::encode_b64(&salt).map_err(failed)?;
+    Ok(argon().hash_password(password.as_bytes(), &salt).map_err(failed)?.to_string())
+}
+
+fn verifies(hash: &str, password: &str) -> bool {
+    PasswordHash::new(hash).is_ok_and(|hash| argon().verify_password(password.as_bytes(), &hash).is_ok())
+}
+
+/// The routes, where log-in is on.
+pub fn routes() -> Router<AppState> {
+    Router::new().route(LOG_IN, get(show).post(log_in)).route(LOG_OUT, get(ask_to_go).post(log_out))
+}
+
+/// Whether a request without a session may come there.
+pub fn is_open(path: &str) -> bool {
+    path == LOG_IN
+}
+
+#[derive(Deserialize)]
+struct Next {
+    #[serde(default)]
+    next: String,
+}
+
+/// `GET /login`.
+async fn show(Query(Next { next }): Query<Next>, caller: Caller) -> Response {
+    let next = back_to(&next);
+    if matches!(caller, Caller::Person(_)) {
+        return Redirect::to(next).into_response();
+    }
+    page::log_in(StatusCode::OK, OWNER, next, None, &page::nonce())
+}
+
+/// `POST /login`: 303 back to where somebody wanted to go; 403 with another password, 429 after too many.
+async fn log_in(
+    State(state): State<AppState>,
+    Extension(arrival): Extension<Arrival>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let Some(logins) = &state.logins else { return StatusCode::NOT_FOUND.into_response() };
+    if !from_our_page(&headers, arrival.https) {
+        let sentence = "Only the form of this server's own page logs in. Open /login and try again.";
+        return Failure::new(StatusCode::FORBIDDEN, "not_from_our_page", sentence).into_response();
+    }
+    let fields = fields(&body);
+    let field = |name: &str| fields.iter().find(|(n, _)| n == name).map_or("", |(_, value)| value.as_str());
+    let next = back_to(field("next")).to_owned();
+    let Some(id) = state.sessions.new_id() else {
+        return Failure::from(Fault::new("the system gives no random numbers")).into_response();
+    };
+    let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+    let again = |status, words: &str| page::log_in(status, OWNER, &next, Some(words), &page::nonce());
+    match logins.enter(field("password").to_owned(), &id, &arrival, &browser(agent)).await {
+        Ok(()) => {
+            let mut response = Redirect::to(&next).into_response();
+            if let Some(cookie) = state.sessions.set(&id, session::seconds(), arrival.https) {
+                response.headers_mut().append(header::SET_COOKIE, cookie);
+            }
+            response
+        }
+        Err(Refused::Wrong) => again(StatusCode::FORBIDDEN, "This is not the password. Try again."),
+        Err(Refused::TooOften(wait)) => {
+            let seconds = wait.as_secs() + 1;
+            let words = format!("There were too many tries. Wait {seconds} seconds, then try again.");
+            let mut response = again(StatusCode::TOO_MANY_REQUESTS, &words);
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            response
+        }
+        Err(Refused::Error(error)) => {
+            let failure = Failure::from(error);
+            let words = "Nobody can log in right now: the server is in trouble. Its log says why.";
+            let mut response = again(failure.status(), words);
+            response.headers_mut().remove(header::RETRY_AFTER);
+            response
+        }
+    }
+}
+
+/// `GET /logout`.
+async fn ask_to_go() -> Response {
+    page::log_out(&page::nonce())
+}
+
+/// `POST /logout`: ends this browser's session.
+async fn log_out(State(state): State<AppState>, Extension(arrival): Extension<Arrival>, caller: Caller) -> Response {
+    if let (Caller::Person(_), Some(digest)) = (&caller, caller.session()) {
+        match state.office.run(&caller.actor(), &Command::EndSession(digest)).await {
+            Ok(_) | Err(Error::Refused(_)) => {}
+            Err(error) => return Failure::from(error).into_response(),
+        }
+    }
+    let mut response = Redirect::to(LOG_IN).into_response();
+    if let Some(cookie) = state.sessions.cleared(arrival.https) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    response
+}
+
+/// Where a browser is sent that has no session.
+pub fn lead_there(uri: &Uri) -> Response {
+    let wanted = uri.path_and_query().map_or("/", |path| path.as_str());
+    let next = back_to(wanted);
+    let mut response = if next == "/" {
+        Redirect::to(LOG_IN).into_response()
+    } else {
+        let quoted: String = next.bytes().map(quoted).collect();
+        Redirect::to(&format!("{LOG_IN}?next={quoted}")).into_response()
+    };
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// A byte as it may stand in a query's value.
+fn quoted(byte: u8) -> String {
+    if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
+        char::from(byte).to_string()
+    } else {
+        format!("%{byte:02X}")
+    }
+}
+
+/// The address that was asked for, if it is one of ours: a path of this very server, and not log-in itself.
+fn back_to(next: &str) -> &str {
+    let path = next.split(['?', '#']).next().unwrap_or_default();
+    let ours = next.starts_with('/')
+        && !next.starts_with("//")
+        && next.len() <= NEXT_MAX
+        && next.bytes().all(|b| b.is_ascii_graphic() && b != b'\\')
+        && path != LOG_IN
+        && path != LOG_OUT;
+    if ours { next } else { "/" }
+}
+
+/// The fields of a form.
+fn fields(body: &[u8]) -> Vec<(String, String)> {
+    form_urlencoded::parse(body).into_owned().collect()
+}
+
+/// What people call the browser: enough to tell two apart in a list.
+fn browser(agent: &str) -> String {
+    let name = [
+        ("Edg/", "Edge"),
+        ("OPR/", "Opera"),
+        ("SamsungBrowser/", "Samsung Internet"),
+        ("Firefox/", "Firefox"),
+        ("FxiOS/", "Firefox"),
+        ("HeadlessChrome/", "Chromium"),
+        ("CriOS/", "Chrome"),
+        ("Chrome/", "Chrome"),
+        ("Safari/", "Safari"),
+    ];
+    let system = [
+        ("Android", "Android"),
+        ("iPhone", "iPhone"),
+        ("iPad", "iPad"),
+        ("Windows", "Windows"),
+        ("Mac OS X", "macOS"),
+        ("CrOS", "ChromeOS"),
+        ("Linux", "Linux"),
+    ];
+    let find = |words: &[(&str, &'static str)]| words.iter().find(|(mark, _)| agent.contains(mark)).map(|(_, is)| *is);
+    match (find(&name), find(&system)) {
+        (Some(name), Some(system)) => format!("{name} on {system}"),
+        (Some(name), None) => name.to_owned(),
+        _ => "Unknown browser".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_in_leads_back_to_paths_of_ours_only() {
+        for (next, to) in [
+            ("/projects/site/board?task=T-1", "/projects/site/board?task=T-1"),
+            ("/", "/"),
+            ("", "/"),
+            ("projects", "/"),
+            ("//evil.example", "/"),
+            ("/\\evil.example", "/"),
+            ("https://evil.example/", "/"),
+            ("javascript:alert(1)", "/"),
+            ("/a\r\nset-cookie: x=y", "/"),
+            ("/a b", "/"),
+            ("/login?next=/a", "/"),
+            ("/logout", "/"),
+        ] {
+            assert_eq!(back_to(next), to, "{next:?}");
+        }
+        assert_eq!(back_to(&format!("/{}", "x".repeat(NEXT_MAX))), "/");
+        let response = lead_there(&"/t/12?a=b&c=d".parse().unwrap());
+        assert_eq!(response.headers()["location"], "/login?next=/t/12%3Fa%3Db%26c%3Dd");
+    }
+
+    #[test]
+    fn a_hash_tells_a_password_and_gives_none_away() {
+        let hash = hashed("correct horse").unwrap();
+        assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
+        assert_ne!(hash, hashed("correct horse").unwrap(), "each has its salt");
+        assert!(verifies(&hash, "correct horse"));
+        for other in ["", "correct horse ", "Correct horse", &hash] {
+            assert!(!verifies(&hash, other), "{other:?}");
+        }
+        assert!(!verifies("", "") && !verifies("$argon2id$", ""));
+    }
+
+    #[test]
+    fn browsers_have_names() {
+        for (agent, name) in [
+            ("Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0", "Firefox on Linux"),
+            (
+                "Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/1 Safari/537.36 Edg/1",
+                "Edge on Windows",
+            ),
+            ("Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) Version/17.0 Safari/604.1", "Safari on iPhone"),
+            ("curl/8", "Unknown browser"),
+            ("", "Unknown browser"),
+        ] {
+            assert_eq!(browser(agent), name);
+        }
+    }
+}
