@@ -10,7 +10,10 @@ use axum::{
 };
 use clutch_domain::{
     access::{BrowserSession, Digest, Standing, Token, TokenScope},
+    activity::Activity,
     command::{Command, NewToken},
+    doc::{Kind, Scope},
+    range::Range,
     refusal::Refusal,
     right::Right,
     rule::{access::tokens, login::sessions},
@@ -33,6 +36,8 @@ use crate::{
 
 /// Where the page is.
 pub const PATH: &str = "/access";
+/// Lines of the log that are looked at for who let whom in.
+const LINES: u32 = 50;
 /// Longest time of a token that the form takes, in days: a hundred years.
 const DAYS_MAX: u32 = 36_500;
 
@@ -120,9 +125,11 @@ async fn whole(state: &AppState, caller: &Caller, status: StatusCode, said: Said
     let all = async {
         let tokens: Vec<Token> = state.office.all(tokens()).await?;
         let sessions: Vec<BrowserSession> = state.office.all(sessions()).await?;
-        Ok::<_, Fault>((tokens, sessions))
+        let newest = Range::Newest { kind: Kind::Activity, scope: Scope::Installation, before: None, limit: LINES };
+        let lines: Vec<Activity> = state.office.all(newest).await?;
+        Ok::<_, Fault>((tokens, sessions, lines))
     };
-    let (tokens, sessions) = match all.await {
+    let (tokens, sessions, lines) = match all.await {
         Ok(all) => all,
         Err(fault) => return Failure::from(fault).into_response(),
     };
@@ -151,6 +158,7 @@ async fn whole(state: &AppState, caller: &Caller, status: StatusCode, said: Said
         html.push_str(&list_of_sessions(&sessions, caller.session().as_ref(), now));
         html.push_str("<p><a href=\"/logout\">Log out here</a></p>");
     }
+    html.push_str(&list_of_lines(&lines));
     html.push_str("<p><a href=\"/\">Back to the board</a></p>");
     page(status, "Who may come in", &html, &nonce, Some(Wide))
 }
@@ -211,6 +219,29 @@ fn list_of_sessions(sessions: &[BrowserSession], mine: Option<&Digest>, now: Mil
         )
     });
     format!("<ul>{}</ul>", rows.collect::<String>())
+}
+
+/// Who let whom in, the newest first.
+fn list_of_lines(lines: &[Activity]) -> String {
+    let rows = lines.iter().filter_map(|line| {
+        let of = |name: &str| escaped(line.data.get(name).map_or("", String::as_str));
+        let what = match line.what.as_str() {
+            "token_created" => format!("made the token <b>{}</b> ({}, {})", of("name"), of("token"), of("scope")),
+            "token_revoked" => format!("revoked the token <b>{}</b> ({})", of("name"), of("token")),
+            "logged_in" => format!("let <b>{}</b> in, from {} ({})", of("browser"), of("from"), of("session")),
+            "logged_out" => {
+                format!("logged <b>{}</b> out, which came from {} ({})", of("browser"), of("from"), of("session"))
+            }
+            "password_set" => "set another password; every session ended".to_owned(),
+            _ => return None,
+        };
+        let who = &line.actor;
+        let name = escaped(who.name.as_deref().unwrap_or(who.kind.label()));
+        let which = who.id.as_deref().map_or_else(String::new, |id| format!(" ({})", escaped(id)));
+        Some(format!("<li><div>{name}{which} {what} <small>{}</small></div></li>", moment(line.at)))
+    });
+    let rows: String = rows.collect();
+    if rows.is_empty() { rows } else { format!("<h2>Lately</h2><ul>{rows}</ul>") }
 }
 
 /// A button behind a question.
