@@ -23,7 +23,7 @@ use crate::{
 };
 
 pub use self::access::{NewBrowserSession, NewToken};
-pub use self::triage::{Subtask, Triage, TriageStep};
+pub use self::triage::{NewDispatch, Subtask, Triage, TriageStep};
 pub use self::work::{ClaimRun, ContinueRun, EndRun, HoldLease, Retry, RunTaken};
 pub use crate::run::Ended;
 
@@ -55,6 +55,8 @@ pub enum Command {
     DeleteTask(TaskId),
     /// Deals with a task that does not go on.
     Triage(Triage),
+    /// Somebody wants a task handed to an agent from outside.
+    Dispatch(NewDispatch),
     /// `task` waits for `depends_on` from now on.
     AddDependency(TaskId, TaskId),
     /// It does not wait any more.

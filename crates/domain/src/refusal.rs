@@ -178,6 +178,8 @@ refusals! {
     NotBlocked => Conflict, "not_blocked", "Only a blocked task is unblocked.";
     /// Nobody works on it, so it does not stand.
     NotUnderWay => Conflict, "not_under_way", "Only a task that is in progress, in review or blocked is escalated.";
+    /// It stands on that list already.
+    DispatchActive => Conflict, "dispatch_active", "Task already has active dispatch";
     /// A task is split into nothing.
     SubtasksMissing => Invalid, "subtasks_missing", "subtasks array is required";
     /// More than 50 parts.

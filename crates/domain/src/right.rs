@@ -92,6 +92,7 @@ pub const fn needed(command: &Command) -> Right {
         | Command::MoveTask(_)
         | Command::DeleteTask(_)
         | Command::Triage(_)
+        | Command::Dispatch(_)
         | Command::AddDependency(..)
         | Command::RemoveDependency(_)
         | Command::AddComment(_)

@@ -127,6 +127,16 @@ pub struct Escalation {
     pub reason: Option<String>,
 }
 
+/// A manual dispatch (facts §2.8), from the moment in which it was asked for until its task leaves its column.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dispatch {
+    /// When.
+    pub at: Millis,
+    /// Who asked, by the name that was given.
+    #[serde(deserialize_with = "crate::text::stored::line")]
+    pub by: String,
+}
+
 /// A task.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Task {
@@ -190,6 +200,9 @@ pub struct Task {
     /// When somebody last decided what becomes of it, as it did not go on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub triaged_at: Option<Millis>,
+    /// Somebody wants it handed to its assignee; nobody has taken it yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dispatch: Option<Dispatch>,
     /// Branch of the work.
     #[serde(default, deserialize_with = "crate::text::stored::some_line")]
     pub branch: Option<String>,
@@ -251,6 +264,7 @@ impl Task {
             trouble: None,
             escalation: None,
             triaged_at: None,
+            dispatch: None,
             branch: None,
             pr_number: None,
             post_merge_steps: None,

@@ -34,7 +34,8 @@ pub async fn before(project: &Project, ticket: Option<&Task>, words: &str) -> St
     format!("[Project Context]\n\n{context}\n\n---\n\n[User Message]\n\n{words}")
 }
 
-async fn formatted(project: &Project) -> String {
+/// What an agent is told of a project.
+pub async fn formatted(project: &Project) -> String {
     let mut text = format!("# Project: {}\n", project.name);
     let mut say = |name: &str, value: Option<&str>| {
         if let Some(value) = value.filter(|v| !v.is_empty()) {

@@ -9,6 +9,7 @@ mod comments;
 mod complete;
 mod deliveries;
 mod dependencies;
+mod dispatch;
 mod door;
 mod gate;
 mod heard;

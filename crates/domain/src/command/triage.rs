@@ -1,4 +1,4 @@
-//! What is asked about a task that does not go on.
+//! What is asked about a task that does not go on, or is to be handed to somebody.
 
 use crate::{
     id::TaskId,
@@ -35,6 +35,17 @@ pub enum TriageStep {
     Escalate(Option<Excerpt>),
     /// It is given up for now, for this reason.
     Kill(Option<Excerpt>),
+}
+
+/// A wish that a task be handed to an agent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewDispatch {
+    /// Which task.
+    pub task: TaskId,
+    /// To whom.
+    pub agent: Handle,
+    /// Who asks, as given.
+    pub by: Handle,
 }
 
 /// A task that takes the place of part of another.

@@ -7,6 +7,7 @@ pub mod answer;
 pub mod chat;
 mod delivery;
 pub mod dependency;
+pub mod dispatch;
 pub mod lease;
 pub mod login;
 mod lost;
@@ -96,6 +97,7 @@ fn decide(view: &View, command: &Command, ctx: &mut Ctx<'_>) -> Decided {
         Command::MoveTask(to) => task::relocate(view, to, ctx),
         Command::DeleteTask(id) => task::delete(view, *id, ctx),
         Command::Triage(step) => triage::triage(view, step, ctx),
+        Command::Dispatch(new) => dispatch::request(view, new, ctx),
         Command::AddDependency(task, on) => dependency::add(view, *task, *on, ctx),
         Command::RemoveDependency(edge) => dependency::remove(view, *edge, ctx),
         Command::AddComment(new) => talk::comment(view, new, ctx),

@@ -232,6 +232,8 @@ pub(crate) fn enter(
     task.position = place_in(view, change, task.project, to, task.id, place)?;
     task.status = to;
     task.status_changed_at = ctx.now;
+    // Whoever was to take it has, or it is another matter now.
+    task.dispatch = None;
     if matches!(to, Status::Backlog | Status::Ready | Status::Done) {
         task.escalation = None;
     }

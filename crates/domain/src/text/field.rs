@@ -143,6 +143,12 @@ impl Handle {
         Self(PROGRAM.to_owned())
     }
 
+    /// Whoever asked by a route without saying who it is.
+    #[must_use]
+    pub fn api() -> Self {
+        Self("api".to_owned())
+    }
+
     /// Somebody who gave no name.
     #[must_use]
     pub fn unknown() -> Self {

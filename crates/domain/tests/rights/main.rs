@@ -13,8 +13,8 @@ use clutch_domain::{
     chat::DeliveryStatus,
     command::{
         Carry, ChatPatch, Command, Completion, ContinueRun, DeliveryPatch, EdgeRef, EndRun, Ended, Force, MoveTask,
-        NewBrowserSession, NewChat, NewComment, NewMessage, NewProject, NewSignal, NewTask, NewToken, Place,
-        ProjectPatch, Subtask, TaskPatch, Triage, TriageStep,
+        NewBrowserSession, NewChat, NewComment, NewDispatch, NewMessage, NewProject, NewSignal, NewTask, NewToken,
+        Place, ProjectPatch, Subtask, TaskPatch, Triage, TriageStep,
     },
     ctx::Ctx,
     id::{ChatId, DependencyId, MessageId, ProjectId, RunId, SignalId, TaskId},
@@ -131,6 +131,7 @@ fn all() -> Vec<(Command, &'static str)> {
         (Command::MoveTask(to), "hapwx"),
         (Command::DeleteTask(TASK), "hapwx"),
         (Command::Triage(split(TASK)), "hapwx"),
+        (Command::Dispatch(NewDispatch { task: TASK, agent: Handle::agent(), by: Handle::owner() }), "hapwx"),
         (Command::AddDependency(TASK, TaskId(Uuid::from_u128(1))), "hapwx"),
         (Command::RemoveDependency(EdgeRef::Id(DependencyId(NIL))), "hapwx"),
         (Command::AddComment(comment), "hapwx"),

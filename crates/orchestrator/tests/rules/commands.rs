@@ -17,6 +17,7 @@ pub const fn name(command: &Command) -> &'static str {
         Command::MoveTask(_) => "move a task",
         Command::DeleteTask(_) => "delete a task",
         Command::Triage(_) => "triage",
+        Command::Dispatch(_) => "dispatch",
         Command::AddDependency(..) => "add a dependency",
         Command::RemoveDependency(_) => "remove a dependency",
         Command::AddComment(_) => "comment",
@@ -58,4 +59,4 @@ pub const fn name(command: &Command) -> &'static str {
 }
 
 /// How many there are.
-pub const COMMANDS: usize = 49;
+pub const COMMANDS: usize = 50;

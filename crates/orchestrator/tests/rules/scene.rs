@@ -19,8 +19,8 @@ use clutch_domain::{
     chat::{Chat, DeliveryStatus, Message},
     command::{
         Carry, ChatPatch, ClaimRun, Command, Completion, ContinueRun, DeliveryPatch, Direction, EdgeRef, EndRun, Ended,
-        Force, HoldLease, NewBrowserSession, NewChat, NewComment, NewMessage, NewProject, NewSignal, NewToken, Place,
-        ProjectPatch, Retry, Subtask, TaskPatch, Triage, TriageStep,
+        Force, HoldLease, NewBrowserSession, NewChat, NewComment, NewDispatch, NewMessage, NewProject, NewSignal,
+        NewToken, Place, ProjectPatch, Retry, Subtask, TaskPatch, Triage, TriageStep,
     },
     doc::{Body as Stored, Kind},
     id::{ChatId, ProjectId, TaskId},
@@ -247,6 +247,7 @@ pub async fn scene(office: &Office) -> Vec<Command> {
         triage(a, TriageStep::Split(vec![part("a1"), part("a2")])),
         triage(e, TriageStep::Escalate(Some("It stands.".into()))),
         triage(e, TriageStep::Kill(None)),
+        Command::Dispatch(NewDispatch { task: a, agent: Handle::agent(), by: Handle::owner() }),
         Command::AddDependency(a, b),
         Command::AddDependency(c, d),
         Command::AddDependency(c, a),

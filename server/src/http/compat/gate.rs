@@ -34,7 +34,7 @@ use super::error::Failure;
 /// Documents of one column, and newest comments, that are read of a project; in tests fewer.
 const COLUMN_MAX: u32 = if cfg!(test) { 30 } else { 500 };
 /// Documents that are read altogether.
-const READ_MAX: u32 = 10_000;
+pub const READ_MAX: u32 = 10_000;
 /// Most entries of each list.
 const LISTED: usize = 10;
 /// A task in progress that nobody has touched for longer is stuck.
@@ -71,6 +71,7 @@ struct Waiting {
     requests: Counted<(Comment, Task)>,
     ready: Counted<Task>,
     stuck: Counted<Task>,
+    dispatched: Counted<Task>,
     review: Counted<Task>,
     /// All in review, also those that were not read.
     reviews: usize,
@@ -128,19 +129,22 @@ async fn look(office: &Office, now: Millis) -> Result<Waiting, Fault> {
     Ok(waiting)
 }
 
-/// What is read of a project: the columns in which something is, and its newest comments.
+/// What is read of a project: all columns but the last, as a dispatched task may stand in each, and its newest comments.
 fn of_project(project: ProjectId, counts: &Counts, left: u32) -> Vec<Range> {
-    let scope = Scope::Project(project);
-    // A task that was escalated stands in one of the last three.
-    let columns = [Status::Ready, Status::InProgress, Status::InReview, Status::Blocked];
-    let read = columns.into_iter().filter(|status| counts.of(*status) > 0).map(|status| Range::ByStatus {
+    let open: Vec<Status> = Status::ALL.iter().copied().filter(|status| *status != Status::Done).collect();
+    let comments = Range::newest(Kind::Comment, Scope::Project(project), COLUMN_MAX.min(left));
+    columns(project, counts, left, &open).chain([comments]).collect()
+}
+
+/// Those of these columns in which something is, each as far as is read.
+pub fn columns(project: ProjectId, counts: &Counts, left: u32, of: &[Status]) -> impl Iterator<Item = Range> {
+    of.iter().filter(|status| counts.of(**status) > 0).map(move |status| Range::ByStatus {
         kind: Kind::Task,
-        scope: Some(scope),
+        scope: Some(Scope::Project(project)),
         status: status.word().into(),
         order: Order::Ordered,
         limit: COLUMN_MAX.min(left),
-    });
-    read.chain([Range::newest(Kind::Comment, scope, COLUMN_MAX.min(left))]).collect()
+    })
 }
 
 impl Waiting {
@@ -155,6 +159,9 @@ impl Waiting {
                 comments = found;
             }
             for task in docs.all::<Task>(range) {
+                if task.dispatch.is_some() {
+                    self.dispatched.push(task);
+                }
                 if task.escalation.is_some() {
                     self.escalated.push(task);
                 }
@@ -189,7 +196,7 @@ impl Waiting {
             (self.signals.len(), "pending agent signal(s)"),
             (self.escalated.count, "unread escalation(s)"),
             (self.requests.count, "pending input request(s)"),
-            (0, "pending dispatch(es)"),
+            (self.dispatched.count, "pending dispatch(es)"),
             (self.ready.count, "task(s) ready for assignment"),
             (self.stuck.count, "stuck task(s)"),
             (self.reviews, "task(s) in review"),
@@ -201,7 +208,7 @@ impl Waiting {
             "reason": needed.then(|| parts.join("; ")),
             "details": {
                 "readyTasks": self.ready.count, "pendingInputs": self.requests.count, "stuckTasks": self.stuck.count,
-                "reviewTasks": self.reviews, "pendingDispatch": 0, "unreadEscalations": self.escalated.count,
+                "reviewTasks": self.reviews, "pendingDispatch": self.dispatched.count, "unreadEscalations": self.escalated.count,
                 "pendingSignals": self.signals.len(),
             },
             "timestamp": now,
@@ -216,7 +223,9 @@ impl Waiting {
                     "id": t.id, "title": t.title, "assignee": t.assignee, "hours": (now.0 - t.updated_at.0) / HOUR_MS,
                 })),
                 "review": first(&self.review.first, |t| json!({ "id": t.id, "title": t.title, "assignee": t.assignee })),
-                "pendingDispatch": [],
+                "pendingDispatch": first(&self.dispatched.first, |t| json!({
+                    "id": t.id, "title": t.title, "assignee": t.assignee,
+                })),
             });
         }
         if self.escalated.count > 0 {

@@ -6,6 +6,7 @@ pub mod body;
 pub mod chats;
 pub mod deliveries;
 pub mod dependencies;
+pub mod dispatch;
 pub mod error;
 pub mod gate;
 pub mod once;
@@ -59,6 +60,8 @@ pub fn routes() -> Router<AppState> {
         .route("/api/chats/{id}/messages/{message}/retry", post(deliveries::retry))
         .route("/api/chats/messages/stuck", get(deliveries::stuck))
         .route("/api/chats/messages/recover", post(deliveries::recover))
+        .route("/api/dispatch/pending", get(dispatch::pending))
+        .route("/api/tasks/{id}/dispatch", get(dispatch::show).post(dispatch::request))
         .route("/api/gate", get(gate::show))
         .route("/api/openclaw/status", get(openclaw::status).post(openclaw::reconnect))
         .route("/api/openclaw/rpc", post(rpc::call))
