@@ -65,7 +65,6 @@ pub fn Thread(list: ListState, state: ChatState, version: u64) -> impl IntoView 
             if !alive.is() {
                 return;
             }
-            loading.set(false);
             anchor.pin(true);
             let thread = node.get_untracked();
             let focused = thread.as_ref().is_some_and(|thread| thread.contains(document().active_element().as_deref()));
@@ -77,21 +76,29 @@ pub fn Thread(list: ListState, state: ChatState, version: u64) -> impl IntoView 
             });
             let stay = reads_there || marks(thread.as_ref());
             let stay = stay && state.places.with_untracked(Vec::len) < STAYING_MAX;
+            // A page of messages at once takes longer than a frame: half of it, then the other half.
+            let mut upper = None;
             match answer {
                 Ok(found) if down => state.add_below(found),
-                Ok(found) => {
+                Ok(mut found) => {
                     let more = found.len() >= MESSAGES_SHOWN as usize;
-                    state.add_before(found, more, stay);
+                    let lower = found.split_off(found.len() / 2);
+                    state.add_before(lower, true, stay);
                     state.arrange();
+                    upper = Some((found, more));
                 }
                 Err(error) => toasts.error(error.of_reading()),
             }
             alive.frame(move || {
                 painted(focused);
-                if down && !stay {
+                if let Some((upper, more)) = upper {
+                    state.add_before(upper, more, stay);
+                    state.arrange();
+                } else if down && !stay {
                     state.let_go_above();
                     state.arrange();
                 }
+                loading.set(false);
                 alive.frame(move || {
                     painted(focused);
                     alive.frame(move || anchor.pin(false));
