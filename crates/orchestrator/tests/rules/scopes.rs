@@ -6,8 +6,8 @@ use clutch_domain::{
     actor::Actor,
     chat::Chat,
     command::{
-        ClaimRun, Command, Completion, Direction, EdgeRef, Force, HoldLease, NewChat, NewComment, NewMessage,
-        NewSignal, Place, ProjectPatch, TaskPatch,
+        ClaimRun, Command, Completion, Direction, EdgeRef, Force, HoldLease, NewChat, NewComment, NewDispatch,
+        NewMessage, NewSignal, Place, ProjectPatch, Subtask, TaskPatch, Triage, TriageStep,
     },
     doc::{Kind, Scope},
     id::TaskId,
@@ -16,7 +16,7 @@ use clutch_domain::{
     range::{Docs, Fetch, Range, Versioned},
     talk::{AuthorType, CommentType, Signal, SignalKind, SignalSeverity},
     task::{Priority, Role, Status, TaskFields},
-    text::{Body, ChatTitle, Handle, LocalPath, Participants, SessionKey},
+    text::{Body, ChatTitle, Handle, LocalPath, Participants, SessionKey, Title},
 };
 use futures_util::{FutureExt, StreamExt};
 
@@ -113,6 +113,8 @@ async fn scene() -> (House, Vec<(Actor, Command)>) {
         prompt_version: "v".into(),
         holder: "one".into(),
     };
+    let triage = |task, step| Command::Triage(Triage { task, author: Handle::coordinator(), step });
+    let part = Subtask { title: Title::parse("part").unwrap(), description: None, priority: None, role: None };
     let urgent = TaskPatch::from(TaskFields { priority: Some(Priority::High), ..TaskFields::default() });
     let people = [
         Command::AddDependency(a, b),
@@ -126,6 +128,9 @@ async fn scene() -> (House, Vec<(Actor, Command)>) {
         to(c, Status::Done),
         reopen(b, Status::Ready),
         at(c, Status::Ready, Place::Before(a)),
+        triage(a, TriageStep::Escalate(None)),
+        triage(d, TriageStep::Split(vec![part])),
+        Command::Dispatch(NewDispatch { task: c, agent: Handle::agent(), by: Handle::owner() }),
         Command::DeleteTask(a),
         Command::DeleteTask(c),
         Command::UpdateTask(a, urgent),
