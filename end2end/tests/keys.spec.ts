@@ -1,4 +1,4 @@
-// Keys: the palette, the sheet of keys, other keyboards, and taking back.
+// Keys: the palette, the sheet of keys, other keyboards, taking back, and where one reads on.
 import { expect, freshProject, test } from "../support/fixtures.ts";
 import { card, cardIn, openPanel, toasts } from "../support/look.ts";
 import { until } from "../support/until.ts";
@@ -109,4 +109,23 @@ test("a character that is being composed saves and sends nothing", async ({ alon
   await title.press("Enter");
   await expect(title).toHaveCount(0);
   await until("it is saved", async () => (await alone.task(task.id)).title === "にほん");
+});
+
+test("whoever has written by keys reads on where the form was", async ({ alone, visitor }) => {
+  const project = await freshProject(alone, "Keys");
+  await alone.createTask(project, "Oil the hinge");
+  const me = await visitor();
+  await me.open(`${alone.url}/projects/${project.slug}/board`);
+  const ticket = await openPanel(me.page, "Oil the hinge");
+  const title = (text: string) => ticket.getByRole("button", { name: text, exact: true });
+  for (const [key, words] of [["Enter", "Oil both hinges"], ["Escape", "Oil both hinges"]]) {
+    await title(key === "Enter" ? "Oil the hinge" : words).press("Enter");
+    await ticket.getByLabel("Title").fill(key === "Enter" ? words : "Never mind");
+    await ticket.getByLabel("Title").press(key);
+    await expect(title(words)).toBeFocused();
+  }
+  await ticket.getByRole("button", { name: "Add a description" }).press("Enter");
+  await ticket.getByRole("textbox", { name: "Description" }).fill("With *oil*.");
+  await ticket.getByRole("textbox", { name: "Description" }).press("Control+Enter");
+  await expect(ticket.getByRole("button", { name: "Edit the description" })).toBeFocused();
 });

@@ -132,24 +132,6 @@ test("title and description: unsaved words survive what others change, and a rel
   expect((await alone.task(task.id)).title).toBe("Oil both hinges");
 });
 
-test("whoever has written by keys reads on where the form was", async ({ alone, visitor }) => {
-  const { address } = await withTasks(alone, ["Oil the hinge"]);
-  const me = await visitor();
-  await me.open(address);
-  const ticket = await openPanel(me.page, "Oil the hinge");
-  const title = (text: string) => ticket.getByRole("button", { name: text, exact: true });
-  for (const [key, words] of [["Enter", "Oil both hinges"], ["Escape", "Oil both hinges"]]) {
-    await title(key === "Enter" ? "Oil the hinge" : words).press("Enter");
-    await ticket.getByLabel("Title").fill(key === "Enter" ? words : "Never mind");
-    await ticket.getByLabel("Title").press(key);
-    await expect(title(words)).toBeFocused();
-  }
-  await ticket.getByRole("button", { name: "Add a description" }).press("Enter");
-  await ticket.getByRole("textbox", { name: "Description" }).fill("With *oil*.");
-  await ticket.getByRole("textbox", { name: "Description" }).press("Control+Enter");
-  await expect(ticket.getByRole("button", { name: "Edit the description" })).toBeFocused();
-});
-
 test("an empty title is refused in words", async ({ alone, visitor }) => {
   const { tasks: [task], address } = await withTasks(alone, ["Keep me"]);
   const me = await visitor();
