@@ -40,20 +40,18 @@ build_app_now() { # PROFILE
   printf '%s\n' "$app" >"$target/app/$profile.newest"
 }
 
-# Sets program, library and small: cargo's profiles of the two halves, and whether the page is made small.
+# Sets program and library: cargo's profiles of the two halves. The page is the one that people get in both: what
+# makes it small may break it, and then it is the tests that must see that.
 app_profiles() { # fast|release
-  local kind=dev
-  small=no
-  if [ "$1" = release ]; then kind=release small=yes; fi
-  library=$(leptos_setting "lib-profile-$kind")
-  program=$(leptos_setting "bin-profile-$kind")
-  program=${program:-$1}
+  library=$(leptos_setting lib-profile-release)
+  program=$1
+  if [ "$1" = fast ]; then program=$(leptos_setting bin-profile-dev); fi
 }
 
 # Program, page and the tool that makes the page's files, side by side: cargo locks a folder for each profile.
 # Runs in the subshell of the build's lock, which has no other traps.
 compile_app() { # PROFILE
-  local program library small pids=() pid code=0
+  local program library pids=() pid code=0
   app_profiles "$1"
   export CARGO_TERM_PROGRESS_WHEN=never # three bars would write over each other
   # Where memory is what limits the jobs, the three share them.
@@ -80,7 +78,7 @@ compiled_page() { printf '%s/wasm32-unknown-unknown/%s/%s.wasm' "$target" "$1" "
 
 # Of everything that a copy consists of.
 app_hash() { # PROFILE
-  local program library small
+  local program library
   app_profiles "$1"
   {
     sha256sum <"$target/$program/clutch"
@@ -92,7 +90,7 @@ app_hash() { # PROFILE
 }
 
 pack_app() { # PROFILE APP
-  local program library small work=$2.building
+  local program library work=$2.building
   app_profiles "$1"
   rm -rf "$work"
   mkdir -p "$work/plugins"
@@ -105,11 +103,8 @@ pack_app() { # PROFILE APP
 }
 
 make_site() { # FOLDER
-  local flag flags=()
-  if [ "$small" = yes ]; then
-    flags=(--small)
-    for flag in $(leptos_setting wasm-opt-features); do flags+=("--wasm-opt-flag=$flag"); done
-  fi
+  local flag flags=(--small)
+  for flag in $(leptos_setting wasm-opt-features); do flags+=("--wasm-opt-flag=$flag"); done
   node scripts/style.mjs "$(leptos_setting style-file)" "$1/style.css" "$(leptos_setting browserquery)" "${flags[@]:0:1}" || return 1
   PATH=$root/end2end/node_modules/.bin:$PATH "$target/debug/clutch-site" --wasm "$(compiled_page "$library")" --css "$1/style.css" \
     --assets "$(leptos_setting assets-dir)" --out "$1/site" --hashes "$1/hash.txt" \

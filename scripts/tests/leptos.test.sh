@@ -6,8 +6,8 @@ source scripts/build.sh
 
 # What build.sh reads, what only a watching cargo-leptos needs, and what both get in another way. A name that is
 # new in the table belongs into one of the three, and where it matters into build.sh.
-read_here="assets-dir bin-package bin-profile-dev browserquery lib-package lib-profile-dev lib-profile-release name site-pkg-dir style-file wasm-opt-features"
-watching="bin-features lib-features reload-port site-addr site-root"
+read_here="assets-dir bin-package bin-profile-dev browserquery lib-package lib-profile-release name site-pkg-dir style-file wasm-opt-features"
+watching="bin-features lib-features lib-profile-dev reload-port site-addr site-root"
 otherwise="always-erase-components disable-server-fn-hash server-fn-prefix"
 names=$(sed -n '/^\[\[workspace\.metadata\.leptos\]\]/,/^\[[a-z]/{s/^\([a-z-]*\) = .*/\1/p}' Cargo.toml | sort | tr '\n' ' ')
 same "the table's names" "$names" "$(tr ' ' '\n' <<<"$read_here $watching $otherwise" | sort | tr '\n' ' ')"
@@ -33,8 +33,8 @@ same "wasm-bindgen" "$(version wasm-bindgen-cli-support)" "$(version wasm-bindge
 same "wasm-split" "$(version wasm_split_cli_support)" "$(version wasm_split_helpers)"
 passed "the page's files are made by the versions that it is compiled with"
 
-profile_of() { ( app_profiles "$1"; printf '%s %s %s' "$program" "$library" "$small" ); }
-same "fast" "$(profile_of fast)" "fast fast-wasm no"
-same "release" "$(profile_of release)" "release wasm-release yes"
+profile_of() { ( app_profiles "$1"; printf '%s %s' "$program" "$library" ); }
+same "fast" "$(profile_of fast)" "fast wasm-release"
+same "release" "$(profile_of release)" "release wasm-release"
 for name in fast fast-wasm wasm-release; do grep -q "^\[profile\.$name\]" Cargo.toml; done
 passed "the profiles of both halves are there"
