@@ -25,6 +25,7 @@ export const FOUND_BY = {
   token: { parent: true, link: false, status: false },
   account: { parent: true, link: false, status: false },
   browser_session: { parent: true, link: false, status: false },
+  notice: { parent: true, link: true, status: false },
   notification: { parent: true, link: false, status: true },
 } as const;
 
@@ -59,6 +60,7 @@ export const kind = v.union(
   v.literal("token"),
   v.literal("account"),
   v.literal("browser_session"),
+  v.literal("notice"),
   v.literal("notification"),
 );
 

@@ -68,6 +68,7 @@ export default defineSchema({
   token: child(),
   account: child(),
   browser_session: child(),
+  notice: linked(),
   /** Retired: only programs of before wrote it, and `retention:retire` empties it. */
   notification: staged(),
 

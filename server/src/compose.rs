@@ -36,7 +36,7 @@ use crate::{
         bearer::Bearers,
         bounds,
         caller::{self, Caller},
-        compat::{self, webhooks},
+        compat::{self, programs::Programs, webhooks},
         door::{self, Door, Guarded},
         forms::{self, Seals},
         live,
@@ -117,6 +117,7 @@ pub async fn house(
     let store = open(settings).await?;
     let sessions = Sessions::open(&settings.data_dir).map_err(|e| format!("The session key cannot be kept: {e}."))?;
     let office = Arc::new(Office::new(store.clone(), Arc::new(SystemClock), Arc::new(TimedIds)));
+    let started_at = office.now();
     let (gateway, gateway_task) = OpenClaw::connect(Config {
         url: settings.gateway_url.clone(),
         token: settings.gateway_token.as_ref().and_then(|t| Secret::new(t.reveal())),
@@ -196,6 +197,12 @@ pub async fn house(
         sessions,
         password: settings.access.as_ref().map(|access| access.password.clone()),
         uploads,
+        programs: Programs {
+            policy: settings.policy.clone(),
+            without_pr: settings.without_pr,
+            roots: settings.roots.clone(),
+            ..Programs::at(started_at)
+        },
         stop,
         settings: SiteSettings {
             store: store.describe(),
@@ -238,6 +245,7 @@ pub(crate) struct Picked {
     pub sessions: Sessions,
     pub password: Option<Password>,
     pub uploads: Arc<Uploads>,
+    pub programs: Programs,
     pub stop: watch::Receiver<bool>,
     pub settings: SiteSettings,
     pub seals: Seals,
@@ -258,6 +266,7 @@ pub(crate) fn share(picked: Picked) -> AppState {
         sessions,
         password,
         uploads,
+        programs,
         stop,
         settings,
         seals,
@@ -307,6 +316,7 @@ pub(crate) fn share(picked: Picked) -> AppState {
         bearers,
         logins,
         limits: Arc::default(),
+        programs: Arc::new(programs),
         uploads,
         site,
         tabs: Arc::new(live::Tabs::new(tabs)),

@@ -12,10 +12,14 @@ use clutch_gateway::words::{is_nearby, shown_address};
 
 mod access;
 mod engine;
+mod knobs;
+mod programs;
 mod source;
 
 pub use access::Access;
 pub use engine::{ConvexKey, Engine};
+pub use knobs::{Knobs, NotSet};
+pub use programs::WithoutPr;
 pub use source::Source;
 
 /// A secret: never shown, never logged.
@@ -94,6 +98,12 @@ pub const SETTINGS: &[Setting] = &[
         "Addresses of proxies whose X-Forwarded-For and -Proto count; needs log-in",
     ),
     row("CLUTCH_URL", "Programs", "Where agents and programs reach this server; http://127.0.0.1:PORT"),
+    row(
+        "CLUTCH_COMPLETE_WITHOUT_PR",
+        "Programs",
+        "Where a report without a pull request leads: in_review or done; in_review",
+    ),
+    row("CLUTCH_ROOTS", "Programs", "Folders besides the home in which paths may be looked at, separated by colons"),
     row("CLUTCH_ROLES_DIR", "Loop", "Folder with your own `<role>.md` prompts, over the built-in ones"),
 ];
 
@@ -153,6 +163,10 @@ pub struct Settings {
     pub roles_dir: Option<PathBuf>,
     /// Limits and switches of the loop.
     pub policy: Policy,
+    /// What becomes of a task that is reported as complete without a pull request.
+    pub without_pr: WithoutPr,
+    /// Folders in which programs may ask about paths.
+    pub roots: Vec<PathBuf>,
     /// What people should know, each a sentence.
     pub warnings: Vec<String>,
 }
@@ -232,6 +246,8 @@ impl Settings {
             public_url: public_url(source, &mut warnings)?,
             roles_dir: source.get("CLUTCH_ROLES_DIR").map(PathBuf::from),
             policy: policy(source, &mut warnings),
+            without_pr: programs::without_pr(source)?,
+            roots: programs::roots(source)?,
             warnings,
         })
     }

@@ -12,7 +12,8 @@ use tokio::sync::watch;
 use crate::{
     chat::{ephemeral::Ephemeral, streams::Streams},
     http::{
-        bearer::Bearers, forms::Seals, limits::Limits, live::Tabs, login::Logins, session::Sessions, uploads::Uploads,
+        bearer::Bearers, compat::programs::Programs, forms::Seals, limits::Limits, live::Tabs, login::Logins,
+        session::Sessions, uploads::Uploads,
     },
     supervise::Supervisor,
     worker::lines::Lines,
@@ -45,6 +46,8 @@ pub struct AppState {
     pub logins: Option<Arc<Logins>>,
     /// How often callers may ask.
     pub limits: Arc<Limits>,
+    /// What only routes for programs need.
+    pub programs: Arc<Programs>,
     /// Pictures that were sent.
     pub uploads: Arc<Uploads>,
     /// What pages may know.

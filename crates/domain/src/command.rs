@@ -2,6 +2,7 @@
 
 mod access;
 mod new;
+mod notification;
 mod triage;
 mod work;
 
@@ -10,7 +11,7 @@ use std::collections::BTreeMap;
 use crate::{
     access::{Digest, PasswordHash},
     chat::{Call, DeliveryStatus},
-    id::{ChatId, DependencyId, MessageId, ProjectId, RunId, SignalId, TaskId},
+    id::{ChatId, DependencyId, MessageId, NotificationId, ProjectId, RunId, SignalId, TaskId},
     project::ChatLayout,
     run::Stopping,
     talk::{AuthorType, CommentType, SignalKind, SignalSeverity},
@@ -23,6 +24,7 @@ use crate::{
 };
 
 pub use self::access::{NewBrowserSession, NewToken};
+pub use self::notification::NewNotification;
 pub use self::triage::{NewDispatch, Subtask, Triage, TriageStep};
 pub use self::work::{ClaimRun, ContinueRun, EndRun, HoldLease, Retry, RunTaken};
 pub use crate::run::Ended;
@@ -63,6 +65,12 @@ pub enum Command {
     RemoveDependency(EdgeRef),
     /// Writes a comment.
     AddComment(NewComment),
+    /// A program tells people something.
+    Notify(NewNotification),
+    /// Somebody has seen a notification, or has not.
+    MarkNotification(NotificationId, bool),
+    /// Removes a notification.
+    DeleteNotification(NotificationId),
     /// An agent signals.
     RaiseSignal(NewSignal),
     /// A person answers a signal.
@@ -368,6 +376,8 @@ pub struct Completion {
     pub session_key: Option<FromSession>,
     /// Run id of the gateway, where the plugin gives it.
     pub run_id: Option<RunKey>,
+    /// Work without a pull request needs no review (`CLUTCH_COMPLETE_WITHOUT_PR`).
+    pub finishes: bool,
 }
 
 /// A new chat.

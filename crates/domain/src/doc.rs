@@ -13,6 +13,7 @@ use crate::{
     activity::Activity,
     chat::{Chat, Message},
     id::{ChatId, ProjectId, TaskId},
+    notification::{self, Notification},
     project::{Counts, Project},
     refusal::Refusal,
     run::{Lease, LoopState, Run, RunState},
@@ -194,6 +195,8 @@ kinds! {
     Account(Account) = "account" v 1 by [parent];
     /// A browser that is logged in.
     BrowserSession(BrowserSession) = "browser_session" v 1 by [parent];
+    /// Something that programs tell people. The word `notification` is taken by a retired kind.
+    Notification(Notification) = "notice" v 1 by [parent, link];
 }
 
 /// Kinds that programs of before had, and what they were found by. Stores drop such documents.
@@ -368,6 +371,7 @@ impl Body {
             Self::Token(t) => t.digest.to_string(),
             Self::Account(a) => a.name.clone(),
             Self::BrowserSession(b) => b.digest.to_string(),
+            Self::Notification(n) => n.id.to_string(),
             Self::Unread(u) => u.key.id.clone(),
         };
         DocKey { kind: self.kind(), id }
@@ -449,6 +453,11 @@ impl Body {
             Self::Token(t) => plain(Scope::Access, INSTALLATION.into(), t.created_at),
             Self::Account(a) => plain(Scope::Access, INSTALLATION.into(), a.created_at),
             Self::BrowserSession(b) => plain(Scope::Access, INSTALLATION.into(), b.created_at),
+            // Its project finds it where that goes for good.
+            Self::Notification(n) => Index {
+                link: n.project.map(|project| project.to_string()).unwrap_or_default(),
+                ..plain(installed, if n.read { notification::READ } else { notification::UNREAD }.into(), n.created_at)
+            },
             Self::Unique(_) | Self::Counter(_) | Self::Unread(_) => plain(installed, String::new(), Millis(0)),
         }
     }

@@ -65,6 +65,8 @@ ids! {
     ChatId,
     /// A message in a chat.
     MessageId,
+    /// Something that people should know.
+    NotificationId,
     /// A line of the activity log.
     ActivityId,
 }

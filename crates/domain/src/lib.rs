@@ -16,6 +16,7 @@ pub mod doc;
 pub mod id;
 pub mod invariant;
 pub mod named;
+pub mod notification;
 pub mod phase;
 pub mod plan;
 pub mod project;

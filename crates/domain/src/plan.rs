@@ -20,7 +20,7 @@ use crate::{
     runtime::{Standing, unknown},
     sabotage::{Switch, reach, removed},
     talk::{Delivery, Signal},
-    task::{Role, Task},
+    task::{Role, Status, Task},
     text::{Excerpt, Slug},
     time::Millis,
 };
@@ -210,7 +210,10 @@ fn tend(seen: &OpenRun, runtimes: &Standing) -> Option<Action> {
         let sentence = Excerpt::from(unknown(&run.runtime)).to_string();
         return (run.trouble.as_deref() != Some(&sentence)).then_some(Action::Leave(run.id, sentence));
     }
-    let kept = seen.task.as_ref().is_some_and(|t| run.phase.row().keeps(t.status) && t.open_run == Some(run.id));
+    // Whose report finished its task may still say its last words, as in review.
+    let said_all = |t: &Task| run.reported && t.status == Status::Done;
+    let kept = |t: &Task| (run.phase.row().keeps(t.status) || said_all(t)) && t.open_run == Some(run.id);
+    let kept = seen.task.as_ref().is_some_and(kept);
     if !kept {
         return Some(Action::Stop(run.id));
     }

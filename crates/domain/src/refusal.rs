@@ -112,6 +112,8 @@ refusals! {
     TaskNotFound => NotFound, "task_not_found", "Task not found";
     /// No such comment.
     CommentNotFound => NotFound, "comment_not_found", "Comment not found";
+    /// No such notification.
+    NotificationNotFound => NotFound, "notification_not_found", "Notification not found";
     /// No such signal.
     SignalNotFound => NotFound, "signal_not_found", "Signal not found";
     /// No such dependency.
@@ -178,6 +180,8 @@ refusals! {
     NotBlocked => Conflict, "not_blocked", "Only a blocked task is unblocked.";
     /// Nobody works on it, so it does not stand.
     NotUnderWay => Conflict, "not_under_way", "Only a task that is in progress, in review or blocked is escalated.";
+    /// Nobody works on it.
+    NotInProgress => Invalid, "not_in_progress", "Task is not in_progress";
     /// It stands on that list already.
     DispatchActive => Conflict, "dispatch_active", "Task already has active dispatch";
     /// A task is split into nothing.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    id::{ProjectId, RunId, TaskId},
+    id::{NotificationId, ProjectId, RunId, TaskId},
     text::{Body, Title},
     time::Millis,
 };
@@ -125,6 +125,9 @@ pub struct Escalation {
     /// Why.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::text::stored::some_lines")]
     pub reason: Option<String>,
+    /// What people were told of it; not known of one that a program of before made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notice: Option<NotificationId>,
 }
 
 /// A manual dispatch (facts §2.8), from the moment in which it was asked for until its task leaves its column.

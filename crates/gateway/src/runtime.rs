@@ -214,6 +214,18 @@ impl OpenClaw {
         self.client.offers(method)
     }
 
+    /// Our form of a session's name, as the gateway calls it.
+    #[must_use]
+    pub fn ours(&self, session: &str) -> String {
+        self.client.shared.keys().ours(session)
+    }
+
+    /// Whether two names, each in whatever form, are of one session.
+    #[must_use]
+    pub fn is_session(&self, one: &str, other: &str) -> bool {
+        self.client.shared.keys().same(one, other)
+    }
+
     /// Tries to connect at once instead of at the planned time; while connected, looks at the plugin again.
     pub fn reconnect_now(&self) {
         // A full inbox holds this wish, or one that leads to the same.

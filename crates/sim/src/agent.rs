@@ -278,6 +278,7 @@ impl Turn {
             agent: Some(Handle::agent()),
             session_key: SessionKey::parse(&self.session).ok().flatten().map(Into::into),
             run_id: RunKey::parse(&self.run).ok().flatten(),
+            finishes: false,
         };
         let board = self.gateway.board.clone();
         board.store.hears(&self.session);

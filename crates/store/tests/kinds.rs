@@ -120,6 +120,11 @@ fn samples() -> BTreeMap<Kind, Value> {
             Kind::BrowserSession,
             json!({ "digest": "d", "account": "dan", "browser": "B", "from": "F", "created_at": 1, "seen_at": 2 }),
         ),
+        (
+            Kind::Notification,
+            json!({ "id": id(1), "project": id(2), "kind": "system", "severity": "info", "title": "T", "message": "M",
+                    "created_at": 1 }),
+        ),
     ])
 }
 

@@ -15,6 +15,23 @@ const FILE_MAX: usize = 50 * 1024;
 /// Most bytes of all files.
 const ALL_MAX: usize = 200 * 1024;
 
+/// A file of a project, as agents are told it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Told {
+    /// Its path in the project.
+    pub name: &'static str,
+    /// Its text, cut to its limit.
+    pub content: String,
+    /// Whether it was cut.
+    pub truncated: bool,
+}
+
+impl Told {
+    fn told(&self) -> String {
+        format!("\n\n## {}\n\n{}", self.name, self.content)
+    }
+}
+
 /// The first message of a chat with the project's context before it.
 pub async fn before(project: &Project, ticket: Option<&Task>, words: &str) -> String {
     let mut context = formatted(project).await;
@@ -48,15 +65,20 @@ pub async fn formatted(project: &Project) -> String {
     say("GitHub", project.github_repo.as_deref());
     let Some(folder) = &project.local_path else { return text };
     let folder = PathBuf::from(folder);
-    let read = tokio::task::spawn_blocking(move || files(&folder)).await.unwrap_or_default();
-    for (name, content) in read {
-        text.push_str(&format!("\n\n## {name}\n\n{content}"));
+    for file in tokio::task::spawn_blocking(move || files(&folder)).await.unwrap_or_default() {
+        text.push_str(&file.told());
     }
     text
 }
 
+/// The files of a project that say most about it.
+pub async fn of(project: &Project) -> Vec<Told> {
+    let Some(folder) = project.local_path.as_deref().map(PathBuf::from) else { return Vec::new() };
+    tokio::task::spawn_blocking(move || files(&folder)).await.unwrap_or_default()
+}
+
 /// The files that are there, cut to their limits. A link that leads out of the project is not followed.
-fn files(folder: &Path) -> Vec<(&'static str, String)> {
+fn files(folder: &Path) -> Vec<Told> {
     let Ok(home) = folder.canonicalize() else { return Vec::new() };
     let mut found = Vec::new();
     let mut left = ALL_MAX;
@@ -66,12 +88,13 @@ fn files(folder: &Path) -> Vec<(&'static str, String)> {
         };
         let most = FILE_MAX.min(left);
         let mut content = readable(&bytes);
-        if bytes.len() > most || content.len() > most {
+        let truncated = bytes.len() > most || content.len() > most;
+        if truncated {
             content.truncate(content.floor_char_boundary(most));
             content.push_str("\n... [truncated]");
         }
         left = left.saturating_sub(content.len());
-        found.push((name, content));
+        found.push(Told { name, content, truncated });
         if left == 0 {
             break;
         }
@@ -141,9 +164,10 @@ mod tests {
         std::os::unix::fs::symlink(&outside, project.join("README.md")).unwrap();
         std::fs::write(project.join("CONTRIBUTING.md"), "be kind").unwrap();
         let found = files(&project);
-        assert_eq!(found.iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["AGENTS.md", "CONTRIBUTING.md"]);
-        assert!(found[0].1.ends_with("... [truncated]") && found[0].1.len() < FILE_MAX + 20);
-        assert_eq!(found[1].1, "be kind");
+        assert_eq!(found.iter().map(|file| file.name).collect::<Vec<_>>(), ["AGENTS.md", "CONTRIBUTING.md"]);
+        assert!(found[0].content.ends_with("... [truncated]") && found[0].content.len() < FILE_MAX + 20);
+        assert_eq!(found.iter().map(|file| file.truncated).collect::<Vec<_>>(), [true, false]);
+        assert_eq!(found[1].content, "be kind");
         assert!(files(&dir.path().join("not there")).is_empty());
     }
 
@@ -157,7 +181,8 @@ mod tests {
         std::fs::create_dir(dir.path().join("ARCHITECTURE.md")).unwrap();
         let pipe = dir.path().join("README.md");
         assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-        assert_eq!(files(dir.path()), [("AGENTS.md", "the guide".to_owned())]);
+        let guide = Told { name: "AGENTS.md", content: "the guide".into(), truncated: false };
+        assert_eq!(files(dir.path()), [guide]);
     }
 
     /// Whoever works in the repository may put a link there at any moment.
@@ -186,8 +211,8 @@ mod tests {
                 }
             });
             for _ in 0..3_000 {
-                for (name, text) in files(&project) {
-                    assert!(!text.contains("secret"), "{name}");
+                for file in files(&project) {
+                    assert!(!file.content.contains("secret"), "{}", file.name);
                 }
             }
             over.store(true, Ordering::Relaxed);

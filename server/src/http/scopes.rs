@@ -76,6 +76,13 @@ mod tests {
             (Method::POST, "/api/tasks//complete", &[Write, Admin]),
             (Method::POST, "/api/tasks/T-1/x/complete", &[Write, Admin]),
             (Method::PATCH, "/api/chats/c/messages/m/status", &[Agent, Write, Admin]),
+            (Method::POST, "/api/notifications", &[Write, Admin]),
+            (Method::POST, "/api/tasks/T-1/abort", &[Write, Admin]),
+            (Method::PATCH, "/api/tasks/T-1/respond", &[Write, Admin]),
+            (Method::POST, "/api/sessions/s/cancel", &[Write, Admin]),
+            // The handler asks for more.
+            (Method::PATCH, "/api/work-loop/config", &[Write, Admin]),
+            (Method::GET, "/api/sessions/s/history", &[Read, Agent, Write, Admin]),
         ] {
             for scope in TokenScope::ALL {
                 assert_eq!(opens(*scope, &method, path).is_ok(), who.contains(scope), "{scope:?} {method} {path}");

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, ffi::OsString, io, path::Path};
 use super::{SETTINGS, SettingsError};
 
 /// The file in the current folder.
-const FILE: &str = ".env.local";
+pub(super) const FILE: &str = ".env.local";
 
 /// The values of all names, and what people should know about where they come from.
 #[derive(Clone, Debug, Default)]
@@ -19,7 +19,12 @@ impl Source {
     /// Reads the process's environment and `.env.local` in the current folder. Fails where a value that
     /// somebody has set would be lost: a file that is there and cannot be read, a setting that is no text.
     pub fn from_process() -> Result<Self, SettingsError> {
-        Self::read(Path::new(FILE), std::env::vars_os())
+        Self::of(Path::new(FILE))
+    }
+
+    /// Reads the process's environment and this file.
+    pub fn of(file: &Path) -> Result<Self, SettingsError> {
+        Self::read(file, std::env::vars_os())
     }
 
     fn read(file: &Path, environment: impl IntoIterator<Item = (OsString, OsString)>) -> Result<Self, SettingsError> {
@@ -84,17 +89,17 @@ fn shown(file: &Path) -> String {
 }
 
 /// The text of a file; editors of Windows begin it with a mark.
-fn text(bytes: &[u8]) -> Option<&str> {
+pub(super) fn text(bytes: &[u8]) -> Option<&str> {
     std::str::from_utf8(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)).ok()
 }
 
-enum Line {
+pub(super) enum Line {
     Nothing,
     Sets(String, String),
     Unclear,
 }
 
-fn env_line(line: &str) -> Line {
+pub(super) fn env_line(line: &str) -> Line {
     let line = line.trim();
     let line = line.strip_prefix("export ").unwrap_or(line);
     if line.is_empty() || line.starts_with('#') {

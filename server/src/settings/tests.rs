@@ -72,6 +72,9 @@ fn each_name_alone() {
         ("CLUTCH_URL", "https://me:pw@u:1/b/?t=x", |s| {
             s.public_url.as_deref() == Some("https://u:1/b") && !s.warnings[0].contains("pw")
         }),
+        ("CLUTCH_COMPLETE_WITHOUT_PR", "done", |s| s.without_pr == WithoutPr::Done),
+        ("CLUTCH_COMPLETE_WITHOUT_PR", "in_review", |s| s.without_pr == WithoutPr::InReview),
+        ("CLUTCH_ROOTS", "/srv:/opt/work/", |s| s.roots == ["/home/you", "/srv", "/opt/work"].map(PathBuf::from)),
         ("CLUTCH_ROLES_DIR", "/r", |s| s.roles_dir.as_deref() == Some(Path::new("/r"))),
     ];
     for (name, value, holds) in cases {
@@ -103,6 +106,8 @@ pub(super) const CONVEX: [&str; 6] = [
 fn refusals_say_what_to_do() {
     let cases = [
         (vec![("CLUTCH_HOST", "0.0.0.0")], "SSH tunnel"),
+        (vec![("CLUTCH_COMPLETE_WITHOUT_PR", "yes")], "in_review or done"),
+        (vec![("CLUTCH_ROOTS", "/srv:work")], "absolute"),
         (vec![("CLUTCH_ALLOWED_HOSTS", "board.example")], "Unset it"),
         (vec![("CLUTCH_TRUSTED_PROXIES", "127.0.0.1")], "CLUTCH_PASSWORD"),
         (vec![("CLUTCH_PASSWORD", "too short")], "fewer than 10"),

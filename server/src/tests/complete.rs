@@ -3,7 +3,8 @@
 use clutch_domain::actor::Who;
 use serde_json::{Value, json};
 
-use super::{House, keys, known};
+use super::{House, id, keys, known};
+use crate::settings::WithoutPr;
 
 async fn comments(house: &House, task: &str) -> Vec<Value> {
     house.get(&format!("/api/tasks/{task}/comments")).await.ok(200)["comments"].as_array().unwrap().clone()
@@ -49,6 +50,35 @@ async fn a_report_brings_the_task_to_review() {
         let now = house.look(&task).await;
         assert_eq!((&now["status"], &now["pr_number"]), (&json!("in_review"), &pr));
     }
+}
+
+/// As the oldest versions of the original did, where somebody has set it so.
+#[tokio::test]
+async fn without_a_pull_request_it_can_be_done_at_once() {
+    let house = House::on_disk().with_programs(|programs, _| programs.without_pr = WithoutPr::Done);
+    let project = house.project("site").await;
+    for (reserved, body, status) in [
+        (false, json!({ "summary": "S" }), "done"),
+        (false, json!({ "summary": "S", "prUrl": " " }), "done"),
+        (false, json!({ "summary": "S", "prUrl": "https://github.com/o/r/pull/3" }), "in_review"),
+        (true, json!({ "summary": "S" }), "in_review"),
+    ] {
+        let new = json!({
+            "project_id": project, "title": "t", "status": "in_progress", "requires_human_review": reserved,
+        });
+        let task = id(&house.post("/api/tasks", new).await.ok(201)["task"]);
+        let answer = house.post(&format!("/api/tasks/{task}/complete"), body.clone()).await.ok(200);
+        assert_eq!(answer["task"]["status"], status, "{body}");
+        assert_eq!(answer["task"]["completed_at"].is_number(), status == "done");
+        assert_eq!(house.look(&task).await["status"], status);
+    }
+    // The agent that reported may say its last words: its run is not given up by the report.
+    let task = house.task(&project, "run", "ready").await;
+    let run = house.run_of(&task, 1).await;
+    let report = json!({ "summary": "S", "sessionKey": run.session_key });
+    house.post(&format!("/api/tasks/{task}/complete"), report).await.ok(200);
+    let now = house.look(&task).await;
+    assert_eq!((&now["status"], &now["agent_session_key"]), (&json!("done"), &json!(run.session_key)));
 }
 
 #[tokio::test]

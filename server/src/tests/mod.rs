@@ -1,5 +1,6 @@
 //! The server's edges through their public face: the real router over a store in memory.
 
+mod abort;
 mod access;
 mod agents;
 mod callers;
@@ -11,7 +12,9 @@ mod deliveries;
 mod dependencies;
 mod dispatch;
 mod door;
+mod fields;
 mod gate;
+mod gateways;
 mod heard;
 mod keys;
 mod lines;
@@ -20,13 +23,16 @@ mod live;
 mod live_random;
 mod login;
 mod nasty;
+mod notifications;
 mod once;
 mod openclaw;
 mod pages;
+mod programs;
 mod projects;
 mod requests;
 mod rpc;
 mod search;
+mod sessions;
 mod signals;
 mod tab;
 mod talks;
@@ -36,6 +42,8 @@ mod tickets;
 mod tokens;
 mod triage;
 mod uploads;
+mod validate;
+mod wire;
 mod words;
 
 use std::{
@@ -82,8 +90,8 @@ use uuid::Uuid;
 
 use crate::{
     compose::{self, Picked},
-    http::{door::Door, forms::Seals, session::Sessions, uploads::Uploads},
-    settings::Secret,
+    http::{compat::programs::Programs, door::Door, forms::Seals, session::Sessions, uploads::Uploads},
+    settings::{Knobs, Secret},
     state::AppState,
     supervise::Supervisor,
     worker::lines::Lines,
@@ -200,6 +208,20 @@ impl House {
         Self::put_together(gateway_url, store, None, Door::new(ADDRESS.parse().unwrap()))
     }
 
+    /// The same with other settings for programs; they are told the house's folder.
+    pub fn with_programs(mut self, change: impl FnOnce(&mut Programs, &std::path::Path)) -> Self {
+        let dir = self._dir.path();
+        let mut programs = Programs {
+            knobs: Knobs::of(dir.join(".env.local")),
+            roots: vec![dir.join("home")],
+            ..Programs::at(Millis(BEGIN))
+        };
+        change(&mut programs, dir);
+        self.state.programs = Arc::new(programs);
+        self.router = compose::router(self.state.clone(), Door::new(ADDRESS.parse().unwrap()));
+        self
+    }
+
     /// One where people log in.
     pub fn with_door(password: &str, door: Door) -> Self {
         Self::put_together("ws://127.0.0.1:1", |_| Arc::new(MemoryStore::new()), Some(password), door)
@@ -234,6 +256,11 @@ impl House {
             sessions: Sessions::open(dir.path()).unwrap(),
             password: password.map(Secret::of),
             uploads: Arc::new(Uploads::open(dir.path().join("uploads/images"), 64)),
+            programs: Programs {
+                knobs: Knobs::of(dir.path().join(".env.local")),
+                roots: vec![dir.path().join("home")],
+                ..Programs::at(Millis(BEGIN))
+            },
             stop: stopping,
             settings: SiteSettings { gateway_url: gateway_url.into(), ..SiteSettings::default() },
             seals: Seals::new().unwrap(),

@@ -177,7 +177,7 @@ async fn a_repeated_signal_is_raised_once() {
 }
 
 /// Plays the outbox: settles the first answer that is on its way.
-async fn settles(house: &House, signal: &str, project: &str, how: Result<String, String>) {
+pub async fn settles(house: &House, signal: &str, project: &str, how: Result<String, String>) {
     let range = Range::doc(Kind::Signal, signal);
     let scopes = vec![Scope::Project(project.parse().unwrap())];
     let mut watch = house.office.store().watch(Fetch { scopes, ranges: vec![range.clone()] });

@@ -254,11 +254,10 @@ async fn fields_are_changed_and_cleared() {
     );
     assert_eq!(house.patch(&path, json!({ "pr_number": 0 })).await.ok(200)["task"]["pr_number"], Value::Null);
     let same = house.look(&task).await;
-    assert_eq!(house.patch(&path, json!({})).await.ok(200)["task"], same, "nothing to change changes nothing");
-    assert_eq!(
-        house.patch(&path, json!({ "no_such_field": 1, "title": null, "priority": null })).await.ok(200)["task"],
-        same
-    );
+    house.patch(&path, json!({})).await.fails_with(400, "nothing_to_change");
+    let told = house.patch(&path, json!({ "no_such_field": 1, "title": null, "priority": null })).await.ok(200);
+    assert_eq!(told, json!({ "task": same, "ignored": ["no_such_field"] }));
+    assert_eq!(house.look(&task).await, same);
 }
 
 /// Whoever adds a field to the domain's table adds it here, to the body that is read and to the shape.

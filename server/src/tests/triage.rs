@@ -39,8 +39,10 @@ async fn an_escalated_task_waits_for_a_person_until_it_is_unblocked() {
     let gate = house.get("/api/gate").await.ok(200);
     assert_eq!(gate["reason"], "1 unread escalation(s)");
     assert_eq!(gate["details"]["unreadEscalations"], 1);
+    // Under the id of what people were told of it, which they mark as read.
+    let told = house.get("/api/notifications").await.ok(200)["notifications"][0]["id"].clone();
     let escalation = json!({
-        "id": task, "severity": "critical", "message": "🚨 Escalated: Broken: It needs a key.", "agent": "ada",
+        "id": told, "severity": "critical", "message": "🚨 Escalated: Broken: It needs a key.", "agent": "ada",
     });
     assert_eq!(gate["escalations"], json!([escalation]));
 

@@ -74,6 +74,24 @@ async fn a_chat_on_the_old_gateway() {
     let settings = through("config.get", json!({}));
     assert!(settings["agents"]["defaults"]["models"].is_object(), "{settings}");
     assert_eq!(settings.as_object().unwrap().len(), 2, "{settings}");
+
+    // What the gateway has, by its own methods.
+    let sessions = board.call("GET", "/api/sessions?type=chat", &Value::Null)["sessions"].clone();
+    let session = sessions[0]["session_key"].as_str().unwrap_or_else(|| panic!("{sessions}"));
+    assert!(session.ends_with(&chat) && sessions[0]["project_slug"] == "feeder", "{sessions}");
+    let history = board.call("GET", &format!("/api/sessions/{session}/history"), &Value::Null);
+    let words = history["messages"].to_string();
+    assert!(words.contains("comes to the feeder") && words.contains("Sparrows come first"), "{history}");
+    assert_eq!(
+        board.call("GET", &format!("/api/sessions/status?sessionId={session}"), &Value::Null)["session"]["id"],
+        session
+    );
+    board.call("POST", &format!("/api/sessions/{session}/cancel"), &json!({}));
+    assert!(
+        board.call("GET", "/api/openclaw/models", &Value::Null)["models"].as_array().is_some_and(|m| !m.is_empty())
+    );
+    let dashboard = board.call("GET", "/api/openclaw/dashboard", &Value::Null);
+    assert!(dashboard["gateway"]["ok"] == true && dashboard["sessions"]["total"].as_u64() > Some(0), "{dashboard}");
 }
 
 /// The server dies in the middle of an answer. Nobody can tell then whether it was ever given, so it is

@@ -35,6 +35,8 @@ pub enum TriageStep {
     Escalate(Option<Excerpt>),
     /// It is given up for now, for this reason.
     Kill(Option<Excerpt>),
+    /// Work on it is thrown away, by whoever looks after it; whoever works on it is stopped.
+    Abort,
 }
 
 /// A wish that a task be handed to an agent.

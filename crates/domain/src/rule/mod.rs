@@ -11,6 +11,7 @@ pub mod dispatch;
 pub mod lease;
 pub mod login;
 mod lost;
+pub mod notification;
 mod order;
 pub mod placing;
 pub mod project;
@@ -101,6 +102,9 @@ fn decide(view: &View, command: &Command, ctx: &mut Ctx<'_>) -> Decided {
         Command::AddDependency(task, on) => dependency::add(view, *task, *on, ctx),
         Command::RemoveDependency(edge) => dependency::remove(view, *edge, ctx),
         Command::AddComment(new) => talk::comment(view, new, ctx),
+        Command::Notify(new) => notification::notify(view, new, ctx),
+        Command::MarkNotification(id, read) => notification::mark(view, *id, *read, ctx),
+        Command::DeleteNotification(id) => notification::delete(view, *id, ctx),
         Command::RaiseSignal(new) => talk::raise(view, new, ctx),
         Command::AnswerSignal(id, answer) => talk::answer(view, *id, answer, ctx),
         Command::BeginAnswer(id) => talk::begin(view, *id, ctx),

@@ -9,6 +9,7 @@ use crate::{
     ctx::Ctx,
     doc::{Dependency, DocKey, Inside, Kind, MESSAGE_OPEN, Scope, edge_name, id8_name, number_name},
     id::ProjectId,
+    notification::Notification,
     project::{Counts, Project},
     range::{Order, Range},
     refusal::Refusal,
@@ -160,6 +161,9 @@ fn next_part(view: &View, change: &mut Change, id: ProjectId) -> Result<bool, St
             change.touch(Scope::Chat(chat.is.id));
             messages.into_iter().for_each(|message| chat::remove(change, message));
         }
+    }
+    for notice in view.list::<Notification>(Range::linked(Kind::Notification, id, STEP))? {
+        change.delete(&notice.doc);
     }
     if change.is_empty() {
         remove_all::<Activity>(view, change, id)?;

@@ -255,8 +255,11 @@ pub fn complete(view: &View, report: &Completion, ctx: &mut Ctx<'_>) -> Decided 
             run.reported = true;
             change.put(rev, run);
         }
-        if from != Status::InReview {
-            super::task::enter(view, &mut change, &mut is, Status::InReview, Place::End, None, false, ctx)?;
+        // What a person must look at is not finished by a report.
+        let finishes = report.finishes && report.pr_url.is_none() && !is.requires_human_review;
+        let to = if finishes { Status::Done } else { Status::InReview };
+        if from != to {
+            super::task::enter(view, &mut change, &mut is, to, Place::End, None, false, ctx)?;
         }
         is.failures = 0;
         is.updated_at = ctx.now;

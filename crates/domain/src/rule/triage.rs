@@ -6,7 +6,8 @@ use crate::{
     command::{Place, Subtask, Triage, TriageStep},
     ctx::Ctx,
     doc::{DocKey, Kind, Scope, id8_name, number_name},
-    id::{CommentId, TaskId},
+    id::{CommentId, NotificationId, TaskId},
+    notification::{Notification, NotificationSeverity, NotificationType},
     project::Counts,
     range::Range,
     refusal::Refusal,
@@ -18,7 +19,7 @@ use crate::{
     },
     talk::{AuthorType, Comment, CommentType},
     task::{Escalation, Resolution, SUBTASKS_MAX, Status, Task},
-    text::{Body, Excerpt},
+    text::{Body, Excerpt, cut},
     view::{Stop, View},
 };
 
@@ -36,6 +37,7 @@ pub fn triage(view: &View, triage: &Triage, ctx: &mut Ctx<'_>) -> Decided {
     }
     let mut change = Change::default();
     let mut is = old.is.clone();
+    let aborts = triage.step == TriageStep::Abort;
     let said = match &triage.step {
         TriageStep::Unblock => unblock(view, &mut change, &mut is, ctx)?,
         TriageStep::Reassign { role, model } => {
@@ -52,7 +54,7 @@ pub fn triage(view: &View, triage: &Triage, ctx: &mut Ctx<'_>) -> Decided {
             }
         }
         TriageStep::Split(parts) => split(view, &mut change, &mut is, parts, ctx)?,
-        TriageStep::Escalate(reason) => escalate(&mut is, triage, reason.as_ref(), ctx)?,
+        TriageStep::Escalate(reason) => escalate(&mut change, &mut is, triage, reason.as_ref(), ctx)?,
         TriageStep::Kill(reason) => {
             go(view, &mut change, &mut is, Status::Backlog, None, ctx)?;
             Said {
@@ -60,8 +62,11 @@ pub fn triage(view: &View, triage: &Triage, ctx: &mut Ctx<'_>) -> Decided {
                 data: vec![("action", "kill".into()), ("reason", text(reason.as_ref()))],
             }
         }
+        TriageStep::Abort => abort(view, &mut change, &mut is, ctx)?,
     };
-    is.triaged_at = Some(ctx.now);
+    if !aborts {
+        is.triaged_at = Some(ctx.now);
+    }
     is.updated_at = ctx.now;
     let project = is.project;
     let mut data = said.data;
@@ -77,7 +82,7 @@ pub fn triage(view: &View, triage: &Triage, ctx: &mut Ctx<'_>) -> Decided {
         task: triage.task,
         project,
         author: triage.author.to_string(),
-        author_type: AuthorType::Agent,
+        author_type: if aborts { AuthorType::Human } else { AuthorType::Agent },
         by: Some(ctx.actor.who.clone()),
         content: Body::parse(&said.comment)?.ok_or(Refusal::ContentMissing)?,
         kind: CommentType::Message,
@@ -125,12 +130,41 @@ fn unblock(view: &View, change: &mut Change, task: &mut Task, ctx: &mut Ctx<'_>)
     Ok(Said { comment: "Task unblocked and moved to ready.".into(), data: vec![("action", "unblock".into())] })
 }
 
+/// Longest title of what is told of an escalation, in characters.
+const TITLE_MAX: usize = 200;
+
 /// A person must look. That is over when the task goes on, or is given up ([`enter`]).
-fn escalate(task: &mut Task, triage: &Triage, reason: Option<&Excerpt>, ctx: &Ctx<'_>) -> Result<Said, Stop> {
+fn escalate(
+    change: &mut Change,
+    task: &mut Task,
+    triage: &Triage,
+    reason: Option<&Excerpt>,
+    ctx: &mut Ctx<'_>,
+) -> Result<Said, Stop> {
     if matches!(task.status, Status::Backlog | Status::Ready) {
         return Err(Refusal::NotUnderWay.into());
     }
+    let notice = NotificationId(ctx.ids.fresh());
+    let title = format!("🚨 Escalated: {}", task.title);
+    let message = reason.map(Excerpt::as_str).filter(|reason| !reason.is_empty()).unwrap_or(&title);
+    change.put(
+        0,
+        Notification {
+            id: notice,
+            task: Some(task.id),
+            project: Some(task.project),
+            kind: NotificationType::Escalation,
+            severity: NotificationSeverity::Critical,
+            message: Body::parse(message)?.ok_or(Refusal::ContentMissing)?,
+            title: cut(&title, TITLE_MAX),
+            agent: Some(triage.author.to_string()),
+            read: false,
+            of_triage: true,
+            created_at: ctx.now,
+        },
+    );
     task.escalation = Some(Escalation {
+        notice: Some(notice),
         at: ctx.now,
         by: triage.author.to_string(),
         reason: reason.map(ToString::to_string).filter(|reason| !reason.is_empty()),
@@ -138,6 +172,21 @@ fn escalate(task: &mut Task, triage: &Triage, reason: Option<&Excerpt>, ctx: &Ct
     Ok(Said {
         comment: because("Task escalated: a person must look at it.", reason),
         data: vec![("action", "escalate".into()), ("reason", text(reason))],
+    })
+}
+
+/// What was done is thrown away: the loop stops its agent as it sees the task gone from its column.
+fn abort(view: &View, change: &mut Change, task: &mut Task, ctx: &mut Ctx<'_>) -> Result<Said, Stop> {
+    if task.status != Status::InProgress {
+        return Err(Refusal::NotInProgress.into());
+    }
+    go(view, change, task, Status::Done, Some(Resolution::Discarded), ctx)?;
+    if task.open_run.is_none() {
+        task.agent_session_key = None;
+    }
+    Ok(Said {
+        comment: "Task aborted: its agent is stopped, and what it did is discarded.".into(),
+        data: vec![("action", "abort".into())],
     })
 }
 

@@ -149,6 +149,12 @@ impl Handle {
         Self("api".to_owned())
     }
 
+    /// Whoever stops an agent without saying who it is.
+    #[must_use]
+    pub fn user() -> Self {
+        Self("user".to_owned())
+    }
+
     /// Somebody who gave no name.
     #[must_use]
     pub fn unknown() -> Self {

@@ -13,11 +13,12 @@ use clutch_domain::{
     chat::DeliveryStatus,
     command::{
         Carry, ChatPatch, Command, Completion, ContinueRun, DeliveryPatch, EdgeRef, EndRun, Ended, Force, MoveTask,
-        NewBrowserSession, NewChat, NewComment, NewDispatch, NewMessage, NewProject, NewSignal, NewTask, NewToken,
-        Place, ProjectPatch, Subtask, TaskPatch, Triage, TriageStep,
+        NewBrowserSession, NewChat, NewComment, NewDispatch, NewMessage, NewNotification, NewProject, NewSignal,
+        NewTask, NewToken, Place, ProjectPatch, Subtask, TaskPatch, Triage, TriageStep,
     },
     ctx::Ctx,
-    id::{ChatId, DependencyId, MessageId, ProjectId, RunId, SignalId, TaskId},
+    id::{ChatId, DependencyId, MessageId, NotificationId, ProjectId, RunId, SignalId, TaskId},
+    notification::{NotificationSeverity, NotificationType},
     refusal::Refusal,
     right::{Right, Rights, needed},
     rule,
@@ -92,6 +93,15 @@ fn all() -> Vec<(Command, &'static str)> {
         severity: SignalSeverity::Normal,
         message: words("x"),
     };
+    let notice = NewNotification {
+        task: Some(TASK),
+        project: None,
+        kind: NotificationType::System,
+        severity: NotificationSeverity::Info,
+        title: None,
+        message: words("x"),
+        agent: None,
+    };
     let report = Completion {
         task: TASK,
         summary: words("x"),
@@ -100,6 +110,7 @@ fn all() -> Vec<(Command, &'static str)> {
         agent: None,
         session_key: None,
         run_id: None,
+        finishes: false,
     };
     let delivery =
         DeliveryPatch { status: DeliveryStatus::Sent, retry_count: None, cooldown_until: None, failure_reason: None };
@@ -135,6 +146,9 @@ fn all() -> Vec<(Command, &'static str)> {
         (Command::AddDependency(TASK, TaskId(Uuid::from_u128(1))), "hapwx"),
         (Command::RemoveDependency(EdgeRef::Id(DependencyId(NIL))), "hapwx"),
         (Command::AddComment(comment), "hapwx"),
+        (Command::Notify(notice), "hapwx"),
+        (Command::MarkNotification(NotificationId(NIL), true), "hapwx"),
+        (Command::DeleteNotification(NotificationId(NIL)), "hapwx"),
         (Command::RaiseSignal(signal), "hapwx"),
         (Command::AnswerSignal(SignalId(NIL), words("x")), "hapwx"),
         (Command::BeginAnswer(SignalId(NIL)), "l"),
@@ -326,6 +340,7 @@ fn a_report_for_a_task_that_was_taken_away_is_only_recorded() {
             agent: None,
             session_key: None,
             run_id: None,
+            finishes: false,
         };
         bench.ask(Actor::agent("main"), &Command::CompleteTask(late)).unwrap();
         assert_eq!(bench.task(task).status, away);

@@ -275,6 +275,7 @@ impl Bench {
             agent: None,
             session_key: SessionKey::parse(&self.the_run(run).session_key).unwrap().map(Into::into),
             run_id: None,
+            finishes: false,
         };
         self.ask(Actor::agent("main"), &Command::CompleteTask(report)).unwrap();
     }

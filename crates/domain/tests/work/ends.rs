@@ -242,6 +242,7 @@ fn a_report_or_question_about_another_task_counts_for_no_run_of_that_task() {
             agent: None,
             session_key,
             run_id: run_id.clone(),
+            finishes: false,
         };
         bench.ask(Actor::agent("main"), &Command::CompleteTask(report)).unwrap();
         assert_eq!(bench.task(other).status, Status::InProgress, "its own agent is at work");

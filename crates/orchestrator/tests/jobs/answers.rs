@@ -221,6 +221,7 @@ async fn an_attempt_is_not_over_while_an_answer_to_it_may_arrive() {
         agent: None,
         session_key: Some(SessionKey::parse(&run.session_key).unwrap().unwrap().into()),
         run_id: None,
+        finishes: false,
     };
     house.agent(Command::CompleteTask(done)).await;
     house.runtime.finish(&run.session_key, &run.key, end(RunEndKind::Finished, "Done.", None), true);

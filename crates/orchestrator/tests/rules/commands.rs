@@ -21,6 +21,9 @@ pub const fn name(command: &Command) -> &'static str {
         Command::AddDependency(..) => "add a dependency",
         Command::RemoveDependency(_) => "remove a dependency",
         Command::AddComment(_) => "comment",
+        Command::Notify(_) => "notify",
+        Command::MarkNotification(..) => "mark a notification",
+        Command::DeleteNotification(_) => "delete a notification",
         Command::RaiseSignal(_) => "signal",
         Command::AnswerSignal(..) => "answer",
         Command::BeginAnswer(_) => "begin to send an answer",
@@ -59,4 +62,4 @@ pub const fn name(command: &Command) -> &'static str {
 }
 
 /// How many there are.
-pub const COMMANDS: usize = 50;
+pub const COMMANDS: usize = 53;

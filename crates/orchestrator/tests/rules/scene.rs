@@ -19,12 +19,13 @@ use clutch_domain::{
     chat::{Chat, DeliveryStatus, Message},
     command::{
         Carry, ChatPatch, ClaimRun, Command, Completion, ContinueRun, DeliveryPatch, Direction, EdgeRef, EndRun, Ended,
-        Force, HoldLease, NewBrowserSession, NewChat, NewComment, NewDispatch, NewMessage, NewProject, NewSignal,
-        NewToken, Place, ProjectPatch, Retry, Subtask, TaskPatch, Triage, TriageStep,
+        Force, HoldLease, NewBrowserSession, NewChat, NewComment, NewDispatch, NewMessage, NewNotification, NewProject,
+        NewSignal, NewToken, Place, ProjectPatch, Retry, Subtask, TaskPatch, Triage, TriageStep,
     },
     doc::{Body as Stored, Kind},
     id::{ChatId, ProjectId, TaskId},
     invariant::Everything,
+    notification::{Notification, NotificationSeverity, NotificationType},
     phase::Phase,
     project::Project,
     range::{Docs, Fetch, Range, Versioned},
@@ -221,6 +222,17 @@ pub async fn scene(office: &Office) -> Vec<Command> {
     };
     must(office, Command::OpenSession(session(1))).await;
 
+    let tells = |task| NewNotification {
+        task,
+        project: Some(project),
+        kind: NotificationType::Escalation,
+        severity: NotificationSeverity::Info,
+        title: None,
+        message: words("Look."),
+        agent: None,
+    };
+    let notice = must(office, Command::Notify(tells(None))).await.made::<Notification>().unwrap().id;
+
     let new = |edges: &[(TaskId, Direction)]| waiting_for(new_task(project, "new", Status::Backlog), edges);
     let comment = NewComment {
         task: a,
@@ -232,7 +244,7 @@ pub async fn scene(office: &Office) -> Vec<Command> {
     let report = |task| {
         let summary = words("Done.");
         let (pr_url, notes, agent, session_key, run_id) = (None, None, None, None, None);
-        Command::CompleteTask(Completion { task, summary, pr_url, notes, agent, session_key, run_id })
+        Command::CompleteTask(Completion { task, summary, pr_url, notes, agent, session_key, run_id, finishes: false })
     };
     let delivery =
         DeliveryPatch { status: DeliveryStatus::Failed, retry_count: None, cooldown_until: None, failure_reason: None };
@@ -247,6 +259,10 @@ pub async fn scene(office: &Office) -> Vec<Command> {
         triage(a, TriageStep::Split(vec![part("a1"), part("a2")])),
         triage(e, TriageStep::Escalate(Some("It stands.".into()))),
         triage(e, TriageStep::Kill(None)),
+        triage(e, TriageStep::Abort),
+        Command::Notify(tells(Some(a))),
+        Command::MarkNotification(notice, true),
+        Command::DeleteNotification(notice),
         Command::Dispatch(NewDispatch { task: a, agent: Handle::agent(), by: Handle::owner() }),
         Command::AddDependency(a, b),
         Command::AddDependency(c, d),

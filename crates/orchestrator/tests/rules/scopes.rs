@@ -7,10 +7,11 @@ use clutch_domain::{
     chat::Chat,
     command::{
         ClaimRun, Command, Completion, Direction, EdgeRef, Force, HoldLease, NewChat, NewComment, NewDispatch,
-        NewMessage, NewSignal, Place, ProjectPatch, Subtask, TaskPatch, Triage, TriageStep,
+        NewMessage, NewNotification, NewSignal, Place, ProjectPatch, Subtask, TaskPatch, Triage, TriageStep,
     },
     doc::{Kind, Scope},
     id::TaskId,
+    notification::{NotificationSeverity, NotificationType},
     plan::world::Shape,
     query::Query,
     range::{Docs, Fetch, Range, Versioned},
@@ -100,6 +101,16 @@ async fn scene() -> (House, Vec<(Actor, Command)>) {
         agent: None,
         session_key: None,
         run_id: None,
+        finishes: false,
+    };
+    let notice = NewNotification {
+        task: Some(a),
+        project: None,
+        kind: NotificationType::RequestInput,
+        severity: NotificationSeverity::Info,
+        title: None,
+        message: words("Red?"),
+        agent: None,
     };
     let claim = ClaimRun {
         task: a,
@@ -129,6 +140,8 @@ async fn scene() -> (House, Vec<(Actor, Command)>) {
         reopen(b, Status::Ready),
         at(c, Status::Ready, Place::Before(a)),
         triage(a, TriageStep::Escalate(None)),
+        triage(a, TriageStep::Abort),
+        Command::Notify(notice),
         triage(d, TriageStep::Split(vec![part])),
         Command::Dispatch(NewDispatch { task: c, agent: Handle::agent(), by: Handle::owner() }),
         Command::DeleteTask(a),

@@ -25,6 +25,7 @@ fn report(task: clutch_domain::id::TaskId, url: Option<&str>) -> Command {
         agent: Handle::parse("dev").unwrap(),
         session_key: None,
         run_id: None,
+        finishes: false,
     })
 }
 

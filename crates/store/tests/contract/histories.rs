@@ -214,6 +214,7 @@ async fn next(house: &House, dice: &mut Dice, nth: u64) -> Option<Command> {
             agent: None,
             session_key: None,
             run_id: None,
+            finishes: false,
         }),
         68..=70 => {
             let chats: Vec<Chat> = house.all().await;

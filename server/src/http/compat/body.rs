@@ -13,7 +13,10 @@ use clutch_domain::{refusal::Refusal, text};
 use http::{StatusCode, header::CONTENT_TYPE};
 use serde_json::{Map, Value};
 
-use super::error::Failure;
+use super::{
+    error::Failure,
+    fields::{self, Route},
+};
 
 /// Largest body that is read, in bytes.
 pub const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -71,6 +74,7 @@ impl<S: Send + Sync> FromRequest<S> for Content {
         if !plain || request.uri().query().is_none_or(str::is_empty) {
             return Body::from_request(request, state).await.map(Self);
         }
+        let route = Route::of(&request);
         let (mut parts, body) = request.into_parts();
         let Query(fields) = Query::<Map<String, Value>>::from_request_parts(&mut parts, state).await?;
         let bytes = read(Request::from_parts(parts, body), state).await?;
@@ -78,6 +82,7 @@ impl<S: Send + Sync> FromRequest<S> for Content {
             .map_err(|_| Failure::invalid("invalid_text", "The body is not valid UTF-8 text."))?;
         let mut map = fields;
         map.insert("content".into(), content.into());
+        route.looks_at(&map)?;
         Ok(Self(Body(map)))
     }
 }
@@ -86,23 +91,50 @@ impl<S: Send + Sync> FromRequest<S> for Body {
     type Rejection = Failure;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        let route = Route::of(&request);
         let bytes = read(request, state).await?;
-        match serde_json::from_slice(&bytes) {
-            Ok(Value::Object(map)) => Ok(Self(map)),
-            Ok(_) => Err(Failure::invalid("invalid_json", "The body must be a JSON object.")),
-            Err(error) => Err(Failure::invalid("invalid_json", format!("The body is not valid JSON: {error}."))),
+        Self::of(&bytes, &route)
+    }
+}
+
+/// A [`Body`] that may be left out.
+#[derive(Debug, Default)]
+pub struct MaybeBody(pub Body);
+
+impl<S: Send + Sync> FromRequest<S> for MaybeBody {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        let route = Route::of(&request);
+        let bytes = read(request, state).await?;
+        if bytes.trim_ascii().is_empty() {
+            return Ok(Self::default());
         }
+        Body::of(&bytes, &route).map(Self)
     }
 }
 
 impl Body {
+    fn of(bytes: &[u8], route: &Route) -> Result<Self, Failure> {
+        match serde_json::from_slice(bytes) {
+            Ok(Value::Object(map)) => {
+                route.looks_at(&map)?;
+                Ok(Self(map))
+            }
+            Ok(_) => Err(Failure::invalid("invalid_json", "The body must be a JSON object.")),
+            Err(error) => Err(Failure::invalid("invalid_json", format!("The body is not valid JSON: {error}."))),
+        }
+    }
+
     /// A field that is there, `null` included.
-    pub fn has(&self, name: &str) -> bool {
+    pub fn has(&self, name: &'static str) -> bool {
+        fields::asked(name);
         self.0.contains_key(name)
     }
 
     /// A field that is there and not `null`.
-    pub fn some(&self, name: &str) -> Option<&Value> {
+    pub fn some(&self, name: &'static str) -> Option<&Value> {
+        fields::asked(name);
         self.0.get(name).filter(|v| !v.is_null())
     }
 

@@ -29,6 +29,8 @@ use super::{
     tasks::find,
 };
 
+type Created = Result<(StatusCode, Json<Value>), Failure>;
+
 /// `GET /api/tasks/:id/dependencies`.
 pub async fn list(State(office): State<Arc<Office>>, Path(id): Path<String>) -> Result<Json<Value>, Failure> {
     let task = find(&office, &id).await?.id;
@@ -65,11 +67,24 @@ pub async fn add(
     Path(id): Path<String>,
     headers: HeaderMap,
     body: Body,
-) -> Result<(StatusCode, Json<Value>), Failure> {
+) -> Created {
     let task = find(&office, &id).await?.id;
     let other = find(&office, body.needed("depends_on_id", "field_missing", "depends_on_id is required")?).await?.id;
     let call = Call::of(&caller, &headers, "dependency", &id, &body)?;
-    let done = call.run(&office, &caller.actor(), &Command::AddDependency(task, other)).await?;
+    link(&office, &caller, &call, task, other).await
+}
+
+/// `POST /api/task-dependencies`: the same with both ends in the body. A circle is refused here too.
+pub async fn add_by_ends(State(office): State<Arc<Office>>, caller: Caller, headers: HeaderMap, body: Body) -> Created {
+    let needed = "task_id and depends_on_id are required";
+    let task = find(&office, body.needed("task_id", "field_missing", needed)?).await?.id;
+    let other = find(&office, body.needed("depends_on_id", "field_missing", needed)?).await?.id;
+    let call = Call::of(&caller, &headers, "dependency", "", &body)?;
+    link(&office, &caller, &call, task, other).await
+}
+
+async fn link(office: &Office, caller: &Caller, call: &Call, task: TaskId, other: TaskId) -> Created {
+    let done = call.run(office, &caller.actor(), &Command::AddDependency(task, other)).await?;
     let edge = done.made::<Dependency>().ok_or(Refusal::DependencyNotFound)?;
     // Newer callers read `dependency`, older ones the bare object.
     let mut shape = shapes::dependency(edge);
@@ -111,6 +126,25 @@ pub async fn remove(
     let edge: DependencyId = path_id(&edge, Refusal::DependencyNotFound)?;
     let found: Option<Dependency> = office.get(edge).await?;
     found.filter(|d| d.task == task || d.depends_on == task).ok_or(Refusal::DependencyNotFound)?;
+    office.run(&caller.actor(), &Command::RemoveDependency(EdgeRef::Id(edge))).await?;
+    Ok(Json(json!({ "success": true })))
+}
+
+/// Query of a removal by id.
+#[derive(Deserialize)]
+pub struct ById {
+    id: Option<String>,
+}
+
+/// `DELETE /api/task-dependencies?id=`.
+pub async fn remove_by_id(
+    State(office): State<Arc<Office>>,
+    caller: Caller,
+    Query(query): Query<ById>,
+) -> Result<Json<Value>, Failure> {
+    let id = query.id.filter(|id| !id.is_empty());
+    let id = id.ok_or_else(|| Failure::invalid("field_missing", "id is required"))?;
+    let edge: DependencyId = path_id(&id, Refusal::DependencyNotFound)?;
     office.run(&caller.actor(), &Command::RemoveDependency(EdgeRef::Id(edge))).await?;
     Ok(Json(json!({ "success": true })))
 }

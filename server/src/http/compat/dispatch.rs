@@ -35,6 +35,7 @@ use serde_json::{Value, json};
 use crate::{chat::context, http::caller::Caller};
 
 use super::{
+    agents::{Agent, agent},
     body::{Body, Path, Query},
     error::Failure,
     gate::{READ_MAX, columns},
@@ -55,56 +56,6 @@ const DESCRIPTION_MAX: usize = 20_000;
 const PREVIEW: usize = 500;
 /// Columns in which a dispatched task may stand.
 const OPEN: [Status; 5] = [Status::Backlog, Status::Ready, Status::InProgress, Status::InReview, Status::Blocked];
-
-/// An agent of the registry.
-struct Agent {
-    id: &'static str,
-    name: &'static str,
-    role: &'static str,
-    model: &'static str,
-    told: &'static str,
-}
-
-const AGENTS: [Agent; 4] = [
-    Agent {
-        id: "ada",
-        name: "Ada",
-        role: "coordinator",
-        model: "anthropic/claude-opus-4-5",
-        told: "Decide what has to be done, by whom and in which order, and say so on the ticket.",
-    },
-    Agent {
-        id: "kimi-coder",
-        name: "Kimi",
-        role: "executor",
-        model: "moonshot/kimi-for-coding",
-        told: "Do the work, test it, and open a pull request.",
-    },
-    Agent {
-        id: "sonnet-reviewer",
-        name: "Sonnet",
-        role: "evaluator",
-        model: "anthropic/claude-sonnet-4-20250514",
-        told: "Judge the work against the ticket, and say what is missing.",
-    },
-    Agent {
-        id: "haiku-triage",
-        name: "Haiku",
-        role: "scanner",
-        model: "anthropic/claude-haiku-4-5",
-        told: "Look through it, sort it, and say what needs somebody's attention.",
-    },
-];
-
-fn agent(id: &str) -> Option<&'static Agent> {
-    AGENTS.iter().find(|agent| agent.id == id)
-}
-
-impl Agent {
-    fn shape(&self) -> Value {
-        json!({ "id": self.id, "name": self.name, "model": self.model, "role": self.role })
-    }
-}
 
 fn label(task: &Task) -> String {
     format!("clutch-task-{}", task.id.id8())
@@ -161,7 +112,7 @@ pub async fn show(State(office): State<Arc<Office>>, Path(id): Path<String>) -> 
     let preview: String = told.chars().take(PREVIEW).collect();
     let dispatch = task.dispatch.as_ref();
     Ok(Json(json!({
-        "taskId": task.id, "assignee": task.assignee, "agent": agent.map(Agent::shape),
+        "taskId": task.id, "assignee": task.assignee, "agent": agent.map(Agent::named),
         "dispatch_status": dispatch.map(|_| "pending"), "dispatch_requested_at": dispatch.map(|d| d.at),
         "dispatch_requested_by": dispatch.map(|d| &d.by), "session_id": task.session_id, "contextPreview": preview,
     })))
@@ -206,7 +157,7 @@ pub async fn pending(State(office): State<Arc<Office>>, Query(query): Query<List
         };
         let told = told(&office, &task, project, Some(agent), about).await?;
         shown.push(json!({
-            "task": shapes::task(&task), "project": shapes::project(project), "agent": agent.shape(),
+            "task": shapes::task(&task), "project": shapes::project(project), "agent": agent.named(),
             "context": told, "label": label(&task),
         }));
     }

@@ -5,9 +5,12 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use clutch_domain::refusal::{Refusal, RefusalClass};
-use clutch_orchestrator::{office, store::Fault};
-use http::StatusCode;
+use clutch_orchestrator::{office, runtime::RuntimeError, store::Fault};
+use http::{HeaderValue, StatusCode, header::RETRY_AFTER};
 use serde_json::json;
+
+/// What whoever meets no gateway is told to wait, in seconds.
+pub const AGAIN: &str = "5";
 
 /// An answer that is not a success.
 #[derive(Debug)]
@@ -15,17 +18,29 @@ pub struct Failure {
     status: StatusCode,
     code: &'static str,
     sentence: String,
+    /// Seconds after which the caller may try again.
+    again: Option<&'static str>,
 }
 
 impl Failure {
     /// A failure.
     pub fn new(status: StatusCode, code: &'static str, sentence: impl Into<String>) -> Self {
-        Self { status, code, sentence: sentence.into() }
+        Self { status, code, sentence: sentence.into(), again: None }
     }
 
     /// 400.
     pub fn invalid(code: &'static str, sentence: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, code, sentence)
+    }
+
+    /// 503: what is asked for is not there now, and may be soon.
+    pub fn away(code: &'static str, sentence: impl Into<String>) -> Self {
+        Self { again: Some(AGAIN), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, code, sentence) }
+    }
+
+    /// Its code.
+    pub fn code(&self) -> &'static str {
+        self.code
     }
 
     /// Its status.
@@ -77,8 +92,24 @@ impl From<office::Error> for Failure {
     }
 }
 
+impl From<RuntimeError> for Failure {
+    fn from(error: RuntimeError) -> Self {
+        match error {
+            RuntimeError::Away(_) => Self::away("gateway_away", "OpenClaw gateway not connected"),
+            RuntimeError::Unknown(_) => Self::away("gateway_silent", "The gateway did not answer; try again."),
+            RuntimeError::Refused { sentence, .. } => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "gateway_refused", sentence)
+            }
+        }
+    }
+}
+
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        (self.status, Json(json!({ "error": self.sentence, "code": self.code }))).into_response()
+        let mut response = (self.status, Json(json!({ "error": self.sentence, "code": self.code }))).into_response();
+        if let Some(again) = self.again {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(again));
+        }
+        response
     }
 }

@@ -17,7 +17,8 @@ use axum::{
 };
 use clutch_domain::{
     doc::{Doc, Inside, Kind, Scope},
-    id::{ProjectId, TaskId},
+    id::{NotificationId, ProjectId, TaskId},
+    notification::{Notification, NotificationSeverity, NotificationType, UNREAD},
     project::{Counts, Project},
     query::PROJECTS_MAX,
     range::{Docs, Fetch, Order, Range},
@@ -29,7 +30,7 @@ use clutch_orchestrator::{office::Office, store::Fault};
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::error::Failure;
+use super::{error::Failure, notifications::newest};
 
 /// Documents of one column, and newest comments, that are read of a project; in tests fewer.
 const COLUMN_MAX: u32 = if cfg!(test) { 30 } else { 500 };
@@ -63,11 +64,28 @@ impl<T: Clone> Counted<T> {
     }
 }
 
+/// What a person must see.
+#[derive(Clone, Debug)]
+struct Escalated {
+    id: String,
+    severity: NotificationSeverity,
+    message: String,
+    agent: Option<String>,
+}
+
+/// Which notifications nobody has read.
+#[derive(Debug, Default)]
+struct Unread {
+    ids: BTreeSet<NotificationId>,
+    /// There may be more.
+    more: bool,
+}
+
 /// Everything that waits for somebody.
 #[derive(Debug, Default)]
 struct Waiting {
     signals: Vec<Signal>,
-    escalated: Counted<Task>,
+    escalated: Counted<Escalated>,
     requests: Counted<(Comment, Task)>,
     ready: Counted<Task>,
     stuck: Counted<Task>,
@@ -100,7 +118,8 @@ async fn look(office: &Office, now: Millis) -> Result<Waiting, Fault> {
         order: Order::Newest,
         limit: COLUMN_MAX,
     };
-    let ranges = vec![projects.clone(), counts.clone(), signals.clone()];
+    let notices = newest(UNREAD, COLUMN_MAX);
+    let ranges = vec![projects.clone(), counts.clone(), signals.clone(), notices.clone()];
     let docs = office.read(&Fetch { scopes: Vec::new(), ranges }).await?.value;
     let counts: BTreeMap<ProjectId, &Counts> = docs.all::<Counts>(&counts).map(|c| (c.project, c)).collect();
     let here: BTreeSet<ProjectId> = docs.all::<Project>(&projects).map(|project| project.id).collect();
@@ -109,9 +128,19 @@ async fn look(office: &Office, now: Millis) -> Result<Waiting, Fault> {
     let mut waiting = Waiting {
         // Those of a deleted project leave the list of the installation in a moment.
         signals: docs.all::<Signal>(&signals).filter(|s| !all_here || here.contains(&s.project)).cloned().collect(),
-        truncated: !all_here || full(&signals, COLUMN_MAX),
+        truncated: !all_here || full(&signals, COLUMN_MAX) || full(&notices, COLUMN_MAX),
         ..Waiting::default()
     };
+    let unread = Unread {
+        ids: docs.all::<Notification>(&notices).map(|notice| notice.id).collect(),
+        more: full(&notices, COLUMN_MAX),
+    };
+    // What triage told is told with its task, while that is escalated.
+    let told = docs.all::<Notification>(&notices).filter(|notice| {
+        let somewhere = notice.project.is_none_or(|project| !all_here || here.contains(&project));
+        notice.kind == NotificationType::Escalation && !notice.of_triage && somewhere
+    });
+    told.for_each(|notice| waiting.escalated.push(&Escalated::of(notice)));
     let mut left = READ_MAX;
     for project in docs.all::<Project>(&projects) {
         let Some(counts) = counts.get(&project.id).filter(|counts| counts.total() > 0) else { continue };
@@ -123,8 +152,9 @@ async fn look(office: &Office, now: Millis) -> Result<Waiting, Fault> {
         let docs =
             office.read(&Fetch { scopes: Vec::new(), ranges: of_project(project.id, counts, left) }).await?.value;
         left = left.saturating_sub(u32::try_from(docs.len()).unwrap_or(u32::MAX));
-        waiting.add(office, &docs, now).await?;
+        waiting.add(office, &docs, &unread, now).await?;
     }
+    waiting.escalated.first.sort_by_key(|escalated| Reverse(escalated.severity));
     waiting.signals.sort_by_key(|s| (Reverse(s.severity), Reverse(s.created_at), s.id));
     Ok(waiting)
 }
@@ -148,7 +178,7 @@ pub fn columns(project: ProjectId, counts: &Counts, left: u32, of: &[Status]) ->
 }
 
 impl Waiting {
-    async fn add(&mut self, office: &Office, docs: &Docs, now: Millis) -> Result<(), Fault> {
+    async fn add(&mut self, office: &Office, docs: &Docs, unread: &Unread, now: Millis) -> Result<(), Fault> {
         let mut comments: &[Arc<Doc>] = &[];
         for (range, found) in docs.iter() {
             let (Range::ByStatus { limit, .. } | Range::Newest { limit, .. }) = range else { continue };
@@ -162,8 +192,8 @@ impl Waiting {
                 if task.dispatch.is_some() {
                     self.dispatched.push(task);
                 }
-                if task.escalation.is_some() {
-                    self.escalated.push(task);
+                if let Some(escalated) = Escalated::of_task(task, unread) {
+                    self.escalated.push(&escalated);
                 }
                 match task.status {
                     Status::Ready if task.assignee.is_none() && task.open_dependencies == 0 => self.ready.push(task),
@@ -229,7 +259,7 @@ impl Waiting {
             });
         }
         if self.escalated.count > 0 {
-            shape["escalations"] = json!(first(&self.escalated.first, escalation));
+            shape["escalations"] = json!(first(&self.escalated.first, Escalated::shape));
         }
         if !self.signals.is_empty() {
             shape["signals"] = json!(first(&self.signals, |s| json!({
@@ -248,13 +278,32 @@ fn first<T>(all: &[T], shape: impl Fn(&T) -> Value) -> Vec<Value> {
     all.iter().take(LISTED).map(shape).collect()
 }
 
-/// As the notification that the original made of it; a task's escalation is its own.
-fn escalation(task: &Task) -> Value {
-    let (by, reason) = task.escalation.as_ref().map_or((None, None), |e| (Some(&e.by), e.reason.as_ref()));
-    let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
-    json!({
-        "id": task.id, "severity": "critical", "message": format!("🚨 Escalated: {}{reason}", task.title), "agent": by,
-    })
+impl Escalated {
+    fn of(notice: &Notification) -> Self {
+        Self {
+            id: notice.id.to_string(),
+            severity: notice.severity,
+            message: notice.message.to_string(),
+            agent: notice.agent.clone(),
+        }
+    }
+
+    /// A task that a person must look at, until somebody has read what was told of it. Programs of before told nothing.
+    fn of_task(task: &Task, unread: &Unread) -> Option<Self> {
+        let escalation = task.escalation.as_ref()?;
+        let id = match escalation.notice {
+            None => task.id.to_string(),
+            Some(notice) if unread.more || unread.ids.contains(&notice) => notice.to_string(),
+            Some(_) => return None,
+        };
+        let reason = escalation.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        let message = format!("🚨 Escalated: {}{reason}", task.title);
+        Some(Self { id, severity: NotificationSeverity::Critical, message, agent: Some(escalation.by.clone()) })
+    }
+
+    fn shape(&self) -> Value {
+        json!({ "id": self.id, "severity": self.severity, "message": self.message, "agent": self.agent })
+    }
 }
 
 const fn is_stuck(task: &Task, now: Millis) -> bool {

@@ -2,27 +2,43 @@
 //!
 //! Thin: parse, one call of the office, a shape. Pages never come here.
 
+pub mod abort;
+pub mod agents;
 pub mod body;
 pub mod chats;
+pub mod cleanup;
 pub mod deliveries;
 pub mod dependencies;
 pub mod dispatch;
 pub mod error;
+pub mod fields;
 pub mod gate;
+pub mod gateway;
+pub mod github;
+pub mod not_built;
+pub mod notifications;
 pub mod once;
 pub mod openclaw;
+pub mod programs;
 pub mod projects;
 pub mod rpc;
+pub mod sessions;
 pub mod shapes;
 pub mod signals;
+pub mod status;
 pub mod tasks;
+pub mod transcript;
 pub mod triage;
+pub mod validate;
 pub mod webhooks;
+pub mod work_loop;
 
 use axum::{
-    Router,
+    Router, middleware,
     routing::{any, delete, get, patch, post},
 };
+
+use http::{Method, Uri};
 
 use crate::state::AppState;
 
@@ -31,9 +47,11 @@ pub fn routes() -> Router<AppState> {
     Router::new()
         .route("/api/projects", get(projects::list).post(projects::create))
         .route("/api/projects/{id}", get(projects::show).patch(projects::update).delete(projects::remove))
+        .route("/api/projects/{id}/context", get(projects::told))
         .route("/api/projects/{id}/restore", post(projects::restore))
         .route("/api/tasks", get(tasks::list).post(tasks::create))
         .route("/api/tasks/reorder", post(tasks::reorder))
+        .route("/api/tasks/unanalyzed", get(unknown))
         .route("/api/tasks/{id}", get(tasks::show).patch(tasks::update).delete(tasks::remove))
         .route("/api/tasks/{id}/comments", get(tasks::comments).post(tasks::comment))
         .route(
@@ -41,13 +59,20 @@ pub fn routes() -> Router<AppState> {
             get(dependencies::list).post(dependencies::add).delete(dependencies::remove_by_ends),
         )
         .route("/api/tasks/{id}/dependencies/{edge}", delete(dependencies::remove))
+        .route("/api/task-dependencies", post(dependencies::add_by_ends).delete(dependencies::remove_by_id))
+        .route("/api/tasks/{id}/abort", post(abort::task))
+        .route("/api/tasks/{id}/respond", patch(signals::respond_by_task))
         .route("/api/triage/unblock", post(triage::unblock))
         .route("/api/triage/reassign", post(triage::reassign))
         .route("/api/triage/split", post(triage::split))
         .route("/api/triage/escalate", post(triage::escalate))
         .route("/api/triage/kill", post(triage::kill))
         .route("/api/signal", get(signals::list))
+        .route("/api/signal/respond", post(signals::respond_by_body))
         .route("/api/signal/{id}/respond", post(signals::respond))
+        .route("/api/notifications", get(notifications::list).post(notifications::create))
+        .route("/api/notifications/{id}", patch(notifications::update).delete(notifications::remove))
+        .route("/api/chat/abort", post(abort::chat))
         .route("/api/chats", get(chats::list).post(chats::create).patch(chats::update_by_body))
         .route("/api/chats/{id}", get(chats::show).patch(chats::update).delete(chats::remove))
         .route("/api/chats/{id}/messages", get(chats::messages))
@@ -65,20 +90,40 @@ pub fn routes() -> Router<AppState> {
         .route("/api/gate", get(gate::show))
         .route("/api/openclaw/status", get(openclaw::status).post(openclaw::reconnect))
         .route("/api/openclaw/rpc", post(rpc::call))
+        .route("/api/openclaw/models", get(gateway::models))
+        .route("/api/openclaw/dashboard", get(gateway::dashboard))
+        .route("/api/agents", get(agents::list))
+        .route("/api/agents/{id}", get(agents::show))
+        .route("/api/sessions", get(sessions::list))
+        .route("/api/sessions/status", get(sessions::status).post(sessions::statuses))
+        .route("/api/sessions/{id}", get(sessions::show))
+        .route("/api/sessions/{id}/history", get(sessions::history))
+        .route("/api/sessions/{id}/cancel", post(sessions::cancel))
+        .route("/api/status", get(status::show))
+        .route("/api/cleanup/stuck-tickets", get(cleanup::list).post(cleanup::settle))
+        .route("/api/validate/github", post(validate::github))
+        .route("/api/validate/path", post(validate::path))
+        .route("/api/work-loop/config", get(work_loop::config).patch(work_loop::configure))
+        .route("/api/work-loop/state", patch(work_loop::set_state))
         .route("/api", any(unknown))
         .route("/api/", any(unknown))
         .route("/api/{*rest}", any(unknown))
+        .route_layer(middleware::from_fn(fields::told))
 }
 
 /// A route that is there, but not for this method.
-pub async fn wrong_method() -> error::Failure {
-    error::Failure::new(
-        http::StatusCode::METHOD_NOT_ALLOWED,
-        "method_not_allowed",
-        "This address does not take that method.",
-    )
+pub async fn wrong_method(method: Method, uri: Uri) -> error::Failure {
+    not_built::answer(&method, uri.path()).unwrap_or_else(|| {
+        error::Failure::new(
+            http::StatusCode::METHOD_NOT_ALLOWED,
+            "method_not_allowed",
+            "This address does not take that method.",
+        )
+    })
 }
 
-async fn unknown() -> error::Failure {
-    error::Failure::new(http::StatusCode::NOT_FOUND, "route_not_found", "There is no such route.")
+async fn unknown(method: Method, uri: Uri) -> error::Failure {
+    not_built::answer(&method, uri.path()).unwrap_or_else(|| {
+        error::Failure::new(http::StatusCode::NOT_FOUND, "route_not_found", "There is no such route.")
+    })
 }

@@ -22,7 +22,7 @@ use clutch_orchestrator::office::Office;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::http::caller::Caller;
+use crate::{chat::context, http::caller::Caller};
 
 use super::{
     body::{Body, Path, Query, path_id, whole},
@@ -92,6 +92,27 @@ pub async fn show(State(office): State<Arc<Office>>, Path(id): Path<String>) -> 
     let project = find(&office, &id).await?;
     let count = office.get::<Counts>(project.id).await?.map_or(0, |counts| counts.total());
     Ok(Json(json!({ "project": with_count(&project, count) })))
+}
+
+/// `GET /api/projects/:id/context`: what an agent is told of a project before the first words of a chat.
+pub async fn told(State(office): State<Arc<Office>>, Path(id): Path<String>) -> Answer {
+    let project = find(&office, &id).await?;
+    let files = context::of(&project).await;
+    let formatted = context::formatted(&project).await;
+    let shown: Vec<Value> = files
+        .iter()
+        .map(|file| json!({ "path": file.name, "content": file.content, "truncated": file.truncated }))
+        .collect();
+    Ok(Json(json!({
+        "context": {
+            "project": {
+                "name": project.name, "description": project.description, "slug": project.slug,
+                "localPath": project.local_path, "githubRepo": project.github_repo,
+            },
+            "files": shown, "workingDirectory": project.local_path, "contextSize": formatted.len(),
+        },
+        "formatted": formatted, "sessionKeyPrefix": format!("clutch:{}", project.slug),
+    })))
 }
 
 /// `PATCH /api/projects/:id`. `null` clears.

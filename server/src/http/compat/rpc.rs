@@ -288,7 +288,7 @@ async fn connected(gateway: &OpenClaw) -> Result<(), Refused> {
 }
 
 /// Of the gateway's settings the names of its models, where old callers look for them and where new gateways have them.
-fn models_of(settings: &Value) -> Value {
+pub(super) fn models_of(settings: &Value) -> Value {
     let places = [&settings["config"], &settings["parsed"], settings];
     let models = places.iter().find_map(|place| place["agents"]["defaults"]["models"].as_object());
     let models: Map<String, Value> = models

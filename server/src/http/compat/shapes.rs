@@ -3,6 +3,7 @@
 use clutch_domain::{
     chat::{Chat, Message},
     doc::Dependency,
+    notification::Notification,
     project::{ChatLayout, Project},
     talk::{Comment, Signal},
     task::Task,
@@ -100,7 +101,7 @@ impl Serialize for TaskShape<'_> {
             "dispatch_requested_by": dispatch.as_ref().map(|d| &d.by),
             "escalated": u8::from(escalation.is_some()), "escalated_at": escalation.as_ref().map(|e| e.at),
             // Members of the contract that nothing here ever sets.
-                        "reviewer_rejection_count": NEVER, "triage_sent_at": NEVER, "auto_triage_count": NEVER,
+            "reviewer_rejection_count": NEVER, "triage_sent_at": NEVER, "auto_triage_count": NEVER,
             "cost_total": NEVER,
             "review_comments": NEVER, "review_count": NEVER, "verification_status": NEVER,
             "verification_output": NEVER,
@@ -155,6 +156,15 @@ pub fn signal(s: &Signal) -> Value {
         "severity": s.severity, "message": s.message, "blocking": u8::from(s.blocking()),
         "responded_at": at(s.responded_at), "response": s.response, "delivered_at": at(s.delivered_at),
         "notification_status": s.delivery, "notification_error": s.delivery_error, "created_at": s.created_at,
+    })
+}
+
+/// A notification.
+pub fn notification(n: &Notification) -> Value {
+    json!({
+        "id": n.id, "task_id": n.task, "project_id": n.project, "type": n.kind, "severity": n.severity,
+        "title": n.title, "message": n.message, "agent": n.agent, "read": u8::from(n.read),
+        "created_at": n.created_at,
     })
 }
 

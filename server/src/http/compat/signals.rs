@@ -26,6 +26,8 @@ use super::{
     tasks::find,
 };
 
+type Answer = Result<Json<Value>, Failure>;
+
 /// Most signals that are read for a list, the newest.
 const READ_MAX: u32 = 2_000;
 /// How long an answer may take to reach the gateway before the caller is told "not yet".
@@ -84,17 +86,69 @@ pub fn kind_wrong() -> Failure {
 }
 
 /// `POST /api/signal/:id/respond`. The answer is kept and sent by the outbox; this waits a moment to tell how that went.
-pub async fn respond(
+pub async fn respond(State(office): State<Arc<Office>>, caller: Caller, Path(id): Path<String>, body: Body) -> Answer {
+    let id: SignalId = path_id(&id, Refusal::SignalNotFound)?;
+    answer(&office, &caller, id, words(&body, &["response"])?).await
+}
+
+/// The answer under one of these names.
+fn words(body: &Body, names: &[&'static str]) -> Result<text::Body, Failure> {
+    match names.iter().find_map(|&name| body.some(name)) {
+        Some(Value::String(text)) => Ok(text::Body::parse(text)?.ok_or(Refusal::ResponseMissing)?),
+        _ => Err(Refusal::ResponseMissing.into()),
+    }
+}
+
+/// What the original's CLI calls an answer, on routes that the original never had (facts §8.1).
+const CALLED: &[&str] = &["response", "message", "answer", "content"];
+
+/// `POST /api/signal/respond`, with the id in the body.
+pub async fn respond_by_body(State(office): State<Arc<Office>>, caller: Caller, body: Body) -> Answer {
+    let named = ["signalId", "signal_id", "id"].iter().find_map(|&name| body.some(name)).and_then(Value::as_str);
+    let named = named.ok_or_else(|| Failure::invalid("field_missing", "signalId is required"))?;
+    let id = path_id(named, Refusal::SignalNotFound)?;
+    answer_again(&office, &caller, id, words(&body, CALLED)?).await
+}
+
+/// `PATCH /api/tasks/:id/respond`, by the signal's id, or by its task: then the newest question there that waits.
+pub async fn respond_by_task(
     State(office): State<Arc<Office>>,
     caller: Caller,
-    Path(id): Path<String>,
+    Path(named): Path<String>,
     body: Body,
-) -> Result<Json<Value>, Failure> {
-    let id: SignalId = path_id(&id, Refusal::SignalNotFound)?;
-    let answer = match body.some("response") {
-        Some(Value::String(text)) => text::Body::parse(text)?.ok_or(Refusal::ResponseMissing)?,
-        _ => return Err(Refusal::ResponseMissing.into()),
-    };
+) -> Answer {
+    let said = words(&body, CALLED)?;
+    if let Ok(id) = named.parse::<SignalId>()
+        && office.get::<Signal>(id).await?.is_some()
+    {
+        return answer_again(&office, &caller, id, said).await;
+    }
+    let task = find(&office, &named).await?.id;
+    let parent = task.to_string();
+    let newest = Range::NewestChildren { kind: Kind::Signal, parent, before: None, limit: READ_MAX };
+    let signals = office.all::<Signal>(newest).await?;
+    let asks = signals.iter().find(|signal| signal.waits());
+    let asks = asks.or_else(|| signals.iter().find(|signal| signal.response.as_ref() == Some(&said)));
+    answer_again(&office, &caller, asks.ok_or(Refusal::SignalNotFound)?.id, said).await
+}
+
+/// The CLI says it on one route and then on the other: the same words twice are one answer.
+async fn answer_again(office: &Office, caller: &Caller, id: SignalId, said: text::Body) -> Answer {
+    match answer(office, caller, id, said.clone()).await {
+        Err(refused) if refused.is(Refusal::SignalAnswered) => {
+            let signal: Signal = office.get(id).await?.ok_or(Refusal::SignalNotFound)?;
+            if signal.response.as_ref() == Some(&said) { Ok(told(&signal)) } else { Err(refused) }
+        }
+        answered => answered,
+    }
+}
+
+fn told(signal: &Signal) -> Json<Value> {
+    let sent = signal.delivery == Some(Delivery::Sent);
+    Json(json!({ "success": true, "signal": shapes::signal(signal), "notificationSent": sent }))
+}
+
+async fn answer(office: &Office, caller: &Caller, id: SignalId, answer: text::Body) -> Answer {
     let done = office.run(&caller.actor(), &Command::AnswerSignal(id, answer)).await?;
     let answered = done.now::<Signal>(id).cloned().ok_or(Refusal::SignalNotFound)?;
     let range = Range::doc(Kind::Signal, id);
@@ -111,6 +165,5 @@ pub async fn respond(
         None
     };
     let signal = tokio::time::timeout(DELIVERY_WAIT, settled).await.ok().flatten().unwrap_or(answered);
-    let sent = signal.delivery == Some(Delivery::Sent);
-    Ok(Json(json!({ "success": true, "signal": shapes::signal(&signal), "notificationSent": sent })))
+    Ok(told(&signal))
 }

@@ -19,6 +19,7 @@ use axum::{
     Json, Router,
     extract::State,
     http::{HeaderMap, StatusCode},
+    middleware,
     routing::post,
 };
 use clutch_domain::{
@@ -43,12 +44,15 @@ use crate::{
             body::{Body, Path, path_id},
             chats,
             error::Failure,
+            fields,
             once::Call,
+            programs::Programs,
             shapes, signals,
             tasks::find,
         },
         uploads::Uploads,
     },
+    settings::WithoutPr,
     state::AppState,
 };
 
@@ -59,6 +63,7 @@ pub fn routes() -> Router<AppState> {
         .route("/api/tasks/{id}/complete", post(complete))
         .route("/api/chats/{id}/messages", post(message))
         .route("/api/chats/{id}/typing", post(typing))
+        .route_layer(middleware::from_fn(fields::told))
 }
 
 /// The run that reports, under either of the names that plugins use.
@@ -110,6 +115,7 @@ async fn signal(
 async fn complete(
     State(office): State<Arc<Office>>,
     State(runtimes): State<Runtimes>,
+    State(programs): State<Arc<Programs>>,
     caller: Caller,
     Path(id): Path<String>,
     headers: HeaderMap,
@@ -124,6 +130,7 @@ async fn complete(
         agent: body.parsed("agent", Handle::parse)?,
         session_key: body.parsed("sessionKey", SessionKey::parse)?.map(|said| runtimes.from_session(said)),
         run_id: run_id(&body)?,
+        finishes: programs.without_pr == WithoutPr::Done,
     };
     let call = Call::of(&caller, &headers, "complete", &id, &body)?;
     let who = caller.agent(report.agent.as_ref().map_or("agent", Handle::as_str));
