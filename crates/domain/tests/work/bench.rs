@@ -267,6 +267,11 @@ impl Bench {
 
     /// The agent of a run reports.
     pub fn report(&mut self, task: TaskId, run: RunId) {
+        self.report_as(task, run, false);
+    }
+
+    /// The same where work without a pull request may need no review.
+    pub fn report_as(&mut self, task: TaskId, run: RunId, finishes: bool) {
         let report = Completion {
             task,
             summary: words("Done."),
@@ -275,7 +280,7 @@ impl Bench {
             agent: None,
             session_key: SessionKey::parse(&self.the_run(run).session_key).unwrap().map(Into::into),
             run_id: None,
-            finishes: false,
+            finishes,
         };
         self.ask(Actor::agent("main"), &Command::CompleteTask(report)).unwrap();
     }

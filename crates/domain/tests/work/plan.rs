@@ -10,7 +10,7 @@ use clutch_domain::{
         world::{OpenRun, OwnWorld, World},
     },
     project::Project,
-    run::{LoopState, Run},
+    run::{LoopState, Outcome, Run},
     runtime::{ALL, USUAL, unknown, usual},
     talk::Signal,
     task::{Priority, Role, Status, Task},
@@ -218,6 +218,28 @@ fn an_open_run_is_attended_stopped_or_left_to_its_question() {
     }
     bench.person(&Command::DeleteTask(task)).unwrap();
     assert_eq!(plan(&bench, &wide()).actions, [Action::Stop(run)], "deleted");
+}
+
+/// As in review. Whose task somebody else finished is stopped.
+#[test]
+fn whoever_finished_a_task_by_its_report_says_its_last_words() {
+    for reports in [true, false] {
+        let mut bench = Bench::new();
+        let task = bench.ready("one");
+        let run = bench.start(task);
+        if reports {
+            bench.report_as(task, run, true);
+        } else {
+            bench.person(&relocate(task, Status::Done)).unwrap();
+        }
+        let status = |bench: &Bench| bench.all::<Task>().iter().map(|t| t.status).collect::<Vec<_>>();
+        assert_eq!(status(&bench), [Status::Done]);
+        let wanted = if reports { Action::Attend(run) } else { Action::Stop(run) };
+        assert_eq!(plan(&bench, &wide()).actions, [wanted], "{reports}");
+        bench.end(run, Ended::Finished, "Bye.").unwrap();
+        assert_eq!(bench.the_run(run).outcome, Some(if reports { Outcome::Completed } else { Outcome::Silent }));
+        assert_eq!(status(&bench), [Status::Done]);
+    }
 }
 
 #[test]
