@@ -231,7 +231,7 @@ async fn without_a_gateway_callers_are_told_to_come_back() {
     let reply = house.get("/api/openclaw/dashboard").await;
     assert_eq!((reply.status.as_u16(), &reply.headers["retry-after"]), (503, &http::HeaderValue::from_static("5")));
     let shape = reply.json();
-    assert_eq!(keys(&shape), ["channels", "cron", "errors", "gateway", "sessions", "usage24h"]);
+    assert_eq!(keys(&shape), ["channels", "code", "cron", "error", "errors", "gateway", "sessions", "usage24h"]);
     assert_eq!(shape["errors"], json!([{ "source": "connection", "message": "OpenClaw gateway not connected" }]));
 }
 

@@ -20,9 +20,16 @@ const ASKERS: u64 = 4;
 /// After so many requests an asker makes a new project: the old one may be gone, and a full one is slow.
 const FRESH: u64 = 400;
 const METHODS: [&str; 8] = ["GET", "POST", "PATCH", "PUT", "DELETE", "HEAD", "OPTIONS", "BREW"];
-/// Statuses above 499 that are documented, with their codes: the gateway is away here, and room is bounded.
-const SAID: [(u16, &str); 5] =
-    [(503, "gateway_away"), (503, "not_stopped"), (503, "too_busy"), (503, "too_many_tabs"), (507, "uploads_full")];
+/// Statuses above 499 that are documented, with their codes: the gateway is away here, room is bounded, and some of what
+/// the original had is not here.
+const SAID: [(u16, &str); 6] = [
+    (501, "not_built_yet"),
+    (503, "gateway_away"),
+    (503, "not_stopped"),
+    (503, "too_busy"),
+    (503, "too_many_tabs"),
+    (507, "uploads_full"),
+];
 
 /// Addresses that people open.
 const PAGES: [&str; 8] = [
@@ -171,7 +178,13 @@ fn judge(what: &str, answer: &Answer) {
     let body = answer.json();
     let code = body["code"].as_str().unwrap_or_default();
     let short: String = what.chars().take(600).collect();
-    assert!(SAID.contains(&(answer.status, code)), "{short}: {} {}", answer.status, answer.text());
+    // An answer to HEAD has no body, so no code.
+    let said = if what.contains(": HEAD /") {
+        SAID.iter().any(|(status, _)| *status == answer.status)
+    } else {
+        SAID.contains(&(answer.status, code))
+    };
+    assert!(said, "{short}: {} {}", answer.status, answer.text());
 }
 
 #[test]

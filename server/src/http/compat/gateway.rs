@@ -53,7 +53,7 @@ async fn asked(gateway: &OpenClaw, method: &str, params: Value) -> Result<Value,
 }
 
 /// The gateway's sessions, newest first.
-pub async fn sessions(gateway: &OpenClaw, kept: &Remembered) -> Result<Arc<Value>, RuntimeError> {
+pub async fn sessions(gateway: &OpenClaw, kept: &Remembered<RuntimeError>) -> Result<Arc<Value>, RuntimeError> {
     kept.or(async {
         let answer = asked(gateway, "sessions.list", json!({ "limit": SESSIONS_MAX })).await?;
         Ok((answer, SESSIONS_HOLD))
@@ -115,7 +115,11 @@ pub async fn dashboard(
         Ok(answer) => Json(Value::clone(&answer)).into_response(),
         Err(()) => {
             let mut shape = nothing();
-            shape["errors"] = json!([{ "source": "connection", "message": "OpenClaw gateway not connected" }]);
+            let sentence = "OpenClaw gateway not connected";
+            shape["errors"] = json!([{ "source": "connection", "message": sentence }]);
+            // As every other answer that the gateway is missed for.
+            shape["error"] = json!(sentence);
+            shape["code"] = json!("gateway_away");
             let again = [(http::header::RETRY_AFTER, super::error::AGAIN)];
             (StatusCode::SERVICE_UNAVAILABLE, again, Json(shape)).into_response()
         }
@@ -132,7 +136,7 @@ fn nothing() -> Value {
 }
 
 /// Whatever is not told stays at zero, and is named.
-async fn look(gateway: &OpenClaw, kept: &Remembered, now: Millis) -> Value {
+async fn look(gateway: &OpenClaw, kept: &Remembered<RuntimeError>, now: Millis) -> Value {
     let mut shape = nothing();
     let mut errors = Vec::new();
     let (health, status, sessions, usage, channels, cron) = futures_util::join!(

@@ -1,8 +1,9 @@
 //! What only the routes of programs share.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{convert::Infallible, path::PathBuf, sync::Arc, time::Duration};
 
 use clutch_domain::{plan::Policy, time::Millis};
+use clutch_orchestrator::runtime::RuntimeError;
 use serde_json::Value;
 use tokio::{sync::Mutex, time::Instant};
 
@@ -24,11 +25,11 @@ pub struct Programs {
     /// Where repositories are looked up.
     pub github: GitHub,
     /// The gateway's models.
-    pub models: Remembered,
+    pub models: Remembered<Infallible>,
     /// How the gateway is.
-    pub dashboard: Remembered,
+    pub dashboard: Remembered<()>,
     /// Its sessions.
-    pub sessions: Remembered,
+    pub sessions: Remembered<RuntimeError>,
 }
 
 impl Programs {
@@ -48,25 +49,68 @@ impl Programs {
     }
 }
 
+/// How long a failure holds: whoever waited for the same answer is told it, and does not wait all over again.
+const FAILURE_HOLDS: Duration = Duration::from_secs(1);
+
 /// An answer and how long it holds.
-type Held = Option<(Instant, Arc<Value>)>;
+type Held<E> = Option<(Instant, Result<Arc<Value>, E>)>;
 
 /// An answer that is remembered for a while. Who asks meanwhile waits for whoever asks already.
-#[derive(Default)]
-pub struct Remembered(Mutex<Held>);
+pub struct Remembered<E>(Mutex<Held<E>>);
 
-impl Remembered {
-    /// The answer of before, or a new one, which says how long it holds; one that does not hold is not kept.
-    pub async fn or<E>(&self, ask: impl Future<Output = Result<(Value, Duration), E>>) -> Result<Arc<Value>, E> {
+impl<E> Default for Remembered<E> {
+    fn default() -> Self {
+        Self(Mutex::new(None))
+    }
+}
+
+impl<E: Clone> Remembered<E> {
+    /// The answer of before, or a new one, which says how long it holds.
+    pub async fn or(&self, ask: impl Future<Output = Result<(Value, Duration), E>>) -> Result<Arc<Value>, E> {
         let mut held = self.0.lock().await;
         if let Some((until, answer)) = &*held
             && Instant::now() < *until
         {
-            return Ok(answer.clone());
+            return answer.clone();
         }
-        let (answer, holds) = ask.await?;
-        let answer = Arc::new(answer);
+        let (answer, holds) = match ask.await {
+            Ok((answer, holds)) => (Ok(Arc::new(answer)), holds),
+            Err(error) => (Err(error), FAILURE_HOLDS),
+        };
         *held = Some((Instant::now() + holds, answer.clone()));
-        Ok(answer)
+        answer
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn those_who_ask_at_once_ask_once() {
+        let asked = AtomicU32::new(0);
+        let ask = async |answer: Result<(Value, Duration), &'static str>| {
+            asked.fetch_add(1, Ordering::Relaxed);
+            tokio::task::yield_now().await;
+            answer
+        };
+        let kept = Remembered::default();
+        let fails = || kept.or(ask(Err("It is silent.")));
+        assert_eq!(
+            tokio::join!(fails(), fails(), fails()),
+            (Err("It is silent."), Err("It is silent."), Err("It is silent."))
+        );
+        assert_eq!(asked.swap(0, Ordering::Relaxed), 1, "nobody waits for the same failure again");
+        let kept = Remembered::default();
+        let told = |holds| kept.or(ask(Ok((Value::from(7), holds))));
+        let (one, other) = tokio::join!(told(Duration::from_secs(60)), told(Duration::ZERO));
+        assert_eq!((one, other), (Ok(Arc::new(Value::from(7))), Ok(Arc::new(Value::from(7)))));
+        assert_eq!(asked.load(Ordering::Relaxed), 1);
+        let kept = Remembered::default();
+        let told = || kept.or(ask(Ok((Value::from(7), Duration::ZERO))));
+        assert!(told().await.is_ok() && told().await.is_ok());
+        assert_eq!(asked.load(Ordering::Relaxed), 3, "what does not hold is asked for anew");
     }
 }
