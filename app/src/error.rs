@@ -130,6 +130,9 @@ mod on_server {
             match error {
                 office::Error::Refused(refusal) => refusal.into(),
                 office::Error::Busy => Self::new(Class::Conflict, "busy", office::Error::Busy.to_string()),
+                office::Error::Stale => {
+                    Self::new(Class::Conflict, "changed_meanwhile", office::Error::Stale.to_string())
+                }
                 office::Error::KeyReused => {
                     Self::new(Class::Invalid, "idempotency_key_reused", office::Error::KeyReused.to_string())
                 }

@@ -44,6 +44,7 @@ use crate::{
         session::Sessions,
         short,
         uploads::{self, Uploads},
+        v1::{self, EventStreams},
         words,
     },
     owner,
@@ -317,6 +318,7 @@ pub(crate) fn share(picked: Picked) -> AppState {
         logins,
         limits: Arc::default(),
         programs: Arc::new(programs),
+        event_streams: EventStreams::default(),
         uploads,
         site,
         tabs: Arc::new(live::Tabs::new(tabs)),
@@ -339,6 +341,7 @@ pub(crate) fn router(state: AppState, door: Door) -> Router {
         .leptos_routes_with_context(&state, pages, context, move || shell(options.clone()))
         .merge(compat::routes())
         .merge(webhooks::routes())
+        .merge(v1::routes())
         .merge(uploads::routes())
         .route("/live", get(live::upgrade))
         .route(caller::HEALTH, get(health))

@@ -13,7 +13,7 @@ use crate::{
     chat::{ephemeral::Ephemeral, streams::Streams},
     http::{
         bearer::Bearers, compat::programs::Programs, forms::Seals, limits::Limits, live::Tabs, login::Logins,
-        session::Sessions, uploads::Uploads,
+        session::Sessions, uploads::Uploads, v1::EventStreams,
     },
     supervise::Supervisor,
     worker::lines::Lines,
@@ -48,6 +48,8 @@ pub struct AppState {
     pub limits: Arc<Limits>,
     /// What only routes for programs need.
     pub programs: Arc<Programs>,
+    /// Room for streams of events.
+    pub event_streams: EventStreams,
     /// Pictures that were sent.
     pub uploads: Arc<Uploads>,
     /// What pages may know.

@@ -7,7 +7,8 @@ use clutch_domain::{
     change::Request,
     command::Command,
     ctx::{Ctx, Ids},
-    doc::{Doc, Inside},
+    doc::{Doc, DocKey, Inside, Rev},
+    id::ProjectId,
     range::{Docs, Fetch, Range, Versioned},
     refusal::Refusal,
     rule,
@@ -15,7 +16,7 @@ use clutch_domain::{
     time::Millis,
     view::{Stop, View},
 };
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, broadcast};
 use uuid::Uuid;
 
 use crate::store::{CommitError, Committed, Fault, IdempotencyKey, Store};
@@ -27,6 +28,9 @@ const ALONE_FROM: u32 = 3;
 /// How often a rule may ask for more within one decision. A look brings a whole depth of questions; the
 /// deepest rule reads rings of a graph and then all of it in pages.
 const LOOKS_AT_MOST: u32 = 100;
+
+/// Wakes of one who listens to lines that are kept for it.
+const LINES_KEPT: usize = 256;
 
 /// Tells the time.
 pub trait Clock: Send + Sync + 'static {
@@ -54,6 +58,9 @@ pub enum Error {
     /// can be asked for again.
     #[error("nobody knows whether it was done: {0}")]
     Unknown(Fault),
+    /// The document is another by now than the one that the caller has seen ([`Office::run_on`]).
+    #[error("It was changed since you read it. Read it again, and decide anew.")]
+    Stale,
     /// Another call was made under this key of the caller's.
     #[error("This idempotency-key belongs to another call. Give each call a key of its own.")]
     KeyReused,
@@ -105,6 +112,7 @@ pub struct Office {
     // commands begin side by side, and who met a conflict waits for a turn. It is fair: who came first
     // goes first.
     turn: Mutex<()>,
+    lines: broadcast::Sender<ProjectId>,
 }
 
 /// The row of ids of one decision: a rule that is run again is given the same.
@@ -125,13 +133,20 @@ impl Office {
     /// An office over these ports.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, ids: Arc<dyn IdSource>) -> Self {
-        Self { store, clock, ids, turn: Mutex::new(()) }
+        Self { store, clock, ids, turn: Mutex::new(()), lines: broadcast::Sender::new(LINES_KEPT) }
     }
 
     /// The store, for watches.
     #[must_use]
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.store
+    }
+
+    /// Projects whose log has new lines, as this process writes them. Whoever is too slow is told that it missed some;
+    /// what other processes write into a shared store is not told.
+    #[must_use]
+    pub fn lines(&self) -> broadcast::Receiver<ProjectId> {
+        self.lines.subscribe()
     }
 
     /// The time.
@@ -177,7 +192,16 @@ impl Office {
     /// See [`Error`].
     pub async fn run(&self, actor: &Actor, command: &Command) -> Result<Done, Error> {
         let key = IdempotencyKey(self.ids.fresh().to_string());
-        self.settle(actor, command, &key, None).await
+        self.settle(actor, command, &key, None, None).await
+    }
+
+    /// As [`run`](Self::run), but only on a document as the caller has seen it.
+    ///
+    /// # Errors
+    /// [`Error::Stale`] where it has another revision by now, or is gone; otherwise see [`Error`].
+    pub async fn run_on(&self, actor: &Actor, command: &Command, seen: &(DocKey, Rev)) -> Result<Done, Error> {
+        let key = IdempotencyKey(self.ids.fresh().to_string());
+        self.settle(actor, command, &key, None, Some(seen)).await
     }
 
     /// Decides a command and commits it under a key of the caller's: the same call under the same key does it
@@ -206,7 +230,7 @@ impl Office {
         let hash = Uuid::new_v5(&Uuid::NAMESPACE_OID, request.as_bytes());
         let request = Request { hash, decision: self.ids.fresh() };
         let key = IdempotencyKey(format!("{}/{}", caller(actor), key.0));
-        self.settle(actor, command, &key, Some(request)).await
+        self.settle(actor, command, &key, Some(request), None).await
     }
 
     /// On a conflict everything is read and decided anew, at most [`DECIDE_AT_MOST`] times.
@@ -216,6 +240,7 @@ impl Office {
         command: &Command,
         key: &IdempotencyKey,
         request: Option<Request>,
+        seen: Option<&(DocKey, Rev)>,
     ) -> Result<Done, Error> {
         let sole = self.store.sole_writer();
         let seed = request.map_or_else(|| key.0.clone(), |request| request.decision.to_string());
@@ -240,7 +265,7 @@ impl Office {
             if let Some(done) = self.earlier(key, request).await? {
                 return Ok(done);
             }
-            let mut change = match self.decide(actor, command, &seed).await {
+            let mut change = match self.decide(actor, command, &seed, seen).await {
                 Ok(change) if !change.is_empty() => change,
                 answer => {
                     // It may rest on what is not committed yet, and is told when that is sure.
@@ -261,7 +286,11 @@ impl Office {
                 turn = None;
             }
             match pending.await {
-                Ok(committed) if committed.request == request => return Ok(Done { change, committed, earlier: None }),
+                Ok(committed) if committed.request == request => {
+                    // Nobody may be listening.
+                    change.activity.iter().filter_map(|line| line.project).for_each(|p| drop(self.lines.send(p)));
+                    return Ok(Done { change, committed, earlier: None });
+                }
                 Ok(committed) => return self.answered(committed, request).await,
                 Err(CommitError::Conflict(what)) => tracing::debug!(%what, "decided again"),
                 Err(CommitError::Unknown(what)) => return Err(Error::Unknown(Fault::new(what))),
@@ -301,8 +330,17 @@ impl Office {
         actor: &Actor,
         command: &Command,
         seed: &str,
+        seen: Option<&(DocKey, Rev)>,
     ) -> Result<clutch_domain::change::Change, Error> {
         let mut view = View::default();
+        if let Some((key, rev)) = seen {
+            let range = Range::Doc { key: key.clone() };
+            view.docs = self.store.look(&Fetch { scopes: Vec::new(), ranges: vec![range.clone()] }).await?.value;
+            // The change rests on it, as on all that was read.
+            if view.docs.get(&range).and_then(|docs| docs.first()).map_or(0, |doc| doc.rev) != *rev {
+                return Err(Error::Stale);
+            }
+        }
         for _ in 0..LOOKS_AT_MOST {
             let stop = {
                 let mut ids = Derived { key: seed, given: 0 };

@@ -6,6 +6,8 @@ use http::{HeaderMap, HeaderValue, header};
 use tracing::Instrument;
 use uuid::Uuid;
 
+use crate::http::v1;
+
 /// The name of a request.
 const REQUEST_ID: &str = "x-request-id";
 /// Longest name that a caller may give, in bytes.
@@ -22,7 +24,11 @@ pub async fn answers(request: Request, next: Next) -> Response {
     let path = request.uri().path();
     let path = &path[..path.floor_char_boundary(PATH_SHOWN)];
     let span = tracing::info_span!("request", %id, method = %request.method(), path);
+    let v1 = v1::is_ours(path);
     let mut response = next.run(request).instrument(span).await;
+    if v1 {
+        response = v1::problem::problem(response, &id);
+    }
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&id) {
         headers.insert(REQUEST_ID, id);

@@ -103,6 +103,19 @@ impl Caller {
         }
     }
 
+    /// Whether its session or token is still in force: both may end while a feed is open. A store that does not answer
+    /// ends nobody's.
+    pub async fn stands(&self, state: &AppState) -> bool {
+        match (self, &state.logins) {
+            (Self::Token(token), _) => state.bearers.stands(&token.digest).await,
+            (Self::Person(_), Some(logins)) => match self.session() {
+                Some(digest) => logins.stands(&digest).await,
+                None => false,
+            },
+            _ => true,
+        }
+    }
+
     /// Whose idempotency keys these are: two callers may use the same words for two calls.
     pub fn keys(&self) -> &str {
         match self {

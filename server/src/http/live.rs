@@ -111,24 +111,10 @@ pub async fn upgrade(
     socket.on_upgrade(move |socket| serve(socket, state, seated, pass))
 }
 
-/// Who is at the other end, and whether it may still be.
+/// Who is at the other end.
 struct Pass {
     caller: Caller,
     writes: bool,
-}
-
-impl Pass {
-    /// A session or a token may end while its tab is open. A store that does not answer ends nobody's.
-    async fn stands(&self, state: &AppState) -> bool {
-        match (&self.caller, &state.logins) {
-            (Caller::Token(token), _) => state.bearers.stands(&token.digest).await,
-            (Caller::Person(_), Some(logins)) => match self.caller.session() {
-                Some(digest) => logins.stands(&digest).await,
-                None => false,
-            },
-            _ => true,
-        }
-    }
 }
 
 struct Sub {
@@ -257,7 +243,7 @@ async fn serve(socket: WebSocket, state: AppState, mut seated: Seated, pass: Pas
             _ = ping.tick() => {
                 // While it is not listened to, it cannot be heard.
                 if again.is_none() && heard.elapsed() > SILENCE_MAX { break None; }
-                if !pass.stands(&state).await {
+                if !pass.caller.stands(&state).await {
                     break Some(CloseFrame { code: CLOSE_LOGGED_OUT, reason: "this session or token has ended".into() });
                 }
                 match put(&mut out, Message::Ping(Default::default())).await {

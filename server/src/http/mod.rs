@@ -18,4 +18,5 @@ pub mod session;
 pub mod short;
 pub mod throttle;
 pub mod uploads;
+pub mod v1;
 pub mod words;

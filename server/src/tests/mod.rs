@@ -42,6 +42,7 @@ mod tickets;
 mod tokens;
 mod triage;
 mod uploads;
+mod v1;
 mod validate;
 mod wire;
 mod words;

@@ -50,7 +50,8 @@ impl From<QueryRejection> for Failure {
 #[derive(Debug, Default)]
 pub struct Body(pub Map<String, Value>);
 
-async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Failure> {
+/// The whole body, within its bound: 413 `body_too_large`, 400 `body_unreadable`.
+pub async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Failure> {
     Bytes::from_request(request, state).await.map_err(|error| {
         if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
             Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "The body is larger than four megabytes.")

@@ -127,7 +127,7 @@ pub async fn create(
 }
 
 /// `Chat 2026-11-22 9:05`, in UTC.
-fn default_title(now: Millis) -> ChatTitle {
+pub fn default_title(now: Millis) -> ChatTitle {
     let Utc { year, month, day, hour, minute, .. } = now.utc();
     ChatTitle::made_of(&format!("Chat {year}-{month:02}-{day:02} {hour}:{minute:02}"), CHAT_TITLE_MAX, "Chat")
 }

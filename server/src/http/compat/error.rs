@@ -1,7 +1,7 @@
 //! Errors as programs see them: `{"error": "<sentence>", "code": "<stable code>"}`.
 
 use axum::{
-    Json,
+    Extension, Json,
     response::{IntoResponse, Response},
 };
 use clutch_domain::refusal::{Refusal, RefusalClass};
@@ -11,6 +11,14 @@ use serde_json::json;
 
 /// What whoever meets no gateway is told to wait, in seconds.
 pub const AGAIN: &str = "5";
+/// What an error says, kept beside its words for those who tell it in another shape.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// Stable.
+    pub code: &'static str,
+    /// For people.
+    pub sentence: String,
+}
 
 /// An answer that is not a success.
 #[derive(Debug)]
@@ -82,6 +90,7 @@ impl From<office::Error> for Failure {
         match error {
             office::Error::Refused(refusal) => refusal.into(),
             office::Error::Busy => Self::new(StatusCode::CONFLICT, "busy", office::Error::Busy.to_string()),
+            office::Error::Stale => Self::new(StatusCode::PRECONDITION_FAILED, "changed_meanwhile", error.to_string()),
             office::Error::KeyReused => Self::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "idempotency_key_reused",
@@ -106,7 +115,9 @@ impl From<RuntimeError> for Failure {
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        let mut response = (self.status, Json(json!({ "error": self.sentence, "code": self.code }))).into_response();
+        let words = Json(json!({ "error": self.sentence, "code": self.code }));
+        let told = Extension(Told { code: self.code, sentence: self.sentence });
+        let mut response = (self.status, told, words).into_response();
         if let Some(again) = self.again {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(again));
         }

@@ -26,11 +26,20 @@ pub struct Call {
 impl Call {
     /// By the key that the caller gave, which counts for this caller and route; `of` is what the path names.
     pub fn of(caller: &Caller, headers: &HeaderMap, route: &str, of: &str, body: &Body) -> Result<Self, Failure> {
+        Self::named(caller, headers, route, || format!("{of} {}", Value::Object(body.0.clone())))
+    }
+
+    /// By the key that the caller gave, which counts for this caller and route; `asked` is what makes two calls the same.
+    pub fn named(
+        caller: &Caller,
+        headers: &HeaderMap,
+        route: &str,
+        asked: impl FnOnce() -> String,
+    ) -> Result<Self, Failure> {
         match headers.get("idempotency-key").map(|v| v.to_str().unwrap_or("")) {
             None => Ok(Self { named: None }),
             Some(key) if !key.is_empty() && key.len() <= KEY_MAX => {
-                let asked = format!("{of} {}", Value::Object(body.0.clone()));
-                Ok(Self { named: Some((IdempotencyKey(format!("{route}:{}:{key}", caller.keys())), asked)) })
+                Ok(Self { named: Some((IdempotencyKey(format!("{route}:{}:{key}", caller.keys())), asked())) })
             }
             Some(_) => Err(Failure::invalid(
                 "invalid_idempotency_key",

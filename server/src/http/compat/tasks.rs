@@ -80,7 +80,7 @@ const TRIES: usize = 4;
 /// All tasks of a project, each once. They lie in the order of their columns, so one that is moved between
 /// two pages may be met twice or not at all: such a list is read again, and if people never rest, what one
 /// reading met and another did not is looked up by itself.
-async fn all_tasks(office: &Office, project: ProjectId) -> Result<Vec<Arc<Doc>>, Failure> {
+pub async fn all_tasks(office: &Office, project: ProjectId) -> Result<Vec<Arc<Doc>>, Failure> {
     let mut met: BTreeMap<TaskId, Arc<Doc>> = BTreeMap::new();
     for _ in 0..TRIES {
         let (mut found, mut versions): (Vec<Arc<Doc>>, BTreeSet<u64>) = (Vec::new(), BTreeSet::new());

@@ -37,7 +37,8 @@ code{font-family:ui-monospace,monospace}\
 select{width:100%;font:inherit;color:inherit;background:var(--s0);border:1px solid var(--field);border-radius:6px;min-height:44px;padding:.5rem .625rem}\
 .new label{margin-top:.75rem}.made{border:1px solid var(--accent);border-radius:10px;padding:1rem}\
 summary{cursor:pointer;color:var(--bad);min-height:24px}summary:focus-visible,select:focus-visible{outline:2px solid var(--accent);outline-offset:2px}\
-details button{background:var(--bad);color:var(--s0)}";
+details button{background:var(--bad);color:var(--s0)}\
+.api summary{color:inherit;padding:.375rem 0;overflow-wrap:anywhere}.api li>div{flex-basis:14rem}.api li small{display:inline}";
 
 /// A word that a page's policy names, and nobody can guess.
 pub fn nonce() -> String {

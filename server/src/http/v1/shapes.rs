@@ -1,0 +1,570 @@
+//! What v1 answers with. A document is taken apart whole where it can be, so the compiler asks about a new member.
+
+use std::collections::BTreeMap;
+
+use clutch_domain::{
+    activity, actor, chat, doc, project, run, talk, task,
+    time::{Millis, Utc},
+};
+use serde::{Serialize, Serializer};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::words;
+
+/// A moment as the wire has it: RFC 3339, in UTC, with milliseconds.
+#[derive(Clone, Copy, Debug, ToSchema)]
+#[schema(value_type = String, format = DateTime, example = "2026-11-28T09:30:00.000Z")]
+pub struct Moment(pub Millis);
+
+impl Serialize for Moment {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let Utc { year, month, day, hour, minute, second } = self.0.utc();
+        let ms = self.0.0.rem_euclid(1_000);
+        to.collect_str(&format_args!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}Z"))
+    }
+}
+
+fn at(moment: Option<Millis>) -> Option<Moment> {
+    moment.map(Moment)
+}
+
+/// Who did something.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Actor {
+    /// What kind of caller.
+    #[schema(value_type = words::ActorKind)]
+    pub kind: actor::ActorKind,
+    /// Its name. Of a program without a token it is only what that said.
+    pub name: Option<String>,
+}
+
+impl From<&actor::Who> for Actor {
+    fn from(who: &actor::Who) -> Self {
+        Self { kind: who.kind, name: who.name.clone() }
+    }
+}
+
+/// A project: a board.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Project {
+    /// Id.
+    pub id: Uuid,
+    /// Its address, unique.
+    pub slug: String,
+    /// Name.
+    pub name: String,
+    /// What it is about.
+    pub description: Option<String>,
+    /// `#rrggbb`.
+    pub color: String,
+    /// Folder of its repository on the server; without one no agent starts.
+    pub local_path: Option<String>,
+    /// `owner/repo`.
+    pub github_repo: Option<String>,
+    /// Whether the work loop takes its tasks.
+    pub work_loop_enabled: bool,
+    /// Most agents at once.
+    pub work_loop_max_agents: Option<u32>,
+    /// Model by role.
+    pub models: BTreeMap<String, String>,
+    /// Runtime by role.
+    pub runtimes: BTreeMap<String, String>,
+    /// Made at.
+    pub created_at: Moment,
+    /// Last changed at.
+    pub updated_at: Moment,
+}
+
+impl From<&project::Project> for Project {
+    fn from(p: &project::Project) -> Self {
+        Self {
+            id: p.id.0,
+            slug: p.slug.to_string(),
+            name: p.name.to_string(),
+            description: p.description.clone(),
+            color: p.color.clone(),
+            local_path: p.local_path.clone(),
+            github_repo: p.github_repo.clone(),
+            work_loop_enabled: p.work_loop_enabled,
+            work_loop_max_agents: p.work_loop_max_agents,
+            models: p.role_model_overrides.clone(),
+            runtimes: p.runtimes.clone(),
+            created_at: Moment(p.created_at),
+            updated_at: Moment(p.updated_at),
+        }
+    }
+}
+
+/// A person must look at a task.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Escalation {
+    /// Since when.
+    pub at: Moment,
+    /// Who said so, by the name that was given.
+    pub by: String,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+/// A task.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Task {
+    /// Id.
+    pub id: Uuid,
+    /// Its number in the installation.
+    pub number: u64,
+    /// What people say: `T-` and the number.
+    #[schema(example = "T-12")]
+    pub name: String,
+    /// Its project.
+    pub project_id: Uuid,
+    /// Title.
+    pub title: String,
+    /// Markdown.
+    pub description: Option<String>,
+    /// Column.
+    #[schema(value_type = words::Status)]
+    pub status: task::Status,
+    /// How urgent.
+    #[schema(value_type = words::Priority)]
+    pub priority: task::Priority,
+    /// Kind of agent; `null` counts as dev.
+    #[schema(value_type = Option<words::Role>)]
+    pub role: Option<task::Role>,
+    /// Who has it.
+    pub assignee: Option<String>,
+    /// Tags.
+    pub tags: Vec<String>,
+    /// A person must look before it is done.
+    pub requires_human_review: bool,
+    /// Branch of the work.
+    pub branch: Option<String>,
+    /// Number of the pull request.
+    pub pr_number: Option<u64>,
+    /// Markdown of commands to run after the merge.
+    pub post_merge_steps: Option<String>,
+    /// How it ended.
+    #[schema(value_type = Option<words::Resolution>)]
+    pub resolution: Option<task::Resolution>,
+    /// Order in its column, ascending; done tasks are ordered by `completed_at`, newest first.
+    pub position: f64,
+    /// Tasks that it waits for.
+    pub dependencies: u32,
+    /// Of them, those that are not done.
+    pub open_dependencies: u32,
+    /// Tasks that wait for it.
+    pub dependents: u32,
+    /// The run that is open now.
+    pub open_run: Option<Uuid>,
+    /// Failed attempts in a row.
+    pub failures: u32,
+    /// No other attempt before this moment.
+    pub retry_at: Option<Moment>,
+    /// Why the last attempt failed, or why it is blocked.
+    pub trouble: Option<String>,
+    /// A person must look, as it does not go on.
+    pub escalation: Option<Escalation>,
+    /// Made at.
+    pub created_at: Moment,
+    /// Last changed at.
+    pub updated_at: Moment,
+    /// In this column since.
+    pub status_changed_at: Moment,
+    /// First done at.
+    pub completed_at: Option<Moment>,
+}
+
+impl From<&task::Task> for Task {
+    fn from(task: &task::Task) -> Self {
+        let task::Task {
+            id,
+            project,
+            number,
+            title,
+            description,
+            status,
+            priority,
+            role,
+            assignee,
+            requires_human_review,
+            tags,
+            open_run,
+            failures,
+            retry_at,
+            trouble,
+            escalation,
+            branch,
+            pr_number,
+            post_merge_steps,
+            resolution,
+            position,
+            open_dependencies,
+            dependencies,
+            dependents,
+            created_at,
+            updated_at,
+            status_changed_at,
+            completed_at,
+            // The original's, and the rules' own.
+            session_id: _,
+            prompt_version_id: _,
+            agent_session_key: _,
+            agent_spawned_at: _,
+            ended_runs: _,
+            triaged_at: _,
+            dispatch: _,
+        } = task;
+        Self {
+            id: id.0,
+            number: *number,
+            name: task.short(),
+            project_id: project.0,
+            title: title.to_string(),
+            description: description.as_ref().map(ToString::to_string),
+            status: *status,
+            priority: *priority,
+            role: *role,
+            assignee: assignee.clone(),
+            tags: tags.clone(),
+            requires_human_review: *requires_human_review,
+            branch: branch.clone(),
+            pr_number: *pr_number,
+            post_merge_steps: post_merge_steps.clone(),
+            resolution: *resolution,
+            position: *position,
+            dependencies: *dependencies,
+            open_dependencies: *open_dependencies,
+            dependents: *dependents,
+            open_run: open_run.map(|run| run.0),
+            failures: *failures,
+            retry_at: at(*retry_at),
+            trouble: trouble.clone(),
+            escalation: escalation.as_ref().map(|e| Escalation {
+                at: Moment(e.at),
+                by: e.by.clone(),
+                reason: e.reason.clone(),
+            }),
+            created_at: Moment(*created_at),
+            updated_at: Moment(*updated_at),
+            status_changed_at: Moment(*status_changed_at),
+            completed_at: at(*completed_at),
+        }
+    }
+}
+
+/// A comment on a task.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Comment {
+    /// Id.
+    pub id: Uuid,
+    /// On which task.
+    pub task_id: Uuid,
+    /// The author that was given.
+    pub author: String,
+    /// What kind of author was given.
+    #[schema(value_type = words::AuthorType)]
+    pub author_type: talk::AuthorType,
+    /// Who wrote it, whatever author was given; not known of old ones.
+    pub by: Option<Actor>,
+    /// Markdown.
+    pub content: String,
+    /// What it is for.
+    #[schema(value_type = words::CommentType)]
+    pub kind: talk::CommentType,
+    /// Written at.
+    pub created_at: Moment,
+}
+
+impl From<&talk::Comment> for Comment {
+    fn from(c: &talk::Comment) -> Self {
+        Self {
+            id: c.id.0,
+            task_id: c.task.0,
+            author: c.author.clone(),
+            author_type: c.author_type,
+            by: c.by.as_ref().map(Actor::from),
+            content: c.content.to_string(),
+            kind: c.kind,
+            created_at: Moment(c.created_at),
+        }
+    }
+}
+
+/// A task at the other end of a dependency.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TaskRef {
+    /// Id.
+    pub id: Uuid,
+    /// Number.
+    pub number: u64,
+    /// Title.
+    pub title: String,
+    /// Column.
+    #[schema(value_type = words::Status)]
+    pub status: task::Status,
+}
+
+impl From<&task::Task> for TaskRef {
+    fn from(t: &task::Task) -> Self {
+        Self { id: t.id.0, number: t.number, title: t.title.to_string(), status: t.status }
+    }
+}
+
+/// What a task waits for, and what waits for it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Dependencies {
+    /// It waits for these.
+    pub depends_on: Vec<TaskRef>,
+    /// These wait for it.
+    pub blocks: Vec<TaskRef>,
+}
+
+/// One "waits for".
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Dependency {
+    /// Id.
+    pub id: Uuid,
+    /// The task that waits.
+    pub task_id: Uuid,
+    /// The one that it waits for.
+    pub depends_on_id: Uuid,
+    /// Made at.
+    pub created_at: Moment,
+}
+
+impl From<&doc::Dependency> for Dependency {
+    fn from(d: &doc::Dependency) -> Self {
+        Self { id: d.id.0, task_id: d.task.0, depends_on_id: d.depends_on.0, created_at: Moment(d.created_at) }
+    }
+}
+
+/// One attempt of an agent at a task.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Run {
+    /// Id.
+    pub id: Uuid,
+    /// The task.
+    pub task_id: Uuid,
+    /// The agent's role.
+    #[schema(value_type = words::Role)]
+    pub role: task::Role,
+    /// Which attempt of this role, from 1.
+    pub attempt: u32,
+    /// In which runtime.
+    pub runtime: String,
+    /// Its session, as the runtime calls it.
+    pub session: String,
+    /// Model asked for; `null` is the runtime's default.
+    pub model: Option<String>,
+    /// Where it stands.
+    #[schema(value_type = words::RunState)]
+    pub state: run::RunState,
+    /// The signal whose answer it waits for.
+    pub waits_for: Option<Uuid>,
+    /// What keeps it from being followed.
+    pub trouble: Option<String>,
+    /// How it ended.
+    #[schema(value_type = Option<words::Outcome>)]
+    pub outcome: Option<run::Outcome>,
+    /// The agent's last words, or why it failed.
+    pub last_words: Option<String>,
+    /// Claimed at.
+    pub claimed_at: Moment,
+    /// Taken by the runtime at.
+    pub started_at: Option<Moment>,
+    /// Over at.
+    pub ended_at: Option<Moment>,
+}
+
+impl From<&run::Run> for Run {
+    fn from(r: &run::Run) -> Self {
+        Self {
+            id: r.id.0,
+            task_id: r.task.0,
+            role: r.role,
+            attempt: r.attempt,
+            runtime: r.runtime.clone(),
+            session: r.session_key.clone(),
+            model: r.model.clone(),
+            state: r.state,
+            waits_for: r.waits_for.map(|signal| signal.0),
+            trouble: r.trouble.clone(),
+            outcome: r.outcome,
+            last_words: r.last_words.clone(),
+            claimed_at: Moment(r.claimed_at),
+            started_at: at(r.started_at),
+            ended_at: at(r.ended_at),
+        }
+    }
+}
+
+/// What an agent asks or tells.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Signal {
+    /// Id.
+    pub id: Uuid,
+    /// About which task.
+    pub task_id: Uuid,
+    /// Its project.
+    pub project_id: Uuid,
+    /// The run that asked, where it is known.
+    pub run_id: Option<Uuid>,
+    /// The agent, by the name that it gave.
+    pub agent: String,
+    /// Kind.
+    #[schema(value_type = words::SignalKind)]
+    pub kind: talk::SignalKind,
+    /// How serious.
+    #[schema(value_type = words::SignalSeverity)]
+    pub severity: talk::SignalSeverity,
+    /// Markdown.
+    pub message: String,
+    /// Whether somebody waits for an answer.
+    pub waits: bool,
+    /// The answer.
+    pub response: Option<String>,
+    /// Who answered.
+    pub answered_by: Option<Actor>,
+    /// Answered at.
+    pub answered_at: Option<Moment>,
+    /// How far the answer is on its way to the agent.
+    #[schema(value_type = Option<words::Delivery>)]
+    pub delivery: Option<talk::Delivery>,
+    /// Why it was not delivered, or what keeps it.
+    pub delivery_trouble: Option<String>,
+    /// Raised at.
+    pub created_at: Moment,
+}
+
+impl From<&talk::Signal> for Signal {
+    fn from(s: &talk::Signal) -> Self {
+        Self {
+            id: s.id.0,
+            task_id: s.task.0,
+            project_id: s.project.0,
+            run_id: s.run.map(|run| run.0),
+            agent: s.agent_id.clone(),
+            kind: s.kind,
+            severity: s.severity,
+            message: s.message.to_string(),
+            waits: s.waits(),
+            response: s.response.as_ref().map(ToString::to_string),
+            answered_by: s.answered_by.as_ref().map(Actor::from),
+            answered_at: at(s.responded_at),
+            delivery: s.delivery,
+            delivery_trouble: s.delivery_error.clone().or_else(|| s.delivery_trouble.clone()),
+            created_at: Moment(s.created_at),
+        }
+    }
+}
+
+/// A chat.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Chat {
+    /// Id.
+    pub id: Uuid,
+    /// Its project.
+    pub project_id: Uuid,
+    /// Title.
+    pub title: String,
+    /// Who takes part.
+    pub participants: Vec<String>,
+    /// The task that it is about.
+    pub task_id: Option<Uuid>,
+    /// The runtime of its agent.
+    pub runtime: String,
+    /// Made at.
+    pub created_at: Moment,
+    /// Last spoken in at.
+    pub updated_at: Moment,
+}
+
+impl From<&chat::Chat> for Chat {
+    fn from(c: &chat::Chat) -> Self {
+        Self {
+            id: c.id.0,
+            project_id: c.project.0,
+            title: c.title.clone(),
+            participants: c.participants.clone(),
+            task_id: c.about.map(|about| about.task.0),
+            runtime: c.runtime.clone(),
+            created_at: Moment(c.created_at),
+            updated_at: Moment(c.updated_at),
+        }
+    }
+}
+
+/// A message in a chat.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Message {
+    /// Id.
+    pub id: Uuid,
+    /// In which chat.
+    pub chat_id: Uuid,
+    /// The author that was given.
+    pub author: String,
+    /// Who wrote it, whatever author was given; not known of old ones.
+    pub by: Option<Actor>,
+    /// Markdown.
+    pub content: String,
+    /// Whether the server brings it to the agent.
+    pub carried: bool,
+    /// How far it is on its way to the agent; `null` of words that go to none.
+    #[schema(value_type = Option<words::DeliveryStatus>)]
+    pub delivery: Option<chat::DeliveryStatus>,
+    /// Why it was not delivered.
+    pub failure_reason: Option<String>,
+    /// Written at.
+    pub created_at: Moment,
+}
+
+impl From<&chat::Message> for Message {
+    fn from(m: &chat::Message) -> Self {
+        Self {
+            id: m.id.0,
+            chat_id: m.chat.0,
+            author: m.author.clone(),
+            by: m.by.as_ref().map(Actor::from),
+            content: m.content.to_string(),
+            carried: m.outbox.is_some(),
+            delivery: m.delivery_status,
+            failure_reason: m.failure_reason.clone(),
+            created_at: Moment(m.said()),
+        }
+    }
+}
+
+/// Something that happened.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Event {
+    /// Id; also the id of the event in the stream, for `Last-Event-ID`.
+    pub id: Uuid,
+    /// What happened, a stable word.
+    #[schema(example = "status_changed")]
+    pub kind: String,
+    /// In which project.
+    pub project_id: Option<Uuid>,
+    /// About which task.
+    pub task_id: Option<Uuid>,
+    /// Who did it.
+    pub actor: Actor,
+    /// More about it, by name.
+    pub data: BTreeMap<String, String>,
+    /// When.
+    pub at: Moment,
+}
+
+impl From<&activity::Activity> for Event {
+    fn from(a: &activity::Activity) -> Self {
+        Self {
+            id: a.id.0,
+            kind: a.what.clone(),
+            project_id: a.project.map(|project| project.0),
+            task_id: a.task.map(|task| task.0),
+            actor: Actor::from(&a.actor),
+            data: a.data.clone(),
+            at: Moment(a.at),
+        }
+    }
+}
