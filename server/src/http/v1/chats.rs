@@ -61,7 +61,9 @@ async fn all_chats(office: &Office, project: ProjectId) -> Result<Vec<Inner>, Fa
     }
 }
 
-/// The chats of a project, the newest made first. One that is spoken in while you page is met once all the same.
+/// The chats of a project, the newest made first.
+///
+/// One that is spoken in while you page is met once all the same.
 #[utoipa::path(
     get, path = "/api/v1/projects/{project}/chats", operation_id = "list_chats", tag = "chats",
     params(("project" = String, Path, description = "Slug or id."), Paging),

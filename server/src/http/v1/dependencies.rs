@@ -49,7 +49,9 @@ async fn edge(office: &Office, task: TaskId, other: TaskId) -> Result<Option<Inn
     Ok(office.first(range).await?)
 }
 
-/// The task waits for the other from now on. Said again, it changes nothing.
+/// The task waits for the other from now on.
+///
+/// Said again, it changes nothing.
 #[utoipa::path(
     put, path = "/api/v1/tasks/{task}/dependencies/{other}", operation_id = "add_dependency", tag = "tasks",
     params(
@@ -77,7 +79,9 @@ pub async fn add(
     }
 }
 
-/// The task does not wait for the other any more. Where it did not, nothing changes.
+/// The task does not wait for the other any more.
+///
+/// Where it did not, nothing changes.
 #[utoipa::path(
     delete, path = "/api/v1/tasks/{task}/dependencies/{other}", operation_id = "remove_dependency", tag = "tasks",
     params(

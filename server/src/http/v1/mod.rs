@@ -45,7 +45,7 @@ pub const ROOT: &str = "/api/v1";
         title = "OpenClutch",
         description = "The board that people and agents share, for programs.\n\n\
             **Who asks.** Where people log in, each request carries a token (`Authorization: Bearer …`, made by \
-            `clutch token create` or on the page *Access*). Without log-in a program on the same machine needs none.\n\n\
+            `clutch token create` or at `/access`). Without log-in a program on the same machine needs none.\n\n\
             **Names.** A task is named by its number (`T-12` or `12`) or its id, a project by its slug or its id.\n\n\
             **What may change.** Within v1 members of answers, optional members of requests, routes, and words of closed \
             lists only join. Pass over members and words that you do not know.",

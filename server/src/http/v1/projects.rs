@@ -219,7 +219,9 @@ fn pairs(all: &[(String, String)]) -> impl Iterator<Item = (&str, &str)> {
     all.iter().map(|(whose, name)| (whose.as_str(), name.as_str()))
 }
 
-/// Deletes a project with everything in it. For a week it can be restored.
+/// Deletes a project with everything in it.
+///
+/// For a week it can be restored.
 #[utoipa::path(
     delete, path = "/api/v1/projects/{project}", operation_id = "delete_project", tag = "projects",
     params(

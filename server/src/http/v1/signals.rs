@@ -99,7 +99,9 @@ pub struct NewAnswer {
     response: String,
 }
 
-/// Answers a signal, once. The answer is kept and brought to the agent; `delivery` says how far it is.
+/// Answers a signal, once.
+///
+/// The answer is kept and brought to the agent; `delivery` says how far it is.
 #[utoipa::path(
     post, path = "/api/v1/signals/{signal}/answer", operation_id = "answer_signal", tag = "signals", request_body = NewAnswer,
     params(("signal" = String, Path, description = "Id.")),

@@ -62,7 +62,9 @@ pub struct ListQuery {
     cursor: Option<String>,
 }
 
-/// The tasks of a project, the newest number first. A task that is moved while you page is met once all the same:
+/// The tasks of a project, the newest number first.
+///
+/// A task that is moved while you page is met once all the same:
 /// the order is that of their numbers, which never change.
 #[utoipa::path(
     get, path = "/api/v1/projects/{project}/tasks", operation_id = "list_tasks", tag = "tasks",
