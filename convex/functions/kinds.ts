@@ -26,6 +26,7 @@ export const FOUND_BY = {
   account: { parent: true, link: false, status: false },
   browser_session: { parent: true, link: false, status: false },
   notice: { parent: true, link: true, status: false },
+  prompt_version: { parent: true, link: false, status: false },
   notification: { parent: true, link: false, status: true },
 } as const;
 
@@ -61,6 +62,7 @@ export const kind = v.union(
   v.literal("account"),
   v.literal("browser_session"),
   v.literal("notice"),
+  v.literal("prompt_version"),
   v.literal("notification"),
 );
 

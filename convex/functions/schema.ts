@@ -69,6 +69,7 @@ export default defineSchema({
   account: child(),
   browser_session: child(),
   notice: linked(),
+  prompt_version: child(),
   /** Retired: only programs of before wrote it, and `retention:retire` empties it. */
   notification: staged(),
 

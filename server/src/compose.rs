@@ -18,6 +18,7 @@ use clutch_gateway::{Config, GatewayTask, OpenClaw, Secret, words::shown_address
 use clutch_orchestrator::{
     live::Hub,
     office::{Clock, IdSource, Office},
+    prompt::Roles,
     runtime::{Runtime, Runtimes},
     store::Store,
     work::Parts,
@@ -157,11 +158,12 @@ pub async fn house(
         looks: watch::Sender::default(),
     });
     let reactor = Arc::new(worker::Tokio::new(supervisor.clone()));
+    let roles = worker::roles(settings.roles_dir.as_deref())?;
     let parts = Parts {
         office: office.clone(),
         runtimes: runtimes.clone(),
         reactor: reactor.clone(),
-        roles: worker::roles(settings.roles_dir.as_deref())?,
+        roles: roles.clone(),
         mail: Arc::new(ServerMail { bridge: bridge.clone(), board: public_url.clone() }),
         policy: settings.policy.clone(),
         board: public_url.clone(),
@@ -192,6 +194,7 @@ pub async fn house(
         office,
         gateway,
         runtimes,
+        roles,
         lines,
         streams,
         ephemeral,
@@ -240,6 +243,7 @@ pub(crate) struct Picked {
     pub office: Arc<Office>,
     pub gateway: Arc<OpenClaw>,
     pub runtimes: Runtimes,
+    pub roles: Arc<Roles>,
     pub lines: Arc<Lines>,
     pub streams: Arc<Streams>,
     pub ephemeral: Arc<Ephemeral>,
@@ -261,6 +265,7 @@ pub(crate) fn share(picked: Picked) -> AppState {
         office,
         gateway,
         runtimes,
+        roles,
         lines,
         streams,
         ephemeral,
@@ -310,6 +315,7 @@ pub(crate) fn share(picked: Picked) -> AppState {
         hub,
         gateway,
         runtimes,
+        roles,
         lines,
         streams,
         ephemeral,

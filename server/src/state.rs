@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::FromRef;
 use clutch_app::site::Site;
 use clutch_gateway::OpenClaw;
-use clutch_orchestrator::{live::Hub, office::Office, runtime::Runtimes};
+use clutch_orchestrator::{live::Hub, office::Office, prompt::Roles, runtime::Runtimes};
 use leptos::config::LeptosOptions;
 use tokio::sync::watch;
 
@@ -32,6 +32,8 @@ pub struct AppState {
     pub gateway: Arc<OpenClaw>,
     /// What runs agents.
     pub runtimes: Runtimes,
+    /// The prompts that come with the program.
+    pub roles: Arc<Roles>,
     /// What agents do right now.
     pub lines: Arc<Lines>,
     /// What agents say right now.

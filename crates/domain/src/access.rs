@@ -80,8 +80,9 @@ impl TokenScope {
     pub const fn rights(self) -> Rights {
         match self {
             Self::Read => Rights::of(&[]),
-            Self::Agent | Self::Write => Rights::of(&[Right::Write, Right::Report]),
-            Self::Admin => Rights::of(&[Right::Write, Right::Report, Right::Decide, Right::Admit]),
+            Self::Agent => Rights::of(&[Right::Write, Right::Report]),
+            Self::Write => Rights::of(&[Right::Write, Right::Report, Right::Brief]),
+            Self::Admin => Rights::of(&[Right::Write, Right::Report, Right::Brief, Right::Decide, Right::Admit]),
         }
     }
 }

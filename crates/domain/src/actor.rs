@@ -122,7 +122,14 @@ impl Actor {
     pub fn human(name: &str) -> Self {
         Self {
             who: Who::human(name),
-            rights: Rights::of(&[Right::Write, Right::Report, Right::Decide, Right::Instruct, Right::Admit]),
+            rights: Rights::of(&[
+                Right::Write,
+                Right::Report,
+                Right::Decide,
+                Right::Instruct,
+                Right::Admit,
+                Right::Brief,
+            ]),
             lease: None,
         }
     }
@@ -136,7 +143,8 @@ impl Actor {
     /// A program on this machine, with the name that it claims.
     #[must_use]
     pub fn program(claim: Option<&str>) -> Self {
-        Self { who: Who::program(claim), rights: Rights::of(&[Right::Write, Right::Report]), lease: None }
+        let rights = Rights::of(&[Right::Write, Right::Report, Right::Brief]);
+        Self { who: Who::program(claim), rights, lease: None }
     }
 
     /// A program with this token.

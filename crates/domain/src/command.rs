@@ -1,8 +1,10 @@
 //! Everything that a person, an agent, a program or the loop may ask for.
 
 mod access;
+mod delivery;
 mod new;
 mod notification;
+mod prompt;
 mod triage;
 mod work;
 
@@ -11,7 +13,7 @@ use std::collections::BTreeMap;
 use crate::{
     access::{Digest, PasswordHash},
     chat::{Call, DeliveryStatus},
-    id::{ChatId, DependencyId, MessageId, NotificationId, ProjectId, RunId, SignalId, TaskId},
+    id::{ChatId, DependencyId, MessageId, NotificationId, ProjectId, PromptId, RunId, SignalId, TaskId},
     project::ChatLayout,
     run::Stopping,
     talk::{AuthorType, CommentType, SignalKind, SignalSeverity},
@@ -24,7 +26,9 @@ use crate::{
 };
 
 pub use self::access::{NewBrowserSession, NewToken};
+pub use self::delivery::{Carry, DeliveryPatch};
 pub use self::notification::NewNotification;
+pub use self::prompt::NewPrompt;
 pub use self::triage::{NewDispatch, Subtask, Triage, TriageStep};
 pub use self::work::{ClaimRun, ContinueRun, EndRun, HoldLease, Retry, RunTaken};
 pub use crate::run::Ended;
@@ -139,6 +143,12 @@ pub enum Command {
     EndSession(Digest),
     /// A browser was here at this moment.
     NoteSessionSeen(Digest, Millis),
+    /// Writes a version of a prompt, which counts from now on.
+    CreatePrompt(NewPrompt),
+    /// The same as the first version of its role; refused where that has one.
+    SeedPrompt(NewPrompt),
+    /// This version counts from now on.
+    ActivatePrompt(PromptId),
 }
 
 /// Whether to remove what hangs on the thing too.
@@ -456,40 +466,4 @@ impl NewMessage {
             heard: false,
         }
     }
-}
-
-/// A step of a message on its way to the agent; only the courier takes them.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Carry {
-    /// An attempt begins. Written before anything is sent, so that whoever comes after a crash looks first.
-    Send,
-    /// The attempt did not leave this machine.
-    NotSent,
-    /// The gateway took it, as this run.
-    Taken(String),
-    /// The agent reads it.
-    AtWork,
-    /// The gateway goes on with it under another run id.
-    GoesOn(String),
-    /// What keeps it from being carried or followed, for people; `None` when nothing does any more.
-    Trouble(Option<Excerpt>),
-    /// Its run is over and was answered, or had nothing to say.
-    Answered,
-    /// The attempt failed, for this reason, and nothing of it has begun: another may follow.
-    Failed(Excerpt),
-    /// It is given up for this reason: it began, or may have, or can never be sent. Only a person sends it again.
-    GaveUp(Excerpt),
-}
-
-/// What a program says of a message's delivery (facts §2.3).
-#[derive(Clone, Debug, PartialEq)]
-pub struct DeliveryPatch {
-    /// How far it came.
-    pub status: DeliveryStatus,
-    /// As given.
-    pub retry_count: Option<u32>,
-    /// As given.
-    pub cooldown_until: Option<i64>,
-    /// As given.
-    pub failure_reason: Option<Excerpt>,
 }

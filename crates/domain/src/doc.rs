@@ -15,6 +15,7 @@ use crate::{
     id::{ChatId, ProjectId, TaskId},
     notification::{self, Notification},
     project::{Counts, Project},
+    prompt::Version,
     refusal::Refusal,
     run::{Lease, LoopState, Run, RunState},
     talk::{Comment, Signal},
@@ -26,8 +27,8 @@ pub use self::found_by::FoundBy;
 use self::names::start_link;
 pub use self::names::{
     CHAT_BIN, MESSAGE_BEHIND, MESSAGE_OPEN, PROJECT_BIN, RUN_WAITING, RUN_WORKING, action_name, asks_link, edge_name,
-    id8_name, message_run_name, number_name, retries_link, session_name, slug_name, startable_link, startable_links,
-    task_chat_name,
+    id8_name, message_run_name, number_name, prompt_counter, prompt_in_force, prompt_number, prompts_of, retries_link,
+    session_name, slug_name, startable_link, startable_links, task_chat_name,
 };
 
 /// A document's revision: 0 means absent, the first write makes it 1.
@@ -197,6 +198,8 @@ kinds! {
     BrowserSession(BrowserSession) = "browser_session" v 1 by [parent];
     /// Something that programs tell people. The word `notification` is taken by a retired kind.
     Notification(Notification) = "notice" v 1 by [parent, link];
+    /// A version of a role's prompt.
+    PromptVersion(Version) = "prompt_version" v 1 by [parent];
 }
 
 /// Kinds that programs of before had, and what they were found by. Stores drop such documents.
@@ -372,6 +375,7 @@ impl Body {
             Self::Account(a) => a.name.clone(),
             Self::BrowserSession(b) => b.digest.to_string(),
             Self::Notification(n) => n.id.to_string(),
+            Self::PromptVersion(p) => p.id.to_string(),
             Self::Unread(u) => u.key.id.clone(),
         };
         DocKey { kind: self.kind(), id }
@@ -458,6 +462,7 @@ impl Body {
                 link: n.project.map(|project| project.to_string()).unwrap_or_default(),
                 ..plain(installed, if n.read { notification::READ } else { notification::UNREAD }.into(), n.created_at)
             },
+            Self::PromptVersion(p) => plain(installed, prompts_of(p.role), p.created_at),
             Self::Unique(_) | Self::Counter(_) | Self::Unread(_) => plain(installed, String::new(), Millis(0)),
         }
     }

@@ -67,6 +67,8 @@ ids! {
     MessageId,
     /// Something that people should know.
     NotificationId,
+    /// A version of a role's prompt.
+    PromptId,
     /// A line of the activity log.
     ActivityId,
 }

@@ -15,10 +15,11 @@ use crate::{
     chat::{Chat, Message},
     doc::{
         Body, Dependency, DocKey, Unique, action_name, edge_name, id8_name, message_run_name, number_name,
-        session_name, slug_name, task_chat_name,
+        prompt_in_force, prompt_number, session_name, slug_name, task_chat_name,
     },
     id::{ChatId, ProjectId, RunId, SignalId, TaskId},
     project::{Counts, Project},
+    prompt::Version,
     run::{LoopState, Run, RunState},
     talk::{Comment, Signal},
     task::{Role, Status, Task},
@@ -38,6 +39,7 @@ pub struct Everything<'a> {
     chats: BTreeMap<ChatId, &'a Chat>,
     messages: Vec<&'a Message>,
     loops: Vec<&'a LoopState>,
+    prompts: BTreeMap<String, &'a Version>,
     bodies: Vec<&'a Body>,
 }
 
@@ -59,6 +61,7 @@ impl<'a> Everything<'a> {
                 Body::Chat(c) => drop(all.chats.insert(c.id, c)),
                 Body::Message(m) => all.messages.push(m),
                 Body::LoopState(l) => all.loops.push(l),
+                Body::PromptVersion(p) => drop(all.prompts.insert(p.id.to_string(), p)),
                 _ => {}
             }
         }
@@ -257,6 +260,9 @@ impl<'a> Everything<'a> {
         used.extend(self.edges.iter().map(|edge| edge_name(edge.task, edge.depends_on)));
         used.extend(self.messages.iter().filter_map(|m| m.run_id.as_deref()).map(message_run_name));
         used.extend(self.chats.values().filter_map(|c| c.about.as_ref()).map(|about| task_chat_name(about.task)));
+        for version in self.prompts.values() {
+            used.extend([prompt_number(&version.line(), version.version), prompt_in_force(&version.line())]);
+        }
         for name in &used {
             if !self.names.contains_key(name.as_str()) {
                 wrong.push(Breach::new(Law::Names, format!("the unique name {name} is free though it is used")));
@@ -268,6 +274,11 @@ impl<'a> Everything<'a> {
                 wrong.push(Breach::new(Law::Names, format!("the unique name {name} is taken though nothing has it")));
             } else if !keys.contains(&unique.target) {
                 wrong.push(Breach::new(Law::Names, format!("the unique name {name} leads to nothing")));
+            } else if let Some(version) = self.prompts.get(&unique.target.id)
+                && ![prompt_number(&version.line(), version.version), prompt_in_force(&version.line())]
+                    .contains(&unique.key)
+            {
+                wrong.push(Breach::new(Law::Names, format!("the unique name {name} leads to the prompt of others")));
             }
         }
     }

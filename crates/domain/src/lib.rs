@@ -20,6 +20,7 @@ pub mod notification;
 pub mod phase;
 pub mod plan;
 pub mod project;
+pub mod prompt;
 pub mod query;
 pub mod range;
 pub mod refusal;

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crate::{
     command::Retry,
-    id::{ProjectId, RunId, SignalId, TaskId},
+    id::{ProjectId, PromptId, RunId, SignalId, TaskId},
     phase::{Phase, Row},
     project::Project,
     rule::work::next_attempt,
@@ -141,6 +141,8 @@ pub struct Start {
     pub model: Option<String>,
     /// Most agents of the project, as it is set.
     pub most: Option<u32>,
+    /// The version of the prompt that counts; `None` is the one that comes with the program.
+    pub prompt: Option<PromptId>,
 }
 
 /// What the loop says about a project.
@@ -237,6 +239,7 @@ fn tend(seen: &OpenRun, runtimes: &Standing) -> Option<Action> {
 
 /// Ready tasks of each project in their order, and what is taken of the limits.
 struct Queues<'a> {
+    world: &'a World,
     lanes: BTreeMap<ProjectId, Lane<'a>>,
     said: BTreeMap<ProjectId, Notes>,
     /// By runtime.
@@ -268,7 +271,7 @@ impl<'a> Lane<'a> {
 impl<'a> Queues<'a> {
     fn of(world: &'a World, now: Millis, policy: &Policy) -> Self {
         let mut queues =
-            Self { lanes: BTreeMap::new(), said: BTreeMap::new(), at_work: BTreeMap::new(), wake_at: None };
+            Self { world, lanes: BTreeMap::new(), said: BTreeMap::new(), at_work: BTreeMap::new(), wake_at: None };
         for own in &world.projects {
             queues.open_lane(own, world, now, policy);
         }
@@ -301,7 +304,8 @@ impl<'a> Queues<'a> {
                 self.wake_at = Some(self.wake_at.map_or(at, |w| w.min(at)));
             }
             let runtime = || Why::runtime(own.project.runtime_of(row.role(task)), world);
-            match Why::task(row, task, now).or_else(runtime).map(Why::reached) {
+            let prompt = || Why::prompt(&own.project, row.role(task), world);
+            match Why::task(row, task, now).or_else(runtime).or_else(prompt).map(Why::reached) {
                 Some(why) => self.say(id, task.id, &why),
                 None => startable.push_back((row, task)),
             }
@@ -342,7 +346,7 @@ impl<'a> Queues<'a> {
             }
             lane.take(runtime, role);
             *self.at_work.entry(runtime).or_insert(0) += 1;
-            let model = lane.project.role_model_overrides.get(role.word()).filter(|m| !m.is_empty()).cloned();
+            let model = lane.project.model_of(role);
             return Some(Start {
                 task: task.id,
                 phase: row.phase,
@@ -350,8 +354,9 @@ impl<'a> Queues<'a> {
                 attempt: next_attempt(task, role),
                 runtime: runtime.to_owned(),
                 slug: lane.project.slug.clone(),
-                model,
+                model: model.map(str::to_owned),
                 most: lane.project.work_loop_max_agents,
+                prompt: self.world.prompt(role, model).and_then(|told| told.as_ref().ok()).copied(),
             });
         }
     }

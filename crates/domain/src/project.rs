@@ -9,7 +9,7 @@ use serde::{
 
 use crate::{
     id::ProjectId,
-    task::Status,
+    task::{Role, Status},
     text::{Name, Slug},
     time::Millis,
 };
@@ -83,6 +83,14 @@ pub enum ChatLayout {
     Slack,
     /// Bubbles.
     Imessage,
+}
+
+impl Project {
+    /// The model for agents of a role, where one is set.
+    #[must_use]
+    pub fn model_of(&self, role: Role) -> Option<&str> {
+        self.role_model_overrides.get(role.word()).map(String::as_str).filter(|model| !model.is_empty())
+    }
 }
 
 /// How many tasks a project has in each column; kept by the rules that change them.

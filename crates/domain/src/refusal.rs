@@ -212,6 +212,14 @@ refusals! {
     SessionNotFound => NotFound, "session_not_found", "There is no such session.";
     /// A session of this cookie is there already.
     SessionExists => Conflict, "session_exists", "This session is there already.";
+    /// A prompt over 100 kilobytes.
+    PromptTooLong => Invalid, "prompt_too_long", "A prompt has at most a hundred kilobytes.";
+    /// No such version.
+    PromptNotFound => NotFound, "prompt_not_found", "Prompt version not found";
+    /// A version that was made of one that its role does not have.
+    PromptParentUnknown => Invalid, "prompt_parent_unknown", "parent_version_id is no version of this role's prompts.";
+    /// A role that has versions is seeded.
+    PromptsExist => Conflict, "prompts_exist", "This role has prompt versions already.";
     /// Only whoever has the keys may do this.
     OwnersOnly => Forbidden, "owners_only", "Only a person at the page, or a token with the scope admin, may do this.";
     /// A step of the server itself.

@@ -26,6 +26,8 @@ pub enum Right {
     Admit,
     /// To write down who came in.
     Watch,
+    /// To say what agents are told: role prompts. Agents have it not, so that no ticket talks one into telling all others.
+    Brief,
 }
 
 impl Right {
@@ -40,13 +42,14 @@ impl Right {
         Self::Sweep,
         Self::Admit,
         Self::Watch,
+        Self::Brief,
     ];
 
     /// What somebody without it is told.
     #[must_use]
     pub const fn refusal(self) -> Refusal {
         match self {
-            Self::Write | Self::Report => Refusal::NotAllowed,
+            Self::Write | Self::Report | Self::Brief => Refusal::NotAllowed,
             Self::Decide | Self::Instruct => Refusal::HumansOnly,
             Self::Admit => Refusal::OwnersOnly,
             Self::Lead | Self::Carry | Self::Sweep | Self::Watch => Refusal::ServerOnly,
@@ -109,6 +112,7 @@ pub const fn needed(command: &Command) -> Right {
         | Command::RetryMessage(_)
         | Command::WithdrawMessage(_)
         | Command::PauseLoop(..) => Right::Write,
+        Command::CreatePrompt(_) | Command::SeedPrompt(_) | Command::ActivatePrompt(_) => Right::Brief,
         Command::TreatAsEnded(_) => Right::Decide,
         Command::RaiseSignal(_) | Command::CompleteTask(_) => Right::Report,
         Command::BeginAnswer(_)

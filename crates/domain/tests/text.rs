@@ -301,6 +301,7 @@ fn every_text_of_a_document_is_cleaned_when_it_is_read() {
         include_str!("../src/actor.rs"),
         include_str!("../src/chat.rs"),
         include_str!("../src/project.rs"),
+        include_str!("../src/prompt.rs"),
         include_str!("../src/run.rs"),
         include_str!("../src/talk.rs"),
         include_str!("../src/task.rs"),

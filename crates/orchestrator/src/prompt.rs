@@ -1,8 +1,14 @@
 //! Prompts: a role's words from `roles/<role>.md`, filled with the ticket.
 //!
-//! A template is plain text with `{{name}}` in it. Every name is known ([`NAMES`]) or the
-//! template is refused when it is loaded; nothing is escaped; what is filled in is never
-//! filled again, so a ticket may speak about `{{title}}`.
+//! [`template`] is the language, [`variables`] are the names, `fill.rs` says what stands for each.
+
+mod fill;
+mod lexer;
+mod page;
+mod parser;
+pub mod stored;
+pub mod template;
+pub mod variables;
 
 use std::{collections::BTreeMap, fmt::Write};
 
@@ -14,41 +20,22 @@ use clutch_domain::{
     time::{Millis, Utc},
 };
 
+use self::template::{Faults, Template};
 use crate::runtime::Reporting;
 
 /// How many of the newest comments an agent is told.
 pub const COMMENTS_TOLD: u32 = 30;
 
-/// What a template may name.
-pub const NAMES: &[&str] = &[
-    "ticket",
-    "description",
-    "comments",
-    "reporting",
-    "id",
-    "number",
-    "title",
-    "attempt",
-    "role",
-    "repository",
-    "board",
-    "project",
-];
-/// What it must name: without these an agent does not know what to do, or how to say that it did it.
-pub const NEEDED: &[&str] = &["ticket", "description", "comments", "reporting"];
-
 /// A template that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PromptError {
-    /// A name that means nothing.
-    #[error("roles/{role}.md names {{{{{name}}}}}, which is not known. Known are: {known}.")]
-    Unknown {
+    /// It cannot be read, or names what is not known.
+    #[error("roles/{role}.md cannot be used. {what}")]
+    Broken {
         /// Role.
         role: &'static str,
-        /// Name.
-        name: String,
-        /// Names that may be used.
-        known: String,
+        /// What is wrong, in sentences.
+        what: String,
     },
     /// A name that must be there is not.
     #[error("roles/{role}.md must name {{{{{name}}}}} somewhere.")]
@@ -57,14 +44,6 @@ pub enum PromptError {
         role: &'static str,
         /// Name.
         name: &'static str,
-    },
-    /// `{{` without `}}`.
-    #[error("roles/{role}.md opens {{{{ in line {line} and does not close it.")]
-    Open {
-        /// Role.
-        role: &'static str,
-        /// Line, from 1.
-        line: usize,
     },
     /// A role without a template.
     #[error("There is no prompt for the role {role}: roles/{role}.md is missing.")]
@@ -93,107 +72,64 @@ pub struct Ticket<'a> {
     pub reporting: Reporting,
 }
 
-/// One piece of a template.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Piece {
-    Words(String),
-    Name(&'static str),
-}
-
+/// The prompt of a role that comes with the program, or lies in a folder beside it.
 #[derive(Clone, Debug)]
-struct Template {
-    pieces: Vec<Piece>,
+struct Standard {
+    text: String,
+    template: Template,
     version: String,
 }
 
 /// The prompts of all roles.
 #[derive(Clone, Debug)]
 pub struct Roles {
-    templates: BTreeMap<Role, Template>,
+    standard: BTreeMap<Role, Standard>,
 }
 
 impl Roles {
-    /// Reads templates. Every role must have one.
+    /// Reads templates. Every role must have one, which tells an agent all that it has to know.
     pub fn load<'t>(texts: impl IntoIterator<Item = (Role, &'t str)>) -> Result<Self, PromptError> {
-        let mut templates = BTreeMap::new();
+        let mut standard = BTreeMap::new();
         for (role, text) in texts {
-            templates.insert(role, Template::parse(role, text)?);
+            let broken = |faults: Faults| PromptError::Broken { role: role.word(), what: faults.sentences() };
+            let template = Template::compile(role, text).map_err(broken)?;
+            if let Some(part) = template.lacks().first() {
+                return Err(PromptError::Needed { role: role.word(), name: part.name_and_head().0 });
+            }
+            let mut version = format!("{:016x}", fnv1a(text.as_bytes()));
+            version.truncate(12);
+            standard.insert(role, Standard { text: text.to_owned(), template, version });
         }
-        match Role::ALL.iter().find(|r| !templates.contains_key(r)) {
+        match Role::ALL.iter().find(|r| !standard.contains_key(r)) {
             Some(role) => Err(PromptError::Missing { role: role.word() }),
-            None => Ok(Self { templates }),
+            None => Ok(Self { standard }),
         }
+    }
+
+    /// The template of a role, as it is written.
+    #[must_use]
+    pub fn text(&self, role: Role) -> &str {
+        self.standard.get(&role).map_or("", |standard| &standard.text)
     }
 
     /// Version of a role's prompt: the first 12 hexadecimal digits of its text's hash.
     #[must_use]
     pub fn version(&self, role: Role) -> &str {
-        self.templates.get(&role).map_or("", |t| &t.version)
+        self.standard.get(&role).map_or("", |standard| &standard.version)
     }
 
-    /// The whole prompt of one attempt.
+    /// The whole prompt of one attempt; `None` where it would be longer than any model reads.
     #[must_use]
-    pub fn render(&self, ticket: &Ticket<'_>) -> String {
-        let mut text = String::new();
-        let Some(template) = self.templates.get(&ticket.run.role) else { return text };
-        for piece in &template.pieces {
-            match piece {
-                Piece::Words(words) => text.push_str(words),
-                Piece::Name(name) => text.push_str(ticket.value(name).trim_end()),
-            }
-        }
-        text
-    }
-}
-
-impl Template {
-    fn parse(role: Role, text: &str) -> Result<Self, PromptError> {
-        let mut pieces = Vec::new();
-        let mut rest = text;
-        while let Some((words, tail)) = rest.split_once("{{") {
-            pieces.push(Piece::Words(words.to_owned()));
-            let Some((name, tail)) = tail.split_once("}}") else {
-                let line = text[..text.len() - tail.len()].lines().count();
-                return Err(PromptError::Open { role: role.word(), line });
-            };
-            let name = name.trim();
-            let Some(known) = NAMES.iter().find(|n| **n == name) else {
-                return Err(PromptError::Unknown { role: role.word(), name: name.to_owned(), known: NAMES.join(", ") });
-            };
-            pieces.push(Piece::Name(known));
-            rest = tail;
-        }
-        pieces.push(Piece::Words(rest.to_owned()));
-        for name in NEEDED {
-            if !pieces.contains(&Piece::Name(name)) {
-                return Err(PromptError::Needed { role: role.word(), name });
-            }
-        }
-        let mut version = format!("{:016x}", fnv1a(text.as_bytes()));
-        version.truncate(12);
-        Ok(Self { pieces, version })
+    pub fn render(&self, ticket: &Ticket<'_>) -> Option<String> {
+        ticket.told_by(&self.standard.get(&ticket.run.role)?.template)
     }
 }
 
 impl Ticket<'_> {
-    fn value(&self, name: &str) -> String {
-        match name {
-            "ticket" => self.head(),
-            "description" => {
-                self.task.description.as_ref().map_or_else(|| "(no description)".into(), ToString::to_string)
-            }
-            "comments" => self.talk(),
-            "reporting" => self.reporting(),
-            "id" => self.task.id.to_string(),
-            "number" => self.task.short(),
-            "title" => self.task.title.to_string(),
-            "attempt" => self.run.attempt.to_string(),
-            "role" => self.run.role.word().to_owned(),
-            "repository" => self.project.local_path.clone().unwrap_or_default(),
-            "board" => self.board.to_owned(),
-            "project" => self.project.name.to_string(),
-            _ => String::new(),
-        }
+    /// The prompt of this attempt by a template; `None` where it would be longer than any model reads.
+    #[must_use]
+    pub fn told_by(&self, template: &Template) -> Option<String> {
+        template.render(|name| self.fill(name))
     }
 
     /// The lines that programs read too; each stands alone.
@@ -209,7 +145,7 @@ impl Ticket<'_> {
             ("Repository", "repository"),
             ("Board", "board"),
         ] {
-            let _ = writeln!(head, "{label}: {}", self.value(name));
+            let _ = writeln!(head, "{label}: {}", self.fill(name).text);
         }
         if self.run.attempt > 1
             && let Some(trouble) = &self.task.trouble

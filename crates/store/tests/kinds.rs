@@ -125,6 +125,11 @@ fn samples() -> BTreeMap<Kind, Value> {
             json!({ "id": id(1), "project": id(2), "kind": "system", "severity": "info", "title": "T", "message": "M",
                     "created_at": 1 }),
         ),
+        (
+            Kind::PromptVersion,
+            json!({ "id": id(1), "role": "dev", "version": 1, "content": "Do it.", "created_by": "dan",
+                    "by": { "who": "loop" }, "created_at": 1 }),
+        ),
     ])
 }
 

@@ -29,6 +29,7 @@ mod openclaw;
 mod pages;
 mod programs;
 mod projects;
+mod prompts;
 mod requests;
 mod rpc;
 mod search;
@@ -95,7 +96,7 @@ use crate::{
     settings::{Knobs, Secret},
     state::AppState,
     supervise::Supervisor,
-    worker::lines::Lines,
+    worker::{self, lines::Lines},
 };
 
 /// The address under which the house says it listens.
@@ -251,6 +252,7 @@ impl House {
             office: office.clone(),
             runtimes: Runtimes::new([gateway.runtime()]),
             gateway,
+            roles: worker::roles(None).unwrap(),
             lines: Arc::new(Lines::default()),
             streams: Arc::default(),
             ephemeral: Arc::default(),

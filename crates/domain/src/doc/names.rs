@@ -3,6 +3,7 @@
 use crate::{
     id::{ProjectId, TaskId},
     phase::{Need, Row},
+    prompt::Line,
     task::{Priority, Role, Task},
 };
 
@@ -115,4 +116,32 @@ pub fn action_name(action_id: &str) -> String {
 #[must_use]
 pub fn session_name(session_key: &str) -> String {
     format!("session:{}", session_key.to_lowercase())
+}
+
+/// What all versions of a role's prompts hang on.
+#[must_use]
+pub fn prompts_of(role: Role) -> String {
+    format!("prompts:{}", role.word())
+}
+
+fn of_line(what: &str, line: &Line) -> String {
+    format!("{what}:{}:{}", line.role.word(), line.model.as_deref().unwrap_or_default())
+}
+
+/// The unique name of the version that counts.
+#[must_use]
+pub fn prompt_in_force(line: &Line) -> String {
+    of_line("prompt-in-force", line)
+}
+
+/// The unique name of a version by its number.
+#[must_use]
+pub fn prompt_number(line: &Line, version: u64) -> String {
+    of_line(&format!("prompt-number:{version}"), line)
+}
+
+/// Name of the [`Counter`](super::Counter) that tells the last number given.
+#[must_use]
+pub fn prompt_counter(line: &Line) -> String {
+    of_line("prompt-versions", line)
 }

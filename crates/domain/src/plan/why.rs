@@ -9,6 +9,7 @@ use crate::{
         Policy,
         world::{OwnWorld, World},
     },
+    project::Project,
     sabotage::{Switch, reach, removed},
     task::{Role, Task},
     time::Millis,
@@ -29,6 +30,8 @@ pub enum Why {
     Away(String),
     /// This server has no runtime of this name.
     NoRuntime(String),
+    /// The prompt of its role cannot be used; the sentence says why.
+    Prompt(String),
     /// It waits for this many other tasks.
     Dependencies(u32),
     /// It failed, and is tried again at this moment.
@@ -73,6 +76,13 @@ impl Why {
         }
     }
 
+    /// What keeps agents of a role from being told anything.
+    #[must_use]
+    pub fn prompt(project: &Project, role: Role, world: &World) -> Option<Self> {
+        let told = world.prompt(role, project.model_of(role))?;
+        told.as_ref().err().cloned().map(Self::Prompt)
+    }
+
     /// What keeps one task from starting, apart from limits.
     #[must_use]
     pub fn task(row: &Row, task: &Task, now: Millis) -> Option<Self> {
@@ -94,6 +104,7 @@ impl Why {
             Self::NoPath => "plan: no repository",
             Self::Away(_) => "plan: the runtime is away",
             Self::NoRuntime(_) => "plan: the runtime is not known",
+            Self::Prompt(_) => "plan: the prompt cannot be used",
             Self::Dependencies(_) => "plan: waits for others",
             Self::RetriesAt(_) => "plan: tried again later",
             Self::OldRun => "plan: the old run is being stopped",
@@ -112,7 +123,7 @@ impl fmt::Display for Why {
             Self::ProjectOff => f.write_str("The work loop is off in this project."),
             Self::Paused => f.write_str("The loop is paused in this project."),
             Self::NoPath => f.write_str("The project has no repository path; set it in Settings."),
-            Self::Away(sentence) => f.write_str(sentence),
+            Self::Away(sentence) | Self::Prompt(sentence) => f.write_str(sentence),
             Self::NoRuntime(name) => write!(f, "This server has no runtime called \u{201c}{name}\u{201d}"),
             Self::Dependencies(1) => f.write_str("Waits for 1 task"),
             Self::Dependencies(n) => write!(f, "Waits for {n} tasks"),

@@ -4,19 +4,20 @@
 //! so a read has a [`Shape`]: read with the shape you know, take the shape of the
 //! answer, and read again while they differ.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    doc::{Inside, Kind, RUN_WAITING, RUN_WORKING, Scope, retries_link, startable_links},
-    id::{ProjectId, RunId, SignalId, TaskId},
+    doc::{Inside, Kind, RUN_WAITING, RUN_WORKING, Scope, Unique, prompt_in_force, retries_link, startable_links},
+    id::{ProjectId, PromptId, RunId, SignalId, TaskId},
     phase::PHASES,
     project::Project,
+    prompt::Line,
     query::{PROJECTS_MAX, SIGNALS_MAX},
     range::{Docs, Fetch, Order, Range},
     run::{LoopState, Run},
     runtime::Standing,
     talk::Signal,
-    task::Task,
+    task::{Role, Task},
 };
 
 /// Ready tasks of one project, from the top of the column, that get a note even when they cannot start.
@@ -53,6 +54,10 @@ pub struct OpenRun {
     pub question: Option<Signal>,
 }
 
+/// The versions of prompts that count, where people or programs wrote some: each can be used, or the sentence says
+/// why not.
+pub type Prompting = BTreeMap<Line, Result<PromptId, String>>;
+
 /// Everything that [`decide`](super::decide) looks at.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct World {
@@ -64,6 +69,8 @@ pub struct World {
     pub answers: Vec<Signal>,
     /// The runtimes of this server.
     pub runtimes: Standing,
+    /// Prompts that people or programs wrote; [`World::of`] knows none.
+    pub prompts: Prompting,
 }
 
 /// Which documents make up the world.
@@ -71,6 +78,7 @@ pub struct World {
 pub struct Shape {
     projects: Vec<(ProjectId, bool)>,
     runs: Vec<(RunId, ProjectId, TaskId, Option<SignalId>)>,
+    prompts: BTreeSet<Line>,
 }
 
 fn projects() -> Range {
@@ -118,7 +126,19 @@ fn startable(project: ProjectId) -> impl Iterator<Item = Range> {
         .chain([linked(retries_link(project), RETRIES_MAX)])
 }
 
+/// Which version of a prompt counts. Only its name is read here: what it says never changes.
+fn counts(line: &Line) -> Range {
+    Range::doc(Kind::Unique, prompt_in_force(line))
+}
+
 impl Shape {
+    /// The versions of prompts that count.
+    #[must_use]
+    pub fn in_force(&self, docs: &Docs) -> BTreeMap<Line, PromptId> {
+        let named = |line: &Line| docs.first::<Unique>(&counts(line))?.target.id.parse().ok();
+        self.prompts.iter().filter_map(|line| Some((line.clone(), named(line)?))).collect()
+    }
+
     /// The shape that an answer asks for.
     #[must_use]
     pub fn of(docs: &Docs) -> Self {
@@ -129,7 +149,13 @@ impl Shape {
                 .flat_map(|range| docs.all::<Run>(range))
                 .map(|r| (r.id, r.project, r.task, r.waits_for))
                 .collect(),
+            prompts: BTreeSet::new(),
         };
+        let on = docs.all::<Project>(&projects()).filter(|project| project.work_loop_enabled);
+        for (project, role) in on.flat_map(|project| Role::ALL.iter().map(move |role| (project, *role))) {
+            shape.prompts.insert(Line::any(role));
+            shape.prompts.extend(project.model_of(role).map(|model| Line { role, model: Some(model.to_owned()) }));
+        }
         shape.projects.sort_unstable();
         shape.runs.sort_unstable();
         shape
@@ -159,6 +185,7 @@ impl Shape {
                 fetch.ranges.extend(startable(*project));
             }
         }
+        fetch.ranges.extend(self.prompts.iter().map(counts));
         for (_, project, task, question) in &self.runs {
             fetch.ranges.push(Range::doc(Kind::Task, task));
             fetch.ranges.push(Range::doc(Kind::Project, project));
@@ -193,7 +220,16 @@ impl World {
             runs: open_runs().iter().flat_map(|range| docs.all::<Run>(range)).map(open).collect(),
             answers: docs.all::<Signal>(&answers()).cloned().collect(),
             runtimes,
+            prompts: Prompting::new(),
         }
+    }
+
+    /// What an agent of this role and model is told by: the version for its model, else the one for any model, else the
+    /// one that comes with the program.
+    #[must_use]
+    pub fn prompt(&self, role: Role, model: Option<&str>) -> Option<&Result<PromptId, String>> {
+        let own = model.and_then(|model| self.prompts.get(&Line { role, model: Some(model.to_owned()) }));
+        own.or_else(|| self.prompts.get(&Line::any(role)))
     }
 }
 

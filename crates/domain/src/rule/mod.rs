@@ -15,6 +15,7 @@ pub mod notification;
 mod order;
 pub mod placing;
 pub mod project;
+pub mod prompt;
 pub mod purge;
 pub mod talk;
 pub mod task;
@@ -139,6 +140,9 @@ fn decide(view: &View, command: &Command, ctx: &mut Ctx<'_>) -> Decided {
         Command::OpenSession(new) => login::open(view, new, ctx),
         Command::EndSession(session) => login::end(view, session, ctx),
         Command::NoteSessionSeen(session, at) => login::note_seen(view, session, *at),
+        Command::CreatePrompt(new) => prompt::create(view, new, ctx),
+        Command::SeedPrompt(new) => prompt::seed(view, new, ctx),
+        Command::ActivatePrompt(id) => prompt::activate(view, *id, ctx),
     }
 }
 

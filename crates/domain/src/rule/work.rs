@@ -12,7 +12,7 @@ use crate::{
     command::{ClaimRun, ContinueRun, EndRun, Ended, Place, Retry, RunTaken},
     ctx::Ctx,
     doc::{DocKey, Kind, Rev, Scope, action_name, asks_link, session_name},
-    id::{ProjectId, RunId, TaskId},
+    id::{ProjectId, PromptId, RunId, TaskId},
     phase::{LastWords, Need, Then},
     query::SIGNALS_MAX,
     range::Range,
@@ -120,6 +120,8 @@ pub fn claim(view: &View, claim: &ClaimRun, ctx: &mut Ctx<'_>) -> Decided {
     after.agent_session_key = Some(session.clone());
     after.session_id = Some(session.clone());
     after.agent_spawned_at = Some(ctx.now);
+    // By what its agent is told; the prompts that come with the program have no id.
+    after.prompt_version_id = claim.prompt_version.parse::<PromptId>().ok().map(|id| id.to_string());
     after.retry_at = None;
     super::task::enter(view, &mut change, &mut after, row.at, Place::End, None, false, ctx)?;
     after.updated_at = ctx.now;
@@ -133,6 +135,7 @@ pub fn claim(view: &View, claim: &ClaimRun, ctx: &mut Ctx<'_>) -> Decided {
             ("model", claim.model.clone().unwrap_or_default()),
             ("role", claim.role.word().into()),
             ("attempt", claim.attempt.to_string()),
+            ("prompt_version", claim.prompt_version.clone()),
             ("from_status", row.from.word().into()),
             ("to_status", row.at.word().into()),
         ],

@@ -39,6 +39,8 @@ pub const PLACE_MAX: usize = 2_000;
 pub const ABOUT_MAX: usize = 10_000;
 /// Longest notes, in bytes.
 pub const NOTES_MAX: usize = 100_000;
+/// Longest prompt, in bytes.
+pub const PROMPT_MAX: usize = 100_000;
 /// Longest excerpt, in characters.
 pub const EXCERPT_MAX: usize = 4_000;
 /// Longest name of a runtime, in characters.
@@ -90,6 +92,8 @@ fields! {
     Description;
     /// Markdown beside the words themselves: at most [`NOTES_MAX`] bytes.
     Notes;
+    /// The template of a role's prompt: many lines, at most [`PROMPT_MAX`] bytes.
+    PromptText;
     /// Words of a reason or of another system's fault: cut after [`EXCERPT_MAX`] characters, never refused.
     Excerpt;
 }
@@ -159,6 +163,18 @@ impl Handle {
     #[must_use]
     pub fn unknown() -> Self {
         Self("unknown".to_owned())
+    }
+
+    /// Whoever wrote a prompt and gave no name, as programs of the original call them.
+    #[must_use]
+    pub fn somebody() -> Self {
+        Self("human".to_owned())
+    }
+
+    /// The prompts that come with the program.
+    #[must_use]
+    pub fn seed() -> Self {
+        Self("seed".to_owned())
     }
 
     /// An agent that gave no name.
@@ -316,6 +332,18 @@ impl Notes {
         let text = lines(text);
         if text.len() > NOTES_MAX {
             return Err(Refusal::NotesTooLong);
+        }
+        Ok((!text.is_empty()).then_some(Self(text)))
+    }
+}
+
+impl PromptText {
+    /// Cleans and checks. `None` where nothing can be seen.
+    pub fn parse(text: &str) -> Result<Option<Self>, Refusal> {
+        // Cleaning takes away only; what is far beyond is not even looked at.
+        let text = if text.len() > PROMPT_MAX * 16 { return Err(Refusal::PromptTooLong) } else { lines(text) };
+        if text.len() > PROMPT_MAX {
+            return Err(Refusal::PromptTooLong);
         }
         Ok((!text.is_empty()).then_some(Self(text)))
     }

@@ -13,19 +13,20 @@ use clutch_domain::{
     chat::DeliveryStatus,
     command::{
         Carry, ChatPatch, Command, Completion, ContinueRun, DeliveryPatch, EdgeRef, EndRun, Ended, Force, MoveTask,
-        NewBrowserSession, NewChat, NewComment, NewDispatch, NewMessage, NewNotification, NewProject, NewSignal,
-        NewTask, NewToken, Place, ProjectPatch, Subtask, TaskPatch, Triage, TriageStep,
+        NewBrowserSession, NewChat, NewComment, NewDispatch, NewMessage, NewNotification, NewProject, NewPrompt,
+        NewSignal, NewTask, NewToken, Place, ProjectPatch, Subtask, TaskPatch, Triage, TriageStep,
     },
     ctx::Ctx,
-    id::{ChatId, DependencyId, MessageId, NotificationId, ProjectId, RunId, SignalId, TaskId},
+    id::{ChatId, DependencyId, MessageId, NotificationId, ProjectId, PromptId, RunId, SignalId, TaskId},
     notification::{NotificationSeverity, NotificationType},
+    prompt::Line,
     refusal::Refusal,
     right::{Right, Rights, needed},
     rule,
     run::Stopping,
     talk::{AuthorType, CommentType, SignalKind, SignalSeverity},
-    task::{Status, TaskFields},
-    text::{ChatTitle, Excerpt, Handle, Label, Name, Participants, SessionKey, Title},
+    task::{Role, Status, TaskFields},
+    text::{ChatTitle, Excerpt, Handle, Label, Name, Participants, PromptText, SessionKey, Title},
     time::Millis,
     view::{Stop, View},
 };
@@ -65,6 +66,17 @@ fn token(scope: TokenScope) -> Token {
         expires_at: None,
         used_at: None,
         revoked_at: None,
+    }
+}
+
+fn new_prompt() -> NewPrompt {
+    NewPrompt {
+        line: Line::any(Role::Dev),
+        content: PromptText::parse("Do it.").unwrap().unwrap(),
+        variables: Vec::new(),
+        change_summary: None,
+        parent: None,
+        created_by: Handle::owner(),
     }
 }
 
@@ -183,6 +195,10 @@ fn all() -> Vec<(Command, &'static str)> {
         (Command::OpenSession(session), "d"),
         (Command::EndSession(new_token().digest), "hxo"),
         (Command::NoteSessionSeen(new_token().digest, Millis(1)), "d"),
+        // What agents are told: agents do not say it.
+        (Command::CreatePrompt(new_prompt()), "hpwx"),
+        (Command::SeedPrompt(new_prompt()), "hpwx"),
+        (Command::ActivatePrompt(PromptId(NIL)), "hpwx"),
     ]
 }
 

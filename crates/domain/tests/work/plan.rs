@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use clutch_domain::{
     command::{Command, Ended},
-    id::TaskId,
+    id::{PromptId, TaskId},
     plan::{
         Action, Plan, Policy, decide,
         world::{OpenRun, OwnWorld, World},
     },
     project::Project,
+    prompt::Line,
     run::{LoopState, Outcome, Run},
     runtime::{ALL, USUAL, unknown, usual},
     talk::Signal,
@@ -43,6 +44,7 @@ fn world(bench: &Bench) -> World {
             .cloned()
             .collect(),
         runtimes: [(usual(), None)].into(),
+        prompts: BTreeMap::new(),
     }
 }
 
@@ -359,4 +361,30 @@ fn a_run_whose_runtime_this_server_has_not_is_left_alone_and_says_so() {
     assert_eq!(decide(&world, bench.now, &Policy::default()).actions, [], "it is said once");
     world.runtimes.insert("other".into(), None);
     assert_eq!(decide(&world, bench.now, &Policy::default()).actions, [Action::Stop(run)]);
+}
+
+/// The version for the model goes before the one for any, and where it cannot be used that one is not told instead.
+#[test]
+fn a_task_starts_with_the_prompt_of_its_role_and_model_and_not_with_a_broken_one() {
+    let mut bench = Bench::new();
+    let task = bench.ready("Paint");
+    let mut world = world(&bench);
+    let told = |world: &World| {
+        let plan = decide(world, bench.now, &Policy::default());
+        let start =
+            plan.actions.iter().find_map(|a| if let Action::Claim(start) = a { Some(start.prompt) } else { None });
+        (start, note(&plan, &bench, task))
+    };
+    let id = |n: u128| PromptId(uuid::Uuid::from_u128(n));
+    let line = |role, model: Option<&str>| Line { role, model: model.map(str::to_owned) };
+    assert_eq!(told(&world), (Some(None), String::new()), "what comes with the program");
+    world.prompts.insert(line(Role::Pm, None), Ok(id(1)));
+    world.prompts.insert(line(Role::Dev, Some("gpt")), Err("It is broken.".into()));
+    assert_eq!(told(&world).0, Some(None), "neither is its own");
+    world.prompts.insert(line(Role::Dev, None), Ok(id(2)));
+    assert_eq!(told(&world).0, Some(Some(id(2))));
+    world.projects[0].project.role_model_overrides = [("dev".to_owned(), "gpt".to_owned())].into();
+    assert_eq!(told(&world), (None, "It is broken.".to_owned()));
+    world.prompts.insert(line(Role::Dev, Some("gpt")), Ok(id(3)));
+    assert_eq!(told(&world), (Some(Some(id(3))), String::new()));
 }

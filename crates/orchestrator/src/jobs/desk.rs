@@ -9,8 +9,11 @@ use clutch_domain::{
     actor::Actor,
     command::Command,
     doc::Inside,
-    id::RunId,
-    plan::Policy,
+    id::{PromptId, RunId},
+    plan::{
+        Policy,
+        world::{Prompting, Shape},
+    },
     range::{Docs, Fetch, Range},
     refusal::Refusal,
     runtime::{Standing, usual_of},
@@ -21,7 +24,11 @@ use futures_util::lock::{Mutex as Seat, OwnedMutexGuard};
 use super::{Hitch, line::Line, mail::Mail, signs::Parked};
 use crate::{
     office::{Error, Office},
-    prompt::Roles,
+    prompt::{
+        Roles,
+        stored::{Known, Stored},
+    },
+    store::Fault,
     work::{Parts, Reactor, lease::Lead},
 };
 
@@ -38,6 +45,7 @@ pub(crate) struct Desk {
     pub office: Arc<Office>,
     pub reactor: Arc<dyn Reactor>,
     pub roles: Arc<Roles>,
+    pub prompts: Stored,
     pub mail: Arc<dyn Mail>,
     pub policy: Policy,
     pub board: String,
@@ -61,6 +69,7 @@ impl Desk {
             office: parts.office,
             reactor: parts.reactor,
             roles: parts.roles,
+            prompts: Stored::default(),
             mail: parts.mail,
             policy: parts.policy,
             board: parts.board,
@@ -161,6 +170,21 @@ impl Desk {
         self.lawful()?;
         let fetch = Fetch { scopes: Vec::new(), ranges };
         self.office.read(&fetch).await.map(|read| read.value).map_err(|fault| Hitch::Unclear(fault.what))
+    }
+
+    /// A version of a prompt, or why nothing can be told by it.
+    pub async fn prompt(&self, id: PromptId) -> Result<Known, Hitch> {
+        self.lawful()?;
+        let mut found = self.prompts.these(&self.office, [id]).await.map_err(|fault| Hitch::Unclear(fault.what))?;
+        found.remove(&id).ok_or_else(|| Hitch::Unclear("its prompt was not found".into()))
+    }
+
+    /// What counts, and whether it can be used.
+    pub async fn prompting(&self, docs: &Docs, shape: &Shape) -> Result<Prompting, Fault> {
+        let in_force = shape.in_force(docs);
+        let known = self.prompts.these(&self.office, in_force.values().copied()).await?;
+        let told = |id: &PromptId| known.get(id).map(|known| known.as_ref().map(|_| *id).map_err(Clone::clone));
+        Ok(in_force.iter().filter_map(|(line, id)| Some((line.clone(), told(id)?))).collect())
     }
 
     /// Reads one document.

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use clutch_domain::{
     command::{Command, ContinueRun, EndRun, Ended, RunTaken},
     doc::Kind,
-    id::RunId,
+    id::{PromptId, RunId},
     project::Project,
     range::Range,
     run::{Run as Claim, RunState, Stopping},
@@ -205,8 +205,8 @@ impl Run {
         Ok(())
     }
 
-    /// The prompt, and the folder in which the agent works; `None` where its task is gone.
-    async fn prompt(&self, run: &Claim, reporting: Reporting) -> Result<Option<(String, Option<String>)>, Hitch> {
+    /// The prompt, and the folder in which the agent works; `Err` where there is nothing to tell it.
+    async fn prompt(&self, run: &Claim, reporting: Reporting) -> Result<Result<(String, Option<String>), Came>, Hitch> {
         let task = Range::doc(Kind::Task, run.task);
         let project = Range::doc(Kind::Project, run.project);
         let newest =
@@ -214,22 +214,24 @@ impl Run {
         let (comments, signals) = (newest(Kind::Comment), newest(Kind::Signal));
         let docs = self.desk.read(vec![task.clone(), project.clone(), comments.clone(), signals.clone()]).await?;
         let (Some(task), Some(project)) = (docs.first::<Task>(&task), docs.first::<Project>(&project)) else {
-            return Ok(None);
+            return Ok(Err(Came::Pointless));
         };
         let mut newest: Vec<&Comment> = docs.all(&comments).collect();
         newest.reverse();
         let mut asked: Vec<&Signal> = docs.all(&signals).collect();
         asked.reverse();
-        let prompt = self.desk.roles.render(&Ticket {
-            task,
-            project,
-            run,
-            comments: newest,
-            signals: asked,
-            board: &self.desk.board,
-            reporting,
-        });
-        Ok(Some((prompt, project.local_path.clone())))
+        let ticket =
+            Ticket { task, project, run, comments: newest, signals: asked, board: &self.desk.board, reporting };
+        // The version that the claim names, whatever counts by now.
+        let prompt = match run.prompt_version.parse::<PromptId>() {
+            Err(_) => self.desk.roles.render(&ticket),
+            Ok(id) => match self.desk.prompt(id).await? {
+                Ok(template) => ticket.told_by(&template),
+                Err(why) => return Ok(Err(Came::Failed(why))),
+            },
+        };
+        let too_long = || Came::Failed("The prompt would be longer than 64 megabytes.".to_owned());
+        Ok(prompt.map(|prompt| (prompt, project.local_path.clone())).ok_or_else(too_long))
     }
 }
 
@@ -325,8 +327,14 @@ impl Effect for Run {
     async fn act(&mut self) -> Result<Seen<Came>, Hitch> {
         let Some(run) = self.run.clone() else { return Ok(Seen::No) };
         let line = self.ear.heard_line()?;
-        let Some((prompt, folder)) = self.prompt(&run, line.of.reporting).await? else {
-            return Ok(Seen::Done(Came::Pointless));
+        let (prompt, folder) = match self.prompt(&run, line.of.reporting).await? {
+            Ok(told) => told,
+            Err(Came::Pointless) => return Ok(Seen::Done(Came::Pointless)),
+            Err(came) => {
+                // Of a fresh one nothing is on its way.
+                self.landed |= std::mem::take(&mut self.fresh);
+                return Ok(Seen::Done(came));
+            }
         };
         let Some(link) = line.link() else { return Err(Hitch::Away("no connection".into())) };
         self.desk.lawful()?;

@@ -95,7 +95,7 @@ fn told(attempt: u32, comments: Vec<&Comment>, signals: Vec<&Signal>, reporting:
     let (task, project, run) = (task(), project(), run(attempt));
     let board = "http://127.0.0.1:3002";
     let ticket = Ticket { task: &task, project: &project, run: &run, comments, signals, board, reporting };
-    Roles::load(all(TEMPLATE)).unwrap().render(&ticket)
+    Roles::load(all(TEMPLATE)).unwrap().render(&ticket).unwrap()
 }
 
 /// Agents with our plugin are told what they always were, to the letter.
@@ -278,11 +278,15 @@ fn dates_are_right() {
 #[test]
 fn templates_are_checked_when_they_are_loaded() {
     let unknown = Roles::load(all("{{ticket}}{{description}}{{comments}}{{reporting}}{{nonsense}}")).unwrap_err();
-    assert!(matches!(unknown, PromptError::Unknown { ref name, .. } if name == "nonsense"), "{unknown}");
+    let says = unknown.to_string();
+    assert!(
+        says.starts_with("roles/pm.md cannot be used. Line 1: {{nonsense}} is not known. Known are: attempt, "),
+        "{says}"
+    );
     let needed = Roles::load(all("{{ticket}}{{description}}{{comments}}")).unwrap_err();
     assert_eq!(needed, PromptError::Needed { role: "pm", name: "reporting" });
     let open = Roles::load(all("one\n{{ticket")).unwrap_err();
-    assert_eq!(open, PromptError::Open { role: "pm", line: 2 });
+    assert_eq!(open.to_string(), "roles/pm.md cannot be used. Line 2: {{ is not closed.");
     let missing = Roles::load([(Role::Dev, TEMPLATE)]).unwrap_err();
     assert_eq!(missing, PromptError::Missing { role: "pm" });
 }
@@ -308,3 +312,5 @@ fn the_prompts_that_come_with_the_program_can_be_used() {
     let texts: Vec<(Role, String)> = texts.collect();
     Roles::load(texts.iter().map(|(r, t)| (*r, t.as_str()))).unwrap();
 }
+
+mod templates;

@@ -195,8 +195,17 @@ impl Driver<'_> {
             self.watch();
             return;
         }
+        let prompts = match self.desk.prompting(&docs, &self.shape).await {
+            Ok(prompts) => prompts,
+            Err(fault) => {
+                tracing::warn!(%fault, "the work loop could not read the prompts; it tries again");
+                self.again_at = self.desk.reactor.steady().plus(AGAIN_MS);
+                return;
+            }
+        };
         let now = self.desk.office.now();
-        let plan = decide(&World::of(&docs, self.desk.standing()), now, &self.desk.policy);
+        let world = World { prompts, ..World::of(&docs, self.desk.standing()) };
+        let plan = decide(&world, now, &self.desk.policy);
         for action in plan.actions {
             self.act(action).await;
         }
@@ -245,7 +254,10 @@ impl Driver<'_> {
             runtime: start.runtime,
             model: start.model,
             most: start.most,
-            prompt_version: self.desk.roles.version(start.role).to_owned(),
+            prompt_version: match start.prompt {
+                Some(version) => version.to_string(),
+                None => self.desk.roles.version(start.role).to_owned(),
+            },
             holder: self.desk.lead.holder.clone(),
         };
         match self.desk.command(Actor::work_loop(), &Command::ClaimRun(claim)).await {

@@ -78,6 +78,7 @@ struct Inner {
     lost: VecDeque<Lost>,
     looks_take: Duration,
     calls: Vec<Call>,
+    told: Vec<String>,
 }
 
 pub struct Fake {
@@ -117,6 +118,7 @@ impl Fake {
                 lost: VecDeque::new(),
                 looks_take: Duration::ZERO,
                 calls: Vec::new(),
+                told: Vec::new(),
             }),
         })
     }
@@ -257,6 +259,11 @@ impl Fake {
         self.lock().calls.iter().filter(|call| call.what == what).cloned().collect()
     }
 
+    /// What agents were told when they were started, in their order.
+    pub fn told(&self) -> Vec<String> {
+        self.lock().told.clone()
+    }
+
     /// Keys under which calls of one kind were made, in their order.
     pub fn keys(&self, what: &str) -> Vec<String> {
         self.calls(what).into_iter().map(|call| call.key).collect()
@@ -296,6 +303,7 @@ impl Fake {
 impl AgentRuntime for Fake {
     async fn start(&self, run: StartRun) -> Result<Accepted, RuntimeError> {
         self.note("start", &run.session, &run.key)?;
+        self.lock().told.push(run.message);
         self.take(&run.session, &run.key)
     }
 

@@ -11,5 +11,6 @@ mod glass;
 mod hardship;
 mod house;
 mod messages;
+mod prompts;
 mod runs;
 mod runtimes;

@@ -58,8 +58,11 @@ pub const fn name(command: &Command) -> &'static str {
         Command::OpenSession(_) => "open a session",
         Command::EndSession(_) => "end a session",
         Command::NoteSessionSeen(..) => "note that a browser was here",
+        Command::CreatePrompt(_) => "write a prompt",
+        Command::SeedPrompt(_) => "seed a prompt",
+        Command::ActivatePrompt(_) => "choose a prompt",
     }
 }
 
 /// How many there are.
-pub const COMMANDS: usize = 53;
+pub const COMMANDS: usize = 56;

@@ -4,10 +4,16 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use async_trait::async_trait;
 use clutch_domain::{
+    activity::Activity,
     change::Change,
-    command::Command,
-    range::{Docs, Fetch, Versioned},
-    task::{Priority, Status, TaskFields},
+    command::{Command, NewPrompt},
+    doc::{Kind, Unique, prompt_in_force},
+    id::PromptId,
+    prompt::{Line, Version},
+    range::{Docs, Fetch, Range, Versioned},
+    refusal::Refusal,
+    rule,
+    task::{Priority, Role, Status, TaskFields},
 };
 use clutch_orchestrator::{
     office::Office,
@@ -19,7 +25,7 @@ use futures_util::future::BoxFuture;
 use crate::{
     commands::{COMMANDS, name},
     house::{Counting, House, Ticking, me, to},
-    scene::{office_over, overtake, pairs, scene},
+    scene::{new_prompt, office_over, overtake, pairs, scene},
 };
 
 /// A store where others write too, and where something happens between decision and commit.
@@ -141,6 +147,76 @@ async fn many_who_write_to_one_ticket_of_a_shared_store_all_land() {
     });
     for answer in futures_util::future::join_all(all).await {
         answer.unwrap();
+    }
+    house.check().await;
+}
+
+/// Those who write a prompt and those who choose one, all at one moment, each overtaken by the others.
+#[tokio::test]
+async fn of_all_prompts_that_are_written_and_chosen_at_once_one_counts() {
+    let house = House::new().await;
+    let write = |n: usize| Command::CreatePrompt(new_prompt(Role::Dev, None, &format!("Do it {n} times.")));
+    let first = house.run(write(0)).await.unwrap().made::<Version>().unwrap().clone();
+    let office = shared(&house, 40_000, || Box::pin(tokio::task::yield_now()));
+    let all = (1..=24).map(|n| {
+        let (office, first) = (&office, first.id);
+        let command = if n % 3 == 0 { Command::ActivatePrompt(first) } else { write(n) };
+        async move { office.run(&me(), &command).await }
+    });
+    let mut made = 0;
+    for answer in futures_util::future::join_all(all).await {
+        made += usize::from(answer.unwrap().made::<Version>().is_some());
+    }
+    assert_eq!(made, 16);
+    let mut versions: Vec<Version> = house.list(rule::prompt::newest(Role::Dev, 100)).await;
+    versions.reverse();
+    let numbers: Vec<u64> = versions.iter().map(|version| version.version).collect();
+    assert_eq!(numbers, (1..=17).collect::<Vec<u64>>(), "each number once, in the order of their moments");
+    let name = prompt_in_force(&Line::any(Role::Dev));
+    let counts: Vec<Version> = house.list(Range::unique(name.clone())).await;
+    let told: Vec<Unique> = house.list(Range::doc(Kind::Unique, name)).await;
+    assert_eq!((counts.len(), told.len()), (1, 1));
+    assert!(versions.iter().any(|version| version.id == counts[0].id));
+    house.check().await;
+
+    // Whoever seeds beside the others finds that there are some, and of several who seed one does.
+    let seeds = (0..8).map(|_| {
+        let office = &office;
+        async move { office.run(&me(), &Command::SeedPrompt(new_prompt(Role::Pm, None, "Plan."))).await }
+    });
+    let seeded = futures_util::future::join_all(seeds).await;
+    assert_eq!(seeded.iter().filter(|answer| answer.is_ok()).count(), 1, "{seeded:?}");
+    house.refuses(Command::SeedPrompt(new_prompt(Role::Dev, None, "Plan.")), Refusal::PromptsExist).await;
+    house.check().await;
+}
+
+/// What counts for a model is one thing, what counts for any model another.
+#[tokio::test]
+async fn each_model_has_a_prompt_of_its_own_that_counts() {
+    let house = House::new().await;
+    let write = async |model, words| -> Version {
+        let made = house.run(Command::CreatePrompt(new_prompt(Role::Dev, model, words))).await.unwrap();
+        made.made::<Version>().unwrap().clone()
+    };
+    let (any, gpt, second) = (write(None, "a").await, write(Some("gpt"), "b").await, write(None, "c").await);
+    assert_eq!([any.version, gpt.version, second.version], [1, 1, 2]);
+    let counts = async |line: Line| -> Vec<PromptId> {
+        let versions = house.list::<Version>(Range::unique(prompt_in_force(&line))).await;
+        versions.iter().map(|version| version.id).collect()
+    };
+    assert_eq!(counts(any.line()).await, [second.id]);
+    assert_eq!(counts(gpt.line()).await, [gpt.id]);
+    house.run(Command::ActivatePrompt(any.id)).await.unwrap();
+    assert_eq!(counts(any.line()).await, [any.id]);
+    assert_eq!(counts(gpt.line()).await, [gpt.id]);
+    let log = house.all::<Activity>().len();
+    house.run(Command::ActivatePrompt(any.id)).await.unwrap();
+    assert_eq!(house.all::<Activity>().len(), log, "it counts already");
+    let nobody = PromptId(uuid::Uuid::nil());
+    house.refuses(Command::ActivatePrompt(nobody), Refusal::PromptNotFound).await;
+    for (parent, role) in [(nobody, Role::Dev), (any.id, Role::Pm)] {
+        let made_of = NewPrompt { parent: Some(parent), ..new_prompt(role, None, "d") };
+        house.refuses(Command::CreatePrompt(made_of), Refusal::PromptParentUnknown).await;
     }
     house.check().await;
 }

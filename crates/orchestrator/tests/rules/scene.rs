@@ -20,7 +20,7 @@ use clutch_domain::{
     command::{
         Carry, ChatPatch, ClaimRun, Command, Completion, ContinueRun, DeliveryPatch, Direction, EdgeRef, EndRun, Ended,
         Force, HoldLease, NewBrowserSession, NewChat, NewComment, NewDispatch, NewMessage, NewNotification, NewProject,
-        NewSignal, NewToken, Place, ProjectPatch, Retry, Subtask, TaskPatch, Triage, TriageStep,
+        NewPrompt, NewSignal, NewToken, Place, ProjectPatch, Retry, Subtask, TaskPatch, Triage, TriageStep,
     },
     doc::{Body as Stored, Kind},
     id::{ChatId, ProjectId, TaskId},
@@ -28,11 +28,12 @@ use clutch_domain::{
     notification::{Notification, NotificationSeverity, NotificationType},
     phase::Phase,
     project::Project,
+    prompt::{Line, Version},
     range::{Docs, Fetch, Range, Versioned},
     run::{Run, Stopping},
     talk::{AuthorType, CommentType, Signal, SignalKind, SignalSeverity},
     task::{Priority, Role, Status, Task, TaskFields},
-    text::{Body, ChatTitle, Excerpt, Handle, Label, LocalPath, Participants, SessionKey, Slug, Title},
+    text::{Body, ChatTitle, Excerpt, Handle, Label, LocalPath, Participants, PromptText, SessionKey, Slug, Title},
     time::Millis,
 };
 use clutch_orchestrator::{
@@ -143,6 +144,18 @@ fn claims(task: TaskId, role: Role) -> Command {
     })
 }
 
+/// A prompt for any model, or for one.
+pub fn new_prompt(role: Role, model: Option<&str>, words: &str) -> NewPrompt {
+    NewPrompt {
+        line: Line { role, model: model.map(str::to_owned) },
+        content: PromptText::parse(words).unwrap().unwrap(),
+        variables: Vec::new(),
+        change_summary: None,
+        parent: None,
+        created_by: Handle::owner(),
+    }
+}
+
 fn sends(chat: ChatId, text: &str) -> Command {
     let mut new = NewMessage::new(chat, Handle::owner(), words(text));
     new.send = true;
@@ -221,6 +234,11 @@ pub async fn scene(office: &Office) -> Vec<Command> {
         from: "192.0.2.7".into(),
     };
     must(office, Command::OpenSession(session(1))).await;
+    let prompt = |model, words| Command::CreatePrompt(new_prompt(Role::Dev, model, words));
+    let told = must(office, prompt(None, "One.")).await.made::<Version>().unwrap().id;
+    must(office, prompt(None, "Two.")).await;
+    must(office, prompt(Some("gpt"), "Three.")).await;
+    let made_of = NewPrompt { parent: Some(told), ..new_prompt(Role::Dev, None, "Five.") };
 
     let tells = |task| NewNotification {
         task,
@@ -328,6 +346,10 @@ pub async fn scene(office: &Office) -> Vec<Command> {
         Command::OpenSession(session(2)),
         Command::EndSession(session(1).digest),
         Command::NoteSessionSeen(session(1).digest, Millis(9_000_000_000_000)),
+        prompt(None, "Four."),
+        Command::CreatePrompt(made_of),
+        Command::SeedPrompt(new_prompt(Role::Pm, None, "Six.")),
+        Command::ActivatePrompt(told),
     ]
 }
 

@@ -21,7 +21,10 @@ use clutch_domain::{
 };
 use futures_util::{FutureExt, StreamExt};
 
-use crate::house::{House, at, me, new_task, reopen, to, waiting_for};
+use crate::{
+    house::{House, at, me, new_task, reopen, to, waiting_for},
+    scene::new_prompt,
+};
 
 fn words(text: &str) -> Body {
     Body::parse(text).unwrap().unwrap()
@@ -150,6 +153,7 @@ async fn scene() -> (House, Vec<(Actor, Command)>) {
         Command::AddComment(comment),
         Command::DeleteProject(house.project, Force::Yes),
         Command::PauseLoop(house.project, true),
+        Command::CreatePrompt(new_prompt(Role::Dev, None, "Do it.")),
         Command::PostMessage(send),
         Command::DeleteChat(chat),
         Command::CreateChat(NewChat {

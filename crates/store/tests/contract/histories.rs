@@ -11,18 +11,19 @@ use clutch_domain::{
     chat::{Chat, Message},
     command::{
         Carry, ClaimRun, Command, Completion, Direction, EdgeRef, EndRun, Ended, Force, HoldLease, MoveTask,
-        NewComment, NewMessage, NewProject, NewSignal, NewTask, Place as Spot, ProjectPatch, Retry,
+        NewComment, NewMessage, NewProject, NewPrompt, NewSignal, NewTask, Place as Spot, ProjectPatch, Retry,
     },
     doc::{Dependency, Doc, Inside, Kind},
     phase::Phase,
     project::Project,
+    prompt::{Line, Version},
     query::{Query, answer},
     range::{Fetch, Range},
     right::{Right, needed},
     run::Run,
     talk::{AuthorType, CommentType, Signal, SignalKind, SignalSeverity},
     task::{Priority, Role, Status, Task, TaskFields},
-    text::{Body, Excerpt, Handle, LocalPath, Name, SessionKey, Title},
+    text::{Body, Excerpt, Handle, LocalPath, Name, PromptText, SessionKey, Title},
     time::Millis,
 };
 use clutch_orchestrator::{
@@ -148,7 +149,7 @@ async fn next(house: &House, dice: &mut Dice, nth: u64) -> Option<Command> {
     let place = |dice: &mut Dice, other: &Task| {
         dice.of(&[Spot::End, Spot::Top, Spot::Before(other.id), Spot::After(other.id)]).unwrap()
     };
-    Some(match dice.roll(100) {
+    Some(match dice.roll(105) {
         0..=2 => new_project(nth),
         3..=24 => {
             let depends = dice.of(&tasks).filter(|other| Some(other.project) == project.as_ref().map(|p| p.id));
@@ -267,7 +268,16 @@ async fn next(house: &House, dice: &mut Dice, nth: u64) -> Option<Command> {
         95 => Command::DeleteProject(project?.id, Force::Yes),
         96..=97 => Command::RestoreProject(project?.id),
         98 => Command::ShelveProject(project?.id),
-        _ => Command::PurgeProject(project?.id),
+        99 => Command::PurgeProject(project?.id),
+        100..=102 => Command::CreatePrompt(NewPrompt {
+            line: Line { role: dice.of(Role::ALL)?, model: dice.of(&[None, Some("gpt".to_owned())])? },
+            content: PromptText::parse(&format!("Do it {nth} times.")).unwrap()?,
+            variables: Vec::new(),
+            change_summary: None,
+            parent: None,
+            created_by: Handle::owner(),
+        }),
+        _ => Command::ActivatePrompt(dice.of(&house.all::<Version>().await)?.id),
     })
 }
 

@@ -56,6 +56,11 @@ impl Failure {
         self.status
     }
 
+    /// Its sentence.
+    pub fn sentence(&self) -> &str {
+        &self.sentence
+    }
+
     /// Whether it says this.
     pub fn is(&self, refusal: Refusal) -> bool {
         self.code == refusal.code()

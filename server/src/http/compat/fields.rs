@@ -197,6 +197,13 @@ pub const BODIES: &[Row] = &[
     ("POST", "/api/sessions/status", Taken, &["sessionIds"]),
     ("POST", "/api/validate/github", Taken, &["repo"]),
     ("POST", "/api/validate/path", Taken, &["path"]),
+    (
+        "POST",
+        "/api/prompts",
+        Taken,
+        &["role", "content", "model", "change_summary", "parent_version_id", "created_by", "skip_validation"],
+    ),
+    ("POST", "/api/prompts/validate", Taken, &["role", "content"]),
     ("PATCH", "/api/work-loop/config", Taken, &["*"]),
     (
         "PATCH",

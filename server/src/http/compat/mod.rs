@@ -21,6 +21,7 @@ pub mod once;
 pub mod openclaw;
 pub mod programs;
 pub mod projects;
+pub mod prompts;
 pub mod rpc;
 pub mod sessions;
 pub mod shapes;
@@ -87,6 +88,17 @@ pub fn routes() -> Router<AppState> {
         .route("/api/chats/messages/recover", post(deliveries::recover))
         .route("/api/dispatch/pending", get(dispatch::pending))
         .route("/api/tasks/{id}/dispatch", get(dispatch::show).post(dispatch::request))
+        .route("/api/prompts", get(prompts::list).post(prompts::create))
+        .route("/api/prompts/active", get(prompts::active))
+        .route("/api/prompts/roles", get(prompts::roles))
+        .route("/api/prompts/seed", post(prompts::seed))
+        .route("/api/prompts/validate", post(prompts::validate))
+        // Not built yet, and no ids either.
+        .route("/api/prompts/ab-test", any(unknown))
+        .route("/api/prompts/amendments", any(unknown))
+        .route("/api/prompts/metrics", any(unknown))
+        .route("/api/prompts/{id}", get(prompts::show))
+        .route("/api/prompts/{id}/activate", patch(prompts::activate))
         .route("/api/gate", get(gate::show))
         .route("/api/openclaw/status", get(openclaw::status).post(openclaw::reconnect))
         .route("/api/openclaw/rpc", post(rpc::call))
