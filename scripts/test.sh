@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # ./run.sh test: cheap checks first, the first red stage ends it. The last line adds up all stages.
 
-readonly STAGES=(format lints compile build rust sim convex docs plugin script browser firefox demo)
+readonly STAGES=(format lints compile build api rust sim convex docs plugin script browser firefox demo)
 # Parts of the stage rust, for --only.
 readonly RUST_PARTS=(domain core server gateway)
 # With --engine convex: what depends on where data is kept.
@@ -25,6 +25,7 @@ declare -A STAGE_TITLES=(
   [script]="The tests' own gateway scripts and scripted model"
   [gateway]="Gateway client against real gateways"
   [build]="Building the program, profile fast; the size of its page"
+  [api]="API v1 against its own document (schemathesis)"
   [browser]="Browser: real Chromium, real gateway, real server"
   [firefox]="Firefox: dialogs, dragging, writing and pasting"
   [demo]="The README's own words: demo, one ticket to In Review, demo again, stop"
@@ -131,6 +132,7 @@ test_tools() { # STAGE, or nothing for all
   start_npm_dependencies
   start_convex_dependencies
   case $1 in '' | plugin | script | rust | gateway | browser | firefox | demo) start_openclaw "$OPENCLAW" "$OPENCLAW_OLD" ;; esac
+  case $1 in '' | api) need_schemathesis ;; esac
   case $1 in '' | browser) need_chromium ;; esac
   case $1 in '' | firefox) need_firefox ;; esac
   join_background npm
@@ -297,6 +299,11 @@ stage_build() {
   cargo test --locked --quiet -p clutch-site # what makes the page's files; no default member, so in no other stage
   build_app fast
   bench/sizes.sh --page "$app"
+}
+
+stage_api() {
+  build_app fast # made by the stage before; only its name is wanted
+  SCHEMATHESIS=$cache/schemathesis-$SCHEMATHESIS_VERSION/bin end2end/api/check.sh "$app"
 }
 
 stage_plugin() {

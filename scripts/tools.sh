@@ -7,6 +7,7 @@ readonly OPENCLAW=2026.9.6
 readonly OPENCLAW_OLD=2026.2.17
 readonly NEXTEST=0.9.148 NEXTEST_OLDEST=0.9.120
 readonly SHELLCHECK=0.11.0.1
+readonly SCHEMATHESIS_VERSION=4.32.5 # as in schemathesis.txt
 # sass and its file watcher want that; the tests' tools want less.
 readonly NODE_OLDEST=20.19.0
 
@@ -234,6 +235,23 @@ need_shellcheck() {
   elif ! command -v shellcheck >/dev/null; then
     apt_install shellcheck
   fi
+}
+
+# Sends what the API's document says, right and wrong. With its libraries in a folder of its own, all of known versions.
+need_schemathesis() {
+  [ ! -x "$cache/schemathesis-$SCHEMATHESIS_VERSION/bin/schemathesis" ] || return 0
+  python3 -c 'import ensurepip, venv' 2>/dev/null || apt_install python3-venv
+  stage "Installing schemathesis $SCHEMATHESIS_VERSION" into_log "$run_logs/schemathesis.log" \
+    with_lock "$cache/schemathesis.lock" "installing schemathesis" schemathesis_now ||
+    die "schemathesis could not be installed; pip's words are above. Put that right, then run the same command again."
+}
+
+schemathesis_now() {
+  local home=$cache/schemathesis-$SCHEMATHESIS_VERSION
+  [ ! -x "$home/bin/schemathesis" ] || return 0 # the other run has made it
+  rm -rf "$home.building"
+  python3 -m venv "$home.building" && "$home.building/bin/python" -m pip install --quiet --only-binary=:all: -r scripts/schemathesis.txt &&
+    mv -T "$home.building" "$home"
 }
 
 # A real proxy, which the server is tested behind. Debian's program lies where only root's PATH leads. It is taken out of

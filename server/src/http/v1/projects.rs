@@ -60,7 +60,7 @@ pub struct New {
     work_loop_enabled: bool,
     /// Most agents at once.
     #[schema(minimum = 1)]
-    work_loop_max_agents: Option<u32>,
+    work_loop_max_agents: Option<i32>,
 }
 
 /// What is to change of a project: a member that is left out stays, `null` clears.
@@ -90,8 +90,8 @@ pub struct Patch {
     work_loop_enabled: Option<bool>,
     /// Most agents at once.
     #[serde(default, deserialize_with = "patched")]
-    #[schema(value_type = Option<u32>, minimum = 1)]
-    work_loop_max_agents: Option<Option<u32>>,
+    #[schema(value_type = Option<i32>, minimum = 1)]
+    work_loop_max_agents: Option<Option<i32>>,
     /// Model by role; the whole table.
     models: Option<BTreeMap<String, String>>,
     /// Runtime by role; the whole table.
@@ -116,8 +116,9 @@ pub(super) fn cleared<T>(
     })
 }
 
-fn agents(most: Option<u32>) -> Result<Option<u32>, Failure> {
-    if most == Some(0) { Err(Refusal::MaxAgentsInvalid.into()) } else { Ok(most) }
+fn agents(most: Option<i32>) -> Result<Option<u32>, Failure> {
+    let number = |most: i32| u32::try_from(most).ok().filter(|most| *most > 0).ok_or(Refusal::MaxAgentsInvalid);
+    Ok(most.map(number).transpose()?)
 }
 
 /// All projects, by name.

@@ -121,7 +121,8 @@ pub struct New {
     /// Branch of the work.
     branch: Option<String>,
     /// Number of the pull request.
-    pr_number: Option<u64>,
+    #[schema(minimum = 1)]
+    pr_number: Option<i64>,
     /// Markdown of commands to run after the merge.
     post_merge_steps: Option<String>,
     /// Tasks that it waits for.
@@ -132,6 +133,11 @@ pub struct New {
     #[serde(default)]
     #[schema(max_items = 100)]
     blocks: Vec<String>,
+}
+
+fn pull_request(number: i64) -> Result<u64, Failure> {
+    let wrong = || Failure::invalid("invalid_field", "pr_number must be a number from 1.");
+    u64::try_from(number).ok().filter(|number| *number > 0).ok_or_else(wrong)
 }
 
 /// Makes a task.
@@ -171,7 +177,7 @@ pub async fn create(
         tags: Some(Tags::parse(new.tags.iter().map(String::as_str))?),
         requires_human_review: Some(new.requires_human_review),
         branch: cleared(&some(&new.branch), Branch::parse)?,
-        pr_number: new.pr_number.map(Some),
+        pr_number: new.pr_number.map(pull_request).transpose()?.map(Some),
         post_merge_steps: cleared(&some(&new.post_merge_steps), Notes::parse)?,
         ..TaskFields::default()
     };
@@ -243,8 +249,8 @@ pub struct Patch {
     branch: Option<Option<String>>,
     /// Number of the pull request.
     #[serde(default, deserialize_with = "patched")]
-    #[schema(value_type = Option<u64>)]
-    pr_number: Option<Option<u64>>,
+    #[schema(value_type = Option<i64>, minimum = 1)]
+    pr_number: Option<Option<i64>>,
     /// Markdown of commands to run after the merge.
     #[serde(default, deserialize_with = "patched")]
     #[schema(value_type = Option<String>)]
@@ -278,7 +284,7 @@ pub async fn update(
         tags: tags.transpose()?,
         requires_human_review: patch.requires_human_review,
         branch: cleared(&patch.branch, Branch::parse)?,
-        pr_number: patch.pr_number,
+        pr_number: patch.pr_number.map(|number| number.map(pull_request).transpose()).transpose()?,
         post_merge_steps: cleared(&patch.post_merge_steps, Notes::parse)?,
         ..TaskFields::default()
     };
