@@ -349,7 +349,7 @@ pub(crate) fn router(state: AppState, door: Door) -> Router {
         .merge(webhooks::routes())
         .merge(v1::routes())
         .merge(uploads::routes())
-        .route("/live", get(live::upgrade))
+        .route(caller::LIVE, get(live::upgrade))
         .route(caller::HEALTH, get(health))
         .route("/t/{number}", get(short::ticket))
         .route("/words/{kind}/{id}", get(words::serve))

@@ -209,6 +209,10 @@ async fn guest(
     if arrival.here && scopes::is_plugins(method, path) {
         return Ok(Caller::Program);
     }
+    // A tab whose session has ended is told so where it can hear it, and nothing else.
+    if path == LIVE && is_upgrade(headers) && from_our_page(headers, arrival.https) {
+        return Ok(Caller::Stranger);
+    }
     if door::wanted(method, headers) {
         return Err(login::lead_there(uri));
     }
@@ -230,6 +234,13 @@ async fn guest(
 const LOGGED_OUT: &str = "login_required";
 /// What says whether the server is well.
 pub const HEALTH: &str = "/health";
+
+/// Where pages hear what happens.
+pub const LIVE: &str = "/live";
+
+fn is_upgrade(headers: &HeaderMap) -> bool {
+    headers.get(header::UPGRADE).is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket"))
+}
 
 /// The browser says that a page of this very address asks. The closed door has looked at both headers
 /// already; here a request that has neither, as a program's, is not enough.

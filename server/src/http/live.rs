@@ -14,6 +14,7 @@ use std::{
 };
 
 use axum::{
+    Extension,
     extract::{
         Query as Asked, State, WebSocketUpgrade,
         ws::{CloseFrame, Message, WebSocket},
@@ -46,7 +47,7 @@ pub use self::limits::SUBSCRIPTIONS_MAX;
 pub use self::limits::{TABS_MAX, Tabs};
 use self::{chats::ChatFeed, limits::Seated};
 use crate::{
-    http::{caller::Caller, compat::error::Failure},
+    http::{caller::Caller, compat::error::Failure, door::Arrival},
     state::AppState,
 };
 
@@ -70,6 +71,8 @@ const PEOPLE_EVERY: Duration = Duration::from_millis(150);
 const CLOSE_NEW_BUILD: u16 = 4409;
 /// The session or token of the tab has ended.
 const CLOSE_LOGGED_OUT: u16 = 4401;
+/// And so in words.
+const OVER: &str = "this session or token has ended";
 /// A page that is ahead of what was read here is left as it is for so long. After that it is of another life of
 /// the store, which was put back to an older state, and gets the whole.
 const AHEAD_MAX: Duration = Duration::from_secs(5);
@@ -89,26 +92,40 @@ pub struct About {
 pub async fn upgrade(
     State(state): State<AppState>,
     Asked(about): Asked<About>,
+    Extension(arrival): Extension<Arrival>,
     caller: Caller,
     socket: WebSocketUpgrade,
 ) -> Response {
     let socket = socket.max_message_size(FRAME_MAX).max_frame_size(FRAME_MAX).max_write_buffer_size(WRITE_BUFFER_MAX);
     let ours = &state.site.files.build;
     if !about.build.is_empty() && !ours.is_empty() && about.build != *ours {
-        return socket.on_upgrade(|mut socket| async move {
-            let newer = CloseFrame { code: CLOSE_NEW_BUILD, reason: "the server runs another build".into() };
-            let _ = socket.send(Message::Close(Some(newer))).await;
-            let _ = tokio::time::timeout(FAREWELL_MAX, async { while let Some(Ok(_)) = socket.recv().await {} }).await;
-        });
+        return socket.on_upgrade(|socket| farewell(socket, CLOSE_NEW_BUILD, "the server runs another build"));
+    }
+    // A browser cannot see why an upgrade was refused. So the tab is let in, and told.
+    let logged_out = caller == Caller::Stranger;
+    if logged_out && let Some(refused) = state.limits.refuses_unknown(arrival.address) {
+        return refused;
     }
     let Some(seated) = state.tabs.take(matches!(caller, Caller::Person(_))) else {
         let sentence = "Too many pages are open at once. Close some of them.";
         return Failure::new(StatusCode::SERVICE_UNAVAILABLE, "too_many_tabs", sentence).into_response();
     };
+    if logged_out {
+        return socket.on_upgrade(move |socket| async move {
+            farewell(socket, CLOSE_LOGGED_OUT, OVER).await;
+            drop(seated);
+        });
+    }
     // Who may only look is not seen to type.
     let writes = caller.actor().may(Right::Write);
     let pass = Pass { caller, writes };
     socket.on_upgrade(move |socket| serve(socket, state, seated, pass))
+}
+
+/// Tells a tab why it is not served, and lets it go: it has asked for nothing yet, and hears nothing else.
+async fn farewell(mut socket: WebSocket, code: u16, why: &'static str) {
+    let _ = socket.send(Message::Close(Some(CloseFrame { code, reason: why.into() }))).await;
+    let _ = tokio::time::timeout(FAREWELL_MAX, async { while let Some(Ok(_)) = socket.recv().await {} }).await;
 }
 
 /// Who is at the other end.
@@ -244,7 +261,7 @@ async fn serve(socket: WebSocket, state: AppState, mut seated: Seated, pass: Pas
                 // While it is not listened to, it cannot be heard.
                 if again.is_none() && heard.elapsed() > SILENCE_MAX { break None; }
                 if !pass.caller.stands(&state).await {
-                    break Some(CloseFrame { code: CLOSE_LOGGED_OUT, reason: "this session or token has ended".into() });
+                    break Some(CloseFrame { code: CLOSE_LOGGED_OUT, reason: OVER.into() });
                 }
                 match put(&mut out, Message::Ping(Default::default())).await {
                     // Pages see no pings.

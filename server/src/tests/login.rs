@@ -3,16 +3,18 @@
 use std::time::Duration;
 
 use axum::{body::Body, http::Request};
+use clutch_app::model::wire::Up;
 use clutch_domain::{
     access::{Account, BrowserSession, TokenScope},
     activity::Activity,
     actor::OWNER,
     doc::{Kind, Scope},
+    query::Query,
     range::{Fetch, Range},
     rule::login::sessions,
     time::Millis,
 };
-use futures_util::StreamExt;
+use futures_util::{SinkExt, StreamExt};
 use tokio_tungstenite::tungstenite::Message;
 
 use super::{ADDRESS, BEGIN, House, NOBODY, Reply, callers::SAME};
@@ -377,18 +379,50 @@ async fn a_live_feed_ends_with_its_session() {
     let mut tab = super::tab::connect(address, &[("cookie", &cookie)], None).await.unwrap();
     let id = house.sessions().await[0].digest.to_string();
     assert!(matches!(owner::answer(&house.office, Ask::End { which: id }).await, Told::Ended { .. }));
+    assert_eq!(ended(&mut tab, |_| true).await, 4401);
+    drop(tab);
+    tokio::time::timeout(super::tab::PATIENCE, house.state.tabs.empty()).await.unwrap();
+    // Whoever opens one again hears that and nothing else. A browser would not see why it was refused.
+    let open = |headers: Vec<(&'static str, String)>| async move {
+        let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        super::tab::connect(address, &headers, None).await
+    };
+    let origin = ("origin", format!("http://{address}"));
+    for headers in [vec![("cookie", cookie.clone()), origin.clone()], vec![origin.clone()]] {
+        let mut tab = open(headers).await.unwrap();
+        assert_eq!(house.state.tabs.open(), 1, "it takes a place while it is there");
+        let board = serde_json::to_string(&Up::Open { sub: 1, query: Query::Home, version: None }).unwrap();
+        tab.socket.send(Message::text(board)).await.unwrap();
+        assert_eq!(ended(&mut tab, |_| false).await, 4401);
+        drop(tab);
+        tokio::time::timeout(super::tab::PATIENCE, house.state.tabs.empty()).await.unwrap();
+    }
+    // Programs see their status.
+    for headers in [vec![("cookie", cookie.clone())], vec![]] {
+        let refused = open(headers).await.err().unwrap();
+        assert!(refused.to_string().contains("401"), "{refused}");
+    }
+    // So many a tab of ours does not ask for.
+    let mut told = 0;
+    while told < 2_000 && open(vec![origin.clone()]).await.is_ok() {
+        told += 1;
+    }
+    assert!(told < 2_000, "they are counted as others whom nobody knows");
+}
+
+/// The code with which the server closes a tab; frames before that must be such.
+async fn ended(tab: &mut super::tab::Tab, may_say: impl Fn(&str) -> bool) -> u16 {
     let ended = tokio::time::timeout(Duration::from_secs(60), async {
         loop {
             match tab.socket.next().await {
                 Some(Ok(Message::Close(Some(frame)))) => return u16::from(frame.code),
+                Some(Ok(Message::Text(text))) if !may_say(&text) => panic!("{text}"),
                 Some(Ok(_)) => {}
                 other => panic!("{other:?}"),
             }
         }
     });
-    assert_eq!(ended.await.unwrap(), 4401);
-    let refused = super::tab::connect(address, &[("cookie", &cookie)], None).await;
-    assert!(refused.is_err(), "nor does it open again");
+    ended.await.unwrap()
 }
 
 #[tokio::test]

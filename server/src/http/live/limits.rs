@@ -44,6 +44,12 @@ impl Tabs {
         let _ = self.open.subscribe().wait_for(|open| *open == 0).await;
     }
 
+    /// How many tabs are connected.
+    #[cfg(test)]
+    pub fn open(&self) -> usize {
+        *self.open.borrow()
+    }
+
     /// A place for one more tab, as long as it is held.
     pub fn take(self: &Arc<Self>, person: bool) -> Option<Seated> {
         let mut free = false;
