@@ -14,11 +14,11 @@ use crate::{chat::context, http::uploads::Uploads};
 /// Where pictures of this board lie.
 const PICTURES: &str = "](/uploads/images/";
 /// Most pictures that go with one message; further ones stay links.
-const PICTURES_MAX: usize = 8;
+pub const PICTURES_MAX: usize = 8;
 /// Largest picture that a gateway takes, in bytes (`policy.attachments.maxImageBytes` of its hello).
-const PICTURE_BYTES_MAX: usize = 6 * 1024 * 1024;
+pub const PICTURE_BYTES_MAX: usize = 6 * 1024 * 1024;
 /// Most bytes of all pictures of a message (`policy.attachments.maxBytes`, with room for the frame).
-const ALL_BYTES_MAX: usize = 18 * 1024 * 1024;
+pub const ALL_BYTES_MAX: usize = 18 * 1024 * 1024;
 
 /// Puts a message together. `board` is the address at which the agent reaches this board.
 pub async fn letter(

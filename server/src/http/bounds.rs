@@ -17,7 +17,7 @@ use tokio::{
 };
 
 use crate::http::{
-    compat::{body::BODY_BYTES_MAX, error::Failure},
+    compat::{body::BODY_BYTES_MAX, error::Failure, rpc},
     uploads,
 };
 
@@ -94,7 +94,11 @@ fn busy() -> Response {
 
 /// How many bytes of a body may come to lie in memory.
 fn announced(request: &Request) -> usize {
-    let most = if request.uri().path() == uploads::PATH { uploads::FILE_BYTES_MAX } else { BODY_BYTES_MAX };
+    let most = match request.uri().path() {
+        uploads::PATH => uploads::FILE_BYTES_MAX,
+        rpc::PATH => rpc::BODY_BYTES_MAX,
+        _ => BODY_BYTES_MAX,
+    };
     let headers = request.headers();
     if headers.contains_key(header::TRANSFER_ENCODING) {
         return most;
@@ -139,6 +143,7 @@ mod tests {
         assert_eq!(with("/api/tasks", &[("transfer-encoding", "chunked")]), BODY_BYTES_MAX);
         assert_eq!(with(uploads::PATH, &[("transfer-encoding", "chunked")]), uploads::FILE_BYTES_MAX);
         assert_eq!(with(uploads::PATH, &[("content-length", "40000000")]), uploads::FILE_BYTES_MAX);
+        assert_eq!(with(rpc::PATH, &[("content-length", "40000000")]), rpc::BODY_BYTES_MAX);
     }
 
     #[tokio::test]

@@ -6,7 +6,7 @@
 use clutch_domain::access::TokenScope;
 use http::Method;
 
-use crate::http::compat::error::Failure;
+use crate::http::compat::{error::Failure, rpc};
 
 /// What the gateway's plugins call (facts §4); `*` is one part of a path.
 pub const PLUGIN_ROUTES: &[(Method, &str)] = &[
@@ -43,16 +43,28 @@ pub fn is_plugins(method: &Method, path: &str) -> bool {
 
 /// 403 `scope_too_small` for what a scope does not open.
 pub fn opens(scope: TokenScope, method: &Method, path: &str) -> Result<(), Failure> {
-    let sentence = match scope {
-        _ if method.is_safe() => return Ok(()),
-        TokenScope::Write | TokenScope::Admin => return Ok(()),
-        TokenScope::Agent if is_plugins(method, path) => return Ok(()),
-        TokenScope::Agent => {
-            "The scope of this token is agent: it reads, reports and answers in chats. Use one with the scope write."
-        }
-        TokenScope::Read => "The scope of this token is read. Use one with the scope write.",
-    };
-    Err(Failure::new(http::StatusCode::FORBIDDEN, "scope_too_small", sentence))
+    let open = method.is_safe()
+        // Some of its methods only look; its table says which, and asks `too_small` for the others.
+        || (*method == Method::POST && path == rpc::PATH)
+        || (scope == TokenScope::Agent && is_plugins(method, path));
+    match too_small(scope) {
+        Some(sentence) if !open => Err(Failure::new(http::StatusCode::FORBIDDEN, TOO_SMALL, sentence)),
+        _ => Ok(()),
+    }
+}
+
+/// The code of what a scope does not open.
+pub const TOO_SMALL: &str = "scope_too_small";
+
+/// What a scope is told that may not do everything that programs may.
+pub const fn too_small(scope: TokenScope) -> Option<&'static str> {
+    match scope {
+        TokenScope::Write | TokenScope::Admin => None,
+        TokenScope::Agent => Some(
+            "The scope of this token is agent: it reads, reports and answers in chats. Use one with the scope write.",
+        ),
+        TokenScope::Read => Some("The scope of this token is read. Use one with the scope write."),
+    }
 }
 
 #[cfg(test)]
@@ -68,6 +80,9 @@ mod tests {
             (Method::POST, "/api/tasks", &[Write, Admin]),
             (Method::DELETE, "/api/tasks/T-1", &[Write, Admin]),
             (Method::POST, "/fn/move_task", &[Write, Admin]),
+            (Method::POST, "/api/openclaw/rpc", &[Read, Agent, Write, Admin]),
+            (Method::PUT, "/api/openclaw/rpc", &[Write, Admin]),
+            (Method::POST, "/api/openclaw/status", &[Write, Admin]),
             (Method::POST, "/api/upload/image", &[Write, Admin]),
             (Method::POST, "/api/signal", &[Agent, Write, Admin]),
             (Method::PUT, "/api/signal", &[Write, Admin]),

@@ -2,9 +2,12 @@
 
 use std::sync::{Arc, Mutex};
 
+use base64::{Engine, engine::general_purpose::STANDARD};
+use clutch_domain::access::TokenScope;
 use clutch_gateway::GatewayState;
 use clutch_store::SqliteStore;
 use futures_util::{SinkExt, StreamExt};
+use image::{Rgba, RgbaImage, codecs::png::PngEncoder};
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_tungstenite::{accept_async, tungstenite::Message};
@@ -118,6 +121,75 @@ async fn without_a_gateway_callers_are_told_to_come_back() {
     assert_eq!(reply.headers["retry-after"], "5");
 }
 
+/// A picture as browsers paste it: with a text that cameras and editors leave in it.
+fn picture() -> Value {
+    json!({ "type": "image", "mimeType": "image/png", "fileName": "x.png", "content": STANDARD.encode(png()) })
+}
+
+fn png() -> Vec<u8> {
+    let mut bytes = Vec::new();
+    RgbaImage::from_pixel(3, 2, Rgba([200, 30, 30, 255])).write_with_encoder(PngEncoder::new(&mut bytes)).unwrap();
+    bytes.extend_from_slice(b"somewhere at home");
+    bytes
+}
+
+fn with(attachments: Value) -> Value {
+    json!({ "sessionKey": "main", "message": "Look", "idempotencyKey": "k", "attachments": attachments })
+}
+
+#[tokio::test]
+async fn pictures_go_with_words_as_a_decoder_saw_them() {
+    let gateway = Gateway::open().await;
+    let house = house(&gateway.url);
+    let mut pasted = picture();
+    pasted["content"] = json!(format!("data:image/png;base64,{}", STANDARD.encode(png())));
+    rpc(&house, &[], "chat.send", with(json!([picture(), pasted]))).await.ok(200);
+    rpc(&house, &[], "chat.send", with(json!([]))).await.ok(200);
+    let sent = gateway.of("chat.send");
+    let pictures = sent[0]["attachments"].as_array().unwrap();
+    assert_eq!((pictures.len(), sent[1].get("attachments")), (2, None));
+    for picture in pictures {
+        let name = (picture["type"].as_str(), picture["mimeType"].as_str(), picture["fileName"].as_str());
+        assert_eq!(name, (Some("image"), Some("image/png"), Some("x.png")));
+        let bytes = STANDARD.decode(picture["content"].as_str().unwrap()).unwrap();
+        assert!(!bytes.windows(9).any(|part| part == b"somewhere"), "nothing goes with it");
+        let seen = image::load_from_memory(&bytes).unwrap();
+        assert_eq!((seen.width(), seen.height(), seen.to_rgba8()[(0, 0)].0), (3, 2, [200, 30, 30, 255]));
+    }
+}
+
+/// Each scope may do here what it may do elsewhere: a token that looks may look here too.
+#[tokio::test]
+async fn what_each_scope_opens_of_the_gateway() {
+    let gateway = Gateway::open().await;
+    let house = house(&gateway.url);
+    let send = json!({ "sessionKey": "main", "message": "Hello", "idempotencyKey": "k" });
+    for scope in TokenScope::ALL {
+        let (secret, _) = house.token(scope.word(), *scope, None).await;
+        let bearer = format!("Bearer {secret}");
+        let mine = [("authorization", bearer.as_str())];
+        rpc(&house, &mine, "sessions.list", json!({})).await.ok(200);
+        rpc(&house, &mine, "config.get", json!({})).await.ok(200);
+        for (name, params, least) in [
+            ("chat.send", send.clone(), TokenScope::Write),
+            ("chat.abort", json!({ "sessionKey": "main" }), TokenScope::Write),
+            ("sessions.compact", json!({ "key": "main" }), TokenScope::Admin),
+        ] {
+            let reply = rpc(&house, &mine, name, params).await;
+            if *scope >= least {
+                reply.ok(200);
+            } else {
+                let code = if *scope == TokenScope::Write { "humans_only" } else { "scope_too_small" };
+                refused(&reply, 403, "42", code, None);
+            }
+        }
+        for name in ["config.set", "agent"] {
+            refused(&rpc(&house, &mine, name, json!({})).await, 403, "42", "rpc_method_refused", None);
+        }
+    }
+    assert_eq!(gateway.of("chat.send").len(), 2, "write and admin");
+}
+
 #[tokio::test]
 async fn what_is_wrong_is_refused_before_anything_is_asked() {
     let gateway = Gateway::open().await;
@@ -151,9 +223,31 @@ async fn what_is_wrong_is_refused_before_anything_is_asked() {
         ("sessions.list", json!({ "search": "x" })),
         ("config.get", json!({ "path": "gateway" })),
         ("config.get", json!([])),
+        ("chat.history", json!({ "sessionKey": "main", "attachments": [] })),
+        ("chat.send", with(json!("x"))),
+        ("chat.send", with(json!(vec![picture(); 9]))),
+        ("chat.send", with(json!(["x"]))),
+        ("chat.send", with(json!([{ "type": "file", "content": "" }]))),
+        ("chat.send", with(json!([{ "type": "image", "path": "/etc/passwd" }]))),
+        ("chat.send", with(json!([{ "type": "image", "mimeType": "image/png" }]))),
+        ("chat.send", with(json!([{ "mimeType": "image/svg+xml", "content": "PHN2Zy8+" }]))),
+        ("chat.send", with(json!([{ "content": "data:text/html;base64,PHN2Zy8+" }]))),
+        ("chat.send", with(json!([{ "content": "data:image/png,x" }]))),
+        ("chat.send", with(json!([{ "content": "no base64!" }]))),
+        ("chat.send", with(json!([{ "fileName": "../x.png", "content": "" }]))),
+        ("chat.send", with(json!([{ "fileName": "a\nb.png", "content": "" }]))),
+        ("chat.send", with(json!([{ "content": "A".repeat(9 * 1024 * 1024) }]))),
+        ("chat.send", with(json!(vec![json!({ "content": "A".repeat(6_500_000) }); 4]))),
     ] {
         refused(&rpc(&house, &[], name, params).await, 400, "42", "invalid_params", None);
     }
+    // What is no picture is found before anything is sent.
+    for (content, code) in [("PHN2Zy8+", "file_type"), ("iVBORw0KGgo=", "picture_unreadable")] {
+        let params = with(json!([{ "mimeType": "image/png", "content": content }]));
+        refused(&rpc(&house, &[], "chat.send", params).await, 400, "42", code, None);
+    }
+    let many = format!("{{\"method\":\"sessions.list\",\"params\":[{}0]}}", "0,".repeat(2_000_001));
+    refused(&house.raw("POST", PATH, &[], many).await, 400, "unknown", "invalid_json", None);
     for (name, params) in [
         ("sessions.patch", json!({ "key": "main", "model": "gpt" })),
         ("sessions.reset", json!({ "key": "main" })),

@@ -61,6 +61,11 @@ impl Failure {
         &self.sentence
     }
 
+    /// Status, code and sentence, for whoever tells them in another shape.
+    pub fn parts(self) -> (StatusCode, &'static str, String) {
+        (self.status, self.code, self.sentence)
+    }
+
     /// Whether it says this.
     pub fn is(&self, refusal: Refusal) -> bool {
         self.code == refusal.code()

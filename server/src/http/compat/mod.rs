@@ -35,7 +35,9 @@ pub mod webhooks;
 pub mod work_loop;
 
 use axum::{
-    Router, middleware,
+    Router,
+    extract::DefaultBodyLimit,
+    middleware,
     routing::{any, delete, get, patch, post},
 };
 
@@ -101,7 +103,7 @@ pub fn routes() -> Router<AppState> {
         .route("/api/prompts/{id}/activate", patch(prompts::activate))
         .route("/api/gate", get(gate::show))
         .route("/api/openclaw/status", get(openclaw::status).post(openclaw::reconnect))
-        .route("/api/openclaw/rpc", post(rpc::call))
+        .route(rpc::PATH, post(rpc::call).layer(DefaultBodyLimit::max(rpc::BODY_BYTES_MAX)))
         .route("/api/openclaw/models", get(gateway::models))
         .route("/api/openclaw/dashboard", get(gateway::dashboard))
         .route("/api/agents", get(agents::list))

@@ -4,6 +4,8 @@
 //! else does: our connection may do more than any caller of this route. What is said to an agent goes through
 //! [`speech`], as it does in chats: text that no person typed is never read as an operator's command.
 
+mod attached;
+
 use std::{sync::Arc, time::Duration};
 
 use axum::{
@@ -19,8 +21,14 @@ use http::{StatusCode, header::RETRY_AFTER};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use crate::http::caller::Caller;
+use crate::http::{caller::Caller, scopes, uploads::Uploads};
 
+/// Where it is.
+pub const PATH: &str = "/api/openclaw/rpc";
+/// Largest body, in bytes: as many pictures as go with a message, in base64, and the words.
+pub const BODY_BYTES_MAX: usize = 26 * 1024 * 1024;
+/// Most parts of a body. Read, each takes a multiple of its bytes; no body of other routes could have more.
+const PARTS_MAX: usize = 2_000_000;
 /// How long a call waits for a connection that is not there yet.
 const CONNECT_WAIT: Duration = Duration::from_secs(10);
 /// What whoever met no gateway is told to wait, in seconds.
@@ -34,6 +42,8 @@ const MESSAGE_MAX: usize = 1_000_000;
 /// Most sessions that are looked into at once, and most rows of anything.
 const KEYS_MAX: usize = 50;
 const ROWS_MAX: u64 = 1_000;
+/// The parameter for pictures.
+const ATTACHMENTS: &str = "attachments";
 /// Longest `id` that is given back, in bytes.
 const ID_MAX: usize = 200;
 
@@ -48,6 +58,8 @@ enum Kind {
     Words,
     /// A number of rows, from 1.
     Rows,
+    /// Pictures that go with the words.
+    Pictures,
 }
 
 /// A parameter: its name, what it may be, and whether it must be there.
@@ -58,37 +70,49 @@ type Parameter = (&'static str, Kind, bool);
 struct Method {
     name: &'static str,
     parameters: &'static [Parameter],
-    /// What the caller must be allowed.
-    right: Right,
+    /// What the caller must be allowed besides looking.
+    right: Option<Right>,
     most: Duration,
 }
 
-const fn method(name: &'static str, right: Right, most: Duration, parameters: &'static [Parameter]) -> Method {
+const fn method(name: &'static str, right: Option<Right>, most: Duration, parameters: &'static [Parameter]) -> Method {
     Method { name, parameters, right, most }
 }
+
+/// To look.
+const READS: Option<Right> = None;
+/// To say words, and to stop what they began.
+const WRITES: Option<Right> = Some(Right::Write);
+/// What is kept for people.
+const DECIDES: Option<Right> = Some(Right::Decide);
 
 /// All of them. What changes a session of somebody's chat, or empties it, is for people and for whoever has an admin's
 /// token, as it is on the page.
 const METHODS: &[Method] = &[
     method(
         "chat.send",
-        Right::Write,
+        WRITES,
         QUICK,
-        &[("sessionKey", Kind::Line, true), ("message", Kind::Words, true), ("idempotencyKey", Kind::Line, false)],
+        &[
+            ("sessionKey", Kind::Line, true),
+            ("message", Kind::Words, true),
+            ("idempotencyKey", Kind::Line, false),
+            (ATTACHMENTS, Kind::Pictures, false),
+        ],
     ),
-    method("chat.abort", Right::Write, QUICK, &[("sessionKey", Kind::Line, true), ("runId", Kind::Line, false)]),
-    method("chat.history", Right::Write, QUICK, &[("sessionKey", Kind::Line, true), ("limit", Kind::Rows, false)]),
-    method("sessions.preview", Right::Write, QUICK, &[("keys", Kind::Lines, true), ("limit", Kind::Rows, false)]),
-    method("sessions.list", Right::Write, QUICK, &[("limit", Kind::Rows, false)]),
+    method("chat.abort", WRITES, QUICK, &[("sessionKey", Kind::Line, true), ("runId", Kind::Line, false)]),
+    method("chat.history", READS, QUICK, &[("sessionKey", Kind::Line, true), ("limit", Kind::Rows, false)]),
+    method("sessions.preview", READS, QUICK, &[("keys", Kind::Lines, true), ("limit", Kind::Rows, false)]),
+    method("sessions.list", READS, QUICK, &[("limit", Kind::Rows, false)]),
     method(
         "sessions.patch",
-        Right::Decide,
+        DECIDES,
         QUICK,
         &[("key", Kind::Line, true), ("model", Kind::Line, false), ("label", Kind::Line, false)],
     ),
-    method("sessions.reset", Right::Decide, QUICK, &[("key", Kind::Line, true)]),
-    method("sessions.compact", Right::Decide, SLOW, &[("key", Kind::Line, true)]),
-    method("config.get", Right::Write, QUICK, &[]),
+    method("sessions.reset", DECIDES, QUICK, &[("key", Kind::Line, true)]),
+    method("sessions.compact", DECIDES, SLOW, &[("key", Kind::Line, true)]),
+    method("config.get", READS, QUICK, &[]),
 ];
 
 /// An answer that is no success: its status, code and sentence.
@@ -111,19 +135,20 @@ impl From<Refusal> for Refused {
 /// `POST /api/openclaw/rpc`.
 pub async fn call(
     State(gateway): State<Arc<OpenClaw>>,
+    State(uploads): State<Arc<Uploads>>,
     caller: Caller,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
     let (id, asked) = match body {
         Ok(bytes) => read(&bytes),
         Err(error) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-            let too_large = "The body is larger than four megabytes.".to_owned();
+            let too_large = "The body is larger than twenty-six megabytes.".to_owned();
             (unknown(), Err(Refused(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", too_large)))
         }
         Err(_) => (unknown(), Err(Refused::wrong("body_unreadable", "The body could not be read."))),
     };
-    let answer = match asked.and_then(|(name, params)| checked(&caller.actor(), &name, params)) {
-        Ok((method, params)) => pass(&gateway, &caller.actor(), method, params).await,
+    let answer = match asked.and_then(|(name, params)| checked(&caller, &name, params)) {
+        Ok((method, params)) => pass(&gateway, &uploads, &caller.actor(), method, params).await,
         Err(refused) => Err(refused),
     };
     match answer {
@@ -149,6 +174,9 @@ type Asked = (String, Map<String, Value>);
 
 /// The call's id, and what is asked.
 fn read(bytes: &[u8]) -> (Value, Result<Asked, Refused>) {
+    if bytes.iter().filter(|byte| **byte == b',').count() > PARTS_MAX {
+        return (unknown(), Err(Refused::wrong("invalid_json", "The body has too many parts")));
+    }
     let Ok(Value::Object(mut body)) = serde_json::from_slice(bytes) else {
         return (unknown(), Err(Refused::wrong("invalid_json", "Invalid JSON body")));
     };
@@ -169,7 +197,7 @@ fn read(bytes: &[u8]) -> (Value, Result<Asked, Refused>) {
 
 /// The method and its parameters, if they are in the table and the caller may.
 fn checked(
-    actor: &Actor,
+    caller: &Caller,
     name: &str,
     params: Map<String, Value>,
 ) -> Result<(&'static Method, Map<String, Value>), Refused> {
@@ -178,8 +206,15 @@ fn checked(
         let sentence = format!("This method does not go through. Those that do are: {}.", known.join(", "));
         return Err(Refused(StatusCode::FORBIDDEN, "rpc_method_refused", sentence));
     };
-    if !actor.may(method.right) {
-        return Err(method.right.refusal().into());
+    if let Some(right) = method.right {
+        if let Caller::Token(token) = caller
+            && let Some(sentence) = scopes::too_small(token.scope)
+        {
+            return Err(Refused(StatusCode::FORBIDDEN, scopes::TOO_SMALL, sentence.into()));
+        }
+        if !caller.actor().may(right) {
+            return Err(right.refusal().into());
+        }
     }
     let wrong = |sentence: String| Refused::wrong("invalid_params", sentence);
     if let Some(other) = params.keys().find(|key| method.parameters.iter().all(|(name, ..)| name != key)) {
@@ -190,6 +225,7 @@ fn checked(
         match params.get(*parameter) {
             None if *needed => return Err(wrong(format!("{} needs {parameter}", method.name))),
             None => {}
+            Some(value) if *kind == Kind::Pictures => drop(attached::read(value).map_err(wrong)?),
             Some(value) if kind.takes(value) => {}
             Some(_) => return Err(wrong(format!("{parameter} must be {}", kind.words()))),
         }
@@ -210,6 +246,7 @@ impl Kind {
                 value.as_array().is_some_and(|all| (1..=KEYS_MAX).contains(&all.len()) && all.iter().all(line))
             }
             Self::Words => value.as_str().is_some_and(|text| !text.trim().is_empty() && text.len() <= MESSAGE_MAX),
+            Self::Pictures => attached::read(value).is_ok(),
             Self::Rows => value.as_u64().is_some_and(|rows| (1..=ROWS_MAX).contains(&rows)),
         }
     }
@@ -219,6 +256,7 @@ impl Kind {
             Self::Line => "one line of at most 500 visible characters",
             Self::Lines => "a list of 1 to 50 lines",
             Self::Words => "text of at most a megabyte",
+            Self::Pictures => "a list of pictures",
             Self::Rows => "a whole number from 1 to 1000",
         }
     }
@@ -227,6 +265,7 @@ impl Kind {
 /// Asks the gateway, once there is one.
 async fn pass(
     gateway: &OpenClaw,
+    uploads: &Arc<Uploads>,
     actor: &Actor,
     method: &Method,
     params: Map<String, Value>,
@@ -236,6 +275,10 @@ async fn pass(
         "chat.send" => Some(speech::may_send(actor, actor.who.name.as_deref().unwrap_or_default(), text("message"))?),
         _ => None,
     };
+    let pictures = match params.get(ATTACHMENTS).map(attached::read) {
+        Some(Ok(sent)) => attached::cleaned(uploads, sent).await?,
+        _ => Vec::new(),
+    };
     connected(gateway).await?;
     let answer = match speech {
         Some(speech) => {
@@ -243,7 +286,7 @@ async fn pass(
                 "" => Uuid::new_v4().to_string(),
                 key => key.to_owned(),
             };
-            let sent = gateway.steer(text("sessionKey"), speech, text("message"), &[], &key).await;
+            let sent = gateway.steer(text("sessionKey"), speech, text("message"), &pictures, &key).await;
             sent.map(|accepted| json!({ "runId": accepted.run_id, "status": "started" }))
         }
         None => gateway.request(method.name, Value::Object(params), method.most).await,

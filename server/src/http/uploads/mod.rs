@@ -37,7 +37,8 @@ const BODY_BYTES_MAX: usize = 40 * 1024 * 1024;
 /// Pictures that are decoded at the same time; each takes up to some hundred megabytes.
 pub(crate) const DECODERS: usize = 2;
 
-const TYPES: [&str; 5] = ["image/jpeg", "image/jpg", "image/png", "image/gif", "image/webp"];
+/// What may be sent.
+pub const TYPES: [&str; 5] = ["image/jpeg", "image/jpg", "image/png", "image/gif", "image/webp"];
 
 /// Both routes.
 pub fn routes() -> Router<AppState> {
@@ -63,7 +64,7 @@ async fn upload(
         }
     }
     let bytes = file.ok_or_else(missing)?;
-    let kept = uploads.keep(bytes).await.map_err(refused)?;
+    let kept = uploads.keep(bytes).await?;
     let url = format!("/uploads/images/{}", kept.name);
     let mut answer = json!({ "url": url, "filename": kept.name, "size": kept.size, "type": kept.kind.mime() });
     if kept.stopped {
@@ -113,6 +114,12 @@ fn unreadable(error: MultipartError) -> Failure {
         return too_large();
     }
     Failure::invalid("upload_unreadable", "Failed to upload image: it did not arrive whole. Send it again.")
+}
+
+impl From<Unkept> for Failure {
+    fn from(unkept: Unkept) -> Self {
+        refused(unkept)
+    }
 }
 
 fn refused(unkept: Unkept) -> Failure {

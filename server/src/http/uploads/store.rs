@@ -96,14 +96,27 @@ impl Uploads {
 
     /// Cleans a picture and keeps it.
     pub async fn keep(self: Arc<Self>, bytes: Vec<u8>) -> Result<Kept, Unkept> {
-        let place = self.decoders.clone().acquire_owned().await.map_err(|e| Unkept::Fault(e.to_string()))?;
         let uploads = self.clone();
+        self.decoded(bytes, move |picture| uploads.write(&picture)).await
+    }
+
+    /// Cleans a picture that is not kept here.
+    pub async fn clean(&self, bytes: Vec<u8>) -> Result<Picture, Unkept> {
+        self.decoded(bytes, Ok).await
+    }
+
+    async fn decoded<T: Send + 'static>(
+        &self,
+        bytes: Vec<u8>,
+        then: impl FnOnce(Picture) -> Result<T, Unkept> + Send + 'static,
+    ) -> Result<T, Unkept> {
+        let place = self.decoders.clone().acquire_owned().await.map_err(|e| Unkept::Fault(e.to_string()))?;
         let work = tokio::task::spawn_blocking(move || {
             // Held here: whoever sent it may be gone before it is decoded.
             let _place = place;
             let picture = picture::clean(&bytes)?;
             drop(bytes);
-            uploads.write(&picture)
+            then(picture)
         });
         // A decoder that panics has met a picture that it cannot read.
         work.await.unwrap_or_else(|error| {
