@@ -52,6 +52,8 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
                 <meta name="theme-color" media="(prefers-color-scheme: dark)" content="#0c0f14" />
                 <script nonce=use_nonce() inner_html=EARLY></script>
                 <link rel="stylesheet" href=format!("/{}", files.style) id="leptos" />
+                // What whoever has logged in may not do is not shown; where nobody logs in there is no such file.
+                {crate::site::role().map(|role| view! { <link rel="stylesheet" href=format!("/as/{}.css", role.word()) /> })}
                 <link rel="icon" href="/favicon.svg" type="image/svg+xml" />
                 <link rel="apple-touch-icon" href="/icon-180.png" />
                 <link rel="manifest" href="/manifest.webmanifest" />

@@ -3,6 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use clutch_domain::{
+    access::UserRole,
     actor::Actor,
     talk::AuthorType,
     text::{Handle, LocalPath},
@@ -149,6 +150,17 @@ pub fn site() -> Result<Site, AppError> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Visitor(pub Actor);
 
+/// What whoever has logged in may do; put beside [`Visitor`] where people log in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LoggedIn(pub UserRole);
+
+/// What whoever looks at the page may do; nothing is said where nobody logs in.
+#[must_use]
+pub fn role() -> Option<UserRole> {
+    let parts = use_context::<http::request::Parts>()?;
+    parts.extensions.get::<LoggedIn>().map(|LoggedIn(role)| *role)
+}
+
 /// Who acts through a page; a program, where the server has not said otherwise.
 #[must_use]
 pub fn who() -> Actor {
@@ -159,7 +171,12 @@ pub fn who() -> Actor {
 /// The author of what is written through a page. A program that calls the page's functions is named as one.
 #[must_use]
 pub fn author(actor: &Actor) -> (Handle, AuthorType) {
-    if actor.is_human() { (Handle::owner(), AuthorType::Human) } else { (Handle::program(), AuthorType::Agent) }
+    if !actor.is_human() {
+        return (Handle::program(), AuthorType::Agent);
+    }
+    // Names of people are shorter than those of authors may be.
+    let name = actor.who.name.as_deref().and_then(|name| Handle::parse(name).ok().flatten());
+    (name.unwrap_or_else(Handle::owner), AuthorType::Human)
 }
 
 #[cfg(test)]

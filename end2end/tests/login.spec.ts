@@ -95,7 +95,7 @@ for (const javaScriptEnabled of [true, false]) {
     await page.keyboard.press("Enter");
     await page.getByRole("link", { name: "Who may come in" }).click();
     await expect(page).toHaveURL(`${locked.board.url}/access`);
-    await page.getByLabel("Name").fill(name);
+    await page.getByLabel("Name", { exact: true }).fill(name);
     await page.getByLabel("It may").selectOption("read");
     await page.getByRole("button", { name: "Make token" }).click();
     await expect(page.getByRole("status")).toContainText("It is shown this once");
@@ -122,5 +122,76 @@ for (const javaScriptEnabled of [true, false]) {
     await mine.getByText("Log out…").click();
     await mine.getByRole("button", { name: /^Log out “/ }).click();
     await expect(page).toHaveTitle("Log in · OpenClutch");
+  });
+}
+
+test("a tab that comes back after its session has ended says so", async ({ locked, visitor }) => {
+  const me = await visitor({ userAgent: "Mozilla/5.0 (X11; Linux) Firefox/131.0" });
+  const { page } = me;
+  await page.goto(`${locked.board.url}/login?next=/`);
+  await page.getByLabel("Password").fill(PASSWORD);
+  await page.keyboard.press("Enter");
+  await me.live();
+  me.expectTrouble(/401|WebSocket/);
+  // The browser is away while its session ends, and the feed is dialled anew when it is back.
+  await locked.board.stop();
+  await expect(page.getByTitle("The server does not answer.")).toBeVisible();
+  const row = locked.clutch("session", "list").split("\n").find((line) => line.includes("Firefox on Linux"))!;
+  locked.clutch("session", "end", row.split(" ")[0]);
+  await locked.board.start();
+  await expect(page.getByTitle("You are logged out.")).toBeVisible();
+  await page.reload();
+  await expect(page).toHaveTitle("Log in · OpenClutch");
+});
+
+// These let others in, and from then on the form asks for a name: they come last.
+for (const javaScriptEnabled of [true, false]) {
+  test(`people are let in, and each may do what they may, ${javaScriptEnabled ? "with" : "without"} JavaScript`, async ({ locked, visitor }) => {
+    const owner = await visitor({ javaScriptEnabled });
+    const { page } = owner;
+    const enter = async (who: typeof owner, name: string | null, password: string, next: string) => {
+      await who.page.goto(`${locked.board.url}/login?next=${next}`);
+      if (name) await who.page.getByLabel("Name").fill(name);
+      await who.page.getByLabel("Password").fill(password);
+      await who.page.keyboard.press("Enter");
+    };
+    await enter(owner, javaScriptEnabled ? null : "owner", PASSWORD, "/access");
+    const viewer = javaScriptEnabled ? "vic" : "val";
+    await page.getByLabel("Their name").fill(viewer);
+    await page.getByRole("heading", { name: "Let somebody in" }).locator("..").getByLabel("They may").selectOption("viewer");
+    await page.getByLabel(/^Password/).fill("a password for them");
+    await page.getByRole("button", { name: "Let them in" }).click();
+    const row = page.getByRole("listitem").filter({ hasText: new RegExp(`^${viewer}\\s*viewer`) });
+    await expect(row).toBeVisible();
+    if (javaScriptEnabled) await owner.accessible();
+
+    const them = await visitor({ javaScriptEnabled });
+    them.expectTrouble(/401|403|WebSocket/);
+    await enter(them, viewer, "a password for them", `/projects/${locked.project.slug}/board`);
+    await expect(them.page.getByRole("heading", { name: "Locked" }).first()).toBeVisible();
+    await expect(them.page.getByRole("button", { name: "New Ticket" })).toBeHidden();
+    await them.page.goto(`${locked.board.url}/projects/${locked.project.slug}/settings`);
+    await expect(them.page.getByRole("button", { name: "Delete project" })).toBeHidden();
+    await them.page.goto(`${locked.board.url}/access`);
+    await expect(them.page.getByRole("heading", { name: `You are ${viewer}` })).toBeVisible();
+    if (javaScriptEnabled) await them.accessible();
+
+    // Made a member, they get the controls with the next page.
+    await row.getByText("Change…").click();
+    await row.getByLabel("They may").selectOption("member");
+    await row.getByRole("button", { name: `Change what ${viewer} may do` }).click();
+    await them.page.goto(`${locked.board.url}/projects/${locked.project.slug}/board`);
+    await expect(them.page.getByRole("button", { name: "New Ticket" })).toBeVisible();
+    await page.getByRole("link", { name: "Who did what" }).click();
+    await expect(page.getByRole("listitem").filter({ hasText: `made ${viewer} member` })).toBeVisible();
+    if (javaScriptEnabled) await owner.accessible();
+    await page.getByLabel("By", { exact: true }).selectOption("agent");
+    await page.getByRole("button", { name: "Show" }).click();
+    await expect(page.getByText("There is nothing.")).toBeVisible();
+
+    // Where people log in, the settings have the way out, too.
+    await them.page.goto(`${locked.board.url}/projects/${locked.project.slug}/settings`);
+    await them.page.getByRole("button", { name: "Log out" }).click();
+    await expect(them.page).toHaveTitle("Log in · OpenClutch");
   });
 }

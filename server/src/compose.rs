@@ -33,7 +33,7 @@ use uuid::Uuid;
 use crate::{
     chat::{bridge::Bridge, ephemeral::Ephemeral, mail::ServerMail, missed, settling::Settling, streams::Streams},
     http::{
-        access, answers, assets,
+        access, answers, assets, audit,
         bearer::Bearers,
         bounds,
         caller::{self, Caller},
@@ -344,6 +344,7 @@ pub(crate) fn router(state: AppState, door: Door) -> Router {
     let app = Router::<AppState>::new()
         .merge(login)
         .merge(access::routes())
+        .merge(audit::routes())
         .leptos_routes_with_context(&state, pages, context, move || shell(options.clone()))
         .merge(compat::routes())
         .merge(webhooks::routes())

@@ -40,6 +40,7 @@ fn main() -> ExitCode {
             serve::run(&flags, args.ready_file.as_deref())
         }
         Role::Token { data_dir, what } => cli::token::tokens(data_dir, what),
+        Role::User { data_dir, what } => cli::user::users(data_dir, what),
         Role::Session { data_dir, what } => cli::token::sessions(data_dir, what),
         Role::Convex { what: ConvexRole::Deploy { data_dir } } => cli::convex::deploy(data_dir),
     };

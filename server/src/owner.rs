@@ -13,12 +13,12 @@ use std::{
 };
 
 use clutch_domain::{
-    access::{BrowserSession, Standing, Token, TokenScope},
+    access::{Account, BrowserSession, Standing, Token, TokenScope, UserName, UserRole},
     actor::Actor,
-    command::{Command, NewToken},
-    rule::{access::tokens, login::sessions},
+    command::{ChangeUser, Command, NewToken, UserStep},
+    rule::{access::tokens, login::sessions, user::users},
     text::Label,
-    time::DAY_MS,
+    time::{DAY_MS, Millis},
 };
 use clutch_orchestrator::office::Office;
 use serde::{Deserialize, Serialize};
@@ -28,7 +28,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::http::bearer::Secret;
+use crate::http::{bearer::Secret, login};
 
 /// The socket in the data folder.
 pub const SOCKET: &str = "owner.sock";
@@ -59,11 +59,72 @@ pub enum Ask {
         /// Which.
         which: String,
     },
+    /// Everybody who may log in.
+    Users,
+    /// Somebody may log in from now on.
+    AddUser {
+        /// Who.
+        name: String,
+        /// What they may do.
+        role: UserRole,
+        /// What they say at the door.
+        password: Password,
+    },
+    /// Somebody may do this from now on.
+    Role {
+        /// Who.
+        name: String,
+        /// What.
+        role: UserRole,
+    },
+    /// Somebody's password is another one.
+    Password {
+        /// Whose.
+        name: String,
+        /// The new one.
+        password: Password,
+    },
+    /// Somebody may not log in any more.
+    RemoveUser {
+        /// Who.
+        name: String,
+    },
     /// The token with this id, or with the beginning of it, or with this name opens nothing any more.
     Revoke {
         /// Which.
         which: String,
     },
+}
+
+/// A password on its way; never shown.
+#[derive(Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Password(pub String);
+
+impl std::fmt::Debug for Password {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// Somebody who may log in, without what is stored of the password.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct User {
+    /// Who.
+    pub name: String,
+    /// What they may do.
+    pub role: UserRole,
+    /// Since when.
+    pub created_at: Millis,
+    /// When the password was set.
+    pub password_set_at: Millis,
+}
+
+impl From<Account> for User {
+    fn from(account: Account) -> Self {
+        let Account { name, role, created_at, password_set_at, .. } = account;
+        Self { name, role, created_at, password_set_at }
+    }
 }
 
 /// The answer.
@@ -86,6 +147,16 @@ pub enum Told {
     Sessions {
         /// The sessions, the oldest first.
         sessions: Vec<BrowserSession>,
+    },
+    /// These may log in.
+    Users {
+        /// The people, the oldest first.
+        users: Vec<User>,
+    },
+    /// It was done; a sentence.
+    Done {
+        /// What.
+        sentence: String,
     },
     /// It is logged out.
     Ended {
@@ -113,6 +184,21 @@ pub async fn answer(office: &Office, ask: Ask) -> Told {
             office.all(sessions()).await.map(|sessions| Told::Sessions { sessions }).map_err(|e| e.to_string())
         }
         Ask::End { which } => end(office, which.trim()).await,
+        Ask::Users => office
+            .all::<Account>(users())
+            .await
+            .map(|all| Told::Users { users: all.into_iter().map(User::from).collect() })
+            .map_err(|e| e.to_string()),
+        Ask::AddUser { name, role, password } => match login::hash(password.0).await {
+            Ok(hash) => user(office, &name, UserStep::Add(role, hash), now(role)).await,
+            Err(error) => Err(error.to_string()),
+        },
+        Ask::Role { name, role } => user(office, &name, UserStep::Become(role), now(role)).await,
+        Ask::Password { name, password } => match login::hash(password.0).await {
+            Ok(hash) => user(office, &name, UserStep::Password(hash), "has another password now").await,
+            Err(error) => Err(error.to_string()),
+        },
+        Ask::RemoveUser { name } => user(office, &name, UserStep::Remove, "may not log in any more").await,
         Ask::Revoke { which } => revoke(office, which.trim()).await,
     };
     told.unwrap_or_else(|sentence| Told::No { sentence })
@@ -126,6 +212,22 @@ async fn create(office: &Office, name: &str, scope: TokenScope, days: Option<u32
     let done = office.run(&Actor::operator(), &Command::CreateToken(new)).await.map_err(|e| e.to_string())?;
     let token = done.made::<Token>().cloned().ok_or("The token was not kept.")?;
     Ok(Told::Made { secret: secret.reveal(), token })
+}
+
+const fn now(role: UserRole) -> &'static str {
+    match role {
+        UserRole::Viewer => "is a viewer now",
+        UserRole::Member => "is a member now",
+        UserRole::Owner => "is an owner now",
+    }
+}
+
+async fn user(office: &Office, name: &str, step: UserStep, now: &str) -> Result<Told, String> {
+    let who = UserName::parse(name).map_err(|refusal| refusal.to_string())?;
+    let sentence = format!("{} {now}.", clutch_domain::access::called(who.as_str()));
+    let command = Command::ChangeUser(ChangeUser { name: who, step });
+    office.run(&Actor::operator(), &command).await.map_err(|e| e.to_string())?;
+    Ok(Told::Done { sentence })
 }
 
 async fn revoke(office: &Office, which: &str) -> Result<Told, String> {

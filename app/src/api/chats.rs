@@ -236,12 +236,15 @@ pub async fn retry_message(message: MessageId) -> Result<Saved, AppError> {
 /// Stops the answer that is being written in a chat; what was said so far is kept.
 #[server(prefix = "/fn", endpoint = "stop_answer", output = crate::codec::Reply)]
 pub async fn stop_answer(chat: ChatId) -> Result<Saved, AppError> {
-    use clutch_domain::{chat::Chat, refusal::Refusal};
+    use clutch_domain::{chat::Chat, refusal::Refusal, right::Right};
 
     use super::edge;
-    use crate::site::site;
+    use crate::site::{site, who};
 
     let stop = async {
+        if !who().may(Right::Write) {
+            return Err(Refusal::NotAllowed.into());
+        }
         let site = site()?;
         let found: Chat = site.office.get(chat).await?.ok_or(Refusal::ChatNotFound)?;
         let runtime = site.runtimes.of_chat(&found);

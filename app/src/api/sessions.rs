@@ -94,6 +94,7 @@ mod work {
         project::Project,
         range::{Fetch, Order, Range},
         refusal::Refusal,
+        right::Right,
         task::{Status, Task},
         text::{Body, ChatTitle, Handle, Participants},
     };
@@ -179,7 +180,11 @@ mod work {
     /// Orders to a session are a person's, typed or pressed; a program's are refused as its typed ones are.
     fn person() -> Result<Actor, AppError> {
         let actor = who();
-        if actor.is_human() { Ok(actor) } else { Err(Refusal::CommandRefused.into()) }
+        match actor.is_human() {
+            true if actor.may(Right::Instruct) => Ok(actor),
+            true => Err(Refusal::ViewersLook.into()),
+            false => Err(Refusal::CommandRefused.into()),
+        }
     }
 
     /// What a command of the page does and answers.

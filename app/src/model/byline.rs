@@ -14,11 +14,25 @@ pub struct Byline {
     pub mine: bool,
 }
 
+/// Whether others than the owner look at pages, too. Pages are painted once for all of them, so "You" would be a lie.
+static SEVERAL: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
+
+/// Others than the owner look at pages from now on.
+pub fn several_look() {
+    SEVERAL.store(true, std::sync::atomic::Ordering::Relaxed);
+}
+
+/// What pages call the owner.
+#[must_use]
+pub fn owner() -> &'static str {
+    if SEVERAL.load(std::sync::atomic::Ordering::Relaxed) { "Owner" } else { "You" }
+}
+
 /// Names whoever wrote something from who did and from the author that was given. Of what was written
 /// before it was recorded who did, the author is believed, as it was then.
 #[must_use]
 pub fn byline(by: Option<&Who>, author: &str) -> Byline {
-    let person = |name: &str| if name == OWNER { "You".into() } else { capital(name) };
+    let person = |name: &str| if name == OWNER { owner().into() } else { capital(name) };
     let (name, mine) = match by {
         Some(who) => match who.kind {
             ActorKind::Human => (person(who.name.as_deref().unwrap_or(author)), true),
@@ -68,7 +82,7 @@ pub fn commenter(comment: &Comment) -> Byline {
         Some(who) => byline(Some(who), &comment.author),
         None => {
             let human = comment.author_type == AuthorType::Human;
-            let name = if human && comment.author == OWNER { "You".into() } else { comment.author.clone() };
+            let name = if human && comment.author == OWNER { owner().into() } else { comment.author.clone() };
             Byline { name, mine: human }
         }
     }

@@ -440,7 +440,7 @@ fn run(run: &Run) -> RunItem {
 fn activity(line: &Activity) -> ActivityItem {
     let name = line.actor.name.as_deref();
     let who = match (line.actor.kind, name) {
-        (ActorKind::Human, Some(OWNER)) => "You".to_owned(),
+        (ActorKind::Human, Some(OWNER)) => super::byline::owner().to_owned(),
         (ActorKind::Program, Some(claim)) => format!("A program as \u{201c}{claim}\u{201d}"),
         (ActorKind::Program, None) => "A program".to_owned(),
         (ActorKind::Human | ActorKind::Agent, Some(name)) => name.to_owned(),

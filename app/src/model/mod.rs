@@ -24,7 +24,7 @@ pub mod tickets;
 pub mod wire;
 
 #[cfg(feature = "ssr")]
-pub use byline::{Byline, byline, commenter, sign_of};
+pub use byline::{Byline, byline, commenter, several_look, sign_of};
 #[cfg(feature = "ssr")]
 pub use gateway::gateway_model;
 #[cfg(feature = "ssr")]

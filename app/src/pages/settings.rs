@@ -203,7 +203,9 @@ fn Settings(row: ProjectRow) -> impl IntoView {
                 {note("chat_layout")}
                 <div class="row end"><button class="btn p" disabled=move || act.busy.get() != 0>"Save"</button></div>
             </form>
-            <p class="mut">"Tokens of programs, and browsers that are logged in: "<a href="/access" rel="external">"Who may come in"</a></p>
+            <p class="mut">"Tokens of programs, people, and browsers that are logged in: "<a href="/access" rel="external">"Who may come in"</a></p>
+            // Shown where people log in (public/as).
+            <form class="log-out" hidden method="post" action="/logout" rel="external"><button class="btn">"Log out"</button></form>
             <section class="panel-box danger" aria-labelledby="danger">
                 <h2 id="danger">"Delete this project"</h2>
                 <p class="mut">

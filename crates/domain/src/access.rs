@@ -6,7 +6,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    actor::Who,
+    actor::{COORDINATOR, OWNER, PROGRAM, SYSTEM, Who},
+    refusal::Refusal,
     right::{Right, Rights},
     task::words,
     time::{DAY_MS, Millis},
@@ -14,6 +15,13 @@ use crate::{
 
 /// Most tokens that are in force.
 pub const TOKENS_MAX: u32 = 200;
+
+/// Most people who may log in.
+pub const USERS_MAX: u32 = 100;
+/// Longest name of somebody who may log in, in characters.
+pub const USER_NAME_MAX: usize = 40;
+/// Shortest password, in characters.
+pub const PASSWORD_MIN: usize = 10;
 
 /// Most browsers that are logged in.
 pub const SESSIONS_MAX: u32 = 200;
@@ -80,11 +88,105 @@ impl TokenScope {
     pub const fn rights(self) -> Rights {
         match self {
             Self::Read => Rights::of(&[]),
-            Self::Agent => Rights::of(&[Right::Write, Right::Report]),
-            Self::Write => Rights::of(&[Right::Write, Right::Report, Right::Brief]),
-            Self::Admin => Rights::of(&[Right::Write, Right::Report, Right::Brief, Right::Decide, Right::Admit]),
+            Self::Agent => Rights::of(&[Right::Write, Right::Report, Right::Spend]),
+            Self::Write => Rights::of(&[Right::Write, Right::Report, Right::Brief, Right::Spend]),
+            Self::Admin => Rights::of(&[
+                Right::Write,
+                Right::Report,
+                Right::Brief,
+                Right::Spend,
+                Right::Decide,
+                Right::Admit,
+                Right::Leave,
+            ]),
         }
     }
+}
+
+words! {
+    /// What somebody who logs in may do; each includes those before it.
+    UserRole {
+        /// To look, and to log out.
+        Viewer = "viewer", "Viewer";
+        /// All work on the board.
+        Member = "member", "Member";
+        /// Also tokens, people, what the work loop may spend, and other people's sessions.
+        Owner = "owner", "Owner";
+    }
+}
+
+impl UserRole {
+    /// What it may ask the office for.
+    #[must_use]
+    pub const fn rights(self) -> Rights {
+        match self {
+            Self::Viewer => Rights::of(&[Right::Leave]),
+            Self::Member => {
+                Rights::of(&[Right::Leave, Right::Write, Right::Report, Right::Brief, Right::Decide, Right::Instruct])
+            }
+            Self::Owner => Rights::of(&[
+                Right::Leave,
+                Right::Write,
+                Right::Report,
+                Right::Brief,
+                Right::Decide,
+                Right::Instruct,
+                Right::Spend,
+                Right::Admit,
+            ]),
+        }
+    }
+
+    /// Whose accounts were made before there were roles.
+    const fn of_before() -> Self {
+        Self::Owner
+    }
+}
+
+/// How somebody is called who may log in: small letters, digits and inner `.`, `-`, `_`, at most [`USER_NAME_MAX`].
+/// The owner whom `CLUTCH_PASSWORD` makes is called `owner` by people, and [`OWNER`] on the wire and in the store.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct UserName(String);
+
+impl UserName {
+    /// Cleans and checks.
+    ///
+    /// # Errors
+    /// [`Refusal::UserNameInvalid`], also for names under which others write.
+    pub fn parse(text: &str) -> Result<Self, Refusal> {
+        let name = text.trim().to_ascii_lowercase();
+        if name == OWNERS_NAME || name == OWNER {
+            return Ok(Self::owner());
+        }
+        let inner = |c: char| matches!(c, '.' | '-' | '_');
+        let fits = (1..=USER_NAME_MAX).contains(&name.len())
+            && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || inner(c))
+            && !name.starts_with(inner)
+            && !name.ends_with(inner);
+        let others = [COORDINATOR, SYSTEM, PROGRAM, "agent", "you", "unknown", "clutch", "openclutch"];
+        if fits && !others.contains(&name.as_str()) { Ok(Self(name)) } else { Err(Refusal::UserNameInvalid) }
+    }
+
+    /// The owner whom `CLUTCH_PASSWORD` makes.
+    #[must_use]
+    pub fn owner() -> Self {
+        Self(OWNER.to_owned())
+    }
+
+    /// As it is stored.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What people call the owner whom `CLUTCH_PASSWORD` makes.
+const OWNERS_NAME: &str = "owner";
+
+/// What people call whoever has this account.
+#[must_use]
+pub fn called(account: &str) -> &str {
+    if account == OWNER { OWNERS_NAME } else { account }
 }
 
 /// A program's token.
@@ -168,6 +270,9 @@ pub struct Account {
     /// Name.
     #[serde(deserialize_with = "crate::text::stored::title")]
     pub name: String,
+    /// What they may do.
+    #[serde(default = "UserRole::of_before")]
+    pub role: UserRole,
     /// Hash of the password.
     pub password: PasswordHash,
     /// When it was made.
@@ -184,6 +289,9 @@ pub struct BrowserSession {
     /// Whose it is.
     #[serde(deserialize_with = "crate::text::stored::title")]
     pub account: String,
+    /// What they may do: said here too, so that one look tells who asks.
+    #[serde(default = "UserRole::of_before")]
+    pub role: UserRole,
     /// Which browser, in words.
     #[serde(deserialize_with = "crate::text::stored::line")]
     pub browser: String,

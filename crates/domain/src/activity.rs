@@ -10,6 +10,13 @@ use crate::{
     time::Millis,
 };
 
+/// What a line says of log-ins that were refused.
+pub const REFUSED: &str = "log_ins_refused";
+/// What such lines hang on: they come from outside, and only the newest are kept.
+pub const REFUSED_LOG_INS: &str = "log-ins-refused";
+/// How many.
+pub const REFUSED_MAX: u32 = 200;
+
 /// A line of the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Activity {

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    access::Token,
+    access::{Token, UserRole},
     right::{Right, Rights},
     task::words,
     text::{HANDLE_MAX, cut, line},
@@ -117,34 +117,32 @@ pub struct Actor {
 }
 
 impl Actor {
-    /// A person at the page: everything that is not a step of the server itself.
+    /// The person at the page where nobody logs in, and an owner: everything that is not a step of the server itself.
     #[must_use]
     pub fn human(name: &str) -> Self {
-        Self {
-            who: Who::human(name),
-            rights: Rights::of(&[
-                Right::Write,
-                Right::Report,
-                Right::Decide,
-                Right::Instruct,
-                Right::Admit,
-                Right::Brief,
-            ]),
-            lease: None,
-        }
+        Self::user(name, UserRole::Owner)
+    }
+
+    /// A person at the page who has logged in.
+    #[must_use]
+    pub fn user(name: &str, role: UserRole) -> Self {
+        Self { who: Who::human(name), rights: role.rights(), lease: None }
     }
 
     /// An agent that reports through the plugin.
     #[must_use]
     pub fn agent(name: &str) -> Self {
-        Self { who: Who::agent(name), rights: Rights::of(&[Right::Write, Right::Report]), lease: None }
+        Self { who: Who::agent(name), rights: Rights::of(&[Right::Write, Right::Report, Right::Spend]), lease: None }
     }
 
     /// A program on this machine, with the name that it claims.
     #[must_use]
     pub fn program(claim: Option<&str>) -> Self {
-        let rights = Rights::of(&[Right::Write, Right::Report, Right::Brief]);
-        Self { who: Who::program(claim), rights, lease: None }
+        Self {
+            who: Who::program(claim),
+            rights: Rights::of(&[Right::Write, Right::Report, Right::Brief, Right::Spend]),
+            lease: None,
+        }
     }
 
     /// A program with this token.
@@ -154,10 +152,11 @@ impl Actor {
         Self { who, rights: token.scope.rights(), lease: None }
     }
 
-    /// Whoever has the data folder in their hands: `clutch token`.
+    /// Whoever has the data folder in their hands: `clutch token`, `clutch session`, `clutch user`.
     #[must_use]
     pub fn operator() -> Self {
-        Self { who: Who::program(Some("clutch token")), rights: Rights::of(&[Right::Admit]), lease: None }
+        let rights = Rights::of(&[Right::Admit, Right::Leave]);
+        Self { who: Who::program(Some("clutch token")), rights, lease: None }
     }
 
     /// The work loop.

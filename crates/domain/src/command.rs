@@ -25,7 +25,7 @@ use crate::{
     time::Millis,
 };
 
-pub use self::access::{NewBrowserSession, NewToken};
+pub use self::access::{ChangeUser, NewBrowserSession, NewToken, RefusedLogIns, UserStep};
 pub use self::delivery::{Carry, DeliveryPatch};
 pub use self::notification::NewNotification;
 pub use self::prompt::NewPrompt;
@@ -137,8 +137,12 @@ pub enum Command {
     NoteTokenUse(Digest, Millis),
     /// The owner's password is another one from now on; every session ends.
     SetPassword(PasswordHash),
+    /// People come, go, and may do more or less.
+    ChangeUser(ChangeUser),
     /// A browser has logged in.
     OpenSession(NewBrowserSession),
+    /// Log-ins were refused.
+    NoteRefused(RefusedLogIns),
     /// A browser is logged out.
     EndSession(Digest),
     /// A browser was here at this moment.

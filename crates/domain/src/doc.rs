@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     access::{Account, BrowserSession, INSTALLATION, Token},
-    activity::Activity,
+    activity::{Activity, REFUSED, REFUSED_LOG_INS},
     chat::{Chat, Message},
     id::{ChatId, ProjectId, TaskId},
     notification::{self, Notification},
@@ -427,7 +427,10 @@ impl Body {
                 link: if s.open() { asks_link(s.asked_from.unwrap_or(s.task)) } else { String::new() },
                 ..plain(Scope::Project(s.project), s.task.to_string(), s.created_at)
             },
-            Self::Activity(a) => plain(nil_or(a.project), a.task.map(|t| t.to_string()).unwrap_or_default(), a.at),
+            Self::Activity(a) => {
+                let none = if a.what == REFUSED { REFUSED_LOG_INS } else { "" };
+                plain(nil_or(a.project), a.task.map_or_else(|| none.to_owned(), |t| t.to_string()), a.at)
+            }
             Self::Run(r) => Index {
                 status: match r.state {
                     RunState::Claimed | RunState::Started => RUN_WORKING,

@@ -12,6 +12,7 @@ use std::{
 pub use law::{Breach, Law};
 
 use crate::{
+    access::{Account, BrowserSession, UserRole},
     chat::{Chat, Message},
     doc::{
         Body, Dependency, DocKey, Unique, action_name, edge_name, id8_name, message_run_name, number_name,
@@ -40,6 +41,8 @@ pub struct Everything<'a> {
     messages: Vec<&'a Message>,
     loops: Vec<&'a LoopState>,
     prompts: BTreeMap<String, &'a Version>,
+    accounts: BTreeMap<&'a str, &'a Account>,
+    sessions: Vec<&'a BrowserSession>,
     bodies: Vec<&'a Body>,
 }
 
@@ -62,6 +65,8 @@ impl<'a> Everything<'a> {
                 Body::Message(m) => all.messages.push(m),
                 Body::LoopState(l) => all.loops.push(l),
                 Body::PromptVersion(p) => drop(all.prompts.insert(p.id.to_string(), p)),
+                Body::Account(a) => drop(all.accounts.insert(&a.name, a)),
+                Body::BrowserSession(b) => all.sessions.push(b),
                 _ => {}
             }
         }
@@ -86,6 +91,7 @@ impl<'a> Everything<'a> {
         self.check_circles(&mut wrong);
         self.check_runs(&mut wrong);
         self.check_parents(&mut wrong);
+        self.check_people(&mut wrong);
         wrong
     }
 
@@ -112,6 +118,18 @@ impl<'a> Everything<'a> {
         if !waits.is_empty() {
             let tasks: Vec<String> = waits.keys().filter_map(|id| self.tasks.get(id)).map(|t| t.short()).collect();
             wrong.push(Breach::new(Law::NoCircle, format!("a circle of dependencies among {}", tasks.join(", "))));
+        }
+    }
+
+    fn check_people(&self, wrong: &mut Vec<Breach>) {
+        if !self.accounts.is_empty() && self.accounts.values().all(|user| user.role != UserRole::Owner) {
+            wrong.push(Breach::new(Law::Owned, "nobody is an owner"));
+        }
+        for session in &self.sessions {
+            if self.accounts.get(session.account.as_str()).is_none_or(|user| user.role != session.role) {
+                let what = format!("the session {} of {} is not as its account", session.digest.id8(), session.account);
+                wrong.push(Breach::new(Law::Owned, what));
+            }
         }
     }
 

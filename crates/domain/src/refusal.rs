@@ -221,7 +221,27 @@ refusals! {
     /// A role that has versions is seeded.
     PromptsExist => Conflict, "prompts_exist", "This role has prompt versions already.";
     /// Only whoever has the keys may do this.
-    OwnersOnly => Forbidden, "owners_only", "Only a person at the page, or a token with the scope admin, may do this.";
+    OwnersOnly => Forbidden, "owners_only", "Only an owner at the page, or a token with the scope admin, may do this.";
+    /// Only an owner may change what the loop may spend.
+    OwnersSpend => Forbidden, "owners_spend", "Only an owner may change what the work loop may spend: its switch, how many agents, their models and runtimes.";
+    /// A viewer asks for more than to look.
+    ViewersLook => Forbidden, "viewers_look", "You may look at this board and change nothing. An owner can make you a member.";
+    /// A name that nobody can have.
+    UserNameInvalid => Invalid, "user_name_invalid", "A name has at most 40 small letters, digits, dots, hyphens or underscores, and is none that the board uses itself.";
+    /// A password that is too short or too long.
+    PasswordInvalid => Invalid, "password_invalid", "A password has at least 10 characters, and at most a kilobyte.";
+    /// Somebody has this name.
+    UserExists => Conflict, "user_exists", "Somebody has this name already.";
+    /// Nobody has this name.
+    UserNotFound => NotFound, "user_not_found", "There is nobody with this name.";
+    /// The list of people is full.
+    UsersTooMany => Conflict, "users_too_many", "There are 100 people already; remove those who do not come any more.";
+    /// The last owner would be none.
+    LastOwner => Conflict, "last_owner", "This is the only owner. Make somebody else an owner first.";
+    /// Somebody who is no owner would be the first.
+    OwnerFirst => Conflict, "owner_first", "There is no owner yet. Start the server with CLUTCH_PASSWORD, or let an owner in first.";
+    /// The password was changed while it was looked at.
+    PasswordChanged => Conflict, "password_changed", "This password was changed a moment ago. Log in with the new one.";
     /// A step of the server itself.
     ServerOnly => Forbidden, "server_only", "Only OpenClutch itself does this.";
     /// The caller lacks the right.

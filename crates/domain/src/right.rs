@@ -22,8 +22,12 @@ pub enum Right {
     Carry,
     /// To remove for good what lies in the bin.
     Sweep,
-    /// To say who may come in: tokens and sessions.
+    /// To say who may come in: tokens, people and sessions.
     Admit,
+    /// To end one's own sessions; those of others ask for [`Right::Admit`].
+    Leave,
+    /// To change what the work loop may spend.
+    Spend,
     /// To write down who came in.
     Watch,
     /// To say what agents are told: role prompts. Agents have it not, so that no ticket talks one into telling all others.
@@ -41,6 +45,8 @@ impl Right {
         Self::Carry,
         Self::Sweep,
         Self::Admit,
+        Self::Leave,
+        Self::Spend,
         Self::Watch,
         Self::Brief,
     ];
@@ -51,7 +57,8 @@ impl Right {
         match self {
             Self::Write | Self::Report | Self::Brief => Refusal::NotAllowed,
             Self::Decide | Self::Instruct => Refusal::HumansOnly,
-            Self::Admit => Refusal::OwnersOnly,
+            Self::Admit | Self::Leave => Refusal::OwnersOnly,
+            Self::Spend => Refusal::OwnersSpend,
             Self::Lead | Self::Carry | Self::Sweep | Self::Watch => Refusal::ServerOnly,
         }
     }
@@ -128,10 +135,12 @@ pub const fn needed(command: &Command) -> Right {
         | Command::HoldLease(_) => Right::Lead,
         Command::CarryMessage(..) | Command::NameSession(..) => Right::Carry,
         Command::PurgeChat(_) | Command::ShelveProject(_) | Command::PurgeProject(_) => Right::Sweep,
-        Command::CreateToken(_) | Command::RevokeToken(_) | Command::EndSession(_) => Right::Admit,
+        Command::CreateToken(_) | Command::RevokeToken(_) | Command::ChangeUser(_) => Right::Admit,
+        Command::EndSession(_) => Right::Leave,
         Command::NoteTokenUse(..)
         | Command::SetPassword(_)
         | Command::OpenSession(_)
+        | Command::NoteRefused(_)
         | Command::NoteSessionSeen(..) => Right::Watch,
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod convex;
 pub mod token;
+pub mod user;
 
 use std::{net::IpAddr, path::PathBuf};
 
@@ -37,6 +38,14 @@ pub enum Role {
         data_dir: Option<PathBuf>,
         #[command(subcommand)]
         what: token::SessionRole,
+    },
+    /// Let people log in, change what they may do, and send them away
+    User {
+        /// Folder for data ($XDG_DATA_HOME/openclutch)
+        #[arg(long, global = true)]
+        data_dir: Option<PathBuf>,
+        #[command(subcommand)]
+        what: user::UserCommand,
     },
     /// Work with the Convex deployment that CONVEX_URL names
     Convex {

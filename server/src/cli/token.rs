@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use clap::{Subcommand, ValueEnum};
 use clutch_domain::{
-    access::{Standing, Token, TokenScope},
+    access::{Standing, Token, TokenScope, called},
     time::Millis,
 };
 
@@ -97,7 +97,7 @@ pub fn sessions(data_dir: Option<PathBuf>, what: SessionRole) -> Result<(), Stri
     )
 }
 
-fn run(data_dir: Option<PathBuf>, ask: Ask) -> Result<(), String> {
+pub(super) fn run(data_dir: Option<PathBuf>, ask: Ask) -> Result<(), String> {
     let flags = Flags { data_dir, ..Flags::default() };
     let settings =
         Settings::resolve(&flags, &Source::from_process().map_err(|e| e.to_string())?).map_err(|e| e.to_string())?;
@@ -129,6 +129,17 @@ fn say(told: Told) -> Result<(), String> {
         }
         Told::Revoked { token } => {
             println!("Token {:?} ({}) opens nothing any more.", token.name, token.digest.id8());
+        }
+        Told::Done { sentence } => println!("{sentence}"),
+        Told::Users { users } if users.is_empty() => {
+            println!("There is nobody yet: CLUTCH_PASSWORD makes the first owner.")
+        }
+        Told::Users { users } => {
+            println!("{:6}  {:16}  {:16}  NAME", "ROLE", "SINCE", "PASSWORD OF");
+            for user in users {
+                let (since, password) = (moment(user.created_at), moment(user.password_set_at));
+                println!("{:6}  {since:16}  {password:16}  {}", user.role.word(), called(&user.name));
+            }
         }
         Told::Ended { session } => println!("{} ({}) is logged out.", session.browser, session.digest.id8()),
         Told::Sessions { sessions } if sessions.is_empty() => println!("Nobody is logged in."),

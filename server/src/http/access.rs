@@ -1,5 +1,7 @@
-//! The page of what opens the house: tokens and sessions, made, listed and taken back. Plain forms, as log-in's: it works
+//! The page of what opens the house: tokens, people and sessions, made, listed and taken back. Plain forms, as log-in's: it works
 //! without our code, and costs the app none.
+
+mod people;
 
 use axum::{
     Router,
@@ -9,14 +11,14 @@ use axum::{
     routing::{get, post},
 };
 use clutch_domain::{
-    access::{BrowserSession, Digest, Standing, Token, TokenScope},
-    activity::Activity,
+    access::{Account, BrowserSession, Digest, Standing, Token, TokenScope, UserRole, called},
+    activity::{Activity, REFUSED},
     command::{Command, NewToken},
     doc::{Kind, Scope},
     range::Range,
     refusal::Refusal,
     right::Right,
-    rule::{access::tokens, login::sessions},
+    rule::{access::tokens, login::sessions, user::users},
     text::Label,
     time::{DAY_MS, Millis},
 };
@@ -25,8 +27,9 @@ use http::StatusCode;
 
 use crate::{
     http::{
+        audit,
         bearer::Secret,
-        caller::Caller,
+        caller::{Caller, Person},
         compat::error::Failure,
         door::escaped,
         login::page::{Wide, nonce, page},
@@ -36,6 +39,8 @@ use crate::{
 
 /// Where the page is.
 pub const PATH: &str = "/access";
+/// Where a session is ended.
+pub const END: &str = "/access/sessions/end";
 /// Lines of the log that are looked at for who let whom in.
 const LINES: u32 = 50;
 /// Longest time of a token that the form takes, in days: a hundred years.
@@ -43,11 +48,11 @@ const DAYS_MAX: u32 = 36_500;
 
 /// Its routes.
 pub fn routes() -> Router<AppState> {
-    Router::new()
+    people::routes()
         .route(PATH, get(show))
         .route("/access/tokens", post(make))
         .route("/access/tokens/revoke", post(revoke))
-        .route("/access/sessions/end", post(end))
+        .route(END, post(end))
 }
 
 /// What the page says above its lists.
@@ -60,9 +65,13 @@ enum Said {
 }
 
 async fn show(State(state): State<AppState>, caller: Caller) -> Response {
-    // Where nobody logs in, whoever is on this machine may look, as at everything else.
+    // Where nobody logs in, whoever is on this machine may look, as at everything else. Where people do, each sees
+    // their own sessions, and whoever says who may come in sees all.
     if state.logins.is_some() && !caller.actor().may(Right::Admit) {
-        return Failure::from(Refusal::OwnersOnly).into_response();
+        return match &caller {
+            Caller::Person(person) => own(&state, &caller, person).await,
+            _ => Failure::from(Refusal::OwnersOnly).into_response(),
+        };
     }
     whole(&state, &caller, StatusCode::OK, Said::Nothing).await
 }
@@ -121,15 +130,38 @@ fn field(body: &[u8], name: &str) -> String {
     form_urlencoded::parse(body).find(|(n, _)| n == name).map(|(_, value)| value.into_owned()).unwrap_or_default()
 }
 
+/// What somebody sees who says nothing about others.
+async fn own(state: &AppState, caller: &Caller, person: &Person) -> Response {
+    let mut sessions: Vec<BrowserSession> = match state.office.all(sessions()).await {
+        Ok(sessions) => sessions,
+        Err(fault) => return Failure::from(fault).into_response(),
+    };
+    sessions.retain(|session| session.account == person.account);
+    let may = match person.role {
+        UserRole::Viewer => "look at everything, and change nothing",
+        UserRole::Member | UserRole::Owner => "do all work on the board",
+    };
+    let html = format!(
+        "<h1>You are {}</h1><p>You may {may}. Tokens and people are for owners.</p>\
+         <h2>Your browsers</h2>{}{LOG_OUT}<p><a href=\"/\">Back to the board</a></p>",
+        escaped(called(&person.account)),
+        list_of_sessions(&sessions, caller.session().as_ref(), state.office.now()),
+    );
+    page(StatusCode::OK, "Who you are", &html, &nonce(), Some(Wide))
+}
+
+const LOG_OUT: &str = "<form method=\"post\" action=\"/logout\"><button type=\"submit\">Log out here</button></form>";
+
 async fn whole(state: &AppState, caller: &Caller, status: StatusCode, said: Said) -> Response {
     let all = async {
         let tokens: Vec<Token> = state.office.all(tokens()).await?;
         let sessions: Vec<BrowserSession> = state.office.all(sessions()).await?;
+        let users: Vec<Account> = state.office.all(users()).await?;
         let newest = Range::Newest { kind: Kind::Activity, scope: Scope::Installation, before: None, limit: LINES };
         let lines: Vec<Activity> = state.office.all(newest).await?;
-        Ok::<_, Fault>((tokens, sessions, lines))
+        Ok::<_, Fault>((tokens, sessions, users, lines))
     };
-    let (tokens, sessions, lines) = match all.await {
+    let (tokens, sessions, users, lines) = match all.await {
         Ok(all) => all,
         Err(fault) => return Failure::from(fault).into_response(),
     };
@@ -154,9 +186,10 @@ async fn whole(state: &AppState, caller: &Caller, status: StatusCode, said: Said
     html.push_str(&list_of_tokens(&tokens, now));
     html.push_str(NEW_TOKEN);
     if state.logins.is_some() {
+        html.push_str(&people::section(&users));
         html.push_str("<h2>Browsers that are logged in</h2>");
         html.push_str(&list_of_sessions(&sessions, caller.session().as_ref(), now));
-        html.push_str("<p><a href=\"/logout\">Log out here</a></p>");
+        html.push_str(LOG_OUT);
     }
     html.push_str(&list_of_lines(&lines));
     html.push_str("<p><a href=\"/\">Back to the board</a></p>");
@@ -209,13 +242,14 @@ fn list_of_sessions(sessions: &[BrowserSession], mine: Option<&Digest>, now: Mil
             format!("last here {}", moment(session.seen_at))
         };
         format!(
-            "<li><div><b>{}</b>{} <small>{} \u{b7} {} \u{b7} since {} \u{b7} {seen}</small></div>{}</li>",
+            "<li><div><b>{}</b>{} <small>{} \u{b7} {} \u{b7} {} \u{b7} since {} \u{b7} {seen}</small></div>{}</li>",
             escaped(&session.browser),
             if here { " (this one)" } else { "" },
+            escaped(called(&session.account)),
             session.digest.id8(),
             escaped(&session.from),
             moment(session.created_at),
-            sure("Log out", "/access/sessions/end", &session.digest, &session.browser),
+            sure("Log out", END, &session.digest, &session.browser),
         )
     });
     format!("<ul>{}</ul>", rows.collect::<String>())
@@ -224,24 +258,50 @@ fn list_of_sessions(sessions: &[BrowserSession], mine: Option<&Digest>, now: Mil
 /// Who let whom in, the newest first.
 fn list_of_lines(lines: &[Activity]) -> String {
     let rows = lines.iter().filter_map(|line| {
-        let of = |name: &str| escaped(line.data.get(name).map_or("", String::as_str));
-        let what = match line.what.as_str() {
-            "token_created" => format!("made the token <b>{}</b> ({}, {})", of("name"), of("token"), of("scope")),
-            "token_revoked" => format!("revoked the token <b>{}</b> ({})", of("name"), of("token")),
-            "logged_in" => format!("let <b>{}</b> in, from {} ({})", of("browser"), of("from"), of("session")),
-            "logged_out" => {
-                format!("logged <b>{}</b> out, which came from {} ({})", of("browser"), of("from"), of("session"))
-            }
-            "password_set" => "set another password; every session ended".to_owned(),
-            _ => return None,
-        };
-        let who = &line.actor;
-        let name = escaped(who.name.as_deref().unwrap_or(who.kind.label()));
-        let which = who.id.as_deref().map_or_else(String::new, |id| format!(" ({})", escaped(id)));
-        Some(format!("<li><div>{name}{which} {what} <small>{}</small></div></li>", moment(line.at)))
+        let what = happened(line)?;
+        Some(format!("<li><div>{} {what} <small>{}</small></div></li>", audit::caller_of(&line.actor), moment(line.at)))
     });
     let rows: String = rows.collect();
-    if rows.is_empty() { rows } else { format!("<h2>Lately</h2><ul>{rows}</ul>") }
+    let all = format!("<p><a href=\"{}\">Who did what</a>, in all projects</p>", audit::PATH);
+    if rows.is_empty() { all } else { format!("<h2>Lately</h2><ul>{rows}</ul>{all}") }
+}
+
+/// What a line says of who may come in; nothing where it is about something else.
+pub(super) fn happened(line: &Activity) -> Option<String> {
+    let of = |name: &str| escaped(line.data.get(name).map_or("", String::as_str));
+    Some(match line.what.as_str() {
+        "token_created" => format!("made the token <b>{}</b> ({}, {})", of("name"), of("token"), of("scope")),
+        "token_revoked" => format!("revoked the token <b>{}</b> ({})", of("name"), of("token")),
+        "logged_in" => {
+            format!(
+                "let <b>{}</b> in with <b>{}</b>, from {} ({})",
+                of("account"),
+                of("browser"),
+                of("from"),
+                of("session")
+            )
+        }
+        "logged_out" => format!(
+            "logged <b>{}</b> out of <b>{}</b>, which came from {} ({})",
+            of("account"),
+            of("browser"),
+            of("from"),
+            of("session")
+        ),
+        "user_added" => format!("let <b>{}</b> log in from now on ({})", of("user"), of("role")),
+        "user_role" => format!("made <b>{}</b> {}", of("user"), of("role")),
+        "user_password" => format!("set another password for <b>{}</b>; their sessions ended", of("user")),
+        "user_removed" => format!("removed <b>{}</b>", of("user")),
+        REFUSED => {
+            let whose = match of("account").as_str() {
+                "" => "a name that nobody has".to_owned(),
+                account => format!("<b>{account}</b>"),
+            };
+            format!("refused {} log-ins as {whose}, from {}", of("times"), of("from"))
+        }
+        "password_set" => "set another password; every session ended".to_owned(),
+        _ => return None,
+    })
 }
 
 /// A button behind a question.
@@ -255,7 +315,7 @@ fn sure(verb: &str, action: &str, id: &Digest, name: &str) -> String {
 }
 
 /// To the minute, in UTC.
-fn moment(at: Millis) -> String {
+pub(super) fn moment(at: Millis) -> String {
     let utc = at.utc();
     format!("{:04}-{:02}-{:02} {:02}:{:02} UTC", utc.year, utc.month, utc.day, utc.hour, utc.minute)
 }

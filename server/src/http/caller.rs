@@ -17,10 +17,14 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use clutch_app::site::Visitor;
+use clutch_app::{
+    error::AppError,
+    site::{LoggedIn, Visitor},
+};
 use clutch_domain::{
-    access::{Digest, Token},
+    access::{Digest, Token, UserRole},
     actor::{Actor, OWNER, Who},
+    refusal::Refusal,
     right::Rights,
 };
 use http::{HeaderMap, Method, StatusCode, Uri, header, request::Parts};
@@ -41,8 +45,8 @@ use crate::{
 /// Who a request comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Caller {
-    /// A person at a page of ours; which browser session.
-    Person(String),
+    /// A person at a page of ours.
+    Person(Person),
     /// A program on this machine.
     Program,
     /// A program with this token, wherever it is.
@@ -51,11 +55,25 @@ pub enum Caller {
     Stranger,
 }
 
+/// A person, in a browser.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    /// Which browser session.
+    pub session: String,
+    /// Whose it is, as the store knows them: the owner's, where nobody logs in.
+    pub account: String,
+    /// What they may do.
+    pub role: UserRole,
+}
+
 impl Caller {
     /// Tells it from the session that the cookie proves, and from what the browser says.
     pub fn of(session: Option<&Session>, headers: &HeaderMap) -> Self {
         match session {
-            Some(session) if from_our_page(headers, false) => Self::Person(session.id.clone()),
+            Some(session) if from_our_page(headers, false) => {
+                let (session, account) = (session.id.clone(), OWNER.to_owned());
+                Self::Person(Person { session, account, role: UserRole::Owner })
+            }
             _ => Self::Program,
         }
     }
@@ -63,10 +81,10 @@ impl Caller {
     /// The actor of a request that names nobody.
     pub fn actor(&self) -> Actor {
         match self {
-            Self::Person(session) => {
-                let mut actor = Actor::human(OWNER);
+            Self::Person(person) => {
+                let mut actor = Actor::user(&person.account, person.role);
                 // Enough to tell two browsers apart in the log; the cookie itself is nobody's business.
-                actor.who.id = Some(session.chars().take(8).collect());
+                actor.who.id = Some(person.session.chars().take(8).collect());
                 actor
             }
             Self::Program => Actor::program(None),
@@ -78,7 +96,7 @@ impl Caller {
     /// The session that was opened with the password, where people log in.
     pub fn session(&self) -> Option<Digest> {
         match self {
-            Self::Person(session) => Some(Digest::from(session.clone())),
+            Self::Person(person) => Some(Digest::from(person.session.clone())),
             Self::Program | Self::Token(_) | Self::Stranger => None,
         }
     }
@@ -108,10 +126,8 @@ impl Caller {
     pub async fn stands(&self, state: &AppState) -> bool {
         match (self, &state.logins) {
             (Self::Token(token), _) => state.bearers.stands(&token.digest).await,
-            (Self::Person(_), Some(logins)) => match self.session() {
-                Some(digest) => logins.stands(&digest).await,
-                None => false,
-            },
+            // Whoever may do less now, or more, gets a page that shows it.
+            (Self::Person(person), Some(logins)) => logins.stands(person).await,
             _ => true,
         }
     }
@@ -119,7 +135,7 @@ impl Caller {
     /// Whose idempotency keys these are: two callers may use the same words for two calls.
     pub fn keys(&self) -> &str {
         match self {
-            Self::Person(session) => session,
+            Self::Person(person) => &person.session,
             Self::Program | Self::Stranger => "",
             Self::Token(token) => token.digest.as_str(),
         }
@@ -167,6 +183,14 @@ pub async fn callers(State(state): State<AppState>, mut request: Request, next: 
     if let Some(refused) = state.limits.refuses(&caller) {
         return refused;
     }
+    if let Caller::Person(Person { role, .. }) = &caller
+        && state.logins.is_some()
+    {
+        if *role == UserRole::Viewer && !scopes::looks(request.method(), request.uri().path()) {
+            return refusal_for(request.uri().path(), StatusCode::FORBIDDEN, Refusal::ViewersLook);
+        }
+        request.extensions_mut().insert(LoggedIn(*role));
+    }
     let here = match &caller {
         Caller::Person(_) => true,
         Caller::Program => opens_a_page && state.logins.is_none(),
@@ -198,7 +222,8 @@ async fn guest(
     {
         // Nothing is changed by looking; whatever changes something is asked by a page of ours.
         if method.is_safe() || from_our_page(headers, arrival.https) {
-            return Ok(Caller::Person(known.digest.as_str().to_owned()));
+            let session = known.digest.as_str().to_owned();
+            return Ok(Caller::Person(Person { session, account: known.account, role: known.role }));
         }
         let sentence = "Your browser does not say that a page of this server asks. Reload the page and try again.";
         return Err(Failure::new(StatusCode::FORBIDDEN, "not_from_our_page", sentence).into_response());
@@ -228,6 +253,14 @@ async fn guest(
         LOGGED_OUT,
         "This server asks for log-in. Programs send a token (`Authorization: Bearer \u{2026}`), which `clutch token create` makes.",
     ))
+}
+
+/// In the shape that whoever asks there knows.
+fn refusal_for(path: &str, status: StatusCode, refusal: Refusal) -> Response {
+    if path.starts_with("/fn/") {
+        return (status, axum::Json(AppError::from(refusal))).into_response();
+    }
+    Failure::from(refusal).into_response()
 }
 
 /// The code of whoever has no session and no token.

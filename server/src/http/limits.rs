@@ -45,7 +45,7 @@ impl Limits {
     pub fn refuses(&self, caller: &Caller) -> Option<Response> {
         let taken = match caller {
             Caller::Token(token) => self.known.takes(&token.digest.to_string(), Instant::now()),
-            Caller::Person(session) => self.known.takes(session, Instant::now()),
+            Caller::Person(person) => self.known.takes(&person.session, Instant::now()),
             Caller::Program | Caller::Stranger => Ok(()),
         };
         taken.err().map(refusal)

@@ -1,9 +1,11 @@
-//! Log-in: the owner's password, and the browsers that have given it.
+//! Log-in: people, their passwords, and the browsers that have given them.
 //!
-//! `CLUTCH_PASSWORD` turns it on. The store has the password's hash (argon2id) and ends every session when another
-//! password is set. A session is a document, named by the hash of its cookie's random id: it is looked up at each
-//! request, so it ends at once where somebody ends it.
+//! `CLUTCH_PASSWORD` turns it on, and makes the first owner; owners let others in. The store has the passwords' hashes
+//! (argon2id) and ends every session when another `CLUTCH_PASSWORD` is set. A session is a document, named by the hash of
+//! its cookie's random id: it is looked up at each request, so it ends at once where somebody ends it.
 
+mod agent;
+mod hash;
 pub mod page;
 
 use std::{
@@ -13,10 +15,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use argon2::{
-    Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version,
-    password_hash::{PasswordHash, SaltString},
-};
 use axum::{
     Extension, Router,
     body::Bytes,
@@ -24,11 +22,14 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
     routing::get,
 };
+use clutch_app::model::several_look;
 use clutch_domain::{
-    access::{Account, BrowserSession, Digest, SESSION_MS},
+    access::{Account, BrowserSession, Digest, PasswordHash, SESSION_MS, UserName},
     actor::{Actor, OWNER},
-    command::{Command, NewBrowserSession},
-    text::{Excerpt, Handle},
+    command::{Command, NewBrowserSession, RefusedLogIns},
+    refusal::Refusal,
+    rule::user::users,
+    text::Excerpt,
     time::Millis,
 };
 use clutch_orchestrator::{
@@ -36,16 +37,15 @@ use clutch_orchestrator::{
     store::Fault,
 };
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
-use ring::{
-    digest::{SHA256, digest},
-    rand::{SecureRandom, SystemRandom},
-};
+use ring::digest::{SHA256, digest};
 use serde::Deserialize;
 use tokio::sync::{OnceCell, Semaphore};
 
+pub use self::hash::hash;
+use self::hash::{NOBODYS, PASSWORD_MAX, hashed, verifies};
 use crate::{
     http::{
-        caller::{Caller, from_our_page},
+        caller::{Caller, Person, from_our_page},
         compat::error::Failure,
         door::Arrival,
         session,
@@ -63,12 +63,14 @@ pub const LOG_OUT: &str = "/logout";
 const HASHERS: usize = 2;
 /// Tries of one address: at once, and then one after each pause.
 const ADDRESS_TRIES: (u32, Duration) = (10, Duration::from_secs(30));
-/// Tries of all addresses together, this machine's own left out: its owner can always come in from here.
+/// Tries of all addresses together for one account, this machine's own left out: its owner can always come in from here.
 const ACCOUNT_TRIES: (u32, Duration) = (60, Duration::from_secs(5));
 /// Addresses whose tries are counted.
 const ADDRESSES_MAX: usize = 4_096;
-/// Longest password that is looked at, in bytes.
-const PASSWORD_MAX: usize = 1_024;
+/// Accounts whose tries are counted; names that nobody has share one.
+const ACCOUNTS_MAX: usize = 256;
+/// Pairs of account and address whose refused log-ins are written down in a minute, each by itself.
+const REFUSED_AT_ONCE: usize = 16;
 /// How often it is written down when a browser was last here.
 const WRITTEN_EVERY: Duration = Duration::from_secs(60);
 /// Longest address that a log-in leads back to, in bytes.
@@ -81,9 +83,11 @@ pub struct Logins {
     settled: OnceCell<()>,
     hashers: Semaphore,
     addresses: Throttle<IpAddr>,
-    account: Throttle<()>,
+    accounts: Throttle<String>,
     // As many as there are sessions; emptied each minute.
     seen: Mutex<BTreeMap<Digest, Millis>>,
+    // Log-ins that were refused, by account and address; emptied each minute.
+    refused: Mutex<BTreeMap<(Option<UserName>, String), u32>>,
 }
 
 /// Why nobody was logged in.
@@ -112,8 +116,9 @@ impl Logins {
             settled: OnceCell::new(),
             hashers: Semaphore::new(HASHERS),
             addresses: Throttle::new(ADDRESS_TRIES.0, ADDRESS_TRIES.1, ADDRESSES_MAX),
-            account: Throttle::new(ACCOUNT_TRIES.0, ACCOUNT_TRIES.1, 1),
+            accounts: Throttle::new(ACCOUNT_TRIES.0, ACCOUNT_TRIES.1, ACCOUNTS_MAX),
             seen: Mutex::default(),
+            refused: Mutex::default(),
         }
     }
 
@@ -135,9 +140,30 @@ impl Logins {
             if let Some(hash) = fresh {
                 self.office.run(&Actor::doorkeeper(), &Command::SetPassword(hash.into())).await?;
             }
+            if self.several().await? {
+                several_look();
+            }
             Ok(())
         };
         self.settled.get_or_try_init(|| settle).await.copied()
+    }
+
+    /// Whether others may log in than the owner whom the settings make.
+    ///
+    /// # Errors
+    /// The store does not answer.
+    pub async fn several(&self) -> Result<bool, Error> {
+        let all: Vec<Account> = self.office.all(users()).await?;
+        Ok(all.iter().any(|user| user.name != OWNER))
+    }
+
+    /// The hash of a password that somebody is given.
+    ///
+    /// # Errors
+    /// It is too short or too long.
+    pub async fn hash(&self, password: String) -> Result<PasswordHash, Error> {
+        let _place = self.hashers.acquire().await.map_err(|e| Fault::new(e.to_string()))?;
+        hash(password).await
     }
 
     /// Hashing takes its time and memory, so it is done beside, and few at once.
@@ -160,6 +186,9 @@ impl Logins {
         let now = self.office.now();
         let session = session.filter(|session| now.since(session.seen_at) <= SESSION_MS);
         if let Some(session) = &session {
+            if session.account != OWNER {
+                several_look();
+            }
             let minute = i64::try_from(WRITTEN_EVERY.as_millis()).unwrap_or(i64::MAX);
             if now.since(session.seen_at) >= minute {
                 self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(session.digest.clone(), now);
@@ -168,10 +197,11 @@ impl Logins {
         Ok(session)
     }
 
-    /// Whether a session has not ended.
-    pub async fn stands(&self, digest: &Digest) -> bool {
+    /// Whether somebody's session has not ended, and they may still do as much.
+    pub async fn stands(&self, person: &Person) -> bool {
+        let session = self.office.get::<BrowserSession>(&person.session).await;
         // A store that does not answer ends nobody's.
-        self.office.get::<BrowserSession>(digest).await.map_or(true, |session| session.is_some())
+        session.map_or(true, |session| session.is_some_and(|session| session.role == person.role))
     }
 
     /// Writes down who was here, each minute, for ever.
@@ -182,8 +212,23 @@ impl Logins {
         }
     }
 
-    /// Writes down which browsers were here since the last time.
+    fn note_refused(&self, account: Option<UserName>, from: &IpAddr) {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = (account, from.to_string());
+        // Those that come from many places at once are counted together.
+        let room = refused.len() < REFUSED_AT_ONCE || refused.contains_key(&place);
+        *refused.entry(if room { place } else { (None, "many addresses".to_owned()) }).or_insert(0) += 1;
+    }
+
+    /// Writes down which browsers were here since the last time, and whom the door has refused.
     pub async fn write_down(&self) {
+        let refused = std::mem::take(&mut *self.refused.lock().unwrap_or_else(PoisonError::into_inner));
+        for ((account, from), times) in refused {
+            let noted = RefusedLogIns { account, from: Excerpt::from(from.as_str()), times };
+            if let Err(error) = self.office.run(&Actor::doorkeeper(), &Command::NoteRefused(noted)).await {
+                tracing::warn!(%error, "log-ins that were refused could not be written down");
+            }
+        }
         let seen = std::mem::take(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner));
         for (digest, at) in seen {
             if let Err(error) = self.office.run(&Actor::doorkeeper(), &Command::NoteSessionSeen(digest, at)).await {
@@ -192,34 +237,46 @@ impl Logins {
         }
     }
 
-    /// Looks at a password, and opens a session of this cookie's id for it.
-    async fn enter(&self, password: String, id: &str, arrival: &Arrival, browser: &str) -> Result<(), Refused> {
+    /// Looks at a name and a password, and opens a session of this cookie's id for them.
+    async fn enter(&self, who: (&str, String), id: &str, arrival: &Arrival, browser: &str) -> Result<(), Refused> {
+        let (name, password) = who;
         let from = net(arrival.address);
         let now = Instant::now();
         self.addresses.takes(&from, now).map_err(Refused::TooOften)?;
-        if !arrival.here {
-            self.account.takes(&(), now).map_err(Refused::TooOften)?;
-        }
         self.settled().await?;
-        let account = self.office.get::<Account>(OWNER).await?;
-        let right = password.len() <= PASSWORD_MAX
-            && match account {
-                None => false,
-                Some(account) => self.hashing(move || Ok(verifies(account.password.reveal(), &password))).await?,
-            };
-        if !right {
-            tracing::warn!(from = %arrival.address, "a log-in with another password was refused");
-            return Err(Refused::Wrong);
+        let account = match UserName::parse(name) {
+            Ok(name) => self.office.get::<Account>(name.as_str()).await?.map(|account| (name, account)),
+            Err(_) => None,
+        };
+        let counted = account.as_ref().map_or("", |(name, _)| name.as_str()).to_owned();
+        if !arrival.here {
+            self.accounts.takes(&counted, now).map_err(Refused::TooOften)?;
         }
+        let hash = account.as_ref().map_or(NOBODYS, |(_, account)| account.password.reveal()).to_owned();
+        let right = password.len() <= PASSWORD_MAX && self.hashing(move || Ok(verifies(&hash, &password))).await?;
+        let (name, account) = match (account, right) {
+            (Some(found), true) => found,
+            (account, _) => {
+                tracing::warn!(from = %arrival.address, account = counted, "a log-in with another password was refused");
+                self.note_refused(account.map(|(name, _)| name), &from);
+                return Err(Refused::Wrong);
+            }
+        };
         self.addresses.forgets(&from);
-        self.account.forgets(&());
+        self.accounts.forgets(&counted);
         let new = NewBrowserSession {
             digest: named(id),
-            account: Handle::owner(),
+            account: name,
+            password_of: account.password_set_at,
             browser: Excerpt::from(browser),
             from: Excerpt::from(arrival.address.to_string().as_str()),
         };
-        self.office.run(&Actor::doorkeeper(), &Command::OpenSession(new)).await?;
+        match self.office.run(&Actor::doorkeeper(), &Command::OpenSession(new)).await {
+            Ok(_) => {}
+            // Somebody changed it, or took it away, while it was looked at.
+            Err(Error::Refused(Refusal::UserNotFound | Refusal::PasswordChanged)) => return Err(Refused::Wrong),
+            Err(error) => return Err(error.into()),
+        }
         tracing::info!(from = %arrival.address, session = named(id).id8(), "logged in");
         Ok(())
     }
@@ -230,24 +287,6 @@ pub fn named(id: &str) -> Digest {
     let mut hash = [0; 32];
     hash.copy_from_slice(digest(&SHA256, id.as_bytes()).as_ref());
     Digest::new(hash)
-}
-
-/// OWASP's measure for argon2id: 19 MiB, two passes, one lane.
-fn argon() -> Argon2<'static> {
-    let params = Params::new(19 * 1_024, 2, 1, None).unwrap_or_default();
-    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-}
-
-fn hashed(password: &str) -> Result<String, Fault> {
-    let mut salt = [0; 16];
-    SystemRandom::new().fill(&mut salt).map_err(|_| Fault::new("the system gives no random numbers"))?;
-    let failed = |error: argon2::password_hash::Error| Fault::new(format!("the password could not be hashed: {error}"));
-    let salt = SaltString::encode_b64(&salt).map_err(failed)?;
-    Ok(argon().hash_password(password.as_bytes(), &salt).map_err(failed)?.to_string())
-}
-
-fn verifies(hash: &str, password: &str) -> bool {
-    PasswordHash::new(hash).is_ok_and(|hash| argon().verify_password(password.as_bytes(), &hash).is_ok())
 }
 
 /// The routes, where log-in is on.
@@ -267,12 +306,22 @@ struct Next {
 }
 
 /// `GET /login`.
-async fn show(Query(Next { next }): Query<Next>, caller: Caller) -> Response {
+async fn show(State(state): State<AppState>, Query(Next { next }): Query<Next>, caller: Caller) -> Response {
     let next = back_to(&next);
     if matches!(caller, Caller::Person(_)) {
         return Redirect::to(next).into_response();
     }
-    page::log_in(StatusCode::OK, OWNER, next, None, &page::nonce())
+    page::log_in(StatusCode::OK, name_of(&state, "").await, next, None, &page::nonce())
+}
+
+/// The name that the form begins with: it asks for one only where others may log in than the owner, and where the store
+/// does not say so.
+async fn name_of<'a>(state: &AppState, typed: &'a str) -> Option<&'a str> {
+    let several = match &state.logins {
+        Some(logins) => logins.several().await.unwrap_or(true),
+        None => false,
+    };
+    several.then_some(typed)
 }
 
 /// `POST /login`: 303 back to where somebody wanted to go; 403 with another password, 429 after too many.
@@ -294,14 +343,20 @@ async fn log_in(
         return Failure::from(Fault::new("the system gives no random numbers")).into_response();
     };
     let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
-    let again = |status, words: &str| page::log_in(status, OWNER, &next, Some(words), &page::nonce());
-    match logins.enter(field("password").to_owned(), &id, &arrival, &browser(agent)).await {
+    let asked = name_of(&state, field("username")).await;
+    let again = |status, words: &str| page::log_in(status, asked, &next, Some(words), &page::nonce());
+    // Where only the owner may log in, nobody is asked for a name.
+    let who = (asked.unwrap_or(OWNER), field("password").to_owned());
+    match logins.enter(who, &id, &arrival, &agent::browser(agent)).await {
         Ok(()) => {
             let mut response = Redirect::to(&next).into_response();
             if let Some(cookie) = state.sessions.set(&id, session::seconds(), arrival.https) {
                 response.headers_mut().append(header::SET_COOKIE, cookie);
             }
             response
+        }
+        Err(Refused::Wrong) if asked.is_some() => {
+            again(StatusCode::FORBIDDEN, "This is not the name and its password. Try again.")
         }
         Err(Refused::Wrong) => again(StatusCode::FORBIDDEN, "This is not the password. Try again."),
         Err(Refused::TooOften(wait)) => {
@@ -381,36 +436,6 @@ fn fields(body: &[u8]) -> Vec<(String, String)> {
     form_urlencoded::parse(body).into_owned().collect()
 }
 
-/// What people call the browser: enough to tell two apart in a list.
-fn browser(agent: &str) -> String {
-    let name = [
-        ("Edg/", "Edge"),
-        ("OPR/", "Opera"),
-        ("SamsungBrowser/", "Samsung Internet"),
-        ("Firefox/", "Firefox"),
-        ("FxiOS/", "Firefox"),
-        ("HeadlessChrome/", "Chromium"),
-        ("CriOS/", "Chrome"),
-        ("Chrome/", "Chrome"),
-        ("Safari/", "Safari"),
-    ];
-    let system = [
-        ("Android", "Android"),
-        ("iPhone", "iPhone"),
-        ("iPad", "iPad"),
-        ("Windows", "Windows"),
-        ("Mac OS X", "macOS"),
-        ("CrOS", "ChromeOS"),
-        ("Linux", "Linux"),
-    ];
-    let find = |words: &[(&str, &'static str)]| words.iter().find(|(mark, _)| agent.contains(mark)).map(|(_, is)| *is);
-    match (find(&name), find(&system)) {
-        (Some(name), Some(system)) => format!("{name} on {system}"),
-        (Some(name), None) => name.to_owned(),
-        _ => "Unknown browser".to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -436,33 +461,5 @@ mod tests {
         assert_eq!(back_to(&format!("/{}", "x".repeat(NEXT_MAX))), "/");
         let response = lead_there(&"/t/12?a=b&c=d".parse().unwrap());
         assert_eq!(response.headers()["location"], "/login?next=/t/12%3Fa%3Db%26c%3Dd");
-    }
-
-    #[test]
-    fn a_hash_tells_a_password_and_gives_none_away() {
-        let hash = hashed("correct horse").unwrap();
-        assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
-        assert_ne!(hash, hashed("correct horse").unwrap(), "each has its salt");
-        assert!(verifies(&hash, "correct horse"));
-        for other in ["", "correct horse ", "Correct horse", &hash] {
-            assert!(!verifies(&hash, other), "{other:?}");
-        }
-        assert!(!verifies("", "") && !verifies("$argon2id$", ""));
-    }
-
-    #[test]
-    fn browsers_have_names() {
-        for (agent, name) in [
-            ("Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0", "Firefox on Linux"),
-            (
-                "Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/1 Safari/537.36 Edg/1",
-                "Edge on Windows",
-            ),
-            ("Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) Version/17.0 Safari/604.1", "Safari on iPhone"),
-            ("curl/8", "Unknown browser"),
-            ("", "Unknown browser"),
-        ] {
-            assert_eq!(browser(agent), name);
-        }
     }
 }

@@ -3,6 +3,7 @@
 pub mod access;
 pub mod answers;
 pub mod assets;
+pub mod audit;
 pub mod bearer;
 pub mod bounds;
 pub mod caller;

@@ -6,7 +6,11 @@
 use clutch_domain::access::TokenScope;
 use http::Method;
 
-use crate::http::compat::{error::Failure, rpc};
+use crate::http::{
+    access,
+    compat::{error::Failure, rpc},
+    login,
+};
 
 /// What the gateway's plugins call (facts §4); `*` is one part of a path.
 pub const PLUGIN_ROUTES: &[(Method, &str)] = &[
@@ -53,6 +57,32 @@ pub fn opens(scope: TokenScope, method: &Method, path: &str) -> Result<(), Failu
     }
 }
 
+/// Functions of pages that only look. All others change something, and are not for viewers; a test knows them all.
+pub const LOOKS: &[&str] = &[
+    "chat_models",
+    "chat_session",
+    "find_mentions",
+    "find_tickets",
+    "load_back",
+    "load_board",
+    "load_chat",
+    "load_chats",
+    "load_home",
+    "load_older",
+    "load_older_chats",
+    "load_task",
+    "load_tickets",
+    "search_chats",
+];
+
+/// What a viewer may ask for: to look, and to log out. Of the proxy's methods its own table says which look; who may
+/// come in is asked where that is changed.
+pub fn looks(method: &Method, path: &str) -> bool {
+    method.is_safe()
+        || [rpc::PATH, login::LOG_OUT, login::LOG_IN, access::END].contains(&path)
+        || path.strip_prefix("/fn/").is_some_and(|name| LOOKS.contains(&name))
+}
+
 /// The code of what a scope does not open.
 pub const TOO_SMALL: &str = "scope_too_small";
 
@@ -70,6 +100,37 @@ pub const fn too_small(scope: TokenScope) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A new function does not pass here until somebody has said whether it only looks.
+    #[test]
+    fn each_function_of_pages_looks_or_changes_something() {
+        const CHANGES: &str = "add_comment add_dependency answer_signal compact_chat create_chat create_project create_task \
+            delete_chat delete_project delete_task edit_task move_task pause_loop remove_dependency rename_chat reset_chat \
+            restore_chat restore_project retry_message send_message set_loop stop_answer talk_about ticket_of \
+            treat_as_ended update_project use_model withdraw_message";
+        let mut known: Vec<&str> = CHANGES.split_whitespace().chain(LOOKS.iter().copied()).collect();
+        known.sort_unstable();
+        let mut found = Vec::new();
+        let mut folders = vec![std::path::PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../app/src"))];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                    continue;
+                }
+                let text = std::fs::read_to_string(path).unwrap_or_default();
+                let names = text.split("endpoint = \"").skip(1).map(|rest| rest.split('"').next().unwrap().to_owned());
+                found.extend(names);
+            }
+        }
+        found.sort_unstable();
+        assert_eq!(found, known);
+        for (path, looks) in [("/fn/load_board", true), ("/fn/move_task", false), ("/fn/load_board/x", false)] {
+            assert_eq!(super::looks(&Method::POST, path), looks, "{path}");
+        }
+        assert!(super::looks(&Method::GET, "/fn/move_task") && !super::looks(&Method::POST, "/api/upload/image"));
+    }
 
     #[test]
     fn what_each_scope_opens() {

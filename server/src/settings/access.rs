@@ -2,11 +2,10 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use clutch_domain::access::PASSWORD_MIN;
+
 use super::{Secret, SettingsError, Source};
 use crate::http::door::without_port;
-
-/// Shortest password, in characters.
-const PASSWORD_MIN: usize = 10;
 
 /// What holds where people log in.
 #[derive(Clone, Debug)]

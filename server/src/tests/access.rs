@@ -114,8 +114,15 @@ async fn browsers_are_listed_and_logged_out() {
     let lately = open(mine.clone()).await.text;
     let (_, lately) = lately.split_once("<h2>Lately</h2>").unwrap();
     let me = house.list::<BrowserSession>(sessions()).await.remove(0);
-    assert!(lately.contains(&format!("dan ({}) logged <b>Unknown browser</b> out", me.digest.id8())), "{lately}");
-    assert_eq!(lately.matches("door let <b>Unknown browser</b> in, from 203.0.113.5").count(), 2, "{lately}");
+    assert!(
+        lately.contains(&format!("owner ({}) logged <b>owner</b> out of <b>Unknown browser</b>", me.digest.id8())),
+        "{lately}"
+    );
+    assert_eq!(
+        lately.matches("door let <b>owner</b> in with <b>Unknown browser</b>, from 203.0.113.5").count(),
+        2,
+        "{lately}"
+    );
     assert!(lately.contains("set another password"), "{lately}");
     assert_eq!((open(mine).await.status.as_u16(), open(other).await.status.as_u16()), (200, 303));
     let (read, _) = house.token("read", TokenScope::Read, None).await;

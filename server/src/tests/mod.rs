@@ -3,6 +3,7 @@
 mod abort;
 mod access;
 mod agents;
+mod audit;
 mod callers;
 mod chats;
 mod child;
@@ -27,6 +28,7 @@ mod notifications;
 mod once;
 mod openclaw;
 mod pages;
+mod people;
 mod programs;
 mod projects;
 mod prompts;

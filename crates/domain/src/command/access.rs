@@ -1,8 +1,8 @@
 //! What is asked about tokens and log-in.
 
 use crate::{
-    access::{Digest, TokenScope},
-    text::{Excerpt, Handle, Label},
+    access::{Digest, PasswordHash, TokenScope, UserName, UserRole},
+    text::{Excerpt, Label},
     time::Millis,
 };
 
@@ -25,9 +25,44 @@ pub struct NewBrowserSession {
     /// Hash of what its cookie says.
     pub digest: Digest,
     /// Whose it is.
-    pub account: Handle,
+    pub account: UserName,
+    /// When the password was set that was given.
+    pub password_of: Millis,
     /// Which browser, in words.
     pub browser: Excerpt,
     /// The address from which it logged in.
     pub from: Excerpt,
+}
+
+/// Log-ins that were refused, of one account and address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefusedLogIns {
+    /// Whose; nobody's, where nobody has the name. What was typed is not kept: it may be a password.
+    pub account: Option<UserName>,
+    /// The address from which they came.
+    pub from: Excerpt,
+    /// How many.
+    pub times: u32,
+}
+
+/// What is to become of somebody who may log in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangeUser {
+    /// Who.
+    pub name: UserName,
+    /// What.
+    pub step: UserStep,
+}
+
+/// One step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UserStep {
+    /// They may log in from now on.
+    Add(UserRole, PasswordHash),
+    /// They may do this from now on.
+    Become(UserRole),
+    /// Their password is another one; their sessions end.
+    Password(PasswordHash),
+    /// They may not log in any more; their sessions end.
+    Remove,
 }

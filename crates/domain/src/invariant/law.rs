@@ -37,6 +37,8 @@ laws! {
     Parents = "nothing is without what it hangs on";
     /// The cap of failures.
     Cap = "a task fails no more often in a row than it may";
+    /// People who may log in, and their browsers.
+    Owned = "where people log in, somebody is an owner, and a session says of whom it is what their account says";
 
     // Of a commit, beside what was there before it.
     /// Places in the whole installation.

@@ -20,6 +20,7 @@ pub mod purge;
 pub mod talk;
 pub mod task;
 pub mod triage;
+pub mod user;
 pub mod work;
 
 use std::collections::BTreeMap;
@@ -137,7 +138,9 @@ fn decide(view: &View, command: &Command, ctx: &mut Ctx<'_>) -> Decided {
         Command::RevokeToken(token) => access::revoke_token(view, token, ctx),
         Command::NoteTokenUse(token, at) => access::note_use(view, token, *at),
         Command::SetPassword(hash) => login::set_password(view, hash, ctx),
+        Command::ChangeUser(ask) => user::change(view, ask, ctx),
         Command::OpenSession(new) => login::open(view, new, ctx),
+        Command::NoteRefused(refused) => login::note_refused(view, refused, ctx),
         Command::EndSession(session) => login::end(view, session, ctx),
         Command::NoteSessionSeen(session, at) => login::note_seen(view, session, *at),
         Command::CreatePrompt(new) => prompt::create(view, new, ctx),
@@ -148,7 +151,16 @@ fn decide(view: &View, command: &Command, ctx: &mut Ctx<'_>) -> Decided {
 
 /// Refuses an actor without the right.
 pub(crate) fn require(ctx: &Ctx<'_>, right: Right) -> Result<(), Refusal> {
-    if ctx.actor.may(right) { Ok(()) } else { Err(right.refusal()) }
+    match right {
+        _ if ctx.actor.may(right) => Ok(()),
+        // Of all people only a viewer may not write.
+        Right::Write | Right::Report | Right::Brief | Right::Decide | Right::Spend
+            if ctx.actor.is_human() && !ctx.actor.may(Right::Write) =>
+        {
+            Err(Refusal::ViewersLook)
+        }
+        _ => Err(right.refusal()),
+    }
 }
 
 /// A line for the log.

@@ -10,7 +10,7 @@ use crate::{
     range::{After, Range},
     refusal::Refusal,
     right::Right,
-    rule::{Decided, alive, line},
+    rule::{Decided, alive, line, require},
     task::Task,
     text::{Models, Runtimes, Slug},
     view::{Stop, View},
@@ -24,6 +24,9 @@ const PAGE: u32 = 500;
 /// Makes a project, its counts and its chat "General".
 pub fn create(view: &View, new: &NewProject, ctx: &mut Ctx<'_>) -> Decided {
     check(new.work_loop_max_agents)?;
+    if new.work_loop_enabled || new.work_loop_max_agents.is_some() {
+        require(ctx, Right::Spend)?;
+    }
     let slug = match &new.slug {
         Some(slug) if view.taken(&slug_name(slug.as_str()))? => return Err(Refusal::SlugTaken.into()),
         Some(slug) => slug.clone(),
@@ -104,6 +107,12 @@ pub fn update(view: &View, id: ProjectId, patch: &ProjectPatch, ctx: &mut Ctx<'_
     set(&mut is.work_loop_max_agents, patch.work_loop_max_agents);
     set(&mut is.role_model_overrides, patch.role_model_overrides.clone().map(Models::into_map));
     set(&mut is.runtimes, patch.runtimes.clone().map(Runtimes::into_map));
+    // A form may send what is there already.
+    let spends =
+        |p: &Project| (p.work_loop_enabled, p.work_loop_max_agents, p.role_model_overrides.clone(), p.runtimes.clone());
+    if spends(&is) != spends(&old.is) {
+        require(ctx, Right::Spend)?;
+    }
     is.updated_at = ctx.now;
     let mut said = vec![("name", is.name.to_string())];
     if is.work_loop_enabled != old.is.work_loop_enabled {

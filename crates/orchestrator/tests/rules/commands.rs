@@ -55,7 +55,9 @@ pub const fn name(command: &Command) -> &'static str {
         Command::RevokeToken(_) => "revoke a token",
         Command::NoteTokenUse(..) => "note the use of a token",
         Command::SetPassword(_) => "set the password",
+        Command::ChangeUser(_) => "change who may log in",
         Command::OpenSession(_) => "open a session",
+        Command::NoteRefused(_) => "note refused log-ins",
         Command::EndSession(_) => "end a session",
         Command::NoteSessionSeen(..) => "note that a browser was here",
         Command::CreatePrompt(_) => "write a prompt",
@@ -65,4 +67,4 @@ pub const fn name(command: &Command) -> &'static str {
 }
 
 /// How many there are.
-pub const COMMANDS: usize = 56;
+pub const COMMANDS: usize = 58;

@@ -1,12 +1,19 @@
 //! Two people at once: pairs of commands are decided from one view, and what must always be true still is.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use async_trait::async_trait;
 use clutch_domain::{
+    access::{UserName, UserRole},
     activity::Activity,
     change::Change,
-    command::{Command, NewPrompt},
+    command::{ChangeUser, Command, NewPrompt, UserStep},
     doc::{Kind, Unique, prompt_in_force},
     id::PromptId,
     prompt::{Line, Version},
@@ -16,7 +23,7 @@ use clutch_domain::{
     task::{Priority, Role, Status, TaskFields},
 };
 use clutch_orchestrator::{
-    office::Office,
+    office::{Error, Office},
     store::{CommitError, Committed, Fault, IdempotencyKey, LiveDocs, Store},
 };
 use clutch_store::{MemoryStore, Options, SqliteStore, sqlite::DATABASE_FILE};
@@ -219,4 +226,31 @@ async fn each_model_has_a_prompt_of_its_own_that_counts() {
         house.refuses(Command::CreatePrompt(made_of), Refusal::PromptParentUnknown).await;
     }
     house.check().await;
+}
+
+/// Two owners make each other viewers at one moment, or remove each other: one stays.
+#[tokio::test]
+async fn of_two_owners_who_send_each_other_away_at_one_moment_one_stays() {
+    for step in [UserStep::Become(UserRole::Viewer), UserStep::Become(UserRole::Member), UserStep::Remove] {
+        let house = House::new().await;
+        let ask = |name: &str, step| Command::ChangeUser(ChangeUser { name: UserName::parse(name).unwrap(), step });
+        house.run(Command::SetPassword("$".to_owned().into())).await.unwrap();
+        house.run(ask("eve", UserStep::Add(UserRole::Owner, "$".to_owned().into()))).await.unwrap();
+        // Both have decided before either is committed.
+        let together = Arc::new((tokio::sync::Barrier::new(2), AtomicUsize::new(0)));
+        let office = shared(&house, 40_000, move || {
+            let together = together.clone();
+            Box::pin(async move {
+                if together.1.fetch_add(1, Ordering::Relaxed) < 2 {
+                    together.0.wait().await;
+                }
+            })
+        });
+        let (one, other, me) = (ask("dan", step.clone()), ask("eve", step), me());
+        let (first, second) = tokio::join!(office.run(&me, &one), office.run(&me, &other));
+        let refused = [&first, &second].map(|said| matches!(said, Err(Error::Refused(Refusal::LastOwner))));
+        assert_eq!(refused.iter().filter(|refused| **refused).count(), 1, "{first:?} {second:?}");
+        assert!(first.is_ok() || second.is_ok());
+        house.check().await;
+    }
 }

@@ -13,14 +13,15 @@ use std::{
 
 use async_trait::async_trait;
 use clutch_domain::{
-    access::{Digest, TokenScope},
+    access::{Account, Digest, TokenScope, UserName, UserRole},
     actor::Actor,
     change::Change,
     chat::{Chat, DeliveryStatus, Message},
     command::{
-        Carry, ChatPatch, ClaimRun, Command, Completion, ContinueRun, DeliveryPatch, Direction, EdgeRef, EndRun, Ended,
-        Force, HoldLease, NewBrowserSession, NewChat, NewComment, NewDispatch, NewMessage, NewNotification, NewProject,
-        NewPrompt, NewSignal, NewToken, Place, ProjectPatch, Retry, Subtask, TaskPatch, Triage, TriageStep,
+        Carry, ChangeUser, ChatPatch, ClaimRun, Command, Completion, ContinueRun, DeliveryPatch, Direction, EdgeRef,
+        EndRun, Ended, Force, HoldLease, NewBrowserSession, NewChat, NewComment, NewDispatch, NewMessage,
+        NewNotification, NewProject, NewPrompt, NewSignal, NewToken, Place, ProjectPatch, RefusedLogIns, Retry,
+        Subtask, TaskPatch, Triage, TriageStep, UserStep,
     },
     doc::{Body as Stored, Kind},
     id::{ChatId, ProjectId, TaskId},
@@ -227,9 +228,14 @@ pub async fn scene(office: &Office) -> Vec<Command> {
         expires_at: None,
     };
     must(office, Command::CreateToken(token(1))).await;
+    must(office, Command::SetPassword("$".to_owned().into())).await;
+    let user = |name: &str, step| Command::ChangeUser(ChangeUser { name: UserName::parse(name).unwrap(), step });
+    must(office, user("eve", UserStep::Add(UserRole::Owner, "$".to_owned().into()))).await;
+    let password_of = office.get::<Account>("dan").await.unwrap().unwrap().password_set_at;
     let session = |n: u8| NewBrowserSession {
         digest: Digest::new([n; 32]),
-        account: Handle::owner(),
+        account: UserName::owner(),
+        password_of,
         browser: "Firefox".into(),
         from: "192.0.2.7".into(),
     };
@@ -343,6 +349,12 @@ pub async fn scene(office: &Office) -> Vec<Command> {
         Command::RevokeToken(token(1).digest),
         Command::NoteTokenUse(token(1).digest, Millis(1_000)),
         Command::SetPassword("$".to_owned().into()),
+        user("mia", UserStep::Add(UserRole::Member, "$".to_owned().into())),
+        user("eve", UserStep::Become(UserRole::Viewer)),
+        user("dan", UserStep::Become(UserRole::Member)),
+        user("dan", UserStep::Remove),
+        user("eve", UserStep::Password("$$".to_owned().into())),
+        Command::NoteRefused(RefusedLogIns { account: None, from: "192.0.2.7".into(), times: 3 }),
         Command::OpenSession(session(2)),
         Command::EndSession(session(1).digest),
         Command::NoteSessionSeen(session(1).digest, Millis(9_000_000_000_000)),

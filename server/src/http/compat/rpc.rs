@@ -212,8 +212,10 @@ fn checked(
         {
             return Err(Refused(StatusCode::FORBIDDEN, scopes::TOO_SMALL, sentence.into()));
         }
-        if !caller.actor().may(right) {
-            return Err(right.refusal().into());
+        let actor = caller.actor();
+        if !actor.may(right) {
+            let looks = actor.is_human() && !actor.may(Right::Write);
+            return Err(if looks { Refusal::ViewersLook } else { right.refusal() }.into());
         }
     }
     let wrong = |sentence: String| Refused::wrong("invalid_params", sentence);

@@ -20,7 +20,7 @@ font:16px/1.5 Inter,'Segoe UI',system-ui,-apple-system,'Helvetica Neue',sans-ser
 main{width:100%;max-width:23rem;background:var(--s1);border:1px solid var(--line);border-radius:14px;padding:1.75rem}\
 h1{font-size:1.25rem;line-height:1.3;margin:0 0 1.25rem}\
 p{margin:0 0 1rem;color:var(--t2)}\
-label{display:block;font-weight:600;margin:0 0 .375rem}\
+label{display:block;font-weight:600;margin:0 0 .375rem}form input+label{margin-top:1rem}\
 input{width:100%;font:inherit;color:inherit;background:var(--s0);border:1px solid var(--field);border-radius:6px;padding:.5rem .625rem;min-height:44px}\
 button{width:100%;font:inherit;font-weight:600;color:var(--ink);background:var(--accent);border:0;border-radius:6px;\
 min-height:44px;margin-top:1rem;cursor:pointer}\
@@ -48,24 +48,41 @@ pub fn nonce() -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
-/// The form that asks for the password, with what was wrong, if anything was.
-pub fn log_in(status: StatusCode, account: &str, next: &str, wrong: Option<&str>, nonce: &str) -> Response {
+/// The form that asks for the password, and for a name where one is given to begin with, with what was wrong, if anything
+/// was.
+pub fn log_in(status: StatusCode, name: Option<&str>, next: &str, wrong: Option<&str>, nonce: &str) -> Response {
     let said = wrong.map_or_else(String::new, |wrong| {
         format!("<p class=\"bad\" id=\"wrong\" role=\"alert\">{}</p>", escaped(wrong))
     });
     let described = if wrong.is_some() { " aria-invalid=\"true\" aria-describedby=\"wrong\"" } else { "" };
+    let (who, focus) = match name {
+        // Who keeps passwords in the browser wants a name beside them.
+        None => (
+            "<input class=\"there\" type=\"text\" name=\"username\" value=\"owner\" autocomplete=\"username\" \
+             tabindex=\"-1\" aria-hidden=\"true\" readonly>"
+                .to_owned(),
+            " autofocus",
+        ),
+        Some(name) => {
+            let (here, there) = if name.is_empty() { (" autofocus", "") } else { ("", " autofocus") };
+            let name = escaped(name);
+            let field = format!(
+                "<label for=\"username\">Name</label><input id=\"username\" name=\"username\" value=\"{name}\" \
+                 autocomplete=\"username\" autocapitalize=\"none\" spellcheck=\"false\" required{here}{described}>"
+            );
+            (field, there)
+        }
+    };
     let form = format!(
         "<h1>Log in to OpenClutch</h1>{said}\
          <form method=\"post\" action=\"/login\">\
          <input type=\"hidden\" name=\"next\" value=\"{next}\">\
-         <input class=\"there\" type=\"text\" name=\"username\" value=\"{account}\" autocomplete=\"username\" \
-         tabindex=\"-1\" aria-hidden=\"true\" readonly>\
+         {who}\
          <label for=\"password\">Password</label>\
-         <input id=\"password\" name=\"password\" type=\"password\" autocomplete=\"current-password\" required \
-         autofocus{described}>\
+         <input id=\"password\" name=\"password\" type=\"password\" autocomplete=\"current-password\" required\
+         {focus}{described}>\
          <button type=\"submit\">Log in</button></form>",
         next = escaped(next),
-        account = escaped(account),
     );
     page(status, "Log in", &form, nonce, None)
 }
