@@ -20,6 +20,7 @@ pub fn paths() -> Vec<String> {
         source("src/http/compat/mod.rs"),
         source("src/http/compat/webhooks/mod.rs"),
         source("src/compose.rs"),
+        source("src/http/caller.rs"),
         source("src/http/uploads/mod.rs"),
     ];
     let quoted = all.iter().flat_map(|s| s.split('"')).filter(|s| s.starts_with('/') && !s.contains([' ', '\n', '*']));

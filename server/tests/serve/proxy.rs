@@ -134,18 +134,30 @@ fn behind_nginx_everybody_proves_who_they_are() {
     assert!(status == 200 && page.contains("</html>"), "{status} {page}");
     // The same cookie without the proxy, unencrypted.
     assert_eq!(server.ask("GET", "/api/projects", &mine, "").unwrap().0, 401);
-    // The live feed comes through, and not without a session.
-    let upgrade = "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\norigin: https://board.example\r\n";
+    // The live feed comes through, and not without a session: a program is refused, and a page, which could not see
+    // why, is let in to be told that, and nothing else.
+    let upgrade = "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    let of_a_page = "origin: https://board.example\r\n";
     let live = |more: &str| {
         let mut stream = TcpStream::connect(nginx.address).unwrap();
         stream.set_read_timeout(Some(START_MAX)).unwrap();
         write!(stream, "GET /live HTTP/1.1\r\nhost: board.example\r\n{upgrade}{more}\r\n").unwrap();
-        let mut head = [0; 12];
-        stream.read_exact(&mut head).unwrap();
-        String::from_utf8_lossy(&head).into_owned()
+        let mut head = Vec::new();
+        let mut byte = [0];
+        while !head.ends_with(b"\r\n\r\n") {
+            stream.read_exact(&mut byte).unwrap();
+            head.extend(byte);
+        }
+        (String::from_utf8_lossy(&head[..12]).into_owned(), stream)
     };
-    assert_eq!(live(&mine), "HTTP/1.1 101");
-    assert_eq!(live(""), "HTTP/1.1 401");
+    assert_eq!(live(&format!("{mine}{of_a_page}")).0, "HTTP/1.1 101");
+    assert_eq!(live("").0, "HTTP/1.1 401");
+    let (head, mut stream) = live(of_a_page);
+    assert_eq!(head, "HTTP/1.1 101");
+    let mut first = [0; 4];
+    stream.read_exact(&mut first).unwrap();
+    // A close frame, its length, and the code.
+    assert_eq!((first[0], u16::from_be_bytes([first[2], first[3]])), (0x88, 4401));
     // What it keeps tells nobody the password.
     let logs = std::fs::read_to_string(data.join("logs/server.log")).unwrap();
     assert!(!logs.contains(PASSWORD) && logs.contains("logged in"), "{logs}");
