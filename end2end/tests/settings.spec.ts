@@ -20,9 +20,9 @@ function folders(board: Board): [string, string] {
 
 /** Opens the settings in a tab that hears nothing of what others do, as one that slept. */
 async function openDeaf(page: Page, board: Board, slug: string): Promise<void> {
-  const awake = new Promise<void>((resolve) => {
-    void page.routeWebSocket(/\/live/, (socket) => socket.onMessage(() => resolve()));
-  });
+  let wake = () => {};
+  const awake = new Promise<void>((resolve) => (wake = resolve));
+  await page.routeWebSocket(/\/live/, (socket) => socket.onMessage(() => wake()));
   await page.goto(`${board.url}/projects/${slug}/settings`);
   await awake;
 }

@@ -183,13 +183,20 @@ pub fn Rail() -> impl IntoView {
     .erase()
 }
 
-/// The drawer is seen a frame after it was opened; what is not seen takes no focus.
+/// Frames in which the drawer is tried to be seen: it comes within a fifth of a second, on slow screens later.
+const SEEN_WITHIN: u32 = 60;
+
+/// What is not seen takes no focus, and the drawer is seen some frames after it was opened.
 fn focus_when_seen(link: web_sys::Element) {
-    crate::ui::listen::next_frame(move || {
+    fn again(link: web_sys::Element, left: u32) {
         crate::ui::listen::next_frame(move || {
             let _ = wasm_bindgen::JsCast::unchecked_ref::<web_sys::HtmlElement>(&link).focus();
+            if left > 0 && document().active_element().as_ref() != Some(&link) {
+                again(link, left - 1);
+            }
         });
-    });
+    }
+    again(link, SEEN_WITHIN);
 }
 
 #[component]
