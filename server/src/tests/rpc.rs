@@ -1,43 +1,20 @@
 //! `POST /api/openclaw/rpc` (facts §3.6), against a gateway that says what a test wants and where there is none.
 
-use std::sync::{Arc, Mutex};
-
 use base64::{Engine, engine::general_purpose::STANDARD};
 use clutch_domain::access::TokenScope;
-use clutch_gateway::GatewayState;
-use clutch_store::SqliteStore;
-use futures_util::{SinkExt, StreamExt};
 use image::{Rgba, RgbaImage, codecs::png::PngEncoder};
 use serde_json::{Value, json};
-use tokio::{net::TcpListener, task::JoinHandle};
-use tokio_tungstenite::{accept_async, tungstenite::Message};
 
-use super::{House, Reply, callers::SAME};
+use super::{
+    House, Reply,
+    callers::SAME,
+    gateways::{Scripted, alone},
+};
 
 const PATH: &str = "/api/openclaw/rpc";
 
-/// Calls that came, in order: method and parameters.
-type Calls = Arc<Mutex<Vec<(String, Value)>>>;
-
-/// A gateway on a real socket.
-struct Gateway {
-    url: String,
-    calls: Calls,
-    task: JoinHandle<()>,
-}
-
-impl Drop for Gateway {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-fn answer(method: &str) -> Result<Value, &'static str> {
+fn answer(method: &str, _: &Value) -> Result<Value, &'static str> {
     match method {
-        "connect" => Ok(json!({
-            "type": "hello-ok", "protocol": 4, "server": { "version": "2026.9.6" },
-            "features": { "methods": [] }, "snapshot": { "sessionDefaults": { "defaultAgentId": "main" } },
-        })),
         "chat.send" => Ok(json!({ "runId": "r1", "status": "started" })),
         "chat.abort" => Ok(json!({ "ok": true, "aborted": false })),
         "sessions.list" => Ok(json!({ "sessions": [] })),
@@ -51,49 +28,6 @@ fn answer(method: &str) -> Result<Value, &'static str> {
         "sessions.preview" => Err("It refuses."),
         _ => Err("unknown method"),
     }
-}
-
-impl Gateway {
-    async fn open() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("ws://{}", listener.local_addr().unwrap());
-        let calls = Calls::default();
-        let heard = calls.clone();
-        let task = tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let mut socket = accept_async(stream).await.unwrap();
-                let challenge = json!({
-                    "type": "event", "event": "connect.challenge", "payload": { "nonce": "n", "ts": 1 },
-                });
-                socket.send(Message::text(challenge.to_string())).await.unwrap();
-                while let Some(Ok(Message::Text(text))) = socket.next().await {
-                    let frame: Value = serde_json::from_str(text.as_str()).unwrap();
-                    let method = frame["method"].as_str().unwrap().to_owned();
-                    let reply = match answer(&method) {
-                        Ok(payload) => json!({ "type": "res", "id": frame["id"], "ok": true, "payload": payload }),
-                        Err(message) => json!({
-                            "type": "res", "id": frame["id"], "ok": false,
-                            "error": { "code": "INVALID_REQUEST", "message": message },
-                        }),
-                    };
-                    heard.lock().unwrap().push((method, frame["params"].clone()));
-                    if socket.send(Message::text(reply.to_string())).await.is_err() {
-                        break;
-                    }
-                }
-            }
-        });
-        Self { url, calls, task }
-    }
-
-    fn of(&self, method: &str) -> Vec<Value> {
-        let calls = self.calls.lock().unwrap();
-        calls.iter().filter(|(name, _)| name == method).map(|(_, params)| params.clone()).collect()
-    }
-}
-
-fn house(gateway: &str) -> House {
-    House::beside(gateway, |dir| Arc::new(SqliteStore::open(dir).unwrap()))
 }
 
 async fn rpc(house: &House, headers: &[(&str, &str)], method: &str, params: Value) -> Reply {
@@ -113,9 +47,7 @@ fn refused(reply: &Reply, status: u16, id: &str, code: &str, sentence: Option<&s
 
 #[tokio::test]
 async fn without_a_gateway_callers_are_told_to_come_back() {
-    let house = house("ws://127.0.0.1:1");
-    let mut state = house.state.gateway.connection();
-    state.wait_for(|state| matches!(state, GatewayState::Down { .. })).await.unwrap();
+    let house = alone().await;
     let reply = rpc(&house, &[], "sessions.list", json!({ "limit": 1 })).await;
     refused(&reply, 503, "42", "gateway_away", Some("OpenClaw gateway not connected"));
     assert_eq!(reply.headers["retry-after"], "5");
@@ -139,8 +71,8 @@ fn with(attachments: Value) -> Value {
 
 #[tokio::test]
 async fn pictures_go_with_words_as_a_decoder_saw_them() {
-    let gateway = Gateway::open().await;
-    let house = house(&gateway.url);
+    let gateway = Scripted::open(answer).await;
+    let house = gateway.house().await;
     let mut pasted = picture();
     pasted["content"] = json!(format!("data:image/png;base64,{}", STANDARD.encode(png())));
     rpc(&house, &[], "chat.send", with(json!([picture(), pasted]))).await.ok(200);
@@ -161,8 +93,8 @@ async fn pictures_go_with_words_as_a_decoder_saw_them() {
 /// Each scope may do here what it may do elsewhere: a token that looks may look here too.
 #[tokio::test]
 async fn what_each_scope_opens_of_the_gateway() {
-    let gateway = Gateway::open().await;
-    let house = house(&gateway.url);
+    let gateway = Scripted::open(answer).await;
+    let house = gateway.house().await;
     let send = json!({ "sessionKey": "main", "message": "Hello", "idempotencyKey": "k" });
     for scope in TokenScope::ALL {
         let (secret, _) = house.token(scope.word(), *scope, None).await;
@@ -192,8 +124,8 @@ async fn what_each_scope_opens_of_the_gateway() {
 
 #[tokio::test]
 async fn what_is_wrong_is_refused_before_anything_is_asked() {
-    let gateway = Gateway::open().await;
-    let house = house(&gateway.url);
+    let gateway = Scripted::open(answer).await;
+    let house = gateway.house().await;
     for body in ["", "{", "[]", "null", "\"x\""] {
         refused(&house.raw("POST", PATH, &[], body).await, 400, "unknown", "invalid_json", Some("Invalid JSON body"));
     }
@@ -262,8 +194,8 @@ async fn what_is_wrong_is_refused_before_anything_is_asked() {
 
 #[tokio::test]
 async fn calls_go_through_and_come_back() {
-    let gateway = Gateway::open().await;
-    let house = house(&gateway.url);
+    let gateway = Scripted::open(answer).await;
+    let house = gateway.house().await;
     // The header that old callers send names no token of ours; nothing of it goes on.
     let old = [("authorization", "Bearer secret-of-the-gateway")];
     let params = json!({ "sessionKey": "main", "message": "See /exec in the log", "idempotencyKey": "k1" });
@@ -285,8 +217,8 @@ async fn calls_go_through_and_come_back() {
 
 #[tokio::test]
 async fn commands_and_sessions_are_for_people() {
-    let gateway = Gateway::open().await;
-    let house = house(&gateway.url);
+    let gateway = Scripted::open(answer).await;
+    let house = gateway.house().await;
     let cookie = house.cookie().await;
     let person = [("cookie", cookie.as_str()), SAME];
     for words in ["/restart", "  /model gpt", "\u{feff}/approve x", "\u{2003}/new"] {

@@ -256,6 +256,31 @@ async fn no_task_is_lost_or_doubled_while_it_moves() {
 }
 
 #[tokio::test]
+async fn no_chat_is_lost_or_doubled_while_somebody_speaks_in_it() {
+    let house = House::on_disk();
+    project(&house).await;
+    let path = "/api/v1/projects/site/chats";
+    let mut made = vec![id(&house.get(path).await.ok(200)["items"][0])];
+    for n in 0..12 {
+        made.push(id(&house.post(path, json!({ "title": format!("Chat {n}") })).await.ok(201)));
+    }
+    let (mut met, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = house.get(&format!("{path}?limit=3{cursor}")).await.ok(200);
+        met.extend(page["items"].as_array().unwrap().iter().map(id));
+        let Some(next) = page["next_cursor"].as_str() else { break };
+        cursor = format!("&cursor={next}");
+        // What was met goes to the front, and so does what was not.
+        for chat in [met.last().unwrap(), &made[met.len() % made.len()]] {
+            let words = json!({ "content": "A word." });
+            house.post(&format!("/api/v1/chats/{chat}/messages"), words).await.ok(201);
+        }
+    }
+    made.reverse();
+    assert_eq!(met, made);
+}
+
+#[tokio::test]
 async fn what_does_not_fit_is_refused_with_its_place() {
     let house = House::on_disk();
     project(&house).await;

@@ -215,8 +215,11 @@ fn row_of<'a>(gateway: &OpenClaw, list: &'a Value, named: &str) -> Option<&'a Va
     rows.iter().find(|row| text(row, "sessionId") == named || gateway.is_session(text(row, "key"), named))
 }
 
-fn missing() -> Failure {
-    Failure::new(StatusCode::NOT_FOUND, "session_not_found", "Session not found")
+/// The same with its key as we call it; 404 where there is none.
+fn named<'a>(gateway: &OpenClaw, list: &'a Value, id: &str) -> Result<(&'a Value, String), Failure> {
+    let missing = || Failure::new(StatusCode::NOT_FOUND, "session_not_found", "Session not found");
+    let row = row_of(gateway, list, id).ok_or_else(missing)?;
+    Ok((row, gateway.ours(text(row, "key"))))
 }
 
 /// `GET /api/sessions/:id`.
@@ -230,8 +233,7 @@ pub async fn show(
 ) -> Answer {
     may_ask(&caller)?;
     let list = sessions(&gateway, &programs.sessions).await?;
-    let row = row_of(&gateway, &list, &id).ok_or_else(missing)?;
-    let key = gateway.ours(text(row, "key"));
+    let (row, key) = named(&gateway, &list, &id)?;
     let mut shapes = [shape(row, &key, kind(&key, &runtimes), office.now())];
     place(&office, &runtimes, &mut shapes).await?;
     let [shape] = shapes;
@@ -247,8 +249,7 @@ pub async fn history(
 ) -> Answer {
     may_ask(&caller)?;
     let list = sessions(&gateway, &programs.sessions).await?;
-    let row = row_of(&gateway, &list, &id).ok_or_else(missing)?;
-    let key = gateway.ours(text(row, "key"));
+    let (row, key) = named(&gateway, &list, &id)?;
     let told = gateway.request("chat.history", json!({ "sessionKey": key, "limit": MESSAGES }), QUICK).await?;
     Ok(Json(transcript::shape(&id, row, &told)))
 }
@@ -263,8 +264,7 @@ pub async fn cancel(
 ) -> Answer {
     may_ask(&caller)?;
     let list = sessions(&gateway, &programs.sessions).await?;
-    let row = row_of(&gateway, &list, &id).ok_or_else(missing)?;
-    let key = gateway.ours(text(row, "key"));
+    let (_, key) = named(&gateway, &list, &id)?;
     let runtime = runtimes.usual().ok_or_else(|| Failure::away("gateway_away", "This server runs no agents."))?;
     runtime.agents.abort(&key, false).await?;
     Ok(Json(json!({ "success": true, "sessionKey": key })))

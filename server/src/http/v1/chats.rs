@@ -40,25 +40,26 @@ use crate::http::{
     },
 };
 
-/// Chats that are read at once while a list is put together.
-const READ_AT_ONCE: u32 = 500;
+/// Chats that are read at once while a list is put together; in tests fewer, so that lists have several pages.
+const READ_AT_ONCE: u32 = if cfg!(test) { 5 } else { 500 };
 
-/// All chats of a project. They lie in the order in which somebody spoke, so one that is spoken in between two reads
-/// may be met twice: it counts once. One that moves from behind to the front is read with the page that comes then.
+/// All chats of a project, some perhaps twice. They lie in the order in which somebody spoke, and one that is spoken in
+/// while they are read comes to the front: so the front is read once more where it was not all.
 async fn all_chats(office: &Office, project: ProjectId) -> Result<Vec<Inner>, Failure> {
-    let mut all: Vec<Inner> = Vec::new();
-    let mut before = None;
-    loop {
-        let range =
-            Range::NewestChildren { kind: Kind::Chat, parent: project.to_string(), before, limit: READ_AT_ONCE };
-        let page: Vec<Inner> = office.all(range).await?;
-        let whole = page.len() < READ_AT_ONCE as usize;
-        before = page.last().map(|chat| Before { at: chat.updated_at, id: chat.id.to_string() });
-        all.extend(page);
-        if whole {
-            return Ok(all);
-        }
+    let page =
+        |before| Range::NewestChildren { kind: Kind::Chat, parent: project.to_string(), before, limit: READ_AT_ONCE };
+    let mut all: Vec<Inner> = office.all(page(None)).await?;
+    let mut read = all.len();
+    while read == READ_AT_ONCE as usize {
+        let before = all.last().map(|chat| Before { at: chat.updated_at, id: chat.id.to_string() });
+        let more: Vec<Inner> = office.all(page(before)).await?;
+        read = more.len();
+        all.extend(more);
     }
+    if all.len() > READ_AT_ONCE as usize {
+        all.extend(office.all(page(None)).await?);
+    }
+    Ok(all)
 }
 
 /// The chats of a project, the newest made first.
@@ -74,7 +75,7 @@ pub async fn list(
     Path(project): Path<String>,
     Query(paging): Query<Paging>,
 ) -> Result<Json<Page<Chat>>, Failure> {
-    let limit = page::limit(paging.limit)? as usize;
+    let limit = page::limit(paging.limit)?;
     let below = page::place(paging.cursor.as_deref(), page::moment)?;
     let project = projects::find(&office, &project).await?.id;
     let mut chats = all_chats(&office, project).await?;
@@ -82,11 +83,7 @@ pub async fn list(
     chats.sort_by_key(|chat| Reverse(place(chat)));
     chats.dedup_by_key(|chat| chat.id);
     chats.retain(|chat| below.as_ref().is_none_or(|below| place(chat) < *below));
-    let more = chats.len() > limit;
-    chats.truncate(limit);
-    let last = chats.last().filter(|_| more);
-    let next_cursor = last.map(|chat| page::cursor(&format!("{} {}", chat.created_at.0, chat.id)));
-    Ok(Json(Page { items: chats.iter().map(Chat::from).collect(), next_cursor }))
+    Ok(Json(Page::of(chats, limit, |chat| page::at(chat.created_at, chat.id))))
 }
 
 /// What a new chat may say.
@@ -221,12 +218,8 @@ pub async fn messages(
     let chat = find(&office, &chat).await?.id;
     let before = before.map(|(at, id)| Before { at: Millis(at), id });
     let range = Range::NewestChildren { kind: Kind::Message, parent: chat.to_string(), before, limit: limit + 1 };
-    let mut found: Vec<MessageDoc> = office.all(range).await?;
-    let more = found.len() > limit as usize;
-    found.truncate(limit as usize);
-    let last = found.last().filter(|_| more);
-    let next_cursor = last.map(|m| page::cursor(&format!("{} {}", m.created_at.0, m.id)));
-    Ok(Json(Page { items: found.iter().map(Message::from).collect(), next_cursor }))
+    let found: Vec<MessageDoc> = office.all(range).await?;
+    Ok(Json(Page::of(found, limit, |m| page::at(m.created_at, m.id))))
 }
 
 /// What a new message may say.

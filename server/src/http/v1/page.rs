@@ -1,6 +1,7 @@
 //! Lists in pages. A cursor says where the next page begins; what is in it is ours and may change.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use clutch_domain::time::Millis;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -32,6 +33,20 @@ pub struct Page<T> {
     pub next_cursor: Option<String>,
 }
 
+impl<T> Page<T> {
+    /// The page of what was found, which is one more than `limit` where there are others behind it; `place` says where a
+    /// page that begins behind an entry begins.
+    pub fn of<D>(mut found: Vec<D>, limit: u32, place: impl FnOnce(&D) -> String) -> Self
+    where
+        T: for<'a> From<&'a D>,
+    {
+        let more = found.len() > limit as usize;
+        found.truncate(limit as usize);
+        let next_cursor = found.last().filter(|_| more).map(|last| URL_SAFE_NO_PAD.encode(place(last)));
+        Self { items: found.iter().map(T::from).collect(), next_cursor }
+    }
+}
+
 /// Entries of the page.
 pub fn limit(asked: Option<u32>) -> Result<u32, Failure> {
     match asked {
@@ -39,11 +54,6 @@ pub fn limit(asked: Option<u32>) -> Result<u32, Failure> {
         Some(limit) if (1..=MOST).contains(&limit) => Ok(limit),
         Some(_) => Err(Failure::invalid("invalid_field", format!("limit must be a number from 1 to {MOST}."))),
     }
-}
-
-/// A place as callers see it.
-pub fn cursor(place: &str) -> String {
-    URL_SAFE_NO_PAD.encode(place)
 }
 
 /// The place that a cursor names.
@@ -55,7 +65,12 @@ pub fn place<T>(cursor: Option<&str>, read: impl FnOnce(&str) -> Option<T>) -> R
     text.and_then(|text| read(&text)).map(Some).ok_or_else(wrong)
 }
 
-/// A moment and an id, for lists in the order of time.
+/// A place in a list that is in the order of time.
+pub fn at(moment: Millis, id: impl std::fmt::Display) -> String {
+    format!("{} {id}", moment.0)
+}
+
+/// The moment and the id of such a place.
 pub fn moment(text: &str) -> Option<(i64, String)> {
     let (at, id) = text.split_once(' ')?;
     let id: uuid::Uuid = id.parse().ok()?;

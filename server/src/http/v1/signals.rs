@@ -64,12 +64,8 @@ pub async fn of_task(
     let task = find(&office, &task).await?.id;
     let before = before.map(|(at, id)| Before { at: Millis(at), id });
     let range = Range::NewestChildren { kind: Kind::Signal, parent: task.to_string(), before, limit: limit + 1 };
-    let mut found: Vec<Inner> = office.all(range).await?;
-    let more = found.len() > limit as usize;
-    found.truncate(limit as usize);
-    let last = found.last().filter(|_| more);
-    let next_cursor = last.map(|s| page::cursor(&format!("{} {}", s.created_at.0, s.id)));
-    Ok(Json(Page { items: found.iter().map(Signal::from).collect(), next_cursor }))
+    let found: Vec<Inner> = office.all(range).await?;
+    Ok(Json(Page::of(found, limit, |s| page::at(s.created_at, s.id))))
 }
 
 async fn signal(office: &Office, id: &str) -> Result<Inner, Failure> {

@@ -10,7 +10,7 @@ use axum::{
 use clutch_domain::{
     actor::Actor,
     command::{Command, Direction, MoveTask, NewComment, NewTask, Place, TaskPatch},
-    doc::Kind,
+    doc::{Inside, Kind},
     id::TaskId,
     range::{After, Before, Range},
     refusal::Refusal,
@@ -76,20 +76,18 @@ pub async fn list(
     Path(project): Path<String>,
     Query(query): Query<ListQuery>,
 ) -> Result<Json<Page<Task>>, Failure> {
-    let limit = page::limit(query.limit)? as usize;
+    let limit = page::limit(query.limit)?;
     let below = page::place(query.cursor.as_deref(), |text| text.parse::<u64>().ok())?;
     let project = projects::find(&office, &project).await?.id;
     let found = all_tasks(&office, project).await?;
-    let mut tasks: Vec<&Inner> = found
+    let mut tasks: Vec<Inner> = found
         .iter()
-        .filter_map(|doc| clutch_domain::doc::Inside::of(&doc.body))
-        .filter(|t: &&Inner| query.status.is_none_or(|s| t.status == s) && below.is_none_or(|below| t.number < below))
+        .filter_map(|doc| Inner::of(&doc.body))
+        .filter(|t| query.status.is_none_or(|s| t.status == s) && below.is_none_or(|below| t.number < below))
+        .cloned()
         .collect();
     tasks.sort_unstable_by_key(|t| Reverse(t.number));
-    let more = tasks.len() > limit;
-    tasks.truncate(limit);
-    let next_cursor = tasks.last().filter(|_| more).map(|t| page::cursor(&t.number.to_string()));
-    Ok(Json(Page { items: tasks.into_iter().map(Task::from).collect(), next_cursor }))
+    Ok(Json(Page::of(tasks, limit, |t| t.number.to_string())))
 }
 
 /// What a new task may say.
@@ -400,12 +398,8 @@ pub async fn comments(
     let task = find(&office, &task).await?.id;
     let after = after.map(|(at, id)| After { order: at as f64, id });
     let range = Range::Children { kind: Kind::Comment, parent: task.to_string(), after, limit: limit + 1 };
-    let mut found: Vec<CommentDoc> = office.all(range).await?;
-    let more = found.len() > limit as usize;
-    found.truncate(limit as usize);
-    let last = found.last().filter(|_| more);
-    let next_cursor = last.map(|c| page::cursor(&format!("{} {}", c.created_at.0, c.id)));
-    Ok(Json(Page { items: found.iter().map(Comment::from).collect(), next_cursor }))
+    let found: Vec<CommentDoc> = office.all(range).await?;
+    Ok(Json(Page::of(found, limit, |c| page::at(c.created_at, c.id))))
 }
 
 /// What a new comment may say.
@@ -480,10 +474,6 @@ pub async fn runs(
     let task = find(&office, &task).await?.id;
     let before = before.map(|(at, id)| Before { at: Millis(at), id });
     let range = Range::NewestChildren { kind: Kind::Run, parent: task.to_string(), before, limit: limit + 1 };
-    let mut found: Vec<RunDoc> = office.all(range).await?;
-    let more = found.len() > limit as usize;
-    found.truncate(limit as usize);
-    let last = found.last().filter(|_| more);
-    let next_cursor = last.map(|r| page::cursor(&format!("{} {}", r.claimed_at.0, r.id)));
-    Ok(Json(Page { items: found.iter().map(Run::from).collect(), next_cursor }))
+    let found: Vec<RunDoc> = office.all(range).await?;
+    Ok(Json(Page::of(found, limit, |r| page::at(r.claimed_at, r.id))))
 }
