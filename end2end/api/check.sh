@@ -33,8 +33,10 @@ for name in Site Gone; do http POST "$api/projects" "{\"name\": \"$name\"}" >/de
 for title in One Two Three; do http POST "$api/projects/site/tasks" "{\"title\": \"$title\"}" >/dev/null; done
 
 code=0
+config=$PWD/end2end/api/schemathesis.toml
+cd "$work" # it keeps what it found where it is started
 # A stream of events never ends.
-NO_PROXY=127.0.0.1 "${SCHEMATHESIS:?}/python" "$SCHEMATHESIS/schemathesis" --config-file end2end/api/schemathesis.toml run "$api/openapi.json" \
+NO_PROXY=127.0.0.1 "${SCHEMATHESIS:?}/python" "$SCHEMATHESIS/schemathesis" --config-file "$config" run "$api/openapi.json" \
   --exclude-path /api/events --phases coverage,fuzzing --exclude-checks positive_data_acceptance \
   --max-examples "$EXAMPLES" --seed 1 --generation-database none --warnings off --no-color >"$work/report" 2>&1 || code=$?
 sed -n '/^=* FAILURES/,$p' "$work/report"
