@@ -17,7 +17,7 @@ declare -A STAGE_TITLES=(
   [rust]="Rules, use-cases, stores, simulator, server, pages, gateway client against real gateways"
   [domain]="Domain: the rules"
   [core]="Orchestrator, stores, simulator"
-  [convex]="Convex: its functions, and the store on the bridge (or on CONVEX_TEST_URL)"
+  [convex]="Convex: its functions, the store on the bridge (or on CONVEX_TEST_URL), the wire contract"
   [sim]="Simulator: built as the program is, and with its switches, the same days"
   [server]="Server and pages"
   [docs]="Examples in the documentation"
@@ -289,6 +289,8 @@ stage_convex() {
   [ -z "${CONVEX_TEST_URL:-}" ] || flags=(--test-threads 1)
   (cd convex && FORCE_COLOR=0 npm run --silent test)
   run_tests 'package(clutch-store) & binary(/^convex/)' "${flags[@]}"
+  # On the bridge, whatever deployment the store is tried on.
+  run_tests 'package(clutch) & binary(wire) & test(on_convex)' --run-ignored only
 }
 stage_server() { run_tests 'package(clutch-app) + package(clutch)'; }
 stage_docs() { cargo test --locked --doc --features "$TEST_FEATURES"; }
