@@ -205,6 +205,7 @@ fn Settings(row: ProjectRow) -> impl IntoView {
             </form>
             <p class="mut">"Tokens of programs, people, and browsers that are logged in: "<a href="/access" rel="external">"Who may come in"</a></p>
             // Shown where people log in (public/as).
+            <p class="mut log-out" hidden>"Your password, and browsers in which you are logged in: "<a href="/account" rel="external">"Your account"</a></p>
             <form class="log-out" hidden method="post" action="/logout" rel="external"><button class="btn">"Log out"</button></form>
             <section class="panel-box danger" aria-labelledby="danger">
                 <h2 id="danger">"Delete this project"</h2>

@@ -25,7 +25,7 @@ use crate::{
     time::Millis,
 };
 
-pub use self::access::{ChangeUser, NewBrowserSession, NewToken, RefusedLogIns, UserStep};
+pub use self::access::{ChangeUser, NewBrowserSession, NewPassword, NewToken, RefusedLogIns, UserStep};
 pub use self::delivery::{Carry, DeliveryPatch};
 pub use self::notification::NewNotification;
 pub use self::prompt::NewPrompt;
@@ -139,6 +139,8 @@ pub enum Command {
     SetPassword(PasswordHash),
     /// People come, go, and may do more or less.
     ChangeUser(ChangeUser),
+    /// Whoever asks has another password from now on; their other sessions end.
+    ChangePassword(NewPassword),
     /// A browser has logged in.
     OpenSession(NewBrowserSession),
     /// Log-ins were refused.

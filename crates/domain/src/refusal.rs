@@ -230,6 +230,8 @@ refusals! {
     UserNameInvalid => Invalid, "user_name_invalid", "A name has at most 40 small letters, digits, dots, hyphens or underscores, and is none that the board uses itself.";
     /// A password that is too short or too long.
     PasswordInvalid => Invalid, "password_invalid", "A password has at least 10 characters, and at most a kilobyte.";
+    /// The password of the owner whom the settings make.
+    PasswordOfSettings => Conflict, "password_of_settings", "The first owner's password is CLUTCH_PASSWORD, in the settings where the server runs (.env.local). Change it there and start the server again; every session ends then.";
     /// Somebody has this name.
     UserExists => Conflict, "user_exists", "Somebody has this name already.";
     /// Nobody has this name.

@@ -24,7 +24,7 @@ pub enum Right {
     Sweep,
     /// To say who may come in: tokens, people and sessions.
     Admit,
-    /// To end one's own sessions; those of others ask for [`Right::Admit`].
+    /// To end one's own sessions and to change one's own password; those of others ask for [`Right::Admit`].
     Leave,
     /// To change what the work loop may spend.
     Spend,
@@ -136,7 +136,7 @@ pub const fn needed(command: &Command) -> Right {
         Command::CarryMessage(..) | Command::NameSession(..) => Right::Carry,
         Command::PurgeChat(_) | Command::ShelveProject(_) | Command::PurgeProject(_) => Right::Sweep,
         Command::CreateToken(_) | Command::RevokeToken(_) | Command::ChangeUser(_) => Right::Admit,
-        Command::EndSession(_) => Right::Leave,
+        Command::EndSession(_) | Command::ChangePassword(_) => Right::Leave,
         Command::NoteTokenUse(..)
         | Command::SetPassword(_)
         | Command::OpenSession(_)

@@ -11,7 +11,7 @@ use axum::{
     routing::{get, post},
 };
 use clutch_domain::{
-    access::{Account, BrowserSession, Digest, Standing, Token, TokenScope, UserRole, called},
+    access::{Account, BrowserSession, Digest, Standing, Token, TokenScope, called},
     activity::{Activity, REFUSED},
     command::{Command, NewToken},
     doc::{Kind, Scope},
@@ -29,10 +29,13 @@ use crate::{
     http::{
         audit,
         bearer::Secret,
-        caller::{Caller, Person},
+        caller::Caller,
         compat::error::Failure,
         door::escaped,
-        login::page::{Wide, nonce, page},
+        login::{
+            OWN,
+            page::{Wide, nonce, page},
+        },
     },
     state::AppState,
 };
@@ -65,11 +68,11 @@ enum Said {
 }
 
 async fn show(State(state): State<AppState>, caller: Caller) -> Response {
-    // Where nobody logs in, whoever is on this machine may look, as at everything else. Where people do, each sees
-    // their own sessions, and whoever says who may come in sees all.
+    // Where nobody logs in, whoever is on this machine may look, as at everything else. Where people do, whoever says who
+    // may come in; all others have a page of their own.
     if state.logins.is_some() && !caller.actor().may(Right::Admit) {
         return match &caller {
-            Caller::Person(person) => own(&state, &caller, person).await,
+            Caller::Person(_) => Redirect::to(OWN).into_response(),
             _ => Failure::from(Refusal::OwnersOnly).into_response(),
         };
     }
@@ -126,31 +129,12 @@ async fn take_back(state: &AppState, caller: &Caller, command: Command) -> Respo
     }
 }
 
-fn field(body: &[u8], name: &str) -> String {
+pub(super) fn field(body: &[u8], name: &str) -> String {
     form_urlencoded::parse(body).find(|(n, _)| n == name).map(|(_, value)| value.into_owned()).unwrap_or_default()
 }
 
-/// What somebody sees who says nothing about others.
-async fn own(state: &AppState, caller: &Caller, person: &Person) -> Response {
-    let mut sessions: Vec<BrowserSession> = match state.office.all(sessions()).await {
-        Ok(sessions) => sessions,
-        Err(fault) => return Failure::from(fault).into_response(),
-    };
-    sessions.retain(|session| session.account == person.account);
-    let may = match person.role {
-        UserRole::Viewer => "look at everything, and change nothing",
-        UserRole::Member | UserRole::Owner => "do all work on the board",
-    };
-    let html = format!(
-        "<h1>You are {}</h1><p>You may {may}. Tokens and people are for owners.</p>\
-         <h2>Your browsers</h2>{}{LOG_OUT}<p><a href=\"/\">Back to the board</a></p>",
-        escaped(called(&person.account)),
-        list_of_sessions(&sessions, caller.session().as_ref(), state.office.now()),
-    );
-    page(StatusCode::OK, "Who you are", &html, &nonce(), Some(Wide))
-}
-
-const LOG_OUT: &str = "<form method=\"post\" action=\"/logout\"><button type=\"submit\">Log out here</button></form>";
+pub(super) const LOG_OUT: &str =
+    "<form method=\"post\" action=\"/logout\"><button type=\"submit\">Log out here</button></form>";
 
 async fn whole(state: &AppState, caller: &Caller, status: StatusCode, said: Said) -> Response {
     let all = async {
@@ -188,8 +172,8 @@ async fn whole(state: &AppState, caller: &Caller, status: StatusCode, said: Said
     if state.logins.is_some() {
         html.push_str(&people::section(&users));
         html.push_str("<h2>Browsers that are logged in</h2>");
-        html.push_str(&list_of_sessions(&sessions, caller.session().as_ref(), now));
-        html.push_str(LOG_OUT);
+        html.push_str(&list_of_sessions(&sessions, caller.session().as_ref(), now, END));
+        html.push_str(&format!("<p><a href=\"{OWN}\">Your own password and browsers</a></p>{LOG_OUT}"));
     }
     html.push_str(&list_of_lines(&lines));
     html.push_str("<p><a href=\"/\">Back to the board</a></p>");
@@ -233,7 +217,7 @@ fn list_of_tokens(tokens: &[Token], now: Millis) -> String {
     format!("<ul>{}</ul>", rows.collect::<String>())
 }
 
-fn list_of_sessions(sessions: &[BrowserSession], mine: Option<&Digest>, now: Millis) -> String {
+pub(super) fn list_of_sessions(sessions: &[BrowserSession], mine: Option<&Digest>, now: Millis, end: &str) -> String {
     let rows = sessions.iter().rev().map(|session| {
         let here = mine == Some(&session.digest);
         let seen = if here || now.since(session.seen_at) < 120_000 {
@@ -249,7 +233,7 @@ fn list_of_sessions(sessions: &[BrowserSession], mine: Option<&Digest>, now: Mil
             session.digest.id8(),
             escaped(&session.from),
             moment(session.created_at),
-            sure("Log out", END, &session.digest, &session.browser),
+            sure("Log out", end, &session.digest, &session.browser),
         )
     });
     format!("<ul>{}</ul>", rows.collect::<String>())
@@ -291,6 +275,9 @@ pub(super) fn happened(line: &Activity) -> Option<String> {
         "user_added" => format!("let <b>{}</b> log in from now on ({})", of("user"), of("role")),
         "user_role" => format!("made <b>{}</b> {}", of("user"), of("role")),
         "user_password" => format!("set another password for <b>{}</b>; their sessions ended", of("user")),
+        "own_password" => {
+            format!("set another password of their own, which ended {} of their other sessions", of("sessions"))
+        }
         "user_removed" => format!("removed <b>{}</b>", of("user")),
         REFUSED => {
             let whose = match of("account").as_str() {

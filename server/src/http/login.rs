@@ -6,6 +6,7 @@
 
 mod agent;
 mod hash;
+mod own;
 pub mod page;
 
 use std::{
@@ -41,8 +42,11 @@ use ring::digest::{SHA256, digest};
 use serde::Deserialize;
 use tokio::sync::{OnceCell, Semaphore};
 
-pub use self::hash::hash;
 use self::hash::{NOBODYS, PASSWORD_MAX, hashed, verifies};
+pub use self::{
+    hash::hash,
+    own::{END_OWN, OWN, OWN_PASSWORD},
+};
 use crate::{
     http::{
         caller::{Caller, Person, from_our_page},
@@ -237,8 +241,8 @@ impl Logins {
         }
     }
 
-    /// Looks at a name and a password, and opens a session of this cookie's id for them.
-    async fn enter(&self, who: (&str, String), id: &str, arrival: &Arrival, browser: &str) -> Result<(), Refused> {
+    /// Whose a name and its password are. Wrong ones are counted, by where they come from and by whose they would be.
+    async fn proven(&self, who: (&str, String), arrival: &Arrival) -> Result<(UserName, Account), Refused> {
         let (name, password) = who;
         let from = net(arrival.address);
         let now = Instant::now();
@@ -254,16 +258,23 @@ impl Logins {
         }
         let hash = account.as_ref().map_or(NOBODYS, |(_, account)| account.password.reveal()).to_owned();
         let right = password.len() <= PASSWORD_MAX && self.hashing(move || Ok(verifies(&hash, &password))).await?;
-        let (name, account) = match (account, right) {
-            (Some(found), true) => found,
-            (account, _) => {
-                tracing::warn!(from = %arrival.address, account = counted, "a log-in with another password was refused");
-                self.note_refused(account.map(|(name, _)| name), &from);
-                return Err(Refused::Wrong);
+        match (account, right) {
+            (Some(found), true) => {
+                self.addresses.forgets(&from);
+                self.accounts.forgets(&counted);
+                Ok(found)
             }
-        };
-        self.addresses.forgets(&from);
-        self.accounts.forgets(&counted);
+            (account, _) => {
+                tracing::warn!(from = %arrival.address, account = counted, "another password was refused");
+                self.note_refused(account.map(|(name, _)| name), &from);
+                Err(Refused::Wrong)
+            }
+        }
+    }
+
+    /// Opens a session of this cookie's id for a name and its password.
+    async fn enter(&self, who: (&str, String), id: &str, arrival: &Arrival, browser: &str) -> Result<(), Refused> {
+        let (name, account) = self.proven(who, arrival).await?;
         let new = NewBrowserSession {
             digest: named(id),
             account: name,
@@ -291,7 +302,7 @@ pub fn named(id: &str) -> Digest {
 
 /// The routes, where log-in is on.
 pub fn routes() -> Router<AppState> {
-    Router::new().route(LOG_IN, get(show).post(log_in)).route(LOG_OUT, get(ask_to_go).post(log_out))
+    own::routes().route(LOG_IN, get(show).post(log_in)).route(LOG_OUT, get(ask_to_go).post(log_out))
 }
 
 /// Whether a request without a session may come there.
@@ -360,8 +371,7 @@ async fn log_in(
         }
         Err(Refused::Wrong) => again(StatusCode::FORBIDDEN, "This is not the password. Try again."),
         Err(Refused::TooOften(wait)) => {
-            let seconds = wait.as_secs() + 1;
-            let words = format!("There were too many tries. Wait {seconds} seconds, then try again.");
+            let (seconds, words) = too_often(wait);
             let mut response = again(StatusCode::TOO_MANY_REQUESTS, &words);
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
             response
@@ -374,6 +384,12 @@ async fn log_in(
             response
         }
     }
+}
+
+/// How long somebody has to wait, in seconds and in words.
+fn too_often(wait: Duration) -> (u64, String) {
+    let seconds = wait.as_secs() + 1;
+    (seconds, format!("There were too many tries. Wait {seconds} seconds, then try again."))
 }
 
 /// `GET /logout`.

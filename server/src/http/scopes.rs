@@ -75,11 +75,11 @@ pub const LOOKS: &[&str] = &[
     "search_chats",
 ];
 
-/// What a viewer may ask for: to look, and to log out. Of the proxy's methods its own table says which look; who may
+/// What a viewer may ask for: to look, to log out, and to change their own password. Of the proxy's methods its own table says which look; who may
 /// come in is asked where that is changed.
 pub fn looks(method: &Method, path: &str) -> bool {
     method.is_safe()
-        || [rpc::PATH, login::LOG_OUT, login::LOG_IN, access::END].contains(&path)
+        || [rpc::PATH, login::LOG_OUT, login::LOG_IN, access::END, login::OWN_PASSWORD, login::END_OWN].contains(&path)
         || path.strip_prefix("/fn/").is_some_and(|name| LOOKS.contains(&name))
 }
 

@@ -2,6 +2,7 @@
 
 mod abort;
 mod access;
+mod account;
 mod agents;
 mod audit;
 mod callers;

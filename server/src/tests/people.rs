@@ -23,7 +23,7 @@ use crate::{
 
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 const HTML: (&str, &str) = ("accept", "text/html");
-const WORDS: &str = "a long enough password";
+pub const WORDS: &str = "a long enough password";
 
 impl House {
     async fn ask(&self, ask: Ask) -> Told {
@@ -42,7 +42,7 @@ impl House {
         line.split(';').next().unwrap().to_owned()
     }
 
-    async fn enter(&self, name: &str, password: &str) -> Reply {
+    pub async fn enter(&self, name: &str, password: &str) -> Reply {
         let body = format!("username={name}&password={}&next=/", password.replace(' ', "+"));
         self.raw("POST", "/login", &[FORM, SAME], body).await
     }
@@ -53,7 +53,7 @@ impl House {
         self.raw(method, path, &[kind, json, SAME, ("cookie", cookie)], body.to_owned()).await
     }
 
-    async fn of(&self, name: &str) -> Vec<BrowserSession> {
+    pub async fn of(&self, name: &str) -> Vec<BrowserSession> {
         let all: Vec<BrowserSession> = self.list(sessions()).await;
         all.into_iter().filter(|session| session.account == name).collect()
     }
@@ -121,7 +121,9 @@ async fn a_viewer_sees_everything_but_secrets_and_changes_nothing() {
     let reply = house.as_page(&vic, "POST", "/api/openclaw/rpc", send).await;
     assert_eq!((reply.status.as_u16(), &reply.json()["error"]["code"]), (403, &json!("viewers_look")));
     // Tokens, people and other people's browsers are none of theirs.
-    let mine = house.raw("GET", "/access", &[HTML, ("cookie", &vic)], "").await;
+    let access = house.raw("GET", "/access", &[HTML, ("cookie", &vic)], "").await;
+    assert_eq!((access.status.as_u16(), access.headers["location"].to_str().unwrap()), (303, "/account"));
+    let mine = house.raw("GET", "/account", &[HTML, ("cookie", &vic)], "").await;
     assert!(mine.text.contains("You are vic") && mine.text.contains("(this one)"), "{}", mine.text);
     assert!(!mine.text.contains("New token") && mine.text.matches("<li>").count() == 1, "{}", mine.text);
     let (theirs, own) = (house.of(OWNER).await.remove(0).digest, house.of("vic").await.remove(0).digest);

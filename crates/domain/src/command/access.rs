@@ -45,6 +45,17 @@ pub struct RefusedLogIns {
     pub times: u32,
 }
 
+/// Another password for whoever asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewPassword {
+    /// Hash of the new one.
+    pub hash: PasswordHash,
+    /// When the password was set that was given.
+    pub password_of: Millis,
+    /// The session that asks; all others of the same person end.
+    pub session: Digest,
+}
+
 /// What is to become of somebody who may log in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChangeUser {

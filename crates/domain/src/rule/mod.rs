@@ -139,6 +139,7 @@ fn decide(view: &View, command: &Command, ctx: &mut Ctx<'_>) -> Decided {
         Command::NoteTokenUse(token, at) => access::note_use(view, token, *at),
         Command::SetPassword(hash) => login::set_password(view, hash, ctx),
         Command::ChangeUser(ask) => user::change(view, ask, ctx),
+        Command::ChangePassword(ask) => user::change_password(view, ask, ctx),
         Command::OpenSession(new) => login::open(view, new, ctx),
         Command::NoteRefused(refused) => login::note_refused(view, refused, ctx),
         Command::EndSession(session) => login::end(view, session, ctx),

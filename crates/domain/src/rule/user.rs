@@ -2,8 +2,9 @@
 
 use crate::{
     access::{Account, BrowserSession, INSTALLATION, USERS_MAX, UserRole, called},
+    actor::OWNER,
     change::Change,
-    command::{ChangeUser, UserStep},
+    command::{ChangeUser, NewPassword, UserStep},
     ctx::Ctx,
     doc::{Kind, Scope},
     range::Range,
@@ -61,6 +62,9 @@ pub fn change(view: &View, ask: &ChangeUser, ctx: &mut Ctx<'_>) -> Decided {
             change.put(user.rev, Account { role: *role, ..user.is });
             "user_role"
         }
+        (UserStep::Password(_), Some(user)) if user.is.name == OWNER => {
+            return Err(Refusal::PasswordOfSettings.into());
+        }
         (UserStep::Password(password), Some(user)) => {
             theirs.iter().for_each(|session| {
                 change.delete(&session.doc);
@@ -80,5 +84,33 @@ pub fn change(view: &View, ask: &ChangeUser, ctx: &mut Ctx<'_>) -> Decided {
     change.touch(Scope::Access);
     let said = line(ctx, None, None, what, &data);
     change.activity.push(said);
+    Ok(change)
+}
+
+/// Gives whoever asks another password, after the edge has looked at the one that they have. Their other sessions end:
+/// somebody else may have opened them. The first owner's is that of the settings, which would come back at the next start.
+pub fn change_password(view: &View, ask: &NewPassword, ctx: &mut Ctx<'_>) -> Decided {
+    let name = ctx.actor.who.name.clone().filter(|_| ctx.actor.is_human()).ok_or(Refusal::HumansOnly)?;
+    view.gather([sessions(), Range::doc(Kind::Account, &name)])?;
+    let user: Seen<Account> = view.must(&name, Refusal::UserNotFound)?;
+    if user.is.name == OWNER {
+        return Err(Refusal::PasswordOfSettings.into());
+    }
+    if user.is.password_set_at != ask.password_of {
+        return Err(Refusal::PasswordChanged.into());
+    }
+    let mut change = Change::default();
+    let theirs: Vec<Seen<BrowserSession>> = view.list(sessions())?;
+    let other = |session: &&Seen<BrowserSession>| session.is.account == name && session.is.digest != ask.session;
+    let mut ended = 0;
+    for session in theirs.iter().filter(other) {
+        change.delete(&session.doc);
+        ended += 1;
+    }
+    let data = [("user", called(&name).to_owned()), ("sessions", ended.to_string())];
+    // By this moment a log-in tells which password it has looked at, so no two are of one.
+    let password_set_at = ctx.now.max(user.is.password_set_at.plus(1));
+    change.put(user.rev, Account { password: ask.hash.clone(), password_set_at, ..user.is }).touch(Scope::Access);
+    change.activity.push(line(ctx, None, None, "own_password", &data));
     Ok(change)
 }

@@ -13,9 +13,9 @@ use clutch_domain::{
     chat::DeliveryStatus,
     command::{
         Carry, ChangeUser, ChatPatch, Command, Completion, ContinueRun, DeliveryPatch, EdgeRef, EndRun, Ended, Force,
-        MoveTask, NewBrowserSession, NewChat, NewComment, NewDispatch, NewMessage, NewNotification, NewProject,
-        NewPrompt, NewSignal, NewTask, NewToken, Place, ProjectPatch, RefusedLogIns, Subtask, TaskPatch, Triage,
-        TriageStep, UserStep,
+        MoveTask, NewBrowserSession, NewChat, NewComment, NewDispatch, NewMessage, NewNotification, NewPassword,
+        NewProject, NewPrompt, NewSignal, NewTask, NewToken, Place, ProjectPatch, RefusedLogIns, Subtask, TaskPatch,
+        Triage, TriageStep, UserStep,
     },
     ctx::Ctx,
     id::{ChatId, DependencyId, MessageId, NotificationId, ProjectId, PromptId, RunId, SignalId, TaskId},
@@ -142,6 +142,7 @@ fn all() -> Vec<(Command, &'static str)> {
         from: Excerpt::default(),
     };
     let become_owner = ChangeUser { name: UserName::parse("eve").unwrap(), step: UserStep::Become(UserRole::Owner) };
+    let own = NewPassword { hash: "$".to_owned().into(), password_of: Millis(0), session: new_token().digest };
     // h: an owner, or the person where nobody logs in, m: a member, v: a viewer, a: an agent, p: a program, w: one with a token to write, x: with an admin's, r: with one to read;
     // l: the loop, c: the courier, b: who empties the bin, o: who has the data folder in their hands, d: the doorkeeper.
     vec![
@@ -197,6 +198,7 @@ fn all() -> Vec<(Command, &'static str)> {
         (Command::SetPassword("$".to_owned().into()), "d"),
         (Command::OpenSession(session), "d"),
         (Command::ChangeUser(become_owner), "hxo"),
+        (Command::ChangePassword(own), "hmv"),
         (Command::NoteRefused(RefusedLogIns { account: None, from: Excerpt::default(), times: 1 }), "d"),
         (Command::EndSession(new_token().digest), "hmvxo"),
         (Command::NoteSessionSeen(new_token().digest, Millis(1)), "d"),
@@ -358,6 +360,54 @@ fn sessions_are_ended_by_whose_they_are_and_by_owners() {
         let said = bench.decide(actor, &Command::EndSession(digest.clone()));
         assert_eq!(said.is_ok(), "hvxo".contains(letter), "{letter}");
     }
+}
+
+/// Of two browsers that change one password at one moment one is told so, and which one asks keeps its session.
+#[test]
+fn whoever_has_a_password_changes_it_and_their_other_sessions_end() {
+    let mut bench = Bench::new();
+    let (door, vic) = (Actor::doorkeeper(), UserName::parse("vic").unwrap());
+    bench.ask(door.clone(), &Command::SetPassword("$".to_owned().into())).unwrap();
+    let step = UserStep::Add(UserRole::Viewer, "$".to_owned().into());
+    bench.person(&Command::ChangeUser(ChangeUser { name: vic.clone(), step })).unwrap();
+    let set_at = |bench: &Bench, name: &str| {
+        let all = bench.all::<clutch_domain::access::Account>();
+        all.into_iter().find(|user| user.name == name).unwrap().password_set_at
+    };
+    let digest = |n| Digest::new([n; 32]);
+    let (old, owners) = (set_at(&bench, "vic"), set_at(&bench, "dan"));
+    let open = |n, account: &UserName, password_of| {
+        let (browser, from) = (Excerpt::default(), Excerpt::default());
+        Command::OpenSession(NewBrowserSession {
+            digest: digest(n),
+            account: account.clone(),
+            password_of,
+            browser,
+            from,
+        })
+    };
+    for (n, account, of) in [(1, &vic, old), (2, &vic, old), (3, &vic, old), (4, &UserName::owner(), owners)] {
+        bench.ask(door.clone(), &open(n, account, of)).unwrap();
+    }
+    let ask = |n, password_of| {
+        let hash = format!("${n}").into();
+        Command::ChangePassword(NewPassword { hash, password_of, session: digest(n) })
+    };
+    let me = Actor::user("vic", UserRole::Viewer);
+    // Not even another moment is needed between the two.
+    bench.ask(me.clone(), &ask(2, old)).unwrap();
+    assert_eq!(bench.ask(me.clone(), &ask(3, old)), Err(Refusal::PasswordChanged));
+    assert_eq!(bench.ask(door, &open(5, &vic, old)), Err(Refusal::PasswordChanged));
+    let left = bench.all::<clutch_domain::access::BrowserSession>();
+    let left: Vec<_> = left.iter().map(|session| (session.digest.clone(), session.account.as_str())).collect();
+    assert_eq!(left, [(digest(2), "vic"), (digest(4), "dan")], "this one, and those of others");
+    // The settings' password comes back at the next start: it is changed there, by whomever.
+    assert_eq!(bench.person(&ask(4, owners)), Err(Refusal::PasswordOfSettings));
+    let step = UserStep::Password("$".to_owned().into());
+    let theirs = Command::ChangeUser(ChangeUser { name: UserName::owner(), step });
+    assert_eq!(bench.person(&theirs), Err(Refusal::PasswordOfSettings));
+    let nobody = Actor::user("zoe", UserRole::Viewer);
+    assert_eq!(bench.ask(nobody, &ask(2, old)), Err(Refusal::UserNotFound));
 }
 
 #[test]

@@ -56,6 +56,7 @@ pub const fn name(command: &Command) -> &'static str {
         Command::NoteTokenUse(..) => "note the use of a token",
         Command::SetPassword(_) => "set the password",
         Command::ChangeUser(_) => "change who may log in",
+        Command::ChangePassword(_) => "change one's own password",
         Command::OpenSession(_) => "open a session",
         Command::NoteRefused(_) => "note refused log-ins",
         Command::EndSession(_) => "end a session",
@@ -67,4 +68,4 @@ pub const fn name(command: &Command) -> &'static str {
 }
 
 /// How many there are.
-pub const COMMANDS: usize = 58;
+pub const COMMANDS: usize = 59;

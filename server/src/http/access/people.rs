@@ -9,6 +9,7 @@ use axum::{
 };
 use clutch_domain::{
     access::{Account, UserName, UserRole, called},
+    actor::OWNER,
     command::{ChangeUser, Command, UserStep},
     refusal::Refusal,
     right::Right,
@@ -93,16 +94,23 @@ pub(super) fn section(users: &[Account]) -> String {
     let rows = users.iter().map(|user| {
         let name = escaped(called(&user.name));
         let hidden = format!("<input type=\"hidden\" name=\"name\" value=\"{name}\">");
+        let password_form = if user.name == OWNER {
+            format!("<p>{}</p>", Refusal::PasswordOfSettings)
+        } else {
+            format!(
+                "<form method=\"post\" action=\"/access/people/password\">{hidden}\
+                 <label for=\"password-{name}\">New password</label>\
+                 <input id=\"password-{name}\" name=\"password\" type=\"password\" required minlength=\"10\" autocomplete=\"new-password\">\
+                 <button type=\"submit\">Set {name}\u{2019}s password</button></form>"
+            )
+        };
         format!(
             "<li><div><b>{name}</b> <small>{role} \u{b7} since {since} \u{b7} password of {password}</small></div>\
              <details><summary>Change\u{2026}<span class=\"there\"> {name}</span></summary>\
              <form method=\"post\" action=\"/access/people/role\">{hidden}\
              <label for=\"role-{name}\">They may</label><select id=\"role-{name}\" name=\"role\">{choices}</select>\
              <button type=\"submit\">Change what {name} may do</button></form>\
-             <form method=\"post\" action=\"/access/people/password\">{hidden}\
-             <label for=\"password-{name}\">New password</label>\
-             <input id=\"password-{name}\" name=\"password\" type=\"password\" required minlength=\"10\" autocomplete=\"new-password\">\
-             <button type=\"submit\">Set {name}\u{2019}s password</button></form>\
+             {password_form}\
              <form method=\"post\" action=\"/access/people/remove\">{hidden}\
              <button type=\"submit\">Remove {name} now</button></form></details></li>",
             role = user.role.word(),

@@ -17,14 +17,20 @@ pub(super) const NOBODYS: &str =
 /// Longest password that is looked at, in bytes.
 pub(super) const PASSWORD_MAX: usize = 1_024;
 
+/// What a password must be, whoever gives it to whom.
+pub(super) fn fits(password: &str) -> Result<(), Refusal> {
+    if password.chars().count() < PASSWORD_MIN || password.len() > PASSWORD_MAX {
+        return Err(Refusal::PasswordInvalid);
+    }
+    Ok(())
+}
+
 /// The hash of a password that somebody is given.
 ///
 /// # Errors
 /// It is too short or too long.
 pub async fn hash(password: String) -> Result<PasswordHash, Error> {
-    if password.chars().count() < PASSWORD_MIN || password.len() > PASSWORD_MAX {
-        return Err(Refusal::PasswordInvalid.into());
-    }
+    fits(&password)?;
     let done = tokio::task::spawn_blocking(move || hashed(&password)).await;
     Ok(done.map_err(|_| Fault::new("a password's hash broke off"))??.into())
 }
