@@ -209,7 +209,7 @@ async fn create(office: &Office, name: &str, scope: TokenScope, days: Option<u32
     let secret = Secret::fresh().ok_or("The system gives no random numbers.")?;
     let expires_at = days.map(|days| office.now().plus(i64::from(days) * DAY_MS));
     let new = NewToken { digest: secret.digest(), name, scope, expires_at };
-    let done = office.run(&Actor::operator(), &Command::CreateToken(new)).await.map_err(|e| e.to_string())?;
+    let done = office.run(&Actor::operator("token"), &Command::CreateToken(new)).await.map_err(|e| e.to_string())?;
     let token = done.made::<Token>().cloned().ok_or("The token was not kept.")?;
     Ok(Told::Made { secret: secret.reveal(), token })
 }
@@ -226,7 +226,7 @@ async fn user(office: &Office, name: &str, step: UserStep, now: &str) -> Result<
     let who = UserName::parse(name).map_err(|refusal| refusal.to_string())?;
     let sentence = format!("{} {now}.", clutch_domain::access::called(who.as_str()));
     let command = Command::ChangeUser(ChangeUser { name: who, step });
-    office.run(&Actor::operator(), &command).await.map_err(|e| e.to_string())?;
+    office.run(&Actor::operator("user"), &command).await.map_err(|e| e.to_string())?;
     Ok(Told::Done { sentence })
 }
 
@@ -240,7 +240,10 @@ async fn revoke(office: &Office, which: &str) -> Result<Told, String> {
         ([], []) => return Err(format!("There is no token {which:?}; `clutch token list` names them.")),
         _ => return Err(format!("More than one token is {which:?}; name it by its id (`clutch token list`).")),
     };
-    office.run(&Actor::operator(), &Command::RevokeToken(token.digest.clone())).await.map_err(|e| e.to_string())?;
+    office
+        .run(&Actor::operator("token"), &Command::RevokeToken(token.digest.clone()))
+        .await
+        .map_err(|e| e.to_string())?;
     Ok(Told::Revoked { token: token.clone() })
 }
 
@@ -251,7 +254,7 @@ async fn end(office: &Office, which: &str) -> Result<Told, String> {
         return Err(format!("There is no session {which:?}; `clutch session list` names them."));
     };
     let command = Command::EndSession(session.digest.clone());
-    office.run(&Actor::operator(), &command).await.map_err(|e| e.to_string())?;
+    office.run(&Actor::operator("session"), &command).await.map_err(|e| e.to_string())?;
     Ok(Told::Ended { session })
 }
 

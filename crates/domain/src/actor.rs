@@ -18,6 +18,8 @@ pub const OWNER: &str = "dan";
 pub const COORDINATOR: &str = "ada";
 /// Author of the board's own notices in chats (facts §1.6).
 pub const SYSTEM: &str = "system";
+/// What the names of sub-commands begin with that change who may come in.
+const OPERATOR: &str = "clutch ";
 /// Name under which a program writes that gives none.
 pub const PROGRAM: &str = "program";
 
@@ -98,6 +100,12 @@ impl Who {
         self.kind == ActorKind::Human
     }
 
+    /// Whether somebody acts who has the data folder in their hands.
+    #[must_use]
+    pub fn is_operator(&self) -> bool {
+        self.kind == ActorKind::Server && self.name.as_ref().is_some_and(|name| name.starts_with(OPERATOR))
+    }
+
     /// Whether a program acts, whatever name it gives.
     #[must_use]
     pub fn is_program(&self) -> bool {
@@ -152,11 +160,12 @@ impl Actor {
         Self { who, rights: token.scope.rights(), lease: None }
     }
 
-    /// Whoever has the data folder in their hands: `clutch token`, `clutch session`, `clutch user`.
+    /// Whoever has the data folder in their hands, by this sub-command: `clutch token`, `clutch session`, `clutch user`.
     #[must_use]
-    pub fn operator() -> Self {
+    pub fn operator(command: &str) -> Self {
         let rights = Rights::of(&[Right::Admit, Right::Leave]);
-        Self { who: Who::program(Some("clutch token")), rights, lease: None }
+        // A part of the server and no program: a program could say of itself that it is called so.
+        Self { who: Who::server(&format!("{OPERATOR}{command}")), rights, lease: None }
     }
 
     /// The work loop.

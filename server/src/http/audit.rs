@@ -67,13 +67,14 @@ struct Asked {
 }
 
 /// Kinds of callers, as the form names them.
-const KINDS: [(&str, &str); 6] = [
+const KINDS: [(&str, &str); 7] = [
     ("person", "people"),
     ("token", "programs with a token"),
     ("program", "programs without one"),
     ("agent", "agents"),
     ("loop", "the work loop"),
     ("server", "OpenClutch itself"),
+    ("operator", "whoever has the data folder"),
 ];
 
 fn kind(who: &Who) -> &'static str {
@@ -83,6 +84,7 @@ fn kind(who: &Who) -> &'static str {
         ActorKind::Program => "program",
         ActorKind::Agent => "agent",
         ActorKind::Loop => "loop",
+        ActorKind::Server if who.is_operator() => "operator",
         ActorKind::Server => "server",
     }
 }
@@ -230,6 +232,8 @@ pub(super) fn caller_of(who: &Who) -> String {
             None => "A program".to_owned(),
         },
         "agent" => format!("The agent {}{which}", escaped(name.unwrap_or("without a name"))),
+        // What they typed, where the server runs.
+        "operator" => format!("<code>{}</code>", escaped(name.unwrap_or_default())),
         _ => escaped(name.map_or_else(|| who.kind.label().to_owned(), |name| format!("OpenClutch, {name}")).as_str()),
     }
 }

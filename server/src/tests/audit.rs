@@ -53,7 +53,7 @@ async fn who_did_what_is_told_of_each_kind_of_caller() {
         "owner (",
         "from status: in_progress",
         "refused 3 log-ins as <b>owner</b>, from 127.0.0.1",
-        "A program, as clutch token made the token",
+        "<code>clutch token</code> made the token",
         "/projects/site/board?task=",
     ] {
         assert!(all.contains(says), "{says}: {all}");

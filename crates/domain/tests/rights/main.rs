@@ -222,7 +222,7 @@ fn actors() -> Vec<(char, Actor)> {
         ('r', Actor::token(&token(TokenScope::Read))),
         ('w', Actor::token(&token(TokenScope::Write))),
         ('x', Actor::token(&token(TokenScope::Admin))),
-        ('o', Actor::operator()),
+        ('o', Actor::operator("user")),
         ('d', Actor::doorkeeper()),
     ]
 }

@@ -187,7 +187,7 @@ async fn a_stream_ends_with_its_token() {
         scope: clutch_domain::access::TokenScope::Read,
         expires_at: Some(made.plus(3_600_000)),
     };
-    let operator = clutch_domain::actor::Actor::operator();
+    let operator = clutch_domain::actor::Actor::operator("token");
     house.office.run(&operator, &clutch_domain::command::Command::CreateToken(new)).await.unwrap();
     let mut client = Client::with(&house, "", None, Some(&secret.reveal())).await;
     let revoke = clutch_domain::command::Command::RevokeToken(digest);
