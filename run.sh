@@ -28,6 +28,7 @@ source scripts/process.sh
 source scripts/demo.sh
 source scripts/start.sh
 source scripts/test.sh
+source scripts/fuzz.sh
 
 usage() {
   cat <<'TEXT'
@@ -39,6 +40,8 @@ usage() {
 ./run.sh dev                    demo gateway and `cargo leptos watch`: edit, save, the browser shows it
 ./run.sh test  [--only STAGE]   every check, cheap ones first; ./run.sh test --list names the stages
 ./run.sh test  --engine convex  the store and the browser stories with the data in Convex
+./run.sh fuzz  [--requests N] [--seed S] [--minutes M] [--log-in] [--again FILE]
+                                a flood of nonsense over every route of a server of its own
 ./run.sh shots                  screenshots of the demo into shots/
 ./run.sh bench [name]           measurements of bench/; without a name, their list
 TEXT
@@ -50,7 +53,7 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 case ${1:-} in
-  demo | start | stop | status | logs | dev | test | shots | bench)
+  demo | start | stop | status | logs | dev | test | fuzz | shots | bench)
     command=$1
     shift
     "command_$command" "$@"

@@ -1,233 +1,337 @@
-//! A flood of nonsense over everything that can be asked.
+//! A flood of nonsense over everything that can be asked. Each request follows from the seed, its asker and its number,
+//! but for the ids that the program gives.
+//!
+//! A short run is part of the tests; `./run.sh fuzz` is the long one. What it may be told: `CLUTCH_FUZZ` (how many
+//! requests), `CLUTCH_FUZZ_SEED`, `CLUTCH_FUZZ_MINUTES` (the most), `CLUTCH_FUZZ_CASES` (the file for requests that were
+//! not answered as they must be), `CLUTCH_FUZZ_AGAIN` (such a file, asked again instead of the flood).
 
 use std::{
-    collections::BTreeMap,
-    sync::Mutex,
+    collections::{BTreeMap, VecDeque},
+    io::Write,
+    path::{Path, PathBuf},
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
+use serde_json::{Value, json};
+
 use crate::{
+    gateway,
+    judge::wrong,
     live,
-    nonsense::{Chance, encoded, text, value},
-    program::{Answer, Program},
-    routes::{fields, functions, paths},
+    nonsense::Chance,
+    pool::Pool,
+    program::{Answer, PASSWORD, Program, Start},
+    request::{Maker, Request},
+    routes::Known,
 };
 
 /// Requests of the short run.
-const SHORT: u64 = 2_000;
+const SHORT: u64 = 1_500;
 /// Askers at once.
 const ASKERS: u64 = 4;
-/// After so many requests an asker makes a new project: the old one may be gone, and a full one is slow.
+/// After so many requests an asker gives its project up and makes a new one: a full one is slow.
 const FRESH: u64 = 400;
-const METHODS: [&str; 8] = ["GET", "POST", "PATCH", "PUT", "DELETE", "HEAD", "OPTIONS", "BREW"];
-/// Statuses above 499 that are documented, with their codes: the gateway is away here, room is bounded, and some of what
-/// the original had is not here.
-const SAID: [(u16, &str); 6] = [
-    (501, "not_built_yet"),
-    (503, "gateway_away"),
-    (503, "not_stopped"),
-    (503, "too_busy"),
-    (503, "too_many_tabs"),
-    (507, "uploads_full"),
-];
+/// One in so many is a tab of the live feed.
+const TABS: usize = 100;
+/// Requests of an asker that are told with one that was not answered as it must be.
+const BEFORE: usize = 20;
+/// The most bytes of each that are told.
+const TOLD_BYTES: usize = 20_000;
+/// So many of those, and the run is over.
+const WRONG_MAX: usize = 50;
+/// The most memory that the program may ever have, in megabytes: it may decode two pictures of 100 megabytes at once, and
+/// hold bodies of 64.
+const MEMORY_MAX_MB: u64 = 1_000;
 
-/// Addresses that people open.
-const PAGES: [&str; 8] = [
-    "/",
-    "/projects/{}",
-    "/projects/{}/board",
-    "/projects/{}/chat",
-    "/projects/{}/settings",
-    "/{}",
-    "/pkg/{}",
-    "/uploads/images/{}",
-];
-
-fn set(name: &str, otherwise: u64) -> u64 {
-    std::env::var(name).ok().and_then(|n| n.parse().ok()).unwrap_or(otherwise)
+fn set<T: std::str::FromStr>(name: &str) -> Option<T> {
+    std::env::var(name).ok().filter(|said| !said.is_empty())?.parse().ok()
 }
 
-fn filled(path: &str, chance: &mut Chance, ids: &[String]) -> String {
-    let mut out = String::new();
-    for (n, part) in path.split(['{', '}']).enumerate() {
-        match n % 2 {
-            0 => out.push_str(part),
-            _ if chance.once_in(4) => out.push_str(&encoded(&text(chance, ids))),
-            _ => out.push_str(chance.pick(ids).as_str()),
+#[derive(Default)]
+struct Counts {
+    /// By what was asked, and by status; 0 where the connection was closed.
+    by_route: BTreeMap<String, BTreeMap<u16, u64>>,
+    slowest: (Duration, String),
+}
+
+impl Counts {
+    fn add(&mut self, what: &str, status: u16, many: u64) {
+        *self.by_route.entry(what.to_owned()).or_default().entry(status).or_default() += many;
+    }
+
+    fn print(&self, whole: bool) {
+        let line = |counts: &BTreeMap<u16, u64>| {
+            counts.iter().map(|(status, n)| format!("{status}\u{d7}{n}")).collect::<Vec<_>>().join(" ")
+        };
+        let mut all: BTreeMap<u16, u64> = BTreeMap::new();
+        for (status, n) in self.by_route.values().flatten() {
+            *all.entry(*status).or_default() += n;
         }
-    }
-    out
-}
-
-fn multipart(chance: &mut Chance, ids: &[String]) -> Vec<u8> {
-    const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0\x1f\x15\xc4\x89\0\0\0\rIDATx\x9cc\xf8\xcf\xc0\xf0\x1f\0\x05\0\x01\xff\x89\x99=\x1d\0\0\0\0IEND\xaeB`\x82";
-    let mut file = PNG.to_vec();
-    for _ in 0..chance.below(6) {
-        let at = chance.below(file.len());
-        file[at] = chance.next() as u8;
-    }
-    if chance.once_in(8) {
-        file = chance.bytes(5_000);
-    }
-    let (name, mime) =
-        (text(chance, ids).replace(['"', '\r', '\n'], ""), *chance.pick(&["image/png", "image/gif", "text/html", ""]));
-    let field = *chance.pick(&["image", "image", "file", ""]);
-    let mut body = format!(
-        "--b\r\nContent-Disposition: form-data; name=\"{field}\"; filename=\"{name}\"\r\nContent-Type: {mime}\r\n\r\n"
-    )
-    .into_bytes();
-    body.extend(file);
-    if !chance.once_in(6) {
-        body.extend(b"\r\n--b--\r\n");
-    }
-    body
-}
-
-/// One request; what it was, in words, and the answer. `None` where the connection was closed without one.
-fn one(
-    program: &Program,
-    chance: &mut Chance,
-    ids: &[String],
-    known: &Known,
-) -> (&'static str, String, Option<Answer>) {
-    let host = program.host();
-    let accept = if chance.once_in(3) { "accept: text/html" } else { "accept: */*" }.to_owned();
-    match chance.below(20) {
-        0..=8 => {
-            let mut path = filled(chance.pick(&known.paths).as_str(), chance, ids);
-            if chance.once_in(3) {
-                let name = encoded(chance.pick(&known.fields).as_str());
-                path = format!("{path}?{name}={}", encoded(&text(chance, ids)));
-            }
-            let mut body = serde_json::Map::new();
-            for _ in 0..chance.below(8) {
-                body.insert(chance.pick(&known.fields).clone(), value(chance, ids, 3));
-            }
-            let mut bytes = serde_json::Value::Object(body).to_string().into_bytes();
-            if chance.once_in(10) {
-                bytes = chance.bytes(300);
-            }
-            let method = *chance.pick(&METHODS);
-            let what = format!("{method} {path} {}", String::from_utf8_lossy(&bytes));
-            (
-                "routes",
-                what,
-                program.ask(method, &path, &[host, accept, "content-type: application/json".into()], &bytes),
-            )
+        println!("    all of {} routes: {}", self.by_route.len(), line(&all));
+        if whole {
+            self.by_route.iter().for_each(|(what, counts)| println!("    {what}: {}", line(counts)));
         }
-        9..=14 => {
-            let (path, arguments) = chance.pick(&known.functions);
-            let mut form = String::new();
-            for name in arguments {
-                if !chance.once_in(12) {
-                    let word = if chance.once_in(2) { chance.pick(ids).clone() } else { text(chance, ids) };
-                    form.push_str(&format!("{name}={}&", encoded(&word)));
+        println!("    slowest: {:?} {}", self.slowest.0, self.slowest.1);
+    }
+}
+
+struct Flood<'a> {
+    program: &'a Program,
+    known: &'a Known,
+    callers: &'a [Vec<String>],
+    /// Who furnishes.
+    owner: &'a [String],
+    seed: u64,
+    until: Option<Instant>,
+    counts: Mutex<Counts>,
+    wrong: Mutex<Vec<Value>>,
+    over: AtomicBool,
+}
+
+/// Bytes as text, one character for each, and back.
+fn as_text(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| char::from(*byte)).collect()
+}
+
+fn as_bytes(text: &str) -> Vec<u8> {
+    text.chars().map(|c| c as u8).collect()
+}
+
+impl Flood<'_> {
+    fn ask(&self, asker: u64, requests: u64) {
+        let mut pool = Pool::new(&[]);
+        let mut before: VecDeque<Vec<u8>> = VecDeque::new();
+        let mut project = None;
+        for n in 0..requests {
+            if self.over.load(Ordering::Relaxed) || self.until.is_some_and(|until| Instant::now() > until) {
+                return;
+            }
+            if n % FRESH == 0 {
+                let furnished = self.program.furnished(self.owner, asker * 1_000_000_000 + n);
+                pool = Pool::new(&furnished);
+                if let Some(old) = project.replace(furnished[0].1.clone()) {
+                    let lines = [self.owner, &[self.program.host()]].concat();
+                    let _ = self.program.ask("DELETE", &format!("/api/projects/{old}?now=true"), &lines, b"");
+                }
+                assert_eq!(self.program.get("/health").status, 200);
+            }
+            let mut chance = Chance::new(self.seed ^ (asker << 56) ^ n.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            // The first numbers of neighbours are alike.
+            chance.next();
+            if chance.once_in(TABS) {
+                self.tab(&mut chance, &pool);
+                continue;
+            }
+            let maker = Maker { program: self.program, known: self.known, pool: &pool, callers: self.callers };
+            let request = maker.request(&mut chance);
+            let began = Instant::now();
+            let answer = self.program.exchange(&request.bytes, request.sound);
+            let took = began.elapsed();
+            let (answer, why) = match answer {
+                Ok(answer) => (answer.as_ref().map_or(0, |a| a.status), self.look(&request, answer, &mut pool)),
+                Err(why) => (0, Some((why, String::new()))),
+            };
+            let mut counts = self.counts.lock().unwrap();
+            counts.add(&request.what, answer, 1);
+            if took > counts.slowest.0 {
+                counts.slowest = (took, request.what.clone());
+            }
+            drop(counts);
+            if let Some((why, said)) = why {
+                let named = self.named(&pool, &request.bytes);
+                let before: Vec<String> = before.iter().map(|bytes| self.named(&pool, bytes)).collect();
+                let mut wrong = self.wrong.lock().unwrap();
+                wrong.push(json!({
+                    "why": why, "what": request.what, "seed": self.seed, "asker": asker, "n": n, "status": answer,
+                    "answer": said, "request": named, "before": before,
+                }));
+                if wrong.len() >= WRONG_MAX {
+                    self.over.store(true, Ordering::Relaxed);
                 }
             }
-            let what = format!("POST {path} {form}");
-            let lines = [
-                host.clone(),
-                accept,
-                "content-type: application/x-www-form-urlencoded".into(),
-                format!("referer: http://{}/", &host[6..]),
-            ];
-            ("functions", what, program.ask("POST", path, &lines, form.as_bytes()))
-        }
-        15 | 16 => {
-            let body = multipart(chance, ids);
-            let lines = [host, "content-type: multipart/form-data; boundary=b".into()];
-            (
-                "uploads",
-                format!("upload {}", String::from_utf8_lossy(&body)),
-                program.ask("POST", "/api/upload/image", &lines, &body),
-            )
-        }
-        17 | 18 => {
-            let page = *chance.pick(&PAGES);
-            let page = filled(page, chance, ids);
-            let query = format!(
-                "{}={}",
-                *chance.pick(&["task", "chat", "new", "__err", "__path", "m"]),
-                encoded(&text(chance, ids))
-            );
-            let path = format!("{page}?{query}");
-            ("pages", format!("GET {path}"), program.ask("GET", &path, &[host, "accept: text/html".into()], b""))
-        }
-        _ => {
-            let mut bytes = format!("GET /api/projects HTTP/1.1\r\n{host}\r\nconnection: close\r\n\r\n").into_bytes();
-            for _ in 0..1 + chance.below(5) {
-                let at = chance.below(bytes.len());
-                bytes[at] = chance.next() as u8;
+            let mut bytes = request.bytes;
+            bytes.truncate(TOLD_BYTES);
+            before.push_back(bytes);
+            if before.len() > BEFORE {
+                before.pop_front();
             }
-            ("bytes", format!("{:?}", String::from_utf8_lossy(&bytes)), program.raw(&bytes, false))
+        }
+    }
+
+    /// Learns from an answer, or says what is wrong with it.
+    fn look(&self, request: &Request, answer: Option<Answer>, pool: &mut Pool) -> Option<(String, String)> {
+        let why = wrong(request, answer.as_ref());
+        if let Some(answer) = &answer
+            && (200..300).contains(&answer.status)
+            && !request.head
+        {
+            pool.learn(request.path.split('?').next().unwrap_or_default(), &answer.json());
+        }
+        why.map(|why| (why, answer.map(|a| a.text().chars().take(2_000).collect()).unwrap_or_default()))
+    }
+
+    fn tab(&self, chance: &mut Chance, pool: &Pool) {
+        let (what, status, many) = match live::tab(self.program, self.owner, chance, &pool.all()) {
+            Ok(frames) => ("frames of /live", 101, frames as u64),
+            Err(why) => {
+                self.wrong.lock().unwrap().push(json!({ "why": why, "what": "GET /live", "seed": self.seed }));
+                ("GET /live", 0, 1)
+            }
+        };
+        self.counts.lock().unwrap().add(what, status, many);
+    }
+
+    /// The line that says who asks, of each caller that has one.
+    fn words_of_callers(&self) -> impl Iterator<Item = (String, &String)> {
+        let said = self.callers.iter().enumerate().filter_map(|(n, lines)| Some((n, lines.first()?)));
+        said.map(|(n, line)| (format!("{{caller.{n}}}"), line))
+    }
+
+    /// A request with names for what is another one in the next run: ids, cookies, tokens.
+    fn named(&self, pool: &Pool, bytes: &[u8]) -> String {
+        self.words_of_callers().fold(pool.named(&as_text(bytes)), |text, (name, line)| text.replace(line, &name))
+    }
+
+    fn filled(&self, pool: &Pool, text: &str) -> String {
+        self.words_of_callers().fold(pool.filled(text), |text, (name, line)| text.replace(&name, line))
+    }
+
+    /// Asks what was written down, in its order.
+    fn again(&self, file: &Path) {
+        let furnished = self.program.furnished(self.owner, 0);
+        let pool = Pool::new(&furnished);
+        for line in std::fs::read_to_string(file).unwrap().lines() {
+            let case: Value = serde_json::from_str(line).unwrap();
+            let Some(text) = case["request"].as_str() else { continue };
+            // The port is another one by now.
+            let text = self.filled(&pool, text);
+            let host = text.lines().find(|line| line.starts_with("host: ")).unwrap_or_default().to_owned();
+            let bytes = as_bytes(&text.replace(host.trim_end(), &self.program.host()));
+            let what = case["what"].as_str().unwrap_or_default().to_owned();
+            let path = text.split(' ').nth(1).unwrap_or_default().to_owned();
+            let request = Request { head: text.starts_with("HEAD"), sound: false, what, path, bytes };
+            let answer = self.program.exchange(&request.bytes, false);
+            let (status, why) = match &answer {
+                Ok(answer) => (answer.as_ref().map_or(0, |a| a.status), wrong(&request, answer.as_ref())),
+                Err(why) => (0, Some(why.clone())),
+            };
+            println!(
+                "    {}: {status}, then {}: {}",
+                request.what,
+                case["status"],
+                why.clone().unwrap_or("right".into())
+            );
+            if let Some(why) = why {
+                self.wrong.lock().unwrap().push(json!({ "why": why, "what": request.what, "status": status }));
+            }
         }
     }
 }
 
-struct Known {
-    paths: Vec<String>,
-    fields: Vec<String>,
-    functions: Vec<(String, Vec<String>)>,
+/// Who asks: nobody in particular, pages, tokens, and who only says so.
+fn callers(program: &Program, log_in: bool) -> (Vec<Vec<String>>, Vec<String>) {
+    let page = |cookie: &str| vec![format!("cookie: {cookie}"), "sec-fetch-site: same-origin".to_owned()];
+    let cookie_of = |answer: &Answer| {
+        let line = answer.header("set-cookie").unwrap_or_else(|| panic!("no cookie: {}", answer.status));
+        page(line.split(';').next().unwrap())
+    };
+    let mut all =
+        vec![Vec::new(), vec!["cookie: clutch=x.y".into()], vec!["authorization: Bearer clutch_nobody".into()]];
+    let token = |name: &str, scope: &str| {
+        let secret = program.command(&["token", "create", name, "--scope", scope]);
+        assert!(secret.starts_with("clutch_"), "{secret}");
+        vec![format!("authorization: Bearer {}", secret.trim())]
+    };
+    for (n, scope) in
+        ["read", "agent", "write", "admin"].into_iter().cycle().take(if log_in { 16 } else { 4 }).enumerate()
+    {
+        all.push(token(&format!("{scope}-{n}"), scope));
+    }
+    if log_in {
+        // Fewer than are refused of one address.
+        for _ in 0..6 {
+            let body = format!("username=owner&password={}&next=/", PASSWORD.replace(' ', "+"));
+            let kind = "content-type: application/x-www-form-urlencoded".to_owned();
+            let lines = [program.host(), kind, "sec-fetch-site: same-origin".into()];
+            all.push(cookie_of(&program.ask("POST", "/login", &lines, body.as_bytes()).unwrap()));
+        }
+        (all, token("owner", "admin"))
+    } else {
+        let lines = [program.host(), "accept: text/html".to_owned(), "sec-fetch-site: none".into()];
+        for _ in 0..4 {
+            all.push(cookie_of(&program.ask("GET", "/", &lines, b"").unwrap()));
+            all.push(Vec::new());
+        }
+        (all, Vec::new())
+    }
 }
 
-/// Whether an answer is one that we give on purpose.
-fn judge(what: &str, answer: &Answer) {
-    if answer.status < 500 {
-        return;
-    }
-    let body = answer.json();
-    let code = body["code"].as_str().unwrap_or_default();
-    let short: String = what.chars().take(600).collect();
-    // An answer to HEAD has no body, so no code.
-    let said = if what.contains(": HEAD /") {
-        SAID.iter().any(|(status, _)| *status == answer.status)
-    } else {
-        SAID.contains(&(answer.status, code))
+fn flood(log_in: bool, short: u64) {
+    let (requests, seed) = (set("CLUTCH_FUZZ").unwrap_or(short), set("CLUTCH_FUZZ_SEED").unwrap_or(7));
+    let until = set("CLUTCH_FUZZ_MINUTES").map(|minutes: f64| Instant::now() + Duration::from_secs_f64(minutes * 60.0));
+    let cases: PathBuf = set("CLUTCH_FUZZ_CASES").unwrap_or_else(|| {
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("fuzz-{}.jsonl", if log_in { "log-in" } else { "open" }))
+    });
+    let mut program = Program::start_with(&Start { log_in, gateway: Some(gateway::open()) });
+    let known = Known::read();
+    let (callers, owner) = callers(&program, log_in);
+    let began = Instant::now();
+    let flood = Flood {
+        program: &program,
+        known: &known,
+        callers: &callers,
+        owner: &owner,
+        seed,
+        until,
+        counts: Mutex::default(),
+        wrong: Mutex::default(),
+        over: AtomicBool::new(false),
     };
-    assert!(said, "{short}: {} {}", answer.status, answer.text());
+    match set::<PathBuf>("CLUTCH_FUZZ_AGAIN") {
+        Some(file) => flood.again(&file),
+        None => std::thread::scope(|scope| {
+            for asker in 0..ASKERS {
+                let flood = &flood;
+                scope.spawn(move || flood.ask(asker, requests / ASKERS));
+            }
+        }),
+    }
+    let (counts, wrong) = (flood.counts.into_inner().unwrap(), flood.wrong.into_inner().unwrap());
+    let asked: u64 = counts.by_route.values().flat_map(BTreeMap::values).sum();
+    let (took, memory) = (began.elapsed().as_secs_f64(), program.memory_mb());
+    println!(
+        "measured: fuzz, {}: {asked} requests and frames of seed {seed} in {took:.1} s, {:.0} each second, at most {memory} MB",
+        if log_in { "with log-in" } else { "without log-in" },
+        asked as f64 / took
+    );
+    counts.print(requests > short);
+    if !wrong.is_empty() {
+        let mut file = std::fs::File::create(&cases).unwrap();
+        wrong.iter().for_each(|case| writeln!(file, "{case}").unwrap());
+        let first: Vec<String> =
+            wrong.iter().take(10).map(|c| format!("{}: {}: {}", c["what"], c["why"], c["answer"])).collect();
+        panic!(
+            "{} were not answered as they must be; {} has them:\n{}",
+            wrong.len(),
+            cases.display(),
+            first.join("\n")
+        );
+    }
+    program.is_well();
+    assert!(memory < MEMORY_MAX_MB, "{memory} MB");
+    program.ends_in_order();
 }
 
 #[test]
 fn no_nonsense_is_our_fault() {
-    let (all, seed) = (set("CLUTCH_FUZZ", SHORT), set("CLUTCH_FUZZ_SEED", 7));
-    let mut program = Program::start();
-    let known = Known { paths: paths(), fields: fields(), functions: functions() };
-    let counts: Mutex<BTreeMap<(&str, u16), u64>> = Mutex::default();
-    let (began, slowest) = (Instant::now(), Mutex::new((Duration::ZERO, String::new())));
-    std::thread::scope(|scope| {
-        for asker in 0..ASKERS {
-            let (program, known, counts, slowest) = (&program, &known, &counts, &slowest);
-            scope.spawn(move || {
-                let mut chance = Chance::new(seed.wrapping_mul(1_000).wrapping_add(asker));
-                let mut ids = Vec::new();
-                for n in 0..all / ASKERS {
-                    if n % FRESH == 0 {
-                        ids = program.furnish(asker * 1_000_000 + n);
-                    }
-                    let asked = Instant::now();
-                    if chance.once_in(25) {
-                        let frames = live::tab(program, &mut chance, &ids);
-                        *counts.lock().unwrap().entry(("frames", 101)).or_default() += frames as u64;
-                        continue;
-                    }
-                    let (kind, what, answer) = one(program, &mut chance, &ids, known);
-                    let took = asked.elapsed();
-                    if let Some(answer) = &answer {
-                        judge(&format!("seed {seed}: {what}"), answer);
-                    }
-                    *counts.lock().unwrap().entry((kind, answer.map_or(0, |a| a.status))).or_default() += 1;
-                    let mut slowest = slowest.lock().unwrap();
-                    if took > slowest.0 {
-                        *slowest = (took, what.chars().take(200).collect());
-                    }
-                }
-            });
-        }
-    });
-    let slowest = slowest.into_inner().unwrap();
-    println!("measured: {all} requests of seed {seed} in {:?}; slowest {slowest:?}", began.elapsed());
-    for ((kind, status), count) in &*counts.lock().unwrap() {
-        println!("    {kind:9} {status:3} {count}");
-    }
-    program.is_well();
+    flood(false, SHORT);
+}
+
+#[test]
+fn no_nonsense_is_our_fault_where_people_log_in() {
+    flood(true, SHORT / 2);
 }

@@ -2,7 +2,7 @@
 
 use std::net::TcpStream;
 
-use tokio_tungstenite::tungstenite::{self, Message};
+use tokio_tungstenite::tungstenite::{self, Message, client::IntoClientRequest};
 
 use crate::{
     nonsense::{Chance, text, value},
@@ -10,11 +10,17 @@ use crate::{
 };
 
 /// One tab that says odd things; answers how many frames it said.
-pub fn tab(program: &Program, chance: &mut Chance, ids: &[String]) -> usize {
-    let stream = TcpStream::connect(program.address).unwrap();
+pub fn tab(program: &Program, who: &[String], chance: &mut Chance, ids: &[String]) -> Result<usize, String> {
+    let stream = TcpStream::connect(program.address).map_err(|why| why.to_string())?;
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    let Ok((mut socket, _)) = tungstenite::client(format!("ws://{}/live", program.address), stream) else {
-        panic!("no tab is taken")
+    let mut request = format!("ws://{}/live", program.address).into_client_request().unwrap();
+    for (name, value) in who.iter().filter_map(|line| line.split_once(": ")) {
+        let name: tungstenite::http::HeaderName = name.parse().unwrap();
+        request.headers_mut().insert(name, value.parse().unwrap());
+    }
+    let mut socket = match tungstenite::client(request, stream) {
+        Ok((socket, _)) => socket,
+        Err(why) => return Err(format!("no tab is taken: {why}")),
     };
     let frames = 1 + chance.below(20);
     for said in 0..frames {
@@ -24,6 +30,7 @@ pub fn tab(program: &Program, chance: &mut Chance, ids: &[String]) -> usize {
             1 => Message::binary(chance.bytes(200)),
             2 => Message::text(value(chance, ids, 3).to_string()),
             3 => Message::Ping(chance.bytes(100).into()),
+            4 if chance.once_in(4) => Message::text(r#"{"t":"beat"}"#),
             4 => Message::text(format!("{{\"t\":\"close\",\"sub\":{sub}}}")),
             5 => Message::text(format!(
                 "{{\"t\":\"typing\",\"chat\":\"{}\",\"on\":{}}}",
@@ -44,14 +51,14 @@ pub fn tab(program: &Program, chance: &mut Chance, ids: &[String]) -> usize {
             }
         };
         if socket.send(message).is_err() {
-            return said;
+            return Ok(said);
         }
     }
     if chance.once_in(2) {
         let _ = socket.close(None);
         while socket.read().is_ok() {}
     }
-    frames
+    Ok(frames)
 }
 
 /// Floods of what costs most, from many tabs at once, while somebody asks how it is.

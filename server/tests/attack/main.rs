@@ -3,15 +3,19 @@
 //! machine's own pages or programs is served, nothing outside is read, nothing panics, hangs, or answers
 //! that it is our fault.
 //!
-//! A short run is part of the tests. The whole one: `CLUTCH_FUZZ=100000 cargo test -p clutch --test attack --
-//! --nocapture`; `CLUTCH_FUZZ_SEED` repeats one.
+//! A short run is part of the tests, `./run.sh fuzz` the long one ([`fuzz`]).
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test that cannot go on says so by panicking")]
 
 mod fuzz;
+#[path = "../wire/gateway.rs"]
+mod gateway;
 mod headers;
+mod judge;
 mod live;
 mod nonsense;
 mod paths;
+mod pool;
 mod program;
+mod request;
 mod routes;

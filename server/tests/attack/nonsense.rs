@@ -71,7 +71,7 @@ pub fn text(chance: &mut Chance, ids: &[String]) -> String {
     ];
     match chance.below(6) {
         0..=2 => ODD[chance.below(ODD.len())].to_owned(),
-        3 => chance.pick(ids).clone(),
+        3 if !ids.is_empty() => chance.pick(ids).clone(),
         4 => ODD[chance.below(ODD.len())].repeat(chance.below(400)),
         _ => String::from_utf8_lossy(&chance.bytes(60)).into_owned(),
     }

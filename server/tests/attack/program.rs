@@ -9,6 +9,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use clutch_domain::{
+    doc::Kind,
+    invariant::Everything,
+    range::{Fetch, Range},
+};
+use clutch_orchestrator::store::Store;
+use clutch_store::SqliteStore;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -36,6 +43,7 @@ impl Drop for Program {
 #[derive(Debug, Default)]
 pub struct Answer {
     pub status: u16,
+    head: String,
     pub body: Vec<u8>,
 }
 
@@ -47,24 +55,48 @@ impl Answer {
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or(Value::Null)
     }
+
+    /// A header, by its name in small letters.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let lines = self.head.lines().filter_map(|line| line.split_once(": "));
+        lines.filter(|(is, _)| is.eq_ignore_ascii_case(name)).map(|(_, value)| value).next()
+    }
 }
 
-/// The answer so far, and whether that is all of it; one without a length ends with its connection.
+/// The answer so far, and whether that is all of it; one without a length ends with its connection, and a stream of
+/// events has said enough when it begins.
 fn parsed(all: &[u8]) -> Option<(Answer, bool)> {
     let end = all.windows(4).position(|w| w == b"\r\n\r\n")?;
     let head = String::from_utf8_lossy(&all[..end]).into_owned();
     let status = head.split(' ').nth(1)?.parse().ok()?;
-    let length = head
-        .lines()
-        .find_map(|l| l.to_lowercase().strip_prefix("content-length: ").and_then(|n| n.parse::<usize>().ok()));
-    let body = all[end + 4..].to_vec();
-    let complete = status == 101 || length.is_some_and(|length| body.len() >= length);
-    Some((Answer { status, body }, complete))
+    let answer = Answer { status, head, body: all[end + 4..].to_vec() };
+    let length = answer.header("content-length").and_then(|n| n.parse::<usize>().ok());
+    let endless = answer.header("content-type").is_some_and(|kind| kind.starts_with("text/event-stream"));
+    let complete = status == 101 || endless || length.is_some_and(|length| answer.body.len() >= length);
+    Some((answer, complete))
 }
+
+/// How a program is started.
+#[derive(Default)]
+pub struct Start {
+    /// Whether people log in.
+    pub log_in: bool,
+    /// A gateway, where there is one.
+    pub gateway: Option<String>,
+}
+
+/// The password of the owner, where people log in.
+pub const PASSWORD: &str = "correct horse battery staple";
 
 impl Program {
     /// Starts it in a fresh folder, with a site of a few files and secrets around it.
     pub fn start() -> Self {
+        Self::start_with(&Start::default())
+    }
+
+    /// `CLUTCH_BIN` names another build of it.
+    pub fn start_with(start: &Start) -> Self {
+        let program = std::env::var("CLUTCH_BIN").unwrap_or_else(|_| env!("CARGO_BIN_EXE_clutch").to_owned());
         let home = tempfile::tempdir().unwrap();
         let site = home.path().join("site");
         std::fs::create_dir_all(site.join("pkg")).unwrap();
@@ -74,10 +106,11 @@ impl Program {
         std::fs::write(site.join(".env.local"), SECRET).unwrap();
         std::os::unix::fs::symlink("/etc/passwd", home.path().join("passwd.js")).unwrap();
         let ready = home.path().join("ready");
-        let child = Command::new(env!("CARGO_BIN_EXE_clutch"))
+        let child = Command::new(program)
             .env_clear()
+            .envs(start.log_in.then_some(("CLUTCH_PASSWORD", PASSWORD)))
             .env("HOME", home.path())
-            .env("OPENCLAW_WS_URL", "ws://127.0.0.1:1")
+            .env("OPENCLAW_WS_URL", start.gateway.as_deref().unwrap_or("ws://127.0.0.1:1"))
             .env("OPENCLAW_TOKEN", SECRET)
             .env("LEPTOS_SITE_ROOT", &site)
             .current_dir(home.path())
@@ -115,7 +148,14 @@ impl Program {
     /// Bytes to the program, and what comes back. `None`: it closed without an answer. Bytes that are no whole
     /// request are waited with for a moment, then ended.
     pub fn raw(&self, bytes: &[u8], whole: bool) -> Option<Answer> {
-        let mut stream = TcpStream::connect(self.address).unwrap();
+        self.exchange(bytes, whole).unwrap_or_else(|why| {
+            panic!("{why}: {}", String::from_utf8_lossy(&bytes[..bytes.len().min(300)]));
+        })
+    }
+
+    /// The same; `Err` where it is not there, or does not answer.
+    pub fn exchange(&self, bytes: &[u8], whole: bool) -> Result<Option<Answer>, String> {
+        let mut stream = TcpStream::connect(self.address).map_err(|why| format!("no connection: {why}"))?;
         stream.set_read_timeout(Some(if whole { PATIENCE } else { MOMENT })).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
         // It may refuse before it has read everything; what it said is read all the same.
@@ -127,8 +167,9 @@ impl Program {
                 Ok(0) => break,
                 Ok(read) => all.extend(&piece[..read]),
                 Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-                    let what = String::from_utf8_lossy(&bytes[..bytes.len().min(300)]);
-                    assert!(!ended, "no answer in {PATIENCE:?}: {what}");
+                    if ended {
+                        return Err(format!("no answer in {PATIENCE:?}"));
+                    }
                     ended = true;
                     let _ = stream.shutdown(std::net::Shutdown::Write);
                     stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -140,7 +181,7 @@ impl Program {
                 break;
             }
         }
-        answer.map(|(answer, _)| answer)
+        Ok(answer.map(|(answer, _)| answer))
     }
 
     /// A request with these header lines, `host` included if it shall have one.
@@ -162,9 +203,9 @@ impl Program {
         format!("host: {}", self.address)
     }
 
-    /// A program's call that must succeed.
-    pub fn post(&self, path: &str, body: &Value) -> Value {
-        let lines = [self.host(), "content-type: application/json".to_owned()];
+    /// A call that must succeed, of whomever these header lines name.
+    fn post(&self, who: &[String], path: &str, body: &Value) -> Value {
+        let lines = [who, &[self.host(), "content-type: application/json".to_owned()]].concat();
         let answer = self.ask("POST", path, &lines, body.to_string().as_bytes()).unwrap();
         assert!(answer.status < 300, "{path}: {} {}", answer.status, answer.text());
         answer.json()
@@ -176,22 +217,78 @@ impl Program {
 
     /// One of each; their ids.
     pub fn furnish(&self, n: u64) -> Vec<String> {
-        let id = |value: &Value| value["id"].as_str().unwrap().to_owned();
-        let slug = format!("site-{n}");
-        let project = id(&self.post("/api/projects", &json!({ "name": slug, "slug": slug }))["project"]);
-        let task = || {
-            let body = json!({ "project_id": project, "title": "t", "status": "ready" });
-            id(&self.post("/api/tasks", &body)["task"])
-        };
-        let (task, other) = (task(), task());
-        let chat = id(&self.post("/api/chats", &json!({ "project_id": project }))["chat"]);
-        let said = self.post(&format!("/api/chats/{chat}/messages"), &json!({ "content": "m" }));
-        let raised = json!({ "taskId": task, "sessionKey": "s", "agentId": "a", "kind": "question", "message": "m" });
-        let signal = id(&self.post("/api/signal", &raised)["signal"]);
-        vec![project, task, other, chat, id(&said["message"]), signal, slug]
+        self.furnished(&[], n).into_iter().take(7).map(|(_, id)| id).collect()
     }
 
-    /// It lives, answers, and has never panicked.
+    /// The same of whomever these header lines name, with what each is.
+    pub fn furnished(&self, who: &[String], n: u64) -> Vec<(&'static str, String)> {
+        let id = |value: &Value| value["id"].as_str().unwrap().to_owned();
+        let post = |path: &str, body: &Value| self.post(who, path, body);
+        let slug = format!("site-{n}");
+        let project = id(&post("/api/projects", &json!({ "name": slug, "slug": slug }))["project"]);
+        let task =
+            || post("/api/tasks", &json!({ "project_id": project, "title": "t", "status": "ready" }))["task"].clone();
+        let (first, other) = (task(), task());
+        let (task, other, number) = (id(&first), id(&other), first["number"].to_string());
+        let chat = id(&post("/api/chats", &json!({ "project_id": project }))["chat"]);
+        let said = post(&format!("/api/chats/{chat}/messages"), &json!({ "content": "m" }));
+        let raised = json!({ "taskId": task, "sessionKey": "s", "agentId": "a", "kind": "question", "message": "m" });
+        let signal = id(&post("/api/signal", &raised)["signal"]);
+        let wait = post(&format!("/api/tasks/{task}/dependencies"), &json!({ "depends_on_id": other }));
+        let comment = post(&format!("/api/tasks/{task}/comments"), &json!({ "content": "c" }));
+        let notice = post("/api/notifications", &json!({ "message": "n", "taskId": task }));
+        let prompt = post("/api/prompts", &json!({ "role": "dev", "content": "Do it." }));
+        vec![
+            ("project", project),
+            ("task", task),
+            ("task", other),
+            ("chat", chat),
+            ("message", id(&said["message"])),
+            ("signal", signal),
+            ("slug", slug),
+            ("number", number),
+            ("dependency", id(&wait)),
+            ("comment", id(&comment["comment"])),
+            ("notification", id(&notice["notification"])),
+            ("version", id(&prompt["version"])),
+        ]
+    }
+
+    /// What `clutch` says on its command line.
+    pub fn command(&self, words: &[&str]) -> String {
+        let data = self.folder().join("data");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_clutch"));
+        command.env_clear().env("HOME", self.folder()).args(words).arg("--data-dir").arg(data).stdin(Stdio::null());
+        String::from_utf8(command.output().unwrap().stdout).unwrap()
+    }
+
+    /// The most memory that it ever had, in megabytes.
+    pub fn memory_mb(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        peak.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
+    }
+
+    /// Stops it as people do, and looks at what it has kept: all of it, by what must always be true.
+    pub fn ends_in_order(&mut self) {
+        let asked = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        assert!(asked.success());
+        let began = Instant::now();
+        while self.child.try_wait().unwrap().is_none() {
+            assert!(began.elapsed() < PATIENCE, "it does not end");
+            thread::sleep(Duration::from_millis(10));
+        }
+        let store = SqliteStore::open(&self.folder().join("data")).unwrap();
+        let ranges =
+            Kind::ALL.iter().map(|kind| Range::All { kind: *kind, after: None, limit: u32::MAX / 2 }).collect();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let all = runtime.block_on(store.read(&Fetch { scopes: Vec::new(), ranges })).unwrap().value;
+        let broken = Everything::of(all.docs().map(|doc| &doc.body)).broken();
+        println!("measured: {} documents at the end, {} laws broken", all.len(), broken.len());
+        assert!(broken.is_empty() && all.len() > 10, "{:#?}", &broken[..broken.len().min(10)]);
+    }
+
+    /// It lives, answers, and its log has no error and no panic.
     pub fn is_well(&mut self) {
         assert_eq!(self.child.try_wait().unwrap(), None, "it has ended");
         assert_eq!(self.get("/health").status, 200);
@@ -199,10 +296,10 @@ impl Program {
         for entry in std::fs::read_dir(&logs).unwrap() {
             let path = entry.unwrap().path();
             let text = String::from_utf8_lossy(&std::fs::read(&path).unwrap()).into_owned();
-            let mut lines = text.lines().skip_while(|line| !(line.contains("ERROR") && line.contains(" panic ")));
-            if let Some(panic) = lines.next() {
+            let mut lines = text.lines().skip_while(|line| !line.contains(" ERROR "));
+            if let Some(error) = lines.next() {
                 let ours = lines.filter(|line| line.contains("./") || line.contains("ERROR")).take(30);
-                panic!("{}: {panic}\n{}", path.display(), ours.collect::<Vec<_>>().join("\n"));
+                panic!("{}: {error}\n{}", path.display(), ours.collect::<Vec<_>>().join("\n"));
             }
             assert!(!text.contains(SECRET), "{} holds the secret", path.display());
         }
