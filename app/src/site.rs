@@ -1,12 +1,12 @@
 //! What the server gives to pages and server functions, through Leptos' context.
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, pin::Pin, sync::Arc};
 
 use clutch_domain::{
     access::UserRole,
     actor::Actor,
     talk::AuthorType,
-    text::{Handle, LocalPath},
+    text::{GithubRepo, Handle, LocalPath},
 };
 use clutch_orchestrator::{
     office::Office,
@@ -15,7 +15,19 @@ use clutch_orchestrator::{
 use leptos::{config::LeptosOptions, prelude::*};
 use tokio::sync::watch;
 
-use crate::error::AppError;
+use crate::{error::AppError, model::settings::Checked};
+
+/// What is being found out.
+type Finding<'a> = Pin<Box<dyn Future<Output = Checked> + Send + 'a>>;
+
+/// Looks at what a project's settings name; in the context of server functions, as [`Site`] is.
+pub trait Inspector: Send + Sync {
+    /// A folder on this machine.
+    fn folder<'a>(&'a self, path: &'a LocalPath) -> Finding<'a>;
+
+    /// A repository on GitHub.
+    fn repository<'a>(&'a self, repo: &'a GithubRepo) -> Finding<'a>;
+}
 
 /// The use-cases, the gateway's state and what pages say about this installation.
 #[derive(Clone)]

@@ -88,3 +88,52 @@ test("fields that nobody touched follow what others do; one that is worked on sa
   const now = await kept(alone, project.slug);
   expect([now.name, Boolean(now.work_loop_enabled), now.local_path]).toEqual(["Mine", false, b]);
 });
+
+test("what a field names is looked at as it is left, and by a button", async ({ alone, visitor }) => {
+  const home = path.join(alone.folder, "home");
+  const [repo, plain] = ["repo", "plain"].map((name) => path.join(home, name));
+  fs.mkdirSync(path.join(repo, ".git"), { recursive: true });
+  fs.mkdirSync(plain, { recursive: true });
+  fs.writeFileSync(path.join(repo, ".git", "HEAD"), "ref: refs/heads/trunk\n");
+  const project = await freshProject(alone, "Settings", { local_path: repo });
+  const me = await visitor();
+  me.expectTrouble(/400/);
+  const page = await me.open(`${alone.url}/projects/${project.slug}/settings`);
+  const field = page.getByLabel(/^Repository on this machine/);
+  const check = page.getByRole("button", { name: "Check the repository on this machine" });
+  const said = page.locator(".checked").filter({ has: check }).getByRole("status");
+  await expect(said).toHaveText("");
+  // One that hangs says so, and what is typed meanwhile is not answered by it.
+  let go = () => {};
+  const held = new Promise<void>((resolve) => (go = resolve));
+  await page.route("**/fn/check_setting", async (route) => { await held; await route.continue(); }, { times: 1 });
+  await check.click();
+  await expect(said).toHaveText("Looking…");
+  await expect(check).toBeDisabled();
+  await field.fill(plain);
+  await expect(said).toHaveText("");
+  await field.blur();
+  await expect(said).toHaveText("This folder is there, but it is no git repository. It can be saved all the same.");
+  const late = page.waitForResponse("**/fn/check_setting");
+  go();
+  await late;
+  await field.fill(repo);
+  await field.press("Tab");
+  await expect(said).toHaveText("A git repository, on the branch trunk.");
+  await me.accessible();
+  // It warns, and forbids nothing.
+  await field.fill(plain);
+  await save(page);
+  await expect(toasts(page)).toContainText("Settings saved.");
+  expect((await kept(alone, project.slug)).local_path).toBe(plain);
+  // What could not be saved either is said in the same words.
+  const github = page.getByLabel(/^GitHub repository/);
+  await github.fill("nonsense");
+  await github.blur();
+  await expect(page.getByText("github_repo must be in owner/repo format")).toBeVisible();
+  // What GitHub says is told as it is.
+  await page.route("**/fn/check_setting", (route) => route.fulfill({ json: { well: true, sentence: "o/r is there: public, with main as its main branch." } }), { times: 1 });
+  await github.fill("o/r");
+  await page.getByRole("button", { name: "Check the repository on GitHub" }).click();
+  await expect(page.getByText("o/r is there: public, with main as its main branch.")).toBeVisible();
+});

@@ -11,7 +11,7 @@ use axum::{
 };
 use clutch_app::{
     App, shell,
-    site::{Site, SiteSettings},
+    site::{Inspector, Site, SiteSettings},
 };
 use clutch_domain::time::Millis;
 use clutch_gateway::{Config, GatewayTask, OpenClaw, Secret, words::shown_address};
@@ -337,7 +337,11 @@ pub(crate) fn share(picked: Picked) -> AppState {
 /// All routes with their layers.
 pub(crate) fn router(state: AppState, door: Door) -> Router {
     let site = state.site.clone();
-    let context = move || provide_context(site.clone());
+    let inspector: Arc<dyn Inspector> = state.programs.clone();
+    let context = move || {
+        provide_context(site.clone());
+        provide_context(inspector.clone());
+    };
     let options = state.leptos.clone();
     let pages = generate_route_list(App);
     let login = if state.logins.is_some() { login::routes() } else { Router::new() };

@@ -4,7 +4,7 @@ use clutch_domain::id::ProjectId;
 use leptos::prelude::*;
 
 use super::Saved;
-use crate::error::AppError;
+use crate::{error::AppError, model::settings::Checked};
 
 /// Makes a project and goes to its board.
 #[server(prefix = "/fn", endpoint = "create_project", output = crate::codec::Reply)]
@@ -214,4 +214,39 @@ pub async fn set_loop(project: ProjectId, on: bool) -> Result<Saved, AppError> {
 #[server(prefix = "/fn", endpoint = "pause_loop", output = crate::codec::Reply)]
 pub async fn pause_loop(project: ProjectId, paused: bool) -> Result<Saved, AppError> {
     super::edge::save(clutch_domain::command::Command::PauseLoop(project, paused)).await
+}
+
+/// What is there where a field of the settings leads, before it is saved: `local_path` or `github_repo`.
+#[server(prefix = "/fn", endpoint = "check_setting", output = crate::codec::Reply)]
+pub async fn check_setting(field: String, value: String) -> Result<Checked, AppError> {
+    use clutch_domain::{
+        refusal::Refusal,
+        right::Right,
+        text::{GithubRepo, LocalPath},
+    };
+    use clutch_orchestrator::store::Fault;
+
+    use super::edge::told;
+    use crate::site::{Inspector, who};
+
+    let look = async {
+        // It asks of other places what only whoever may write them down needs to know.
+        if !who().may(Right::Write) {
+            return Err(Refusal::NotAllowed.into());
+        }
+        let inspector = use_context::<std::sync::Arc<dyn Inspector>>()
+            .ok_or_else(|| Fault::new("no Inspector in the context of a server function"))?;
+        match field.as_str() {
+            "local_path" => match LocalPath::parse(&value)? {
+                Some(path) => Ok(inspector.folder(&path).await),
+                None => Err(Refusal::PathInvalid.into()),
+            },
+            "github_repo" => match GithubRepo::parse(&value)? {
+                Some(repo) => Ok(inspector.repository(&repo).await),
+                None => Err(Refusal::GithubRepoInvalid.into()),
+            },
+            _ => Err(Refusal::ChoiceUnknown.into()),
+        }
+    };
+    told(look.await)
 }

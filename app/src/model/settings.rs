@@ -5,9 +5,19 @@
 use std::collections::BTreeMap;
 
 use clutch_domain::project::ChatLayout;
+use serde::{Deserialize, Serialize};
 
 /// What stands in each field, by the field's name. A switch has `true`, or nothing where it is off.
 pub type Settings = BTreeMap<String, String>;
+
+/// What was found where a field leads.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checked {
+    /// It is as it should be.
+    pub well: bool,
+    /// What it is, or what is the matter.
+    pub sentence: String,
+}
 
 /// The fields, and what they are called in a sentence.
 pub const FIELDS: [(&str, &str); 8] = [

@@ -1,9 +1,12 @@
 //! A project's settings.
 
+mod check;
+
 use clutch_domain::project::ChatLayout;
 use leptos::{html, prelude::*, server_fn::ServerFn};
 use leptos_meta::Title;
 
+use self::check::Check;
 use super::{
     FormError, FormText, Missing, Trouble, board::ProjectHead, frame::use_frame, home::ColorChoice, or_trouble,
     use_slug,
@@ -132,6 +135,7 @@ fn Settings(row: ProjectRow) -> impl IntoView {
             })
         })
     };
+    let (folder, repository) = (Check::of("local_path", node), Check::of("github_repo", node));
     let name = Signal::derive(move || now.with(|now| now.as_ref().map_or_else(String::new, |(name, ..)| name.clone())));
     let dot =
         Signal::derive(move || now.with(|now| now.as_ref().map_or_else(String::new, |(_, color, _)| color.clone())));
@@ -172,14 +176,18 @@ fn Settings(row: ProjectRow) -> impl IntoView {
                 {note("color")}
                 <label>
                     <span>"Repository on this machine"</span>
-                    <input name="local_path" class="mono" dir="ltr" autocomplete="off" spellcheck="false" placeholder="/home/you/project" value=row.local_path.clone() />
+                    <input name="local_path" class="mono" dir="ltr" autocomplete="off" spellcheck="false" placeholder="/home/you/project" value=row.local_path.clone()
+                        on:input=move |_| folder.forget() on:change=move |_| folder.look() />
                     <small>"The absolute path of a git repository. Without it no agent starts."</small>
                 </label>
+                {folder.view("Check the repository on this machine")}
                 {note("local_path")}
                 <label>
                     <span>"GitHub repository"<em>"optional"</em></span>
-                    <input name="github_repo" class="mono" dir="ltr" autocomplete="off" spellcheck="false" placeholder="owner/repo" value=row.github_repo.clone() />
+                    <input name="github_repo" class="mono" dir="ltr" autocomplete="off" spellcheck="false" placeholder="owner/repo" value=row.github_repo.clone()
+                        on:input=move |_| repository.forget() on:change=move |_| repository.look() />
                 </label>
+                {repository.view("Check the repository on GitHub")}
                 {note("github_repo")}
                 <label class="switch">
                     <input type="checkbox" name="loop_on" value="true" checked=row.loop_on />

@@ -100,6 +100,7 @@ async fn a_viewer_sees_everything_but_secrets_and_changes_nothing() {
         ("POST", "/fn/move_task", &*format!("task={task}&to=done")),
         ("POST", "/fn/add_comment", &*format!("task={task}&content=x")),
         ("POST", "/fn/create_project", "name=x&local_path=/etc"),
+        ("POST", "/fn/check_setting", "field=local_path&value=/etc"),
         ("POST", "/fn/update_project", &*format!("project={project}&name=x")),
         ("POST", "/fn/stop_answer", "chat=x"),
         ("POST", "/fn/send_message", "chat=x&content=x"),

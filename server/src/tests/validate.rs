@@ -7,7 +7,7 @@ use tokio::{
     sync::mpsc,
 };
 
-use super::House;
+use super::{House, callers::SAME};
 use crate::http::compat::github::GitHub;
 
 /// A server that answers each connection with the next of these, and tells what it was asked.
@@ -128,4 +128,67 @@ async fn a_folder_is_looked_at_inside_the_home_only() {
     house.post(path, json!({ "path": 7 })).await.fails(400, "field_missing", "Path is required and must be a string");
     house.post(path, json!({ "path": "  " })).await.fails(400, "field_missing", "Path cannot be empty");
     house.raw("POST", path, &[], "nonsense").await.fails(400, "invalid_json", "Invalid request body");
+}
+
+/// The settings page asks the same, and is told in sentences.
+#[tokio::test]
+async fn the_settings_page_is_told_in_sentences() {
+    let repo = |name: &str| json!({ "name": "r", "full_name": name, "private": false, "default_branch": "main" });
+    let (address, _asked) = serves(vec![
+        http("200 OK", "", &repo("o/r").to_string()),
+        http("200 OK", "", &repo("o/new").to_string()),
+        http("404 Not Found", "", "{}"),
+    ])
+    .await;
+    let mut home = None;
+    let house = House::on_disk().with_programs(|programs, _| {
+        home = programs.roots.first().cloned();
+        programs.github = GitHub::of(address);
+    });
+    let home = home.unwrap();
+    std::fs::create_dir_all(home.join("repo/.git")).unwrap();
+    std::fs::create_dir_all(home.join("plain")).unwrap();
+    std::fs::write(home.join("repo/.git/HEAD"), "ref: refs/heads/main\n").unwrap();
+    std::fs::write(home.join("file"), "").unwrap();
+    let cookie = house.cookie().await;
+    let ask = async |field: &str, value: &str| {
+        let body = format!("field={field}&value={}", value.replace('/', "%2F").replace(' ', "+"));
+        let form = ("content-type", "application/x-www-form-urlencoded");
+        let headers = [form, ("accept", "application/json"), SAME, ("cookie", cookie.as_str())];
+        let reply = house.raw("POST", "/fn/check_setting", &headers, body).await;
+        (reply.status.as_u16(), reply.json())
+    };
+    let told = async |field: &str, value: &str| {
+        let (status, answer) = ask(field, value).await;
+        assert_eq!(status, 200, "{answer}");
+        (answer["well"] == true, answer["sentence"].as_str().unwrap().to_owned())
+    };
+    let at = |name: &str| home.join(name).display().to_string();
+    for (path, well, says) in [
+        (at("repo"), true, "A git repository, on the branch main."),
+        (at("plain"), false, "This folder is there, but it is no git repository. It can be saved all the same."),
+        (at("file"), false, "This is a file, not a folder."),
+        (at("none"), false, "There is no such folder on this machine."),
+    ] {
+        assert_eq!(told("local_path", &path).await, (well, says.to_owned()), "{path}");
+    }
+    // Of what is outside nothing is said, whether it is there or not.
+    assert_eq!(told("local_path", "/etc").await, told("local_path", "/nowhere").await);
+    assert!(told("local_path", "/etc").await.1.contains("CLUTCH_ROOTS"));
+    for (well, says) in [
+        (true, "o/r is there: public, with main as its main branch."),
+        (false, "This repository is called o/new by now: public, with main as its main branch."),
+        (false, "Repository not found or is private. It can be saved all the same."),
+    ] {
+        assert_eq!(told("github_repo", "o/r").await, (well, says.to_owned()));
+    }
+    for (field, value, code) in [
+        ("local_path", "repo", "path_not_absolute"),
+        ("local_path", " ", "path_invalid"),
+        ("github_repo", "o", "github_repo_invalid"),
+        ("name", "x", "value_unknown"),
+    ] {
+        let (status, answer) = ask(field, value).await;
+        assert_eq!((status, &answer["code"]), (400, &json!(code)), "{answer}");
+    }
 }

@@ -15,6 +15,7 @@ pub mod fields;
 pub mod gate;
 pub mod gateway;
 pub mod github;
+mod named;
 pub mod not_built;
 pub mod notifications;
 pub mod once;

@@ -4,6 +4,7 @@
 //! nothing, not even whether it is there.
 
 use std::{
+    io::Read,
     path::{Component, Path, PathBuf},
     sync::Arc,
 };
@@ -40,9 +41,50 @@ pub async fn path(State(programs): State<Arc<Programs>>, body: Result<Body, Fail
     if path.is_empty() {
         return Err(Failure::invalid("field_missing", "Path cannot be empty"));
     }
-    let (path, roots) = (path.to_owned(), programs.roots.clone());
-    let told = tokio::task::spawn_blocking(move || look(&path, &roots)).await;
-    Ok(Json(told.unwrap_or_else(|_| json!({ "exists": false, "error": "The path cannot be looked at" }))))
+    Ok(Json(told(&place(path, &programs.roots).await)))
+}
+
+/// What is at a path.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Nothing is told of it, not even whether it is there.
+    Outside,
+    /// The server may not read it.
+    Unreadable,
+    /// Nothing.
+    Missing {
+        /// The path that was meant.
+        shown: PathBuf,
+    },
+    /// Something.
+    There {
+        /// The path that was meant.
+        shown: PathBuf,
+        /// A folder, no file.
+        folder: bool,
+        /// A git repository, or a working copy of one.
+        git: bool,
+        /// The branch that it is on, where that can be read.
+        branch: Option<String>,
+    },
+}
+
+/// Looks at a path, off the threads that serve.
+pub async fn place(path: &str, roots: &[PathBuf]) -> Place {
+    let (path, roots) = (path.to_owned(), roots.to_owned());
+    tokio::task::spawn_blocking(move || look(&path, &roots)).await.unwrap_or(Place::Unreadable)
+}
+
+/// The answer that callers know.
+fn told(place: &Place) -> Value {
+    match place {
+        Place::Outside => json!({ "exists": false, "error": OUTSIDE }),
+        Place::Unreadable => json!({ "exists": false, "error": "This path cannot be read by the server" }),
+        Place::Missing { shown } => json!({ "exists": false, "resolved": shown.display().to_string() }),
+        Place::There { shown, folder, git, .. } => json!({
+            "exists": true, "isDirectory": folder, "resolved": shown.display().to_string(), "isGitRepository": git,
+        }),
+    }
 }
 
 /// What cannot be read as JSON is refused in the words that callers know.
@@ -51,30 +93,47 @@ fn plainly(failure: Failure) -> Failure {
 }
 
 /// What is at a path.
-fn look(path: &str, roots: &[PathBuf]) -> Value {
-    let outside = || json!({ "exists": false, "error": OUTSIDE });
-    let Some(wanted) = resolved(path, roots.first().map(PathBuf::as_path)) else { return outside() };
+fn look(path: &str, roots: &[PathBuf]) -> Place {
+    let Some(shown) = resolved(path, roots.first().map(PathBuf::as_path)) else { return Place::Outside };
     let within = |path: &Path, roots: &[PathBuf]| roots.iter().any(|root| path.starts_with(root));
-    if !within(&wanted, roots) {
-        return outside();
+    if !within(&shown, roots) {
+        return Place::Outside;
     }
-    let shown = wanted.display().to_string();
-    match wanted.canonicalize() {
+    match shown.canonicalize() {
         Ok(real) => {
             // A link inside may lead out.
             let real_roots: Vec<PathBuf> = roots.iter().filter_map(|root| root.canonicalize().ok()).collect();
             if !within(&real, &real_roots) {
-                return outside();
+                return Place::Outside;
             }
-            // A working copy beside another has a file of that name.
-            let git = real.join(".git").exists();
-            json!({ "exists": true, "isDirectory": real.is_dir(), "resolved": shown, "isGitRepository": git })
+            let dot_git = real.join(".git");
+            let inside = |path: &Path| path.canonicalize().ok().filter(|path| within(path, &real_roots));
+            let branch = branch(&dot_git, inside);
+            Place::There { shown, folder: real.is_dir(), git: dot_git.exists(), branch }
         }
-        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
-            json!({ "exists": false, "error": "This path cannot be read by the server" })
-        }
-        Err(_) => json!({ "exists": false, "resolved": shown }),
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => Place::Unreadable,
+        Err(_) => Place::Missing { shown },
     }
+}
+
+/// Most bytes that are read of a file of git's.
+const LINE_MAX: u64 = 4_096;
+
+/// The branch that a repository is on, by its own files. `inside` says where a path leads, if that may be looked at.
+fn branch(dot_git: &Path, inside: impl Fn(&Path) -> Option<PathBuf>) -> Option<String> {
+    let line = |path: &Path| {
+        let path = inside(path).filter(|path| path.is_file())?;
+        let mut text = String::new();
+        std::fs::File::open(path).ok()?.take(LINE_MAX).read_to_string(&mut text).ok()?;
+        text.lines().next().map(str::to_owned)
+    };
+    let folder = match line(dot_git) {
+        // A working copy beside another says where its files are.
+        Some(said) => dot_git.parent()?.join(said.strip_prefix("gitdir:")?.trim()),
+        None => dot_git.to_owned(),
+    };
+    let head = line(&folder.join("HEAD"))?;
+    head.strip_prefix("ref: refs/heads/").map(|branch| branch.trim().to_owned())
 }
 
 /// The absolute path, without looking at the disk; `~` and what is relative belong to the home.
@@ -115,7 +174,7 @@ mod tests {
         std::os::unix::fs::symlink(&secret, home.join("out")).unwrap();
         std::os::unix::fs::symlink("repo", home.join("in")).unwrap();
         let roots = [home.clone(), more.clone()];
-        let told = |path: &str| look(path, &roots);
+        let told = |path: &str| told(&look(path, &roots));
         let at = |path: &Path| told(path.to_str().unwrap());
         let there = |folder: bool, git: bool, path: PathBuf| json!({ "exists": true, "isDirectory": folder, "resolved": path, "isGitRepository": git });
         assert_eq!(at(&home), there(true, false, home.clone()));
@@ -136,6 +195,44 @@ mod tests {
         for path in [secret.join("key"), secret.join("nothing"), dir.path().join("homely")] {
             assert_eq!(at(&path), outside, "{}", path.display());
         }
-        assert_eq!(look("~", &[]), outside, "without a home nothing is told");
+        assert_eq!(look("~", &[]), Place::Outside, "without a home nothing is told");
+    }
+    #[test]
+    fn the_branch_is_read_where_it_may_be() {
+        let dir = tempfile::tempdir().unwrap();
+        let (home, secret) = (dir.path().join("home"), dir.path().join("secret"));
+        let roots = [home.clone()];
+        let of = |name: &str| match look(&format!("~/{name}"), &roots) {
+            Place::There { git: true, branch, .. } => branch,
+            other => panic!("{name}: {other:?}"),
+        };
+        for folder in
+            [home.join("a/.git/worktrees/b"), home.join("b"), home.join("out"), home.join("file"), secret.clone()]
+        {
+            std::fs::create_dir_all(folder).unwrap();
+        }
+        assert_eq!(of("a"), None, "without a head");
+        for (head, branch) in [
+            ("ref: refs/heads/main\n", Some("main")),
+            ("ref: refs/heads/feature/x", Some("feature/x")),
+            ("0123456789012345678901234567890123456789\n", None),
+            ("", None),
+        ] {
+            std::fs::write(home.join("a/.git/HEAD"), head).unwrap();
+            assert_eq!(of("a").as_deref(), branch, "{head}");
+        }
+        std::fs::write(home.join("a/.git/worktrees/b/HEAD"), "ref: refs/heads/beside\n").unwrap();
+        for gitdir in [home.join("a/.git/worktrees/b").display().to_string(), "../a/.git/worktrees/b".to_owned()] {
+            std::fs::write(home.join("b/.git"), format!("gitdir: {gitdir}\n")).unwrap();
+            assert_eq!(of("b").as_deref(), Some("beside"), "{gitdir}");
+        }
+        // What leads out is not read.
+        std::fs::write(secret.join("HEAD"), "ref: refs/heads/secret\n").unwrap();
+        std::fs::write(home.join("b/.git"), format!("gitdir: {}\n", secret.display())).unwrap();
+        std::fs::write(home.join("file/.git"), "gitdir: ../../secret\n").unwrap();
+        std::os::unix::fs::symlink(&secret, home.join("out/.git")).unwrap();
+        for name in ["b", "file", "out"] {
+            assert_eq!(of(name), None, "{name}");
+        }
     }
 }
