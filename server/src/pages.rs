@@ -3,7 +3,7 @@
 use std::{collections::HashSet, sync::Arc};
 
 use async_trait::async_trait;
-use clutch_app::model::{Extra, card_name, other_tasks, painted};
+use clutch_app::model::{Extra, card_name, painted};
 use clutch_domain::{
     change::Change,
     doc::{Body, Dependency, Doc, Inside, Kind},
@@ -30,14 +30,13 @@ impl Pages for AppPages {
         if let Snapshot::Unread(unread) = &snapshot {
             return Err(Fault::new(unread.to_string()));
         }
-        let ranges: Vec<Range> = other_tasks(&snapshot).into_iter().map(|id| Range::doc(Kind::Task, id)).collect();
+        let ranges = Extra::ranges(&snapshot);
         let missing: Vec<Range> = ranges.iter().filter(|r| docs.get(r).is_none()).cloned().collect();
         let mut read = Docs::default();
         if !missing.is_empty() {
             read = self.store.read(&Fetch { scopes: Vec::new(), ranges: missing }).await?.value;
         }
-        let find = |range: &Range| docs.first::<Task>(range).or_else(|| read.first::<Task>(range)).cloned();
-        let extra = Extra { others: ranges.iter().filter_map(find).collect() };
+        let extra = Extra::of(ranges.iter().filter_map(|range| docs.get(range).or_else(|| read.get(range))).flatten());
         painted(*query, snapshot, extra).await
     }
 

@@ -14,14 +14,13 @@ use crate::{error::AppError, model::wire::Loaded};
 pub async fn load_task(slug: String, task: String) -> Result<Loaded, AppError> {
     use clutch_domain::{
         query::{Query, answer},
-        range::{Fetch, Range},
+        range::Fetch,
         refusal::Refusal,
-        task::Task,
     };
 
     use super::edge;
     use crate::{
-        model::{Extra, other_tasks, painted},
+        model::{Extra, painted},
         site::site,
     };
 
@@ -32,10 +31,9 @@ pub async fn load_task(slug: String, task: String) -> Result<Loaded, AppError> {
         let query = Query::Task { project, task };
         let read = site.office.read(&query.fetch()).await?;
         let snapshot = answer(&query, &read.value);
-        let ranges: Vec<Range> =
-            other_tasks(&snapshot).iter().map(|id| Range::doc(clutch_domain::doc::Kind::Task, id)).collect();
-        let others = site.office.read(&Fetch { scopes: Vec::new(), ranges: ranges.clone() }).await?.value;
-        let extra = Extra { others: ranges.iter().filter_map(|r| others.first::<Task>(r).cloned()).collect() };
+        let ranges = Extra::ranges(&snapshot);
+        let more = site.office.read(&Fetch { scopes: Vec::new(), ranges: ranges.clone() }).await?.value;
+        let extra = Extra::of(ranges.iter().filter_map(|range| more.get(range)).flatten());
         let parts = painted(query, snapshot, extra).await?;
         if parts.is_empty() { Err(Refusal::TaskNotFound.into()) } else { Ok(Loaded { version: read.version, parts }) }
     };

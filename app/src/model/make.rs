@@ -1,16 +1,22 @@
 //! Snapshots of the domain become page models.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use clutch_domain::{
     activity::Activity,
     actor::{ActorKind, OWNER, Who},
     chat::{Chat, Message},
-    id::{DependencyId, TaskId},
+    doc::{Body, Doc, Kind},
+    id::{DependencyId, PromptId, TaskId},
     plan::why::Why,
     project::Counts,
+    prompt::Version,
     query::{Board, ChatView, Chats, Home, Query, Snapshot, TaskView, unread_words},
-    run::{Run, RunState},
+    range::Range,
+    run::Run,
     talk::Signal,
     task::{Status, Task},
     text::preview,
@@ -19,11 +25,12 @@ use clutch_domain::{
 use serde::Serialize;
 
 use super::{
+    attempt::{attempt, version_of},
     board::{Ask, BoardHead, Card, CardAgent},
     byline::{Byline, byline, commenter},
     chat::{ChatHead, ChatRow, ChatsHead, MessageItem, Way},
     home::{HomeHead, ProjectRow},
-    task::{ActivityItem, CommentItem, EdgeItem, RunItem, SignalItem, TaskHead},
+    task::{ActivityItem, CommentItem, EdgeItem, SignalItem, TaskHead},
     wire::Parts,
 };
 use crate::{
@@ -113,16 +120,32 @@ impl Budget {
 pub struct Extra {
     /// The tasks at the other end of the edges.
     pub others: Vec<Task>,
+    /// The prompts that agents were told. Versions never change, so nobody needs to watch them.
+    pub prompts: Vec<Version>,
 }
 
-/// Tasks to read for [`Extra`].
-#[must_use]
-pub fn other_tasks(snapshot: &Snapshot) -> Vec<TaskId> {
-    match snapshot {
-        Snapshot::Task(view) => {
-            view.waits_for.iter().map(|e| e.depends_on).chain(view.blocks.iter().map(|e| e.task)).collect()
+impl Extra {
+    /// What to read for it.
+    #[must_use]
+    pub fn ranges(snapshot: &Snapshot) -> Vec<Range> {
+        let Snapshot::Task(view) = snapshot else { return Vec::new() };
+        let others = view.waits_for.iter().map(|e| e.depends_on).chain(view.blocks.iter().map(|e| e.task));
+        let prompts: BTreeSet<PromptId> = view.runs.iter().filter_map(version_of).collect();
+        let others = others.map(|id| Range::doc(Kind::Task, id));
+        others.chain(prompts.into_iter().map(|id| Range::doc(Kind::PromptVersion, id))).collect()
+    }
+
+    /// Of what was read.
+    pub fn of<'a>(docs: impl IntoIterator<Item = &'a Arc<Doc>>) -> Self {
+        let mut extra = Self::default();
+        for doc in docs {
+            match &doc.body {
+                Body::Task(task) => extra.others.push(Task::clone(task)),
+                Body::PromptVersion(version) => extra.prompts.push(Version::clone(version)),
+                _ => {}
+            }
         }
-        _ => Vec::new(),
+        extra
     }
 }
 
@@ -386,7 +409,7 @@ fn task_parts(parts: &mut Parts, view: &TaskView, extra: &Extra) {
         };
         put(parts, format!("c:{}", c.id), &item);
     }
-    view.runs.iter().for_each(|r| put(parts, format!("r:{}", r.id), &run(r)));
+    view.runs.iter().for_each(|r| put(parts, format!("r:{}", r.id), &attempt(r, &extra.prompts)));
     view.activity.iter().for_each(|a| put(parts, format!("a:{}", a.id), &activity(a)));
     let mut edge = |id: DependencyId, other: TaskId, waits| {
         let found = extra.others.iter().find(|t| t.id == other);
@@ -418,22 +441,6 @@ fn signal(signal: &Signal, budget: &mut Budget) -> SignalItem {
         delivery_error: signal.delivery_error.clone(),
         delivery_trouble: signal.delivery_trouble.clone(),
         at: signal.created_at,
-    }
-}
-
-fn run(run: &Run) -> RunItem {
-    RunItem {
-        id: run.id,
-        role: run.role,
-        attempt: run.attempt,
-        state: run.state,
-        model: run.model.clone(),
-        prompt_version: run.prompt_version.clone(),
-        session_key: run.session_key.clone(),
-        started_at: run.started_at.unwrap_or(run.claimed_at),
-        ended_at: if run.state == RunState::Ended { run.ended_at } else { None },
-        outcome: run.outcome,
-        last_words: run.last_words.as_deref().map(render),
     }
 }
 

@@ -5,6 +5,8 @@
 //! made and applied without knowing the page. Server functions return the same
 //! parts for the first paint ([`wire::Loaded`]), so a page is made in one way only.
 
+#[cfg(feature = "ssr")]
+mod attempt;
 pub mod board;
 #[cfg(feature = "ssr")]
 mod byline;
@@ -28,6 +30,6 @@ pub use byline::{Byline, byline, commenter, several_look, sign_of};
 #[cfg(feature = "ssr")]
 pub use gateway::gateway_model;
 #[cfg(feature = "ssr")]
-pub use make::{Extra, Words, card_name, cards, chat_row, other_tasks, parts, put};
+pub use make::{Extra, Words, card_name, cards, chat_row, parts, put};
 #[cfg(feature = "ssr")]
 pub use paint::{messages, painted};

@@ -121,8 +121,8 @@ pub struct RunItem {
     pub state: RunState,
     /// Model.
     pub model: Option<String>,
-    /// Prompt version.
-    pub prompt_version: String,
+    /// What its agent was told.
+    pub prompt: Prompt,
     /// Session.
     pub session_key: String,
     /// Begun at.
@@ -133,6 +133,15 @@ pub struct RunItem {
     pub outcome: Option<Outcome>,
     /// Last words or the reason, rendered.
     pub last_words: Option<SafeHtml>,
+}
+
+/// Which version of the role's prompt an agent was told.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Prompt {
+    /// In a word: "prompt v3".
+    pub word: String,
+    /// Whose it is, and of when.
+    pub about: String,
 }
 
 /// A line of the log, in words.

@@ -363,6 +363,11 @@ impl House {
 
     /// The loop takes the task for its `attempt`th run, and the gateway takes the run.
     pub async fn run_of(&self, task: &str, attempt: u32) -> Run {
+        self.run_told(task, attempt, "dev:1").await
+    }
+
+    /// The same, of an agent that is told this version of its prompt.
+    pub async fn run_told(&self, task: &str, attempt: u32, prompt_version: &str) -> Run {
         self.by_loop(Command::HoldLease(HoldLease { holder: "test".into(), take_over_beat: None, sole_writer: true }))
             .await;
         let task: TaskId = task.parse().unwrap();
@@ -377,7 +382,7 @@ impl House {
             session: OpenClawNames.of_run(&OfRun { slug: &slug, role: Role::Dev, task, attempt }),
             model: None,
             most: None,
-            prompt_version: "dev:1".into(),
+            prompt_version: prompt_version.into(),
             holder: "test".into(),
         };
         let run = self.by_loop(Command::ClaimRun(claim)).await.made::<Run>().unwrap().clone();

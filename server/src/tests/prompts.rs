@@ -370,3 +370,38 @@ async fn a_token_writes_prompts_with_the_scope_write() {
         }
     }
 }
+
+#[tokio::test]
+async fn the_panel_says_which_version_each_agent_was_told() {
+    let house = House::new();
+    let project = house.project("site").await;
+    house.prompt(json!({ "role": "dev", "content": WHOLE })).await;
+    let body = json!({ "role": "dev", "content": WHOLE, "change_summary": "No <b>haste</b>", "created_by": "mia" });
+    let second = house.prompt(body).await;
+    let task = house.task(&project, "Paint", "ready").await;
+    let built_in = house.run_told(&task, 1, "0123456789ab").await;
+    house.fails(&built_in).await;
+    let run = house.run_told(&task, 2, second["id"].as_str().unwrap()).await;
+    let page = house.get(&format!("/projects/site/board?task={task}")).await.text;
+    // What it says of itself is a claim.
+    for says in [
+        "Version 2 of the Dev prompt, by A program, as mia, 20",
+        "UTC: No &lt;b&gt;haste&lt;/b&gt;\" class=\"told\">prompt v2<",
+    ] {
+        assert!(page.contains(says), "{says}: {page}");
+    }
+    assert!(
+        page.contains(
+            "title=\"The Dev prompt that came with the server: 0123456789ab\" class=\"told\">built-in prompt<"
+        ),
+        "{page}"
+    );
+    // Written again it is another version; what the agent was told stays.
+    house.prompt(json!({ "role": "dev", "content": WHOLE })).await;
+    house.fails(&run).await;
+    house.run_told(&task, 3, NOBODY).await;
+    let page = house.get(&format!("/projects/site/board?task={task}")).await.text;
+    for (says, times) in [("prompt v2<", 1), ("prompt v3<", 0), ("built-in prompt<", 1), ("prompt unknown<", 1)] {
+        assert_eq!(page.matches(says).count(), times, "{says}: {page}");
+    }
+}

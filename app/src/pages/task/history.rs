@@ -42,7 +42,10 @@ fn run(run: RunItem) -> AnyView {
                 <span class=format!("state {class}")>{word}</span><span class="mut">{dynamic(span)}</span>
             </p>
             {run.last_words.map(|html| view! { <div class="last"><Markdown html /></div> })}
-            <p class="mono mut cut" title=run.session_key.clone()>{run.session_key.clone()}</p>
+            <p class="row mut">
+                <span class="told" title=run.prompt.about>{run.prompt.word}</span>
+                <span class="mono cut" title=run.session_key.clone()>{run.session_key.clone()}</span>
+            </p>
         </li>
     }
     .erase()
