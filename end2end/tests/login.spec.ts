@@ -195,3 +195,41 @@ for (const javaScriptEnabled of [true, false]) {
     await expect(them.page).toHaveTitle("Log in · OpenClutch");
   });
 }
+
+test("everybody changes their own password, and only this browser stays", async ({ locked, visitor }) => {
+  const words = "a password for them";
+  const [me, other] = [await visitor({ javaScriptEnabled: false }), await visitor()];
+  const env = { HOME: path.join(locked.board.folder, "home"), ...await engineFor(locked.board.folder) };
+  execFileSync(program(), ["user", "add", "pat", "--data-dir", path.join(locked.board.folder, "data")], { env, input: words, stdio: ["pipe", "ignore", "ignore"] });
+  for (const who of [me, other]) {
+    who.expectTrouble(/401|403|WebSocket/);
+    await who.page.goto(`${locked.board.url}/login?next=/projects/${locked.project.slug}/settings`);
+    await who.page.getByLabel("Name", { exact: true }).fill("pat");
+    await who.page.getByLabel("Password").fill(words);
+    await who.page.keyboard.press("Enter");
+    await expect(who.page.getByRole("link", { name: "Your account" })).toBeVisible();
+  }
+  const { page } = me;
+  await page.getByRole("link", { name: "Your account" }).click();
+  await expect(page.getByRole("heading", { name: "You are pat" })).toBeVisible();
+  const change = async (current: string, fresh: string) => {
+    await page.getByLabel("Current password").fill(current);
+    await page.getByLabel("New password").fill(fresh);
+    await page.getByRole("button", { name: "Change my password" }).click();
+  };
+  await change("not the password", "another password for me");
+  await expect(page.getByRole("alert")).toHaveText("This is not your password. Nothing was changed; try again.");
+  await expect(page.getByLabel("Current password")).toBeFocused();
+  await change(words, "another password for me");
+  await expect(page.getByRole("status")).toHaveText("Your password is another one now. Your one other browser was logged out.");
+  await page.goto(`${locked.board.url}/account`);
+  await expect(page.getByRole("listitem")).toHaveCount(1);
+  await other.page.reload();
+  await expect(other.page).toHaveTitle("Log in · OpenClutch");
+  await other.page.goto(`${locked.board.url}/login?next=/account`);
+  await other.page.getByLabel("Name", { exact: true }).fill("pat");
+  await other.page.getByLabel("Password").fill("another password for me");
+  await other.page.keyboard.press("Enter");
+  await expect(other.page.getByRole("heading", { name: "You are pat" })).toBeVisible();
+  await other.accessible();
+});
