@@ -19,6 +19,7 @@ use crate::{
         prompt_in_force, prompt_number, session_name, slug_name, task_chat_name,
     },
     id::{ChatId, ProjectId, RunId, SignalId, TaskId},
+    notification::Notification,
     project::{Counts, Project},
     prompt::Version,
     run::{LoopState, Run, RunState},
@@ -43,6 +44,7 @@ pub struct Everything<'a> {
     prompts: BTreeMap<String, &'a Version>,
     accounts: BTreeMap<&'a str, &'a Account>,
     sessions: Vec<&'a BrowserSession>,
+    notices: Vec<&'a Notification>,
     bodies: Vec<&'a Body>,
 }
 
@@ -67,6 +69,7 @@ impl<'a> Everything<'a> {
                 Body::PromptVersion(p) => drop(all.prompts.insert(p.id.to_string(), p)),
                 Body::Account(a) => drop(all.accounts.insert(&a.name, a)),
                 Body::BrowserSession(b) => all.sessions.push(b),
+                Body::Notification(n) => all.notices.push(n),
                 _ => {}
             }
         }
@@ -170,6 +173,9 @@ impl<'a> Everything<'a> {
             // The agent of a removed task is stopped first.
             orphan("run", &run.id, run.project, run.open() || self.tasks.contains_key(&run.task));
         }
+        for (notice, project) in self.notices.iter().filter_map(|notice| Some((notice, notice.project?))) {
+            orphan("notification", &notice.id, project, true);
+        }
         for chat in self.chats.values() {
             orphan("chat", &chat.id, chat.project, true);
         }
@@ -241,6 +247,10 @@ impl<'a> Everything<'a> {
             }
         }
         for task in self.tasks.values() {
+            if task.escalation.is_some() && matches!(task.status, Status::Backlog | Status::Ready | Status::Done) {
+                let what = format!("{} is {} and waits for a person", task.short(), task.status.word());
+                wrong.push(Breach::new(Law::EscalatedUntil, what));
+            }
             if task.open_run != open.get(&task.id).copied() {
                 wrong.push(Breach::new(
                     Law::OneRun,

@@ -68,6 +68,14 @@ switches! {
     Pause breaks NotWhilePaused;
     /// A project whose loop is off.
     Off breaks NotWhileOff;
+    /// A prompt that cannot be used starts nobody.
+    SoundPrompt breaks SoundPrompt;
+    /// The version that was claimed is told, whatever counts by now.
+    PromptOfClaim breaks ToldAsClaimed;
+    /// The last owner stays one.
+    LastOwner breaks Owned;
+    /// What asks for a person is over when the task goes on or is given up.
+    EscalationOver breaks EscalatedUntil;
     /// The wait after a failure.
     RetryWait breaks NotBeforeRetry;
     /// The cap of failures.

@@ -8,8 +8,9 @@ use std::{
 use clutch_domain::{
     actor::Actor,
     command::{Command, Completion, NewSignal},
-    id::TaskId,
+    id::{PromptId, TaskId},
     invariant::Law,
+    prompt::Version,
     run::Run,
     talk::{SignalKind, SignalSeverity},
     task::{Task, TaskFields},
@@ -20,7 +21,12 @@ use clutch_orchestrator::{
     runtime::{RunEnd, RunEndKind, RunSign},
 };
 
-use crate::{exec::Exec, gateway::Gateway, store::SimStore};
+use crate::{
+    exec::Exec,
+    gateway::Gateway,
+    people::beside::{WRITTEN, beginning},
+    store::SimStore,
+};
 
 /// What an agent does with a ticket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,6 +112,23 @@ impl Board {
         }
         if let Some(run) = self.run_of(session) {
             self.sessions.lock().unwrap_or_else(PoisonError::into_inner).insert(session.to_owned(), run.task);
+        }
+    }
+
+    /// What an agent is told is the version of its prompt that its claim names.
+    pub fn check_told(&self, exec: &Exec, session: &str, message: &str) {
+        let Some(run) = self.run_of(session) else { return };
+        let version = run.prompt_version.parse::<PromptId>().ok().and_then(|id| self.store.get::<Version>(id));
+        let told = match &version {
+            Some(version) => message.starts_with(beginning(version)),
+            None => !message.starts_with(WRITTEN),
+        };
+        if !told {
+            let says = format!("{session} is not told {:?}", version.as_ref().map(|version| version.version));
+            exec.wrong(Law::ToldAsClaimed, says);
+        }
+        if version.is_some() {
+            exec.count("an agent was told a prompt that people wrote");
         }
     }
 

@@ -368,6 +368,7 @@ impl AgentRuntime for Client {
     async fn start(&self, run: StartRun) -> Result<Accepted, RuntimeError> {
         self.check_lead("start");
         self.enter(Call::Start, &run.session)?;
+        self.gateway.board.check_told(&self.exec, &run.session, &run.message);
         let slow = self.slow("server died as it sent a prompt");
         self.slow_call(slow, move |g| Accepted { run_id: g.start(&run.session, &run.key) }).await
     }

@@ -48,7 +48,7 @@ use crate::{
     client::Client,
     exec::{Exec, Group, Process, WORLD},
     gateway::{Gateway, Generation},
-    people::Person,
+    people::{Person, beside},
     rng::Rng,
     store::{Door, SimStore},
 };
@@ -178,6 +178,9 @@ fn day(seed: u64, without: Option<Switch>) -> Outcome {
         all.start();
     }
     exec.spawn(WORLD, "people", Box::pin(person.clone().day(STORM_MS)));
+    if seed % beside::EVERY == beside::NTH {
+        exec.spawn(WORLD, "beside", Box::pin(person.clone().beside(STORM_MS)));
+    }
     exec.spawn(WORLD, "bin", Box::pin(person.clone().sweep()));
     exec.spawn(WORLD, "chaos", Box::pin(chaos::reign(all.clone(), STORM_MS)));
     exec.run_until(STORM_MS);

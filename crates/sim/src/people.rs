@@ -1,5 +1,7 @@
 //! People, and the bad luck that they have.
 
+pub mod beside;
+
 use std::sync::Arc;
 
 use clutch_domain::{
@@ -65,10 +67,15 @@ impl Person {
 
     /// The same on the pages of another server, where there is one.
     async fn insist_at(&self, page: usize, command: Command) -> Option<Done> {
+        self.insist_as(&Self::me(), page, command).await
+    }
+
+    /// The same of somebody else.
+    async fn insist_as(&self, actor: &Actor, page: usize, command: Command) -> Option<Done> {
         let office = self.offices.get(page % self.offices.len().max(1))?;
         let key = IdempotencyKey(self.exec.rng(Rng::uuid).to_string());
         loop {
-            match office.run_as(&Self::me(), &command, &key).await {
+            match office.run_as(actor, &command, &key).await {
                 Ok(done) => return Some(done),
                 Err(Error::Refused(_)) => return None,
                 Err(Error::KeyReused) => {
@@ -420,6 +427,7 @@ impl Person {
         }
         loop {
             self.exec.sleep(20_000).await;
+            self.mend_prompts().await;
             self.answer().await;
             self.accept().await;
             self.put_back().await;

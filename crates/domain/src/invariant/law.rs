@@ -40,6 +40,9 @@ laws! {
     /// People who may log in, and their browsers.
     Owned = "where people log in, somebody is an owner, and a session says of whom it is what their account says";
 
+    /// Escalations.
+    EscalatedUntil = "a task waits for a person as long as it neither goes on nor is given up nor done";
+
     // Of a commit, beside what was there before it.
     /// Places in the whole installation.
     PlacesInAll = "no claim beyond the places of the installation";
@@ -53,6 +56,8 @@ laws! {
     NotWhileOff = "nothing is claimed in a project that is switched off or deleted";
     /// Waiting after a failure.
     NotBeforeRetry = "nothing is claimed before it may be tried again";
+    /// Role prompts.
+    SoundPrompt = "nothing is claimed to be told by a prompt that cannot be used";
     /// Dependencies.
     NotBeforeOthers = "nothing is claimed while it waits for others";
     /// Writing.
@@ -71,6 +76,8 @@ laws! {
     LeaderActs = "only the server that leads asks anything of the runtime that changes something";
     /// Prompts.
     PromptOnce = "the prompt of an attempt reaches the model once";
+    /// Versions of prompts.
+    ToldAsClaimed = "an agent is told the version of its prompt that its claim names";
     /// Words of people.
     WordsOnce = "a person's words reach the agent once";
     /// Agents of one task.

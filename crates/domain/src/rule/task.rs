@@ -20,6 +20,7 @@ use crate::{
         require,
     },
     run::Run,
+    sabotage::{Switch, removed},
     talk::{Comment, Signal},
     task::{EDGES_MAX, Resolution, Status, Task, TaskField, TaskFields},
     view::{Seen, Stop, View},
@@ -234,7 +235,7 @@ pub(crate) fn enter(
     task.status_changed_at = ctx.now;
     // Whoever was to take it has, or it is another matter now.
     task.dispatch = None;
-    if matches!(to, Status::Backlog | Status::Ready | Status::Done) {
+    if matches!(to, Status::Backlog | Status::Ready | Status::Done) && !removed(Switch::EscalationOver) {
         task.escalation = None;
     }
     match to {

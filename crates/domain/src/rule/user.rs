@@ -9,6 +9,7 @@ use crate::{
     doc::{Kind, Scope},
     range::Range,
     refusal::Refusal,
+    sabotage::{Switch, removed},
     view::{Seen, View},
 };
 
@@ -51,7 +52,9 @@ pub fn change(view: &View, ask: &ChangeUser, ctx: &mut Ctx<'_>) -> Decided {
         }
         (_, None) => return Err(Refusal::UserNotFound.into()),
         (UserStep::Become(role), Some(user)) if user.is.role == *role => return Ok(change),
-        (UserStep::Become(_) | UserStep::Remove, Some(user)) if user.is.role == UserRole::Owner && !others_own => {
+        (UserStep::Become(_) | UserStep::Remove, Some(user))
+            if user.is.role == UserRole::Owner && !others_own && !removed(Switch::LastOwner) =>
+        {
             return Err(Refusal::LastOwner.into());
         }
         (UserStep::Become(role), Some(user)) => {

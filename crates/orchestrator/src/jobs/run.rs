@@ -225,6 +225,7 @@ impl Run {
         // The version that the claim names, whatever counts by now.
         let prompt = match run.prompt_version.parse::<PromptId>() {
             Err(_) => self.desk.roles.render(&ticket),
+            Ok(_) if removed(Switch::PromptOfClaim) => self.desk.roles.render(&ticket),
             Ok(id) => match self.desk.prompt(id).await? {
                 Ok(template) => ticket.told_by(&template),
                 Err(why) => return Ok(Err(Came::Failed(why))),

@@ -4,16 +4,18 @@
 use clutch_domain::{
     change::Change,
     doc::{Body, DocKey, Inside, Kind},
-    id::RunId,
+    id::{PromptId, RunId},
     invariant::{Breach, Law},
     plan::Policy,
     project::Project,
+    prompt::Version,
     run::{LoopState, Outcome, Run, RunState},
     talk::{Delivery, Signal},
     task::Task,
 };
 
 use super::{Kept, Said};
+use crate::people::beside::is_broken;
 
 /// A run that works again because of an answer may stand beside the limits; one that has done so for this long,
 /// in milliseconds, is counted by everybody who claims.
@@ -28,7 +30,14 @@ pub(super) const fn is_lawful_matter(kind: Kind) -> bool {
 pub(super) const fn has_names(kind: Kind) -> bool {
     matches!(
         kind,
-        Kind::Unique | Kind::Project | Kind::Task | Kind::Run | Kind::Dependency | Kind::Message | Kind::Chat
+        Kind::Unique
+            | Kind::Project
+            | Kind::Task
+            | Kind::Run
+            | Kind::Dependency
+            | Kind::Message
+            | Kind::Chat
+            | Kind::PromptVersion
     )
 }
 
@@ -114,6 +123,15 @@ fn claimed(kept: &Kept, change: &Change, run: &Run, policy: &Policy, now: i64, w
     let task = kept.get::<Task>(run.task);
     if let Some(at) = task.and_then(|task| task.retry_at).filter(|at| run.claimed_at < *at) {
         breach(Law::NotBeforeRetry, format!("at {} and may be tried again at {}", run.claimed_at.0, at.0));
+    }
+    if let Ok(prompt) = run.prompt_version.parse::<PromptId>() {
+        match kept.get::<Version>(prompt) {
+            None => breach(Law::SoundPrompt, "with a prompt that is nowhere".into()),
+            Some(version) if is_broken(version) => {
+                breach(Law::SoundPrompt, format!("with version {} of its prompt, which is broken", version.version));
+            }
+            Some(_) => {}
+        }
     }
     if task.is_some_and(|task| task.open_dependencies > 0) {
         breach(Law::NotBeforeOthers, "while its task waits for others".into());
