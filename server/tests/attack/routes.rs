@@ -228,20 +228,23 @@ fn functions() -> Vec<Function> {
     found
 }
 
-/// Forms of the pages that the server writes.
+/// Forms of the pages that the server writes: their addresses, and the names of all that such forms have.
 fn forms() -> Vec<Function> {
-    let form = |path: &str, fields: &[&str]| (path.to_owned(), fields.iter().map(|f| (*f).to_owned()).collect());
-    vec![
-        form("/login", &["username", "password", "next"]),
-        form("/logout", &[]),
-        form("/access/tokens", &["name", "scope", "days"]),
-        form("/access/tokens/revoke", &["id"]),
-        form("/access/sessions/end", &["id"]),
-        form("/access/people", &["name", "role", "password"]),
-        form("/access/people/role", &["name", "role"]),
-        form("/access/people/password", &["name", "password"]),
-        form("/access/people/remove", &["name"]),
-    ]
+    let all =
+        [named("src/http", "/http/access").collect::<Vec<_>>(), named("src/http", "/http/login").collect()].concat();
+    let all: Vec<&str> = all.iter().flat_map(|text| text.split("#[cfg(test)]").next()).collect();
+    let is_form = |path: &&str| path.starts_with("/acc") || ["/login", "/logout"].contains(path);
+    let mut paths: Vec<&str> = all.iter().flat_map(|text| quoted(text)).filter(is_form).collect();
+    let names = all.iter().flat_map(|text| text.split("name=\\\"").skip(1)).filter_map(|rest| rest.split('\\').next());
+    let mut names: Vec<String> =
+        names.filter(|n| n.bytes().all(|b| b.is_ascii_alphanumeric())).map(str::to_owned).collect();
+    paths.sort_unstable();
+    paths.dedup();
+    names.sort_unstable();
+    names.dedup();
+    let known = ["id", "name", "password", "role", "scope"];
+    assert!(paths.len() > 7 && known.iter().all(|name| names.contains(&(*name).to_owned())), "{paths:?} {names:?}");
+    paths.into_iter().map(|path| (path.to_owned(), names.clone())).collect()
 }
 
 /// The pages of `pages/routes.rs` and those that the server writes.
