@@ -25,7 +25,7 @@ declare -A STAGE_TITLES=(
   [script]="The tests' own gateway scripts and scripted model"
   [gateway]="Gateway client against real gateways"
   [build]="Building the program, profile fast; the size of its page"
-  [api]="API v1 against its own document (schemathesis)"
+  [api]="API v1 against its own document (schemathesis); no secret in the built site"
   [browser]="Browser: real Chromium, real gateway, real server"
   [firefox]="Firefox: dialogs, dragging, writing and pasting"
   [demo]="The README's own words: demo, one ticket to In Review, demo again, stop"
@@ -125,7 +125,7 @@ test_tools() { # STAGE, or nothing for all
   need_machine
   need_rust
   case $1 in '' | format) need_shellcheck ;; esac
-  case $1 in '' | compile | rust | domain | core | convex | server | gateway) need_nextest ;; esac
+  case $1 in '' | compile | api | rust | domain | core | convex | server | gateway) need_nextest ;; esac
   # The original's gate script needs it, and a test runs that script.
   case $1 in '' | rust | server) command -v jq >/dev/null || apt_install jq ;; esac
   case $1 in '' | rust | server) need_nginx ;; esac
@@ -299,13 +299,27 @@ stage_gateway() { run_tests 'package(clutch-gateway)'; }
 # The page that people get, with the program compiled quickly.
 stage_build() {
   cargo test --locked --quiet -p clutch-site # what makes the page's files; no default member, so in no other stage
-  build_app fast
+  build_app_with_canaries
   bench/sizes.sh --page "$app"
 }
 
+# What stands in the environment of a build must not get into it. Cargo builds anew what asks for one of these.
+readonly CANARY=canary-in-the-environment-of-the-build
+build_app_with_canaries() {
+  local name
+  for name in CLUTCH_PASSWORD OPENCLAW_TOKEN CONVEX_DEPLOY_KEY CONVEX_SELF_HOSTED_ADMIN_KEY GH_TOKEN GITHUB_TOKEN \
+    NEXT_PUBLIC_OPENCLAW_TOKEN LEPTOS_SECRET; do
+    local -x "$name=$CANARY-$name"
+  done
+  build_app fast
+}
+
 stage_api() {
-  build_app fast # made by the stage before; only its name is wanted
+  build_app_with_canaries # made by the stage before; only its name is wanted
   SCHEMATHESIS=$cache/schemathesis-$SCHEMATHESIS_VERSION/bin end2end/api/check.sh "$app"
+  CLUTCH_BIN=$app/clutch LEPTOS_SITE_ROOT=$app/site CLUTCH_CANARY=$CANARY \
+    run_tests 'package(clutch) & binary(serve) & test(=canary::planted_secrets_are_not_in_the_built_site)' \
+    --run-ignored only
 }
 
 stage_plugin() {

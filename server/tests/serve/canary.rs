@@ -1,6 +1,6 @@
 //! Canaries: secrets that are planted, and looked for wherever somebody may read, in clear, in base64 and in hex.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::PathBuf};
 
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 
@@ -38,20 +38,50 @@ fn spellings(secret: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
     all
 }
 
+/// Bytes that are looked for in many others: as far as a last byte does not fit, it is gone on by as many as can be
+/// (Horspool).
+struct Needle {
+    bytes: Vec<u8>,
+    skip: [usize; 256],
+}
+
+impl Needle {
+    fn new(bytes: Vec<u8>) -> Self {
+        assert!(bytes.len() > 4, "too short to say anything");
+        let last = bytes.len() - 1;
+        let mut skip = [bytes.len(); 256];
+        for (at, byte) in bytes[..last].iter().enumerate() {
+            skip[usize::from(*byte)] = last - at;
+        }
+        Self { bytes, skip }
+    }
+
+    fn is_in(&self, place: &[u8]) -> bool {
+        let mut at = 0;
+        while let Some(part) = place.get(at..at + self.bytes.len()) {
+            if part == self.bytes {
+                return true;
+            }
+            at += self.skip[usize::from(part[part.len() - 1])];
+        }
+        false
+    }
+}
+
 /// Where secrets are looked for; says which was found and how it was written.
-struct Search(Vec<(&'static str, &'static str, Vec<u8>)>);
+struct Search(Vec<(&'static str, &'static str, Needle)>);
 
 impl Search {
     fn of(secrets: &[(&'static str, &[u8])]) -> Self {
         let each = |(name, secret): &(&'static str, &[u8])| {
             let name = *name;
-            spellings(secret).into_iter().map(move |(how, bytes)| (name, how, bytes)).collect::<Vec<_>>()
+            spellings(secret).into_iter().map(move |(how, bytes)| (name, how, Needle::new(bytes))).collect::<Vec<_>>()
         };
         Self(secrets.iter().flat_map(each).collect())
     }
 
     fn finds(&self, place: &[u8]) -> Option<(&'static str, &'static str)> {
-        let mut found = self.0.iter().filter(|(_, _, bytes)| place.windows(bytes.len()).any(|part| part == bytes));
+        let mut found = self.0.iter().filter(|(_, _, needle)| needle.is_in(place));
         found.next().map(|(name, how, _)| (*name, *how))
     }
 
@@ -92,13 +122,90 @@ fn links(page: &str) -> BTreeSet<String> {
     ours.map(|link| link.split('#').next().unwrap_or_default().replace("&amp;", "&")).collect()
 }
 
+/// The folder of a build, with its program, its site, and the beginning of all secrets that stood in the environment in
+/// which it was made.
+struct Built {
+    program: PathBuf,
+    site: PathBuf,
+    canary: String,
+}
+
+impl Built {
+    /// As `./run.sh test --only api` tells of it.
+    fn told() -> Self {
+        let set =
+            |name: &str| std::env::var(name).unwrap_or_else(|_| panic!("{name} is set by ./run.sh test --only api"));
+        Self { program: set("CLUTCH_BIN").into(), site: set("LEPTOS_SITE_ROOT").into(), canary: set("CLUTCH_CANARY") }
+    }
+
+    /// All files of the site: name and bytes. What is compressed is another file's content.
+    fn files(&self) -> Vec<(String, Vec<u8>)> {
+        let (mut found, mut folders) = (Vec::new(), vec![self.site.clone()]);
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.extension().is_none_or(|e| e != "br" && e != "gz") {
+                    let name = path.strip_prefix(&self.site).unwrap().display().to_string();
+                    found.push((name, std::fs::read(&path).unwrap()));
+                }
+            }
+        }
+        for (kind, least) in [(".wasm", 5), (".js", 2), (".css", 2)] {
+            let many = found.iter().filter(|(name, _)| name.ends_with(kind)).count();
+            assert!(many >= least, "{many} files {kind} in {}", self.site.display());
+        }
+        found
+    }
+
+    /// Neither what was planted when it was built, nor a name by which settings say secrets.
+    fn gives_nothing_away(&self) {
+        let search = Search::of(&[("a secret of the build", self.canary.as_bytes())]);
+        search.not_in("the program", &std::fs::read(&self.program).unwrap());
+        for (name, bytes) in self.files() {
+            search.not_in(&name, &bytes);
+            for word in ["OPENCLAW_TOKEN", "CONVEX_DEPLOY_KEY", "ADMIN_KEY", "GH_TOKEN", "GITHUB_TOKEN", "NEXT_PUBLIC_"]
+            {
+                assert!(!Needle::new(word.into()).is_in(&bytes), "{name} names {word}");
+            }
+        }
+    }
+
+    /// Each file as a browser gets it; how many there are.
+    fn is_served_without(&self, search: &Search, server: &Server) -> usize {
+        let files = self.files();
+        for (name, bytes) in &files {
+            let (status, head, body) = server.ask("GET", &format!("/{name}"), "", "").unwrap();
+            assert_eq!(status, 200, "{name}: {head}");
+            search.not_in(&format!("GET /{name}"), (head + &body).as_bytes());
+            search.not_in(name, bytes);
+        }
+        files.len()
+    }
+}
+
 #[test]
 fn planted_secrets_are_found_nowhere() {
+    nowhere(None);
+}
+
+/// The same with the site and the program that people get.
+#[test]
+#[ignore = "needs a built site: ./run.sh test --only api runs it"]
+fn planted_secrets_are_not_in_the_built_site() {
+    let built = Built::told();
+    built.gives_nothing_away();
+    println!("measured: {} files of the site, and no secret in them", nowhere(Some(&built)));
+}
+
+/// How many files of the site were looked at.
+fn nowhere(built: Option<&Built>) -> usize {
     let home = folder();
     let data = home.path().join("data");
     let (gateway, heard) = refusing_gateway();
     let run = |words: &[&str], typed: &str| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_clutch"));
+        let mut command = Command::new(program());
         command.env_clear().env("HOME", home.path()).current_dir(home.path()).args(words).arg("--data-dir").arg(&data);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let _ = child.stdin.take().unwrap().write_all(typed.as_bytes());
@@ -111,9 +218,9 @@ fn planted_secrets_are_found_nowhere() {
         ("CONVEX_DEPLOY_KEY", CONVEX_KEY.to_owned()),
         ("CLUTCH_LOG", "trace".to_owned()),
     ];
-    // Where the build has put the site, its code is among what is looked through.
-    if let Ok(site) = std::env::var("LEPTOS_SITE_ROOT") {
-        set.push(("LEPTOS_SITE_ROOT", site));
+    if let Some(built) = built {
+        set.push(("LEPTOS_SITE_ROOT", built.site.display().to_string()));
+        set.push(("LEPTOS_HASH_FILES", "true".into()));
     }
     let set: Vec<(&str, &str)> = set.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let server = Server::start(home.path(), &data, &set);
@@ -161,6 +268,7 @@ fn planted_secrets_are_found_nowhere() {
     let task = serde_json::from_str::<Value>(&made).unwrap()["task"]["id"].as_str().unwrap().to_owned();
     wait_for("a try at the gateway", START_MAX, || heard.lock().unwrap().contains(TOKEN).then_some(()));
 
+    let files = built.map_or(0, |built| built.is_served_without(&search, &server));
     // Every page that a person comes to, and what it names.
     let mut seen = BTreeSet::new();
     let mut next: Vec<String> = ["/", "/login", "/logout", "/access", "/nowhere", "/.env.local", "/proc/self/environ"]
@@ -178,7 +286,7 @@ fn planted_secrets_are_found_nowhere() {
         if !seen.insert(path.clone()) || path.contains("?__path") {
             continue;
         }
-        assert!(seen.len() < 500, "it ends: {seen:?}");
+        assert!(seen.len() < 1_000, "it ends: {seen:?}");
         for cookie in [None, Some(&cookies[0]), Some(&cookies[1])] {
             let mine = cookie
                 .map_or_else(String::new, |cookie| format!("cookie: {cookie}\r\nsec-fetch-site: same-origin\r\n"));
@@ -186,6 +294,12 @@ fn planted_secrets_are_found_nowhere() {
             search.not_in(&format!("GET {path}"), (head + &body).as_bytes());
             next.extend(links(&body));
         }
+    }
+    if built.is_some() {
+        assert!(
+            seen.iter().any(|path| path.starts_with("/pkg/") && path.ends_with(".js")),
+            "pages name their code: {seen:?}"
+        );
     }
     assert!(seen.len() > 20 && seen.iter().any(|path| path.contains("new=")), "pages name each other: {seen:?}");
     // What is wrong is answered without it, too.
@@ -229,6 +343,7 @@ fn planted_secrets_are_found_nowhere() {
         }
     }
     assert!(logged && looked > 3, "the log has everything, and the store was looked at: {looked} files");
+    files
 }
 
 /// A Convex deployment that does not answer is told of without its key.

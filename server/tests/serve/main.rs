@@ -47,9 +47,14 @@ fn wait_for<T>(what: &str, most: Duration, look: impl FnMut() -> Option<T>) -> T
     within(most, look).unwrap_or_else(|| panic!("{what} did not happen in {most:?}"))
 }
 
+/// The program; `CLUTCH_BIN` names another build of it.
+fn program() -> String {
+    std::env::var("CLUTCH_BIN").unwrap_or_else(|_| env!("CARGO_BIN_EXE_clutch").to_owned())
+}
+
 /// `clutch serve` with an environment of its own: nothing of the machine's settings counts.
 fn clutch(home: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_clutch"));
+    let mut command = Command::new(program());
     command
         .env_clear()
         .env("HOME", home)
