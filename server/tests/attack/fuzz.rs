@@ -129,7 +129,7 @@ impl Flood<'_> {
             let maker = Maker { program: self.program, known: self.known, pool: &pool, callers: self.callers };
             let request = maker.request(&mut chance);
             let began = Instant::now();
-            let answer = self.program.exchange(&request.bytes, request.sound);
+            let answer = self.program.exchange(&request.bytes, request.whole);
             let took = began.elapsed();
             let (answer, why) = match answer {
                 Ok(answer) => (answer.as_ref().map_or(0, |a| a.status), self.look(&request, answer, &mut pool)),
@@ -213,7 +213,7 @@ impl Flood<'_> {
             let bytes = as_bytes(&text.replace(host.trim_end(), &self.program.host()));
             let what = case["what"].as_str().unwrap_or_default().to_owned();
             let path = text.split(' ').nth(1).unwrap_or_default().to_owned();
-            let request = Request { head: text.starts_with("HEAD"), sound: false, what, path, bytes };
+            let request = Request { head: text.starts_with("HEAD"), sound: false, whole: false, what, path, bytes };
             let answer = self.program.exchange(&request.bytes, false);
             let (status, why) = match &answer {
                 Ok(answer) => (answer.as_ref().map_or(0, |a| a.status), wrong(&request, answer.as_ref())),
