@@ -27,6 +27,8 @@ export const FOUND_BY = {
   browser_session: { parent: true, link: false, status: false },
   notice: { parent: true, link: true, status: false },
   prompt_version: { parent: true, link: false, status: false },
+  webhook: { parent: true, link: true, status: true },
+  delivery: { parent: true, link: true, status: false },
   notification: { parent: true, link: false, status: true },
 } as const;
 
@@ -63,6 +65,8 @@ export const kind = v.union(
   v.literal("browser_session"),
   v.literal("notice"),
   v.literal("prompt_version"),
+  v.literal("webhook"),
+  v.literal("delivery"),
   v.literal("notification"),
 );
 

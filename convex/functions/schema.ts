@@ -70,6 +70,8 @@ export default defineSchema({
   browser_session: child(),
   notice: linked(),
   prompt_version: child(),
+  webhook: asking(),
+  delivery: linked(),
   /** Retired: only programs of before wrote it, and `retention:retire` empties it. */
   notification: staged(),
 

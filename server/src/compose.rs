@@ -53,6 +53,7 @@ use crate::{
     settings::{Engine, Secret as Password, Settings},
     state::AppState,
     supervise::Supervisor,
+    webhooks::{HttpPost, Keys, System, Way},
     worker::{self, bin, lines::Lines},
 };
 
@@ -159,12 +160,17 @@ pub async fn house(
     });
     let reactor = Arc::new(worker::Tokio::new(supervisor.clone()));
     let roles = worker::roles(settings.roles_dir.as_deref())?;
+    let webhook_keys = Keys::open(&settings.data_dir, settings.webhooks.key.as_ref())
+        .map_err(|e| format!("The key of webhooks cannot be kept: {e}."))?;
+    let webhook_keys = Arc::new(webhook_keys);
+    let webhook_way = Way::new(Arc::new(System), settings.webhooks.private.clone());
     let parts = Parts {
         office: office.clone(),
         runtimes: runtimes.clone(),
         reactor: reactor.clone(),
         roles: roles.clone(),
         mail: Arc::new(ServerMail { bridge: bridge.clone(), board: public_url.clone() }),
+        post: Arc::new(HttpPost::new(webhook_keys.clone(), webhook_way.clone())?),
         policy: settings.policy.clone(),
         board: public_url.clone(),
     };
@@ -201,6 +207,8 @@ pub async fn house(
         sessions,
         password: settings.access.as_ref().map(|access| access.password.clone()),
         uploads,
+        webhook_keys,
+        webhook_way,
         programs: Programs {
             policy: settings.policy.clone(),
             without_pr: settings.without_pr,
@@ -250,6 +258,8 @@ pub(crate) struct Picked {
     pub sessions: Sessions,
     pub password: Option<Password>,
     pub uploads: Arc<Uploads>,
+    pub webhook_keys: Arc<Keys>,
+    pub webhook_way: Way,
     pub programs: Programs,
     pub stop: watch::Receiver<bool>,
     pub settings: SiteSettings,
@@ -272,6 +282,8 @@ pub(crate) fn share(picked: Picked) -> AppState {
         sessions,
         password,
         uploads,
+        webhook_keys,
+        webhook_way,
         programs,
         stop,
         settings,
@@ -326,6 +338,8 @@ pub(crate) fn share(picked: Picked) -> AppState {
         programs: Arc::new(programs),
         event_streams: EventStreams::default(),
         uploads,
+        webhook_keys,
+        webhook_way,
         site,
         tabs: Arc::new(live::Tabs::new(tabs)),
         seals,
@@ -349,6 +363,7 @@ pub(crate) fn router(state: AppState, door: Door) -> Router {
         .merge(login)
         .merge(access::routes())
         .merge(audit::routes())
+        .merge(crate::http::webhooks::routes())
         .leptos_routes_with_context(&state, pages, context, move || shell(options.clone()))
         .merge(compat::routes())
         .merge(webhooks::routes())

@@ -14,6 +14,7 @@ mod state;
 mod supervise;
 #[cfg(test)]
 mod tests;
+mod webhooks;
 mod worker;
 
 use std::process::ExitCode;

@@ -15,12 +15,14 @@ mod engine;
 mod knobs;
 mod programs;
 mod source;
+mod webhooks;
 
 pub use access::Access;
 pub use engine::{ConvexKey, Engine};
 pub use knobs::{Knobs, NotSet};
 pub use programs::WithoutPr;
 pub use source::Source;
+pub use webhooks::Webhooks;
 
 /// A secret: never shown, never logged.
 #[derive(Clone, PartialEq, Eq)]
@@ -105,6 +107,16 @@ pub const SETTINGS: &[Setting] = &[
     ),
     row("CLUTCH_ROOTS", "Programs", "Folders besides the home in which paths may be looked at, separated by colons"),
     row("CLUTCH_ROLES_DIR", "Loop", "Folder with your own `<role>.md` prompts, over the built-in ones"),
+    row(
+        "CLUTCH_WEBHOOKS_PRIVATE",
+        "Webhooks",
+        "Own networks and addresses to which webhooks may send, comma separated, or all; none",
+    ),
+    row(
+        "CLUTCH_WEBHOOKS_KEY",
+        "Webhooks",
+        "Key of the webhooks' secrets, where several servers share a store; one of its own in the data folder",
+    ),
 ];
 
 /// All settings as a text, for `clutch serve --help`.
@@ -167,6 +179,8 @@ pub struct Settings {
     pub without_pr: WithoutPr,
     /// Folders in which programs may ask about paths.
     pub roots: Vec<PathBuf>,
+    /// What holds for outgoing webhooks.
+    pub webhooks: Webhooks,
     /// What people should know, each a sentence.
     pub warnings: Vec<String>,
 }
@@ -248,6 +262,7 @@ impl Settings {
             policy: policy(source, &mut warnings),
             without_pr: programs::without_pr(source)?,
             roots: programs::roots(source)?,
+            webhooks: webhooks::webhooks(source)?,
             warnings,
         })
     }

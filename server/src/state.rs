@@ -16,6 +16,7 @@ use crate::{
         session::Sessions, uploads::Uploads, v1::EventStreams,
     },
     supervise::Supervisor,
+    webhooks::{Keys, Way},
     worker::lines::Lines,
 };
 
@@ -54,6 +55,10 @@ pub struct AppState {
     pub event_streams: EventStreams,
     /// Pictures that were sent.
     pub uploads: Arc<Uploads>,
+    /// What signs to webhooks.
+    pub webhook_keys: Arc<Keys>,
+    /// Where webhooks may send.
+    pub webhook_way: Way,
     /// What pages may know.
     pub site: Site,
     /// Tabs that are connected.

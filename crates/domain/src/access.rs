@@ -77,7 +77,7 @@ words! {
         Agent = "agent", "Agent";
         /// Whatever a program on this machine may do where nobody logs in.
         Write = "write", "Write";
-        /// What a person has kept for people, and the keys to the house: tokens.
+        /// What a person has kept for people, the keys to the house (tokens), and what leaves it (webhooks).
         Admin = "admin", "Admin";
     }
 }
@@ -98,6 +98,7 @@ impl TokenScope {
                 Right::Decide,
                 Right::Admit,
                 Right::Leave,
+                Right::Publish,
             ]),
         }
     }
@@ -110,7 +111,7 @@ words! {
         Viewer = "viewer", "Viewer";
         /// All work on the board.
         Member = "member", "Member";
-        /// Also tokens, people, what the work loop may spend, and other people's sessions.
+        /// Also tokens, people, webhooks, what the work loop may spend, and other people's sessions.
         Owner = "owner", "Owner";
     }
 }
@@ -133,6 +134,7 @@ impl UserRole {
                 Right::Instruct,
                 Right::Spend,
                 Right::Admit,
+                Right::Publish,
             ]),
         }
     }

@@ -6,6 +6,7 @@ mod new;
 mod notification;
 mod prompt;
 mod triage;
+mod webhook;
 mod work;
 
 use std::collections::BTreeMap;
@@ -13,7 +14,10 @@ use std::collections::BTreeMap;
 use crate::{
     access::{Digest, PasswordHash},
     chat::{Call, DeliveryStatus},
-    id::{ChatId, DependencyId, MessageId, NotificationId, ProjectId, PromptId, RunId, SignalId, TaskId},
+    id::{
+        ChatId, DeliveryId, DependencyId, MessageId, NotificationId, ProjectId, PromptId, RunId, SignalId, TaskId,
+        WebhookId,
+    },
     project::ChatLayout,
     run::Stopping,
     talk::{AuthorType, CommentType, SignalKind, SignalSeverity},
@@ -30,6 +34,7 @@ pub use self::delivery::{Carry, DeliveryPatch};
 pub use self::notification::NewNotification;
 pub use self::prompt::NewPrompt;
 pub use self::triage::{NewDispatch, Subtask, Triage, TriageStep};
+pub use self::webhook::{Came, NewWebhook, QueueDeliveries, SettleDelivery, WebhookPatch};
 pub use self::work::{ClaimRun, ContinueRun, EndRun, HoldLease, Retry, RunTaken};
 pub use crate::run::Ended;
 
@@ -155,6 +160,26 @@ pub enum Command {
     SeedPrompt(NewPrompt),
     /// This version counts from now on.
     ActivatePrompt(PromptId),
+    /// Makes a webhook.
+    CreateWebhook(NewWebhook),
+    /// Changes a webhook.
+    UpdateWebhook(WebhookId, WebhookPatch),
+    /// Gives a webhook a new secret, made of the key with this fingerprint.
+    RotateWebhook(WebhookId, String),
+    /// Takes a webhook away.
+    DeleteWebhook(WebhookId),
+    /// Sends a webhook an event that nothing has caused.
+    TestWebhook(WebhookId),
+    /// Somebody wants a delivery sent again.
+    Redeliver(DeliveryId),
+    /// Lines of the log become deliveries.
+    QueueDeliveries(QueueDeliveries),
+    /// What came of a delivery.
+    SettleDelivery(SettleDelivery),
+    /// Removes the next part of a deleted webhook for good.
+    PurgeWebhook(WebhookId),
+    /// Removes the next deliveries that have been over for long.
+    ForgetDeliveries,
 }
 
 /// Whether to remove what hangs on the thing too.

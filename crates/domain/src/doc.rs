@@ -21,6 +21,7 @@ use crate::{
     talk::{Comment, Signal},
     task::{Status, Task},
     time::Millis,
+    webhook::{DELIVERIES_ENDED, Delivery, WEBHOOK_BIN, WEBHOOK_ON, Webhook, deliveries_due},
 };
 
 pub use self::found_by::FoundBy;
@@ -200,6 +201,10 @@ kinds! {
     Notification(Notification) = "notice" v 1 by [parent, link];
     /// A version of a role's prompt.
     PromptVersion(Version) = "prompt_version" v 1 by [parent];
+    /// A webhook.
+    Webhook(Webhook) = "webhook" v 1 by [parent, link, status, everywhere];
+    /// What a webhook is told of one line of the log.
+    Delivery(Delivery) = "delivery" v 1 by [parent, link];
 }
 
 /// Kinds that programs of before had, and what they were found by. Stores drop such documents.
@@ -307,6 +312,8 @@ pub enum Scope {
     Chats(ProjectId),
     /// Who may come in.
     Access,
+    /// Webhooks and their deliveries; it wakes who sends them.
+    Webhooks,
 }
 
 impl Scope {
@@ -318,6 +325,7 @@ impl Scope {
             Self::Loop => "loop".into(),
             Self::Outbox => "outbox".into(),
             Self::Access => "access".into(),
+            Self::Webhooks => "webhooks".into(),
             Self::Project(id) => format!("project:{id}"),
             Self::Chat(id) => format!("chat:{id}"),
             Self::Graph(id) => format!("graph:{id}"),
@@ -376,6 +384,8 @@ impl Body {
             Self::BrowserSession(b) => b.digest.to_string(),
             Self::Notification(n) => n.id.to_string(),
             Self::PromptVersion(p) => p.id.to_string(),
+            Self::Webhook(w) => w.id.to_string(),
+            Self::Delivery(d) => d.id.to_string(),
             Self::Unread(u) => u.key.id.clone(),
         };
         DocKey { kind: self.kind(), id }
@@ -466,6 +476,19 @@ impl Body {
                 ..plain(installed, if n.read { notification::READ } else { notification::UNREAD }.into(), n.created_at)
             },
             Self::PromptVersion(p) => plain(installed, prompts_of(p.role), p.created_at),
+            // Its project finds it where that goes for good.
+            Self::Webhook(w) => {
+                let parent = if w.deleted_at.is_some() { WEBHOOK_BIN.into() } else { w.project.to_string() };
+                Index {
+                    link: w.project.to_string(),
+                    status: if w.sends() { WEBHOOK_ON } else { "off" },
+                    ..plain(Scope::Webhooks, parent, w.deleted_at.unwrap_or(w.created_at))
+                }
+            }
+            Self::Delivery(d) => Index {
+                link: if d.waits() { deliveries_due(d.webhook) } else { DELIVERIES_ENDED.into() },
+                ..plain(Scope::Webhooks, d.webhook.to_string(), d.ended_at.unwrap_or(d.due))
+            },
             Self::Unique(_) | Self::Counter(_) | Self::Unread(_) => plain(installed, String::new(), Millis(0)),
         }
     }

@@ -71,6 +71,10 @@ ids! {
     PromptId,
     /// A line of the activity log.
     ActivityId,
+    /// A webhook.
+    WebhookId,
+    /// What a webhook is told of one line of the log.
+    DeliveryId,
 }
 
 impl ActivityId {

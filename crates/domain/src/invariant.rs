@@ -18,13 +18,14 @@ use crate::{
         Body, Dependency, DocKey, Unique, action_name, edge_name, id8_name, message_run_name, number_name,
         prompt_in_force, prompt_number, session_name, slug_name, task_chat_name,
     },
-    id::{ChatId, ProjectId, RunId, SignalId, TaskId},
+    id::{ChatId, ProjectId, RunId, SignalId, TaskId, WebhookId},
     notification::Notification,
     project::{Counts, Project},
     prompt::Version,
     run::{LoopState, Run, RunState},
     talk::{Comment, Signal},
     task::{Role, Status, Task},
+    webhook::{Delivery, Webhook, delivery_id},
 };
 
 /// Documents by kind, ready to be looked at.
@@ -45,6 +46,8 @@ pub struct Everything<'a> {
     accounts: BTreeMap<&'a str, &'a Account>,
     sessions: Vec<&'a BrowserSession>,
     notices: Vec<&'a Notification>,
+    webhooks: BTreeMap<WebhookId, &'a Webhook>,
+    deliveries: Vec<&'a Delivery>,
     bodies: Vec<&'a Body>,
 }
 
@@ -70,6 +73,8 @@ impl<'a> Everything<'a> {
                 Body::Account(a) => drop(all.accounts.insert(&a.name, a)),
                 Body::BrowserSession(b) => all.sessions.push(b),
                 Body::Notification(n) => all.notices.push(n),
+                Body::Webhook(w) => drop(all.webhooks.insert(w.id, w)),
+                Body::Delivery(d) => all.deliveries.push(d),
                 _ => {}
             }
         }
@@ -95,6 +100,7 @@ impl<'a> Everything<'a> {
         self.check_runs(&mut wrong);
         self.check_parents(&mut wrong);
         self.check_people(&mut wrong);
+        self.check_webhooks(&mut wrong);
         wrong
     }
 
@@ -132,6 +138,28 @@ impl<'a> Everything<'a> {
             if self.accounts.get(session.account.as_str()).is_none_or(|user| user.role != session.role) {
                 let what = format!("the session {} of {} is not as its account", session.digest.id8(), session.account);
                 wrong.push(Breach::new(Law::Owned, what));
+            }
+        }
+    }
+
+    /// A webhook knows how many of its deliveries wait, and each has the one id that its receiver knows it by.
+    fn check_webhooks(&self, wrong: &mut Vec<Breach>) {
+        let mut waiting: BTreeMap<WebhookId, u32> = BTreeMap::new();
+        for delivery in &self.deliveries {
+            *waiting.entry(delivery.webhook).or_insert(0) += u32::from(delivery.waits());
+            if delivery.id != delivery_id(delivery.webhook, delivery.line) {
+                let what = format!("the delivery {} has not the id of its line {}", delivery.id, delivery.line);
+                wrong.push(Breach::new(Law::EventsTold, what));
+            }
+            if delivery.waits() == delivery.ended_at.is_some() {
+                wrong.push(Breach::new(Law::EventsTold, format!("the delivery {} waits and is over", delivery.id)));
+            }
+        }
+        for webhook in self.webhooks.values() {
+            let real = waiting.get(&webhook.id).copied().unwrap_or(0);
+            if webhook.waiting != real {
+                let what = format!("webhook {} counts {} that wait, there are {real}", webhook.id, webhook.waiting);
+                wrong.push(Breach::new(Law::Counts, what));
             }
         }
     }
@@ -178,6 +206,14 @@ impl<'a> Everything<'a> {
         }
         for chat in self.chats.values() {
             orphan("chat", &chat.id, chat.project, true);
+        }
+        for webhook in self.webhooks.values() {
+            orphan("webhook", &webhook.id, webhook.project, true);
+        }
+        for delivery in &self.deliveries {
+            if !self.webhooks.contains_key(&delivery.webhook) {
+                wrong.push(Breach::new(Law::Parents, format!("delivery {} has no webhook", delivery.id)));
+            }
         }
         for message in &self.messages {
             if !self.chats.contains_key(&message.chat) {

@@ -244,6 +244,22 @@ refusals! {
     OwnerFirst => Conflict, "owner_first", "There is no owner yet. Start the server with CLUTCH_PASSWORD, or let an owner in first.";
     /// The password was changed while it was looked at.
     PasswordChanged => Conflict, "password_changed", "This password was changed a moment ago. Log in with the new one.";
+    /// No such webhook.
+    WebhookNotFound => NotFound, "webhook_not_found", "There is no such webhook.";
+    /// No such delivery, or it is too old.
+    DeliveryNotFound => NotFound, "delivery_not_found", "There is no such delivery (any more).";
+    /// A project with too many webhooks.
+    WebhooksTooMany => Conflict, "webhooks_too_many", "A project has at most 20 webhooks; delete one that nobody needs.";
+    /// An address that is none.
+    WebhookUrlInvalid => Invalid, "webhook_url_invalid", "A webhook's address begins with https:// or http://, names a host, has no user, password or fragment, and at most 2000 characters.";
+    /// A description over 200 characters.
+    WebhookDescriptionTooLong => Invalid, "webhook_description_too_long", "A webhook's description has at most 200 characters.";
+    /// A word that is no event, or none at all.
+    WebhookEventsInvalid => Invalid, "webhook_events_invalid", "Choose at least one of the events of a project, or all of them.";
+    /// Something is to be sent by a webhook that is off.
+    WebhookOff => Conflict, "webhook_off", "This webhook is switched off. Switch it on first.";
+    /// So many wait that more stay in the log.
+    DeliveriesTooMany => Conflict, "deliveries_too_many", "A thousand deliveries of this webhook wait; the next are queued when some are over.";
     /// A step of the server itself.
     ServerOnly => Forbidden, "server_only", "Only OpenClutch itself does this.";
     /// The caller lacks the right.

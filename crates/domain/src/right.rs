@@ -32,6 +32,9 @@ pub enum Right {
     Watch,
     /// To say what agents are told: role prompts. Agents have it not, so that no ticket talks one into telling all others.
     Brief,
+    /// To say what is told to programs elsewhere: webhooks. Agents have it not, nor has a program without an admin's
+    /// token: what happens leaves the house this way.
+    Publish,
 }
 
 impl Right {
@@ -49,6 +52,7 @@ impl Right {
         Self::Spend,
         Self::Watch,
         Self::Brief,
+        Self::Publish,
     ];
 
     /// What somebody without it is told.
@@ -57,7 +61,7 @@ impl Right {
         match self {
             Self::Write | Self::Report | Self::Brief => Refusal::NotAllowed,
             Self::Decide | Self::Instruct => Refusal::HumansOnly,
-            Self::Admit | Self::Leave => Refusal::OwnersOnly,
+            Self::Admit | Self::Leave | Self::Publish => Refusal::OwnersOnly,
             Self::Spend => Refusal::OwnersSpend,
             Self::Lead | Self::Carry | Self::Sweep | Self::Watch => Refusal::ServerOnly,
         }
@@ -120,6 +124,12 @@ pub const fn needed(command: &Command) -> Right {
         | Command::WithdrawMessage(_)
         | Command::PauseLoop(..) => Right::Write,
         Command::CreatePrompt(_) | Command::SeedPrompt(_) | Command::ActivatePrompt(_) => Right::Brief,
+        Command::CreateWebhook(_)
+        | Command::UpdateWebhook(..)
+        | Command::RotateWebhook(..)
+        | Command::DeleteWebhook(_)
+        | Command::TestWebhook(_)
+        | Command::Redeliver(_) => Right::Publish,
         Command::TreatAsEnded(_) => Right::Decide,
         Command::RaiseSignal(_) | Command::CompleteTask(_) => Right::Report,
         Command::BeginAnswer(_)
@@ -132,9 +142,15 @@ pub const fn needed(command: &Command) -> Right {
         | Command::TellTrouble(..)
         | Command::RunEnded(_)
         | Command::NoteProject(..)
-        | Command::HoldLease(_) => Right::Lead,
+        | Command::HoldLease(_)
+        | Command::QueueDeliveries(_)
+        | Command::SettleDelivery(_) => Right::Lead,
         Command::CarryMessage(..) | Command::NameSession(..) => Right::Carry,
-        Command::PurgeChat(_) | Command::ShelveProject(_) | Command::PurgeProject(_) => Right::Sweep,
+        Command::PurgeChat(_)
+        | Command::ShelveProject(_)
+        | Command::PurgeProject(_)
+        | Command::PurgeWebhook(_)
+        | Command::ForgetDeliveries => Right::Sweep,
         Command::CreateToken(_) | Command::RevokeToken(_) | Command::ChangeUser(_) => Right::Admit,
         Command::EndSession(_) | Command::ChangePassword(_) => Right::Leave,
         Command::NoteTokenUse(..)

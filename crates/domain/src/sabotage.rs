@@ -118,6 +118,10 @@ switches! {
     RefusedAgain breaks WordsOnce;
     /// A run that was put down is taken up by the same server only once the effect before has let go of it.
     OneSeat breaks FollowedOnce;
+    /// An event counts as delivered once its receiver has said so, and only then.
+    TakenByAnswer breaks EventsTold;
+    /// The log is read up to where it was turned into deliveries, and no further.
+    PlaceBehindQueued breaks EventsTold;
     /// Equal notes are not written.
     EqualNotes breaks SaidOnce;
     /// What is at work is looked at now and then only.

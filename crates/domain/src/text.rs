@@ -57,12 +57,15 @@ mod escape;
 mod field;
 mod sign;
 pub mod stored;
+mod webhook;
 
 use serde::{Deserialize, Deserializer};
 
+use self::field::bounded;
 pub use self::{
     clean::{line, lines},
     field::*,
+    webhook::*,
 };
 use crate::refusal::Refusal;
 

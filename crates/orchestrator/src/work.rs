@@ -11,14 +11,15 @@
 
 mod drive;
 pub(crate) mod lease;
+mod webhooks;
 
 use std::sync::Arc;
 
 use clutch_domain::{plan::Policy, time::Millis};
-use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, future::BoxFuture, select_biased};
 
 use crate::{
-    jobs::{Desk, mail::Mail},
+    jobs::{Desk, mail::Mail, post::Post},
     office::Office,
     prompt::Roles,
     runtime::Runtimes,
@@ -47,6 +48,8 @@ pub struct Parts {
     pub roles: Arc<Roles>,
     /// What messages to agents are made of, and where the answers to them go.
     pub mail: Arc<dyn Mail>,
+    /// What sends to the receivers of webhooks.
+    pub post: Arc<dyn Post>,
     /// Limits and times.
     pub policy: Policy,
     /// Address of the board as agents reach it, without a slash at its end.
@@ -109,7 +112,11 @@ impl WorkLoop {
         loop {
             lease::win(&self.desk).await;
             self.bring_in_order().await;
-            drive::lead(&self.desk).await;
+            // Side by side: what agents do keeps no receiver waiting, and the other way round. Both see that the lease
+            // is lost; what the loop is in the middle of it brings to its end.
+            let (agents, webhooks) = (drive::lead(&self.desk).fuse(), webhooks::lead(&self.desk).fuse());
+            futures_util::pin_mut!(agents, webhooks);
+            select_biased! { () = agents => {}, () = webhooks => agents.await }
             self.desk.lead.lose();
             tracing::warn!("another server leads the work loop now");
         }

@@ -20,6 +20,7 @@ pub mod gateway;
 pub mod mail;
 mod pace;
 pub mod people;
+pub mod receivers;
 mod rest;
 pub mod rng;
 pub mod store;
@@ -49,6 +50,7 @@ use crate::{
     exec::{Exec, Group, Process, WORLD},
     gateway::{Gateway, Generation},
     people::{Person, beside},
+    receivers::{Receivers, SimPost},
     rng::Rng,
     store::{Door, SimStore},
 };
@@ -87,6 +89,7 @@ struct Servers {
     exec: Exec,
     store: Arc<SimStore>,
     gateway: Arc<Gateway>,
+    receivers: Arc<Receivers>,
     board: Arc<Board>,
     roles: Arc<Roles>,
     policy: Policy,
@@ -160,10 +163,13 @@ fn day(seed: u64, without: Option<Switch>) -> Outcome {
     let person = Arc::new(Person::new(exec.clone(), store.clone(), offices, gateway.clone()));
     let roles = Role::ALL.iter().map(|r| (*r, "{{ticket}}{{description}}{{comments}}{{reporting}}"));
     let Ok(roles) = Roles::load(roles) else { return finish(seed, &exec) };
+    let receivers = Receivers::new(exec.clone(), store.clone());
+    receivers.set_faults(10);
     let all = Arc::new(Servers {
         exec: exec.clone(),
         store: store.clone(),
         gateway: gateway.clone(),
+        receivers: receivers.clone(),
         board: board.clone(),
         roles: Arc::new(roles),
         policy: policy.clone(),
@@ -176,6 +182,9 @@ fn day(seed: u64, without: Option<Switch>) -> Outcome {
     store.set_faults(2);
     for _ in 0..servers {
         all.start();
+    }
+    if seed % 6 == 1 {
+        exec.spawn(WORLD, "webhooks", Box::pin(person.clone().listen()));
     }
     exec.spawn(WORLD, "people", Box::pin(person.clone().day(STORM_MS)));
     if seed % beside::EVERY == beside::NTH {
@@ -194,9 +203,12 @@ fn day(seed: u64, without: Option<Switch>) -> Outcome {
     while at < STORM_MS + CALM_MS && calm < 2 && exec.wrongs().is_empty() {
         at += REST_MS;
         exec.run_until(at);
-        calm = if rest::is_quiet(&store, &gateway) { calm + 1 } else { 0 };
+        calm = if rest::is_quiet(&store, &gateway) && receivers.are_quiet() { calm + 1 } else { 0 };
     }
     rest::check(&exec, &store, &gateway, &board);
+    if exec.wrongs().is_empty() {
+        receivers.check();
+    }
     // What holds each other is let go, or thousands of days would stay in memory.
     store.listen(None);
     gateway.close();
@@ -235,6 +247,7 @@ impl Servers {
         let answers = Arc::new(Office::new(Arc::new(answers), process.clone(), process.clone()));
         let work = WorkLoop::new(Parts {
             mail: Arc::new(mail::SimMail { office: answers }),
+            post: Arc::new(SimPost { receivers: self.receivers.clone() }),
             office,
             runtimes: Runtimes::new([client.runtime()]),
             reactor: process,
@@ -278,6 +291,7 @@ impl Servers {
         *self.storm.lock().unwrap_or_else(PoisonError::into_inner) = false;
         self.store.set_faults(0);
         self.gateway.clients().iter().for_each(|c| c.set_faults(0));
+        self.receivers.set_faults(0);
         self.board.set_open(true);
     }
 }

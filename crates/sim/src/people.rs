@@ -8,7 +8,8 @@ use clutch_domain::{
     actor::Actor,
     chat::{Chat, DeliveryStatus, Message},
     command::{
-        Command, Direction, EdgeRef, Force, MoveTask, NewComment, NewMessage, NewProject, NewTask, Place, ProjectPatch,
+        Command, Direction, EdgeRef, Force, MoveTask, NewComment, NewMessage, NewProject, NewTask, NewWebhook, Place,
+        ProjectPatch,
     },
     doc::Dependency,
     id::{ProjectId, TaskId},
@@ -17,7 +18,7 @@ use clutch_domain::{
     run::LoopState,
     talk::{AuthorType, CommentType, Signal},
     task::{Priority, Role, Status, Task, TaskFields},
-    text::{Body, Handle, LocalPath, Name, Title},
+    text::{Body, Handle, LocalPath, Name, Title, WebhookDescription, WebhookEvents, WebhookUrl},
 };
 use clutch_orchestrator::{
     office::{Done, Error, Office},
@@ -144,6 +145,29 @@ impl Person {
         }
         if exec.rng(|r| r.chance(80)) {
             self.meddle(until).await;
+        }
+    }
+
+    /// Has programs elsewhere told what happens in each project, from early on.
+    pub async fn listen(self: Arc<Self>) {
+        let mut heard = std::collections::BTreeSet::new();
+        while heard.len() < 3 && self.exec.now() < crate::STORM_MS {
+            self.exec.sleep(5_000).await;
+            for project in self.store.all::<Project>() {
+                if project.deleted_at.is_none() && heard.insert(project.id) {
+                    let some = self.exec.rng(|r| r.chance(50));
+                    let words = ["status_changed", "agent_assigned", "agent_completed", "message_sent"];
+                    let events = if some { WebhookEvents::parse(words) } else { Ok(WebhookEvents::all()) };
+                    let (Ok(url), Ok(description), Ok(events)) =
+                        (WebhookUrl::parse("https://example.com/"), WebhookDescription::parse(""), events)
+                    else {
+                        return;
+                    };
+                    let (project, on, key) = (project.id, true, String::new());
+                    let new = NewWebhook { project, url, description, events, on, key };
+                    self.insist(Command::CreateWebhook(new)).await;
+                }
+            }
         }
     }
 

@@ -95,6 +95,11 @@ const MET: &[&str] = &[
     "run stopped",
     "run ended without a report",
     "answer delivered",
+    "event told",
+    "event came again under its id",
+    "event was lost on its way",
+    "receiver refused an event",
+    "answer of a receiver was lost",
     "task done",
     "task blocked",
 ];

@@ -130,6 +130,17 @@ fn samples() -> BTreeMap<Kind, Value> {
             json!({ "id": id(1), "role": "dev", "version": 1, "content": "Do it.", "created_by": "dan",
                     "by": { "who": "loop" }, "created_at": 1 }),
         ),
+        (
+            Kind::Webhook,
+            json!({ "id": id(1), "project": id(2), "url": "https://example.com/", "on": true,
+                    "secret": { "generation": 1, "key": "k" }, "since": 1, "place": 1, "made_by": { "who": "loop" },
+                    "created_at": 1 }),
+        ),
+        (
+            Kind::Delivery,
+            json!({ "id": id(1), "webhook": id(2), "project": id(3), "line": id(4), "what": "w", "state": "waiting",
+                    "due": 1, "created_at": 1 }),
+        ),
     ])
 }
 

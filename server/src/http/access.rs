@@ -11,10 +11,12 @@ use axum::{
     routing::{get, post},
 };
 use clutch_domain::{
-    access::{Account, BrowserSession, Digest, Standing, Token, TokenScope, called},
+    access::{Account, BrowserSession, Digest, INSTALLATION, Standing, Token, TokenScope, called},
     activity::{Activity, REFUSED},
     command::{Command, NewToken},
     doc::{Kind, Scope},
+    project::Project,
+    query::PROJECTS_MAX,
     range::Range,
     refusal::Refusal,
     right::Right,
@@ -143,9 +145,11 @@ async fn whole(state: &AppState, caller: &Caller, status: StatusCode, said: Said
         let users: Vec<Account> = state.office.all(users()).await?;
         let newest = Range::Newest { kind: Kind::Activity, scope: Scope::Installation, before: None, limit: LINES };
         let lines: Vec<Activity> = state.office.all(newest).await?;
-        Ok::<_, Fault>((tokens, sessions, users, lines))
+        let projects: Vec<Project> =
+            state.office.all(Range::children(Kind::Project, INSTALLATION, PROJECTS_MAX)).await?;
+        Ok::<_, Fault>((tokens, sessions, users, lines, projects))
     };
-    let (tokens, sessions, users, lines) = match all.await {
+    let (tokens, sessions, users, lines, projects) = match all.await {
         Ok(all) => all,
         Err(fault) => return Failure::from(fault).into_response(),
     };
@@ -176,6 +180,7 @@ async fn whole(state: &AppState, caller: &Caller, status: StatusCode, said: Said
         html.push_str(&format!("<p><a href=\"{OWN}\">Your own password and browsers</a></p>{LOG_OUT}"));
     }
     html.push_str(&list_of_lines(&lines));
+    html.push_str(&webhooks_of(&projects));
     html.push_str("<p><a href=\"/\">Back to the board</a></p>");
     page(status, "Who may come in", &html, &nonce, Some(Wide))
 }
@@ -250,6 +255,18 @@ fn list_of_lines(lines: &[Activity]) -> String {
     if rows.is_empty() { all } else { format!("<h2>Lately</h2><ul>{rows}</ul>{all}") }
 }
 
+/// The way to what leaves the house, project by project.
+fn webhooks_of(projects: &[Project]) -> String {
+    if projects.is_empty() {
+        return String::new();
+    }
+    let each = projects.iter().map(|project| {
+        let (slug, name) = (escaped(project.slug.as_str()), escaped(project.name.as_str()));
+        format!("<a href=\"/projects/{slug}/webhooks\">{name}</a>")
+    });
+    format!("<p>What is sent to programs elsewhere, webhooks of: {}</p>", each.collect::<Vec<_>>().join(" \u{b7} "))
+}
+
 /// What a line says of who may come in; nothing where it is about something else.
 pub(super) fn happened(line: &Activity) -> Option<String> {
     let of = |name: &str| escaped(line.data.get(name).map_or("", String::as_str));
@@ -302,7 +319,7 @@ fn sure(verb: &str, action: &str, id: &Digest, name: &str) -> String {
 }
 
 /// To the minute, in UTC.
-pub(super) fn moment(at: Millis) -> String {
+pub fn moment(at: Millis) -> String {
     let utc = at.utc();
     format!("{:04}-{:02}-{:02} {:02}:{:02} UTC", utc.year, utc.month, utc.day, utc.hour, utc.minute)
 }

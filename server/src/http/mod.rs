@@ -20,4 +20,5 @@ pub mod short;
 pub mod throttle;
 pub mod uploads;
 pub mod v1;
+pub mod webhooks;
 pub mod words;

@@ -53,22 +53,8 @@ impl Sessions {
     /// # Errors
     /// The folder cannot be read or written.
     pub fn open(data_dir: &Path) -> io::Result<Self> {
-        let path = data_dir.join("identity").join("session.key");
         let random = SystemRandom::new();
-        let key = match fs::read(&path) {
-            Ok(key) if key.len() == 32 => key,
-            // A disk without room left it so: nobody has a cookie of it.
-            Ok(key) if key.is_empty() => {
-                fs::remove_file(&path)?;
-                made(&path, &random)?
-            }
-            Ok(_) => {
-                return Err(io::Error::other(format!("{} is damaged; remove it to make a new one", path.display())));
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => made(&path, &random)?,
-            Err(error) => return Err(error),
-        };
-        let key = hmac::Key::new(hmac::HMAC_SHA256, &key);
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &key_in(&data_dir.join("identity").join("session.key"))?);
         let installation = hex(&hmac::sign(&key, b"installation").as_ref()[..4]);
         Ok(Self { key, random, cookie: format!("clutch-{installation}") })
     }
@@ -160,6 +146,25 @@ fn signed(id: &str, at: u64) -> String {
     format!("session {id} {at}")
 }
 
+/// The key of 32 random bytes in a file, which is made where there is none (mode 0600).
+///
+/// # Errors
+/// The file cannot be read or written, or is damaged.
+pub fn key_in(path: &Path) -> io::Result<Vec<u8>> {
+    let random = SystemRandom::new();
+    match fs::read(path) {
+        Ok(key) if key.len() == 32 => Ok(key),
+        // A disk without room left it so: nothing was made with it.
+        Ok(key) if key.is_empty() => {
+            fs::remove_file(path)?;
+            made(path, &random)
+        }
+        Ok(_) => Err(io::Error::other(format!("{} is damaged; remove it to make a new one", path.display()))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => made(path, &random),
+        Err(error) => Err(error),
+    }
+}
+
 /// A new key, on the disk before it counts. Where another process was first, its key counts.
 fn made(path: &Path, random: &SystemRandom) -> io::Result<Vec<u8>> {
     let mut key = vec![0; 32];
@@ -167,7 +172,8 @@ fn made(path: &Path, random: &SystemRandom) -> io::Result<Vec<u8>> {
     if private::keep_new(path, &key)? { Ok(key) } else { fs::read(path) }
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// In hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 

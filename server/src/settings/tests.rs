@@ -1,6 +1,7 @@
 //! What names and values come to mean.
 
 use super::*;
+use crate::webhooks::Private;
 
 pub(super) fn with(pairs: &[(&str, &str)]) -> Result<Settings, SettingsError> {
     let env = [("HOME", "/home/you")].iter().chain(pairs).map(|(a, b)| ((*a).to_owned(), (*b).to_owned()));
@@ -75,6 +76,13 @@ fn each_name_alone() {
         ("CLUTCH_COMPLETE_WITHOUT_PR", "done", |s| s.without_pr == WithoutPr::Done),
         ("CLUTCH_COMPLETE_WITHOUT_PR", "in_review", |s| s.without_pr == WithoutPr::InReview),
         ("CLUTCH_ROOTS", "/srv:/opt/work/", |s| s.roots == ["/home/you", "/srv", "/opt/work"].map(PathBuf::from)),
+        ("CLUTCH_WEBHOOKS_PRIVATE", "all", |s| s.webhooks.private == Private::All),
+        (
+            "CLUTCH_WEBHOOKS_PRIVATE",
+            "10.0.0.0/8, 127.0.0.1",
+            |s| matches!(&s.webhooks.private, Private::Some(n) if n.len() == 2),
+        ),
+        ("CLUTCH_WEBHOOKS_KEY", "0123456789abcdef0123456789abcdef", |s| s.webhooks.key.is_some()),
         ("CLUTCH_ROLES_DIR", "/r", |s| s.roles_dir.as_deref() == Some(Path::new("/r"))),
     ];
     for (name, value, holds) in cases {
@@ -108,6 +116,8 @@ fn refusals_say_what_to_do() {
         (vec![("CLUTCH_HOST", "0.0.0.0")], "SSH tunnel"),
         (vec![("CLUTCH_COMPLETE_WITHOUT_PR", "yes")], "in_review or done"),
         (vec![("CLUTCH_ROOTS", "/srv:work")], "absolute"),
+        (vec![("CLUTCH_WEBHOOKS_PRIVATE", "localhost")], "10.0.0.0/8"),
+        (vec![("CLUTCH_WEBHOOKS_KEY", "short")], "openssl rand"),
         (vec![("CLUTCH_ALLOWED_HOSTS", "board.example")], "Unset it"),
         (vec![("CLUTCH_TRUSTED_PROXIES", "127.0.0.1")], "CLUTCH_PASSWORD"),
         (vec![("CLUTCH_PASSWORD", "too short")], "fewer than 10"),

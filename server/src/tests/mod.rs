@@ -48,6 +48,7 @@ mod triage;
 mod uploads;
 mod v1;
 mod validate;
+mod webhooks;
 mod wire;
 mod words;
 
@@ -99,6 +100,7 @@ use crate::{
     settings::{Knobs, Secret},
     state::AppState,
     supervise::Supervisor,
+    webhooks::{Keys, Private, Way},
     worker::{self, lines::Lines},
 };
 
@@ -262,6 +264,8 @@ impl House {
             sessions: Sessions::open(dir.path()).unwrap(),
             password: password.map(Secret::of),
             uploads: Arc::new(Uploads::open(dir.path().join("uploads/images"), 64)),
+            webhook_keys: Arc::new(Keys::open(dir.path(), None).unwrap()),
+            webhook_way: Way::new(Arc::new(webhooks::Everywhere), Private::None),
             programs: Programs {
                 knobs: Knobs::of(dir.path().join(".env.local")),
                 roots: vec![dir.path().join("home")],

@@ -47,7 +47,7 @@ impl House {
         self.raw("POST", "/login", &[FORM, SAME], body).await
     }
 
-    async fn as_page(&self, cookie: &str, method: &str, path: &str, body: &str) -> Reply {
+    pub async fn as_page(&self, cookie: &str, method: &str, path: &str, body: &str) -> Reply {
         let kind = if path.starts_with("/api/") { ("content-type", "application/json") } else { FORM };
         let json = ("accept", "application/json");
         self.raw(method, path, &[kind, json, SAME, ("cookie", cookie)], body.to_owned()).await

@@ -1,4 +1,5 @@
-//! Empties the bin: projects and chats that were deleted a while ago are removed for good.
+//! Empties the bin: projects and chats that were deleted a while ago are removed for good, webhooks at once, and what
+//! webhooks were told when it has been over for a week.
 //!
 //! A deleted project is hidden by one small change; what it still has in the installation's lists leaves
 //! them here, right after, and when its time is over all of it goes, in steps that are short each.
@@ -12,6 +13,7 @@ use clutch_domain::{
     doc::{CHAT_BIN, Kind, PROJECT_BIN, Scope},
     project::{self, Project},
     range::{Fetch, Range},
+    webhook::{WEBHOOK_BIN, Webhook},
 };
 use clutch_orchestrator::{
     office::{Error, Office},
@@ -26,6 +28,8 @@ const EVERY: Duration = Duration::from_secs(3_600);
 const AT_ONCE: u32 = 20;
 /// Deleted projects that are looked at.
 const PROJECTS: u32 = 500;
+/// Deleted webhooks that are looked at.
+const WEBHOOKS: u32 = 100;
 /// Between two steps, so that people's changes come in between.
 const BREATH: Duration = Duration::from_millis(5);
 /// Where an agent is still at work in a project that goes for good, it is looked at again after this time.
@@ -36,8 +40,11 @@ pub async fn empty(office: Arc<Office>, leading: Leading) {
     let mut tick = interval(EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let bin = Fetch {
-        scopes: vec![Scope::Installation],
-        ranges: vec![Range::children(Kind::Project, PROJECT_BIN, PROJECTS)],
+        scopes: vec![Scope::Installation, Scope::Webhooks],
+        ranges: vec![
+            Range::children(Kind::Project, PROJECT_BIN, PROJECTS),
+            Range::children(Kind::Webhook, WEBHOOK_BIN, WEBHOOKS),
+        ],
     };
     let mut deleted = office.store().watch(bin);
     let (mut again, mut pause) = (false, STOPPING);
@@ -77,6 +84,11 @@ pub async fn sweep(office: &Office) -> Result<bool, Error> {
             }
         }
     }
+    let webhooks: Vec<Webhook> = office.all(Range::children(Kind::Webhook, WEBHOOK_BIN, WEBHOOKS)).await?;
+    for webhook in webhooks {
+        steps(office, &Command::PurgeWebhook(webhook.id)).await?;
+    }
+    steps(office, &Command::ForgetDeliveries).await?;
     let chats: Vec<Chat> = office.all(Range::children(Kind::Chat, CHAT_BIN, AT_ONCE)).await?;
     for chat in chats {
         let old = chat.deleted_at.is_some_and(|at| office.now().since(at) > KEPT_DELETED_MS);

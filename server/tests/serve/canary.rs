@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeSet, path::PathBuf};
 
-use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, STANDARD_NO_PAD},
+};
 
 use super::*;
 
@@ -242,6 +245,19 @@ fn nowhere(built: Option<&Built>) -> usize {
     let id = |cookie: &str| cookie.split('=').nth(1).unwrap().split('.').next().unwrap().to_owned();
     let (one, two) = (id(&cookies[0]), id(&cookies[1]));
     let key = std::fs::read(data.join("identity/session.key")).unwrap();
+    let webhooks_key = std::fs::read(data.join("identity/webhooks.key")).unwrap();
+    let with_admin = {
+        let admin = run(&["token", "create", "canary-admin", "--scope", "admin"], "").trim().to_owned();
+        format!("authorization: Bearer {admin}\r\ncontent-type: application/json\r\n")
+    };
+    let made = server.ask("POST", "/api/projects", &with_admin, r#"{"name":"Hooks","slug":"hooks"}"#).unwrap();
+    assert_eq!(made.0, 201, "{}", made.2);
+    let hook = r#"{"url":"http://8.8.8.8:1/","events":["project_restored"]}"#;
+    let made = server.ask("POST", "/api/v1/projects/hooks/webhooks", &with_admin, hook).unwrap();
+    assert_eq!(made.0, 201, "{}", made.2);
+    let made: Value = serde_json::from_str(&made.2).unwrap();
+    let webhook = made["webhook"]["id"].as_str().unwrap().to_owned();
+    let signing = STANDARD.decode(made["secret"].as_str().unwrap().trim_start_matches("whsec_")).unwrap();
     let search = Search::of(&[
         ("the owner's password", OWNERS.as_bytes()),
         ("somebody's password", MIAS.as_bytes()),
@@ -251,6 +267,8 @@ fn nowhere(built: Option<&Built>) -> usize {
         ("the owner's session", one.as_bytes()),
         ("somebody's session", two.as_bytes()),
         ("the key of all sessions", &key),
+        ("the key of all webhooks", &webhooks_key),
+        ("the secret of a webhook", &signing),
     ]);
     // A log-in's answer has the cookie in its head, and nothing else does.
     for (name, password) in [("owner", MIAS), ("mia", OWNERS), ("nobody", OWNERS), (OWNERS, OWNERS)] {
@@ -276,6 +294,8 @@ fn nowhere(built: Option<&Built>) -> usize {
         .into();
     next.extend(["board", "chat", "settings", "tickets"].map(|page| format!("/projects/site/{page}")));
     next.push(format!("/projects/site/board?task={task}"));
+    next.extend(["/projects/hooks/webhooks".to_owned(), format!("/projects/hooks/webhooks/{webhook}")]);
+    next.extend([format!("/api/v1/webhooks/{webhook}"), format!("/api/v1/webhooks/{webhook}/deliveries")]);
     next.extend(["/health", "/api/projects", "/api/signal", "/api/openclaw/status", "/api/gate"].map(str::to_owned));
     next.extend([
         format!("/api/tasks?projectId={project}"),
@@ -334,7 +354,10 @@ fn nowhere(built: Option<&Built>) -> usize {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.is_file() && !path.ends_with("identity/session.key") {
+            } else if path.is_file()
+                && !path.ends_with("identity/session.key")
+                && !path.ends_with("identity/webhooks.key")
+            {
                 let bytes = std::fs::read(&path).unwrap();
                 logged |= path.extension().is_some_and(|e| e == "log") && bytes.windows(5).any(|w| w == b"TRACE");
                 search.not_in(&path.display().to_string(), &bytes);

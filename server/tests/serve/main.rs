@@ -7,6 +7,7 @@ mod gate;
 mod proxy;
 mod starts;
 mod tokens;
+mod webhooks;
 
 use std::{
     io::{Read, Write},

@@ -100,6 +100,9 @@ laws! {
     /// Chats.
     ChatsGoOn = "a message arrives and is answered, or it says why not, and the next one goes";
 
+    /// Webhooks.
+    EventsTold = "each event that a webhook asks for reaches its receiver at least once, under one id";
+
     // Of the whole.
     /// Rest.
     AtRest = "once nothing goes wrong any more, everything comes to rest with a reason";

@@ -21,6 +21,7 @@ pub mod talk;
 pub mod task;
 pub mod triage;
 pub mod user;
+pub mod webhook;
 pub mod work;
 
 use std::collections::BTreeMap;
@@ -147,6 +148,16 @@ fn decide(view: &View, command: &Command, ctx: &mut Ctx<'_>) -> Decided {
         Command::CreatePrompt(new) => prompt::create(view, new, ctx),
         Command::SeedPrompt(new) => prompt::seed(view, new, ctx),
         Command::ActivatePrompt(id) => prompt::activate(view, *id, ctx),
+        Command::CreateWebhook(new) => webhook::create(view, new, ctx),
+        Command::UpdateWebhook(id, patch) => webhook::update(view, *id, patch, ctx),
+        Command::RotateWebhook(id, key) => webhook::rotate(view, *id, key, ctx),
+        Command::DeleteWebhook(id) => webhook::delete(view, *id, ctx),
+        Command::TestWebhook(id) => webhook::test(view, *id, ctx),
+        Command::Redeliver(id) => webhook::redeliver(view, *id, ctx),
+        Command::QueueDeliveries(queue) => webhook::queue(view, queue, ctx),
+        Command::SettleDelivery(settled) => webhook::settle(view, settled, ctx),
+        Command::PurgeWebhook(id) => webhook::purge(view, *id, ctx),
+        Command::ForgetDeliveries => webhook::forget(view, ctx),
     }
 }
 

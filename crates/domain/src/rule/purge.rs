@@ -13,11 +13,12 @@ use crate::{
     project::{Counts, Project},
     range::{Order, Range},
     refusal::Refusal,
-    rule::{Decided, Room, chat, work},
+    rule::{Decided, Room, chat, webhook, work},
     run::{LoopState, Run},
     talk::{Comment, Signal},
     task::Task,
     view::{Seen, Stop, View},
+    webhook::Webhook,
 };
 
 /// Documents that one step touches.
@@ -164,6 +165,10 @@ fn next_part(view: &View, change: &mut Change, id: ProjectId) -> Result<bool, St
     }
     for notice in view.list::<Notification>(Range::linked(Kind::Notification, id, STEP))? {
         change.delete(&notice.doc);
+    }
+    if let Some(hook) = view.list::<Webhook>(webhook::of_project(id))?.into_iter().next() {
+        webhook::next_part(view, change, hook)?;
+        change.touch(Scope::Webhooks);
     }
     if change.is_empty() {
         remove_all::<Activity>(view, change, id)?;

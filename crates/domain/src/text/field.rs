@@ -99,7 +99,12 @@ fields! {
 }
 
 /// `Some` of a text in which something can be seen, if it is not longer than `max` characters.
-fn bounded<T>(text: String, max: usize, too_long: Refusal, made: fn(String) -> T) -> Result<Option<T>, Refusal> {
+pub(super) fn bounded<T>(
+    text: String,
+    max: usize,
+    too_long: Refusal,
+    made: fn(String) -> T,
+) -> Result<Option<T>, Refusal> {
     match text.chars().count() {
         0 => Ok(None),
         n if n > max => Err(too_long),

@@ -13,13 +13,16 @@ use clutch_domain::{
     actor::{Actor, Who},
     chat::DeliveryStatus,
     command::{
-        Carry, ChangeUser, ChatPatch, Command, Completion, ContinueRun, DeliveryPatch, EdgeRef, EndRun, Ended, Force,
-        MoveTask, NewBrowserSession, NewChat, NewComment, NewDispatch, NewMessage, NewNotification, NewPassword,
-        NewProject, NewPrompt, NewSignal, NewTask, NewToken, Place, ProjectPatch, RefusedLogIns, Subtask, TaskPatch,
-        Triage, TriageStep, UserStep,
+        Came, Carry, ChangeUser, ChatPatch, Command, Completion, ContinueRun, DeliveryPatch, EdgeRef, EndRun, Ended,
+        Force, MoveTask, NewBrowserSession, NewChat, NewComment, NewDispatch, NewMessage, NewNotification, NewPassword,
+        NewProject, NewPrompt, NewSignal, NewTask, NewToken, NewWebhook, Place, ProjectPatch, QueueDeliveries,
+        RefusedLogIns, SettleDelivery, Subtask, TaskPatch, Triage, TriageStep, UserStep, WebhookPatch,
     },
     ctx::Ctx,
-    id::{ChatId, DependencyId, MessageId, NotificationId, ProjectId, PromptId, RunId, SignalId, TaskId},
+    id::{
+        ChatId, DeliveryId, DependencyId, MessageId, NotificationId, ProjectId, PromptId, RunId, SignalId, TaskId,
+        WebhookId,
+    },
     notification::{NotificationSeverity, NotificationType},
     prompt::Line,
     refusal::Refusal,
@@ -28,7 +31,10 @@ use clutch_domain::{
     run::Stopping,
     talk::{AuthorType, CommentType, SignalKind, SignalSeverity},
     task::{Role, Status, TaskFields},
-    text::{ChatTitle, Excerpt, Handle, Label, Name, Participants, PromptText, SessionKey, Title},
+    text::{
+        ChatTitle, Excerpt, Handle, Label, Name, Participants, PromptText, SessionKey, Title, WebhookDescription,
+        WebhookEvents, WebhookUrl,
+    },
     time::Millis,
     view::{Stop, View},
 };
@@ -79,6 +85,17 @@ fn new_prompt() -> NewPrompt {
         change_summary: None,
         parent: None,
         created_by: Handle::owner(),
+    }
+}
+
+fn new_webhook(project: ProjectId) -> NewWebhook {
+    NewWebhook {
+        project,
+        url: WebhookUrl::parse("https://example.com/").unwrap(),
+        description: WebhookDescription::parse("").unwrap(),
+        events: WebhookEvents::all(),
+        on: true,
+        key: "k".into(),
     }
 }
 
@@ -144,6 +161,7 @@ fn all() -> Vec<(Command, &'static str)> {
     };
     let become_owner = ChangeUser { name: UserName::parse("eve").unwrap(), step: UserStep::Become(UserRole::Owner) };
     let own = NewPassword { hash: "$".to_owned().into(), password_of: Millis(0), session: new_token().digest };
+    let (hook, told) = (WebhookId(NIL), DeliveryId(NIL));
     // h: an owner, or the person where nobody logs in, m: a member, v: a viewer, a: an agent, p: a program, w: one with a token to write, x: with an admin's, r: with one to read;
     // l: the loop, c: the courier, b: who empties the bin, o: who has the data folder in their hands, d: the doorkeeper.
     vec![
@@ -207,6 +225,17 @@ fn all() -> Vec<(Command, &'static str)> {
         (Command::CreatePrompt(new_prompt()), "hmpwx"),
         (Command::SeedPrompt(new_prompt()), "hmpwx"),
         (Command::ActivatePrompt(PromptId(NIL)), "hmpwx"),
+        // What leaves the house: owners say it.
+        (Command::CreateWebhook(new_webhook(project)), "hx"),
+        (Command::UpdateWebhook(hook, WebhookPatch::default()), "hx"),
+        (Command::RotateWebhook(hook, "k".into()), "hx"),
+        (Command::DeleteWebhook(hook), "hx"),
+        (Command::TestWebhook(hook), "hx"),
+        (Command::Redeliver(told), "hx"),
+        (Command::QueueDeliveries(QueueDeliveries { webhook: hook, lines: Vec::new(), place: Millis(0) }), "l"),
+        (Command::SettleDelivery(SettleDelivery { delivery: told, came: Came::GivenUp("w".into()) }), "l"),
+        (Command::PurgeWebhook(hook), "b"),
+        (Command::ForgetDeliveries, "b"),
     ]
 }
 

@@ -21,7 +21,7 @@ use clutch_domain::{
 };
 use futures_util::lock::{Mutex as Seat, OwnedMutexGuard};
 
-use super::{Hitch, line::Line, mail::Mail, signs::Parked};
+use super::{Hitch, line::Line, mail::Mail, post::Post, signs::Parked};
 use crate::{
     office::{Error, Office},
     prompt::{
@@ -47,6 +47,7 @@ pub(crate) struct Desk {
     pub roles: Arc<Roles>,
     pub prompts: Stored,
     pub mail: Arc<dyn Mail>,
+    pub post: Arc<dyn Post>,
     pub policy: Policy,
     pub board: String,
     pub lead: Lead,
@@ -71,6 +72,7 @@ impl Desk {
             roles: parts.roles,
             prompts: Stored::default(),
             mail: parts.mail,
+            post: parts.post,
             policy: parts.policy,
             board: parts.board,
             lead,

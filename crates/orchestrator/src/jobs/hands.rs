@@ -1,7 +1,7 @@
 //! Who is at work on what in this process.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -104,6 +104,12 @@ impl Hands {
             drop(back);
         };
         desk.reactor.spawn(name, Box::pin(task));
+    }
+
+    /// The jobs that are under way.
+    pub fn at_work(&self) -> BTreeSet<JobId> {
+        let all = self.0.all();
+        all.iter().filter(|(_, hand)| matches!(hand, Hand::AtWork { .. })).map(|(job, _)| *job).collect()
     }
 
     /// Wants a job undone.

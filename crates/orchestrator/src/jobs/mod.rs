@@ -3,8 +3,8 @@
 //! An effect is written down before it is begun, looked for before it is repeated, followed until
 //! its end is known, and recorded ([`Effect`], [`drive`]). A restart needs no special case: it is a
 //! look like any other. The five rules of ARCHITECTURE.md are told here in code once; what differs
-//! between an agent's run ([`run`]), the answer to a question ([`answer`]) and a person's message
-//! ([`message`]) is what each of them writes and how it reads a look ([`judge`]).
+//! between an agent's run ([`run`]), the answer to a question ([`answer`]), a person's message
+//! ([`message`]) and what a webhook is told ([`webhook`]) is what each of them writes and how it reads a look ([`judge`]).
 //!
 //! Time, spawning and waiting come from [`Reactor`](crate::work::Reactor); the simulator runs this
 //! very code on one thread in virtual time.
@@ -17,8 +17,10 @@ pub mod judge;
 pub(crate) mod line;
 pub mod mail;
 pub(crate) mod message;
+pub mod post;
 pub(crate) mod run;
 mod signs;
+pub(crate) mod webhook;
 
 use std::sync::Arc;
 
@@ -135,7 +137,7 @@ pub(crate) fn written(refusal: Option<Refusal>) -> Result<(), Hitch> {
         None => Ok(()),
         // Said twice after a lost answer, or somebody else was faster: the next stage reads what is.
         Some(Refusal::RunEnded | Refusal::RunNotFound | Refusal::SignalNotFound | Refusal::DeliveryMoved) => Ok(()),
-        Some(Refusal::MessageNotFound) => Ok(()),
+        Some(Refusal::MessageNotFound | Refusal::DeliveryNotFound | Refusal::WebhookNotFound) => Ok(()),
         Some(Refusal::LeaseLost) => Err(Hitch::Deposed),
         Some(refusal @ Refusal::AnswerUnderWay) => Err(Hitch::Unclear(refusal.to_string())),
         Some(refusal) => Err(Hitch::Refused(refusal.to_string())),
@@ -157,4 +159,6 @@ pub(crate) enum JobId {
     Answer(clutch_domain::id::SignalId),
     /// A person's message; of each chat one is under way.
     Message(clutch_domain::id::ChatId),
+    /// What a webhook is told.
+    Delivery(clutch_domain::id::DeliveryId),
 }

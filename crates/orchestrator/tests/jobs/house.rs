@@ -39,7 +39,11 @@ use futures_util::future::BoxFuture;
 use tokio::{task::AbortHandle, time::Instant};
 use uuid::Uuid;
 
-use crate::{fake::Fake, glass::Glass};
+use crate::{
+    fake::Fake,
+    glass::Glass,
+    receivers::{Receivers, Way},
+};
 
 /// The virtual time in which a condition must come true.
 const AT_MOST: Duration = Duration::from_secs(6 * 3_600);
@@ -117,6 +121,7 @@ pub struct House {
     /// All that the next server has, by name.
     pub runtimes: Mutex<BTreeMap<String, Arc<Fake>>>,
     pub post: Arc<Post>,
+    pub receivers: Arc<Receivers>,
     pub wall: Arc<Wall>,
     pub project: ProjectId,
     /// What the server sees the store through.
@@ -155,6 +160,7 @@ impl House {
             runtimes: Mutex::new(BTreeMap::from([(USUAL.to_owned(), runtime.clone())])),
             runtime,
             post: Arc::default(),
+            receivers: Arc::default(),
             wall,
             project: ProjectId(Uuid::nil()),
             glass: Glass::new(store.clone()),
@@ -186,6 +192,7 @@ impl House {
             reactor: server.clone(),
             roles: Arc::new(Roles::load(roles).unwrap()),
             mail: self.post.clone(),
+            post: Arc::new(Way(self.receivers.clone())),
             policy: Policy::default(),
             board: "http://127.0.0.1:3002".into(),
         });
@@ -209,7 +216,13 @@ impl House {
     pub async fn lose(&self, key: DocKey) {
         let mut change = Change::default();
         change.remove(key);
-        self.store.commit(change, IdempotencyKey("lost".into())).await.unwrap();
+        self.write(change).await;
+    }
+
+    /// A change past all rules.
+    pub async fn write(&self, change: Change) {
+        let key = IdempotencyKey(self.office.fresh_id().to_string());
+        self.store.commit(change, key).await.unwrap();
     }
 
     pub async fn person(&self, command: Command) -> clutch_orchestrator::office::Done {

@@ -12,5 +12,7 @@ mod hardship;
 mod house;
 mod messages;
 mod prompts;
+mod receivers;
 mod runs;
 mod runtimes;
+mod webhooks;

@@ -64,8 +64,18 @@ pub const fn name(command: &Command) -> &'static str {
         Command::CreatePrompt(_) => "write a prompt",
         Command::SeedPrompt(_) => "seed a prompt",
         Command::ActivatePrompt(_) => "choose a prompt",
+        Command::CreateWebhook(_) => "make a webhook",
+        Command::UpdateWebhook(..) => "change a webhook",
+        Command::RotateWebhook(..) => "rotate a webhook's secret",
+        Command::DeleteWebhook(_) => "delete a webhook",
+        Command::TestWebhook(_) => "test a webhook",
+        Command::Redeliver(_) => "redeliver",
+        Command::QueueDeliveries(_) => "queue deliveries",
+        Command::SettleDelivery(_) => "settle a delivery",
+        Command::PurgeWebhook(_) => "purge a webhook",
+        Command::ForgetDeliveries => "forget deliveries",
     }
 }
 
 /// How many there are.
-pub const COMMANDS: usize = 59;
+pub const COMMANDS: usize = 69;

@@ -16,3 +16,4 @@ mod races;
 mod scene;
 mod scopes;
 mod talk;
+mod webhooks;

@@ -14,17 +14,19 @@ use std::{
 use async_trait::async_trait;
 use clutch_domain::{
     access::{Account, Digest, TokenScope, UserName, UserRole},
+    activity::Activity,
     actor::Actor,
     change::Change,
     chat::{Chat, DeliveryStatus, Message},
     command::{
-        Carry, ChangeUser, ChatPatch, ClaimRun, Command, Completion, ContinueRun, DeliveryPatch, Direction, EdgeRef,
-        EndRun, Ended, Force, HoldLease, NewBrowserSession, NewChat, NewComment, NewDispatch, NewMessage,
-        NewNotification, NewPassword, NewProject, NewPrompt, NewSignal, NewToken, Place, ProjectPatch, RefusedLogIns,
-        Retry, Subtask, TaskPatch, Triage, TriageStep, UserStep,
+        Came, Carry, ChangeUser, ChatPatch, ClaimRun, Command, Completion, ContinueRun, DeliveryPatch, Direction,
+        EdgeRef, EndRun, Ended, Force, HoldLease, NewBrowserSession, NewChat, NewComment, NewDispatch, NewMessage,
+        NewNotification, NewPassword, NewProject, NewPrompt, NewSignal, NewToken, NewWebhook, Place, ProjectPatch,
+        QueueDeliveries, RefusedLogIns, Retry, SettleDelivery, Subtask, TaskPatch, Triage, TriageStep, UserStep,
+        WebhookPatch,
     },
-    doc::{Body as Stored, Kind},
-    id::{ChatId, ProjectId, TaskId},
+    doc::{Body as Stored, Kind, Scope},
+    id::{ChatId, ProjectId, TaskId, WebhookId},
     invariant::Everything,
     notification::{Notification, NotificationSeverity, NotificationType},
     phase::Phase,
@@ -34,8 +36,12 @@ use clutch_domain::{
     run::{Run, Stopping},
     talk::{AuthorType, CommentType, Signal, SignalKind, SignalSeverity},
     task::{Priority, Role, Status, Task, TaskFields},
-    text::{Body, ChatTitle, Excerpt, Handle, Label, LocalPath, Participants, PromptText, SessionKey, Slug, Title},
+    text::{
+        Body, ChatTitle, Excerpt, Handle, Label, LocalPath, Participants, PromptText, SessionKey, Slug, Title,
+        WebhookDescription, WebhookEvents, WebhookUrl,
+    },
     time::Millis,
+    webhook::{Attempt, Delivery, Webhook},
 };
 use clutch_orchestrator::{
     office::{Done, Error, Office},
@@ -157,6 +163,28 @@ pub fn new_prompt(role: Role, model: Option<&str>, words: &str) -> NewPrompt {
     }
 }
 
+/// A webhook of a project that is told everything.
+pub fn new_webhook(project: ProjectId) -> NewWebhook {
+    NewWebhook {
+        project,
+        url: WebhookUrl::parse("https://example.com/hook").unwrap(),
+        description: WebhookDescription::parse("").unwrap(),
+        events: WebhookEvents::all(),
+        on: true,
+        key: "k".into(),
+    }
+}
+
+/// An attempt that got this answer.
+pub fn attempt(status: Option<u16>) -> Attempt {
+    let error = (!matches!(status, Some(200..=299))).then(|| "It failed.".to_owned());
+    Attempt { at: Millis(2_000_000), ms: 5, status, error, answer: String::new() }
+}
+
+async fn make_webhook(office: &Office, project: ProjectId) -> WebhookId {
+    must(office, Command::CreateWebhook(new_webhook(project))).await.made::<Webhook>().unwrap().id
+}
+
 fn sends(chat: ChatId, text: &str) -> Command {
     let mut new = NewMessage::new(chat, Handle::owner(), words(text));
     new.send = true;
@@ -214,10 +242,14 @@ pub async fn scene(office: &Office) -> Vec<Command> {
     let gone = must(office, new_chat("Gone", None)).await.made::<Chat>().unwrap().id;
     must(office, sends(gone, "Bye")).await;
     must(office, Command::DeleteChat(gone)).await;
+    let (hook, other, leaving) =
+        (make_webhook(office, project).await, make_webhook(office, project).await, make_webhook(office, project).await);
     let (binned, purging) = (make_project(office, "Binned").await, make_project(office, "Purging").await);
     for project in [binned, purging] {
         let task = make_task(office, project, "x", Status::Ready).await;
         must(office, asks(task, "by-hand")).await;
+        let hook = make_webhook(office, project).await;
+        must(office, Command::TestWebhook(hook)).await;
         must(office, Command::DeleteProject(project, Force::Yes)).await;
     }
     must(office, Command::DiscardProject(purging)).await;
@@ -247,10 +279,10 @@ pub async fn scene(office: &Office) -> Vec<Command> {
         must(office, Command::OpenSession(NewBrowserSession { account, password_of: eves, ..session(n) })).await;
     }
     let prompt = |model, words| Command::CreatePrompt(new_prompt(Role::Dev, model, words));
-    let told = must(office, prompt(None, "One.")).await.made::<Version>().unwrap().id;
+    let version = must(office, prompt(None, "One.")).await.made::<Version>().unwrap().id;
     must(office, prompt(None, "Two.")).await;
     must(office, prompt(Some("gpt"), "Three.")).await;
-    let made_of = NewPrompt { parent: Some(told), ..new_prompt(Role::Dev, None, "Five.") };
+    let made_of = NewPrompt { parent: Some(version), ..new_prompt(Role::Dev, None, "Five.") };
 
     let tells = |task| NewNotification {
         task,
@@ -262,6 +294,22 @@ pub async fn scene(office: &Office) -> Vec<Command> {
         agent: None,
     };
     let notice = must(office, Command::Notify(tells(None))).await.made::<Notification>().unwrap().id;
+
+    // One delivery waits, one is over, and lines of the log are to become some.
+    let told = must(office, Command::TestWebhook(hook)).await.made::<Delivery>().unwrap().id;
+    let over = must(office, Command::TestWebhook(hook)).await.made::<Delivery>().unwrap().id;
+    must(office, Command::TestWebhook(leaving)).await;
+    must(office, Command::DeleteWebhook(leaving)).await;
+    let settles = |delivery, status| {
+        Command::SettleDelivery(SettleDelivery { delivery, came: Came::Sent(attempt(status), None) })
+    };
+    must(office, settles(over, Some(200))).await;
+    let lines = office.all::<Activity>(Range::newest(Kind::Activity, Scope::Project(project), 6)).await.unwrap();
+    let queues = |webhook| {
+        let ids = lines.iter().rev().map(|line| line.id).collect();
+        Command::QueueDeliveries(QueueDeliveries { webhook, lines: ids, place: lines[0].at })
+    };
+    let off = WebhookPatch { on: Some(false), ..WebhookPatch::default() };
 
     let new = |edges: &[(TaskId, Direction)]| waiting_for(new_task(project, "new", Status::Backlog), edges);
     let comment = NewComment {
@@ -281,7 +329,7 @@ pub async fn scene(office: &Office) -> Vec<Command> {
     let named = NewProject { slug: Some(Slug::parse("binned").unwrap()), ..new_project("Binned") };
     let rename = ChatPatch { title: Some(ChatTitle::parse("New").unwrap().unwrap()), session_key: None };
     let urgent = TaskPatch::from(TaskFields { priority: Some(Priority::High), ..TaskFields::default() });
-    let off = ProjectPatch { work_loop_enabled: Some(false), ..ProjectPatch::default() };
+    let quiet = ProjectPatch { work_loop_enabled: Some(false), ..ProjectPatch::default() };
     let triage = |task, step| Command::Triage(Triage { task, author: Handle::coordinator(), step });
     let part = |title| Subtask { title: Title::parse(title).unwrap(), description: None, priority: None, role: None };
     vec![
@@ -313,7 +361,7 @@ pub async fn scene(office: &Office) -> Vec<Command> {
         Command::UpdateTask(a, urgent),
         Command::AddComment(comment),
         Command::CreateProject(named),
-        Command::UpdateProject(project, off),
+        Command::UpdateProject(project, quiet),
         Command::DeleteProject(project, Force::Yes),
         Command::RestoreProject(binned),
         Command::DiscardProject(binned),
@@ -368,7 +416,22 @@ pub async fn scene(office: &Office) -> Vec<Command> {
         prompt(None, "Four."),
         Command::CreatePrompt(made_of),
         Command::SeedPrompt(new_prompt(Role::Pm, None, "Six.")),
-        Command::ActivatePrompt(told),
+        Command::ActivatePrompt(version),
+        Command::CreateWebhook(new_webhook(project)),
+        Command::UpdateWebhook(hook, off),
+        Command::RotateWebhook(hook, "l".into()),
+        Command::DeleteWebhook(hook),
+        Command::TestWebhook(other),
+        Command::Redeliver(told),
+        Command::Redeliver(over),
+        queues(hook),
+        queues(other),
+        settles(told, Some(204)),
+        settles(told, Some(410)),
+        settles(told, None),
+        Command::SettleDelivery(SettleDelivery { delivery: told, came: Came::GivenUp("Gone.".into()) }),
+        Command::PurgeWebhook(leaving),
+        Command::ForgetDeliveries,
     ]
 }
 

@@ -30,7 +30,10 @@ use clutch_domain::{
     time::Millis,
 };
 use clutch_orchestrator::{
-    jobs::mail::{Letter, Mail},
+    jobs::{
+        mail::{Letter, Mail},
+        post::{Parcel, Receipt},
+    },
     office::Office,
     prompt::Roles,
     runtime::{AgentRuntime, Conversations, RunEnd, RunEndKind, Runtime, Runtimes, StartRun},
@@ -85,6 +88,14 @@ impl Mail for Post {
     async fn keep(&self, _: &Arc<Runtime>, _: ChatId, _: &str, run: &str, _: &RunEnd) -> Result<(), String> {
         self.0.lock().unwrap().push(run.to_owned());
         Ok(())
+    }
+}
+
+/// Older programs had no webhooks.
+#[async_trait]
+impl clutch_orchestrator::jobs::post::Post for Post {
+    async fn send(&self, parcel: &Parcel) -> Receipt {
+        panic!("nobody asked for {parcel:?}")
     }
 }
 
@@ -164,6 +175,7 @@ impl House {
             reactor: server.clone(),
             roles: Arc::new(Roles::load(roles).unwrap()),
             mail: self.post.clone(),
+            post: self.post.clone(),
             policy: Policy::default(),
             board: "http://127.0.0.1:3002".into(),
         });

@@ -38,6 +38,14 @@ select{width:100%;font:inherit;color:inherit;background:var(--s0);border:1px sol
 .new label{margin-top:.75rem}.made{border:1px solid var(--accent);border-radius:10px;padding:1rem}\
 summary{cursor:pointer;color:var(--bad);min-height:24px}summary:focus-visible,select:focus-visible{outline:2px solid var(--accent);outline-offset:2px}\
 details button{background:var(--bad);color:var(--s0)}\
+.calm summary{color:inherit}.calm button{background:var(--accent);color:var(--ink)}\
+fieldset{border:1px solid var(--line);border-radius:10px;margin:.75rem 0;padding:.25rem .875rem .75rem;min-width:0}legend{font-weight:600;padding:0 .25rem}\
+input:is([type=checkbox],[type=radio]){width:1.125rem;height:1.125rem;min-height:0;margin:.1875rem 0 0;flex:none;accent-color:var(--accent)}\
+.new label.check,label.check{display:flex;gap:.625rem;align-items:flex-start;font-weight:400;margin:0;padding:.375rem 0;min-height:24px}\
+.check span{min-width:0;overflow-wrap:anywhere}.check code{color:var(--t2);font-size:.875em}\
+.row{display:flex;flex-wrap:wrap;gap:.75rem;margin:0 0 1rem}button.small{width:auto;margin:0;padding:0 1rem}\
+.address{overflow-wrap:anywhere;color:var(--t1);font-weight:600}span.bad{padding:0 .375rem}p.made{padding:.625rem .875rem;color:var(--t1)}\
+pre{margin:.25rem 0 .5rem;padding:.625rem;max-height:14rem;overflow:auto;background:var(--s0);border-radius:6px;font:.875rem/1.45 ui-monospace,monospace;white-space:pre-wrap;overflow-wrap:anywhere}\
 .api summary{color:inherit;padding:.375rem 0;overflow-wrap:anywhere}.api li>div{flex-basis:14rem}.api li small{display:inline}";
 
 /// A word that a page's policy names, and nobody can guess.

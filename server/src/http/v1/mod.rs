@@ -5,6 +5,7 @@
 //! problem+json (RFC 9457) with stable codes; a member that a request must not have is refused.
 
 mod chats;
+mod deliveries;
 mod dependencies;
 mod docs;
 mod etag;
@@ -16,6 +17,7 @@ mod projects;
 mod shapes;
 mod signals;
 mod tasks;
+mod webhooks;
 mod words;
 
 use std::sync::LazyLock;
@@ -34,7 +36,15 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::state::AppState;
 
-pub use self::events::Streams as EventStreams;
+pub use self::{events::Streams as EventStreams, shapes::payload};
+
+/// What the pages of webhooks share with their routes.
+pub mod owned {
+    pub use super::{
+        deliveries::{find as find_delivery, place_of},
+        webhooks::{admitted, find, owners, secret_of},
+    };
+}
 
 /// Where it is.
 pub const ROOT: &str = "/api/v1";
@@ -51,13 +61,14 @@ pub const ROOT: &str = "/api/v1";
             lists only join. Pass over members and words that you do not know.",
         license(name = "MIT", identifier = "MIT")
     ),
-    components(schemas(problem::Problem)),
+    components(schemas(problem::Problem, shapes::WebhookPayload)),
     tags(
         (name = "projects", description = "Boards."),
         (name = "tasks", description = "Tickets, what they wait for, and what is said about them."),
         (name = "signals", description = "What agents ask and tell, and the answers."),
         (name = "chats", description = "Words with agents."),
         (name = "events", description = "What happens, as it happens."),
+        (name = "webhooks", description = "What happens, told to programs elsewhere. For owners, and tokens with the scope admin."),
     )
 )]
 struct Api;
@@ -111,6 +122,14 @@ fn parts() -> (Router<AppState>, Document) {
         .routes(routes!(chats::show, chats::update, chats::remove))
         .routes(routes!(chats::messages, chats::post))
         .routes(routes!(events::stream))
+        .routes(routes!(webhooks::list, webhooks::create))
+        .routes(routes!(webhooks::show, webhooks::update, webhooks::remove))
+        .routes(routes!(webhooks::secret))
+        .routes(routes!(webhooks::rotate))
+        .routes(routes!(webhooks::try_out))
+        .routes(routes!(deliveries::list))
+        .routes(routes!(deliveries::show))
+        .routes(routes!(deliveries::redeliver))
         .split_for_parts();
     env!("CARGO_PKG_VERSION").clone_into(&mut document.info.version);
     let parts = document.components.get_or_insert_default();

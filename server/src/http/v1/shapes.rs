@@ -1,6 +1,7 @@
 //! What v1 answers with. A document is taken apart whole where it can be, so the compiler asks about a new member.
 
 mod said;
+mod webhook;
 
 use std::collections::BTreeMap;
 
@@ -12,7 +13,10 @@ use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-pub use self::said::{Chat, Event, Message, Signal};
+pub use self::{
+    said::{Chat, Event, Message, Signal},
+    webhook::{Delivery, Webhook, WebhookPayload, WebhookSecret, payload},
+};
 use super::words;
 
 /// A moment as the wire has it: RFC 3339, in UTC, with milliseconds.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use clutch_domain::{actor, chat, run, talk, task};
+use clutch_domain::{actor, chat, run, talk, task, webhook};
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{ObjectBuilder, RefOr, Schema, Type},
@@ -49,6 +49,8 @@ lists! {
     Delivery of talk::Delivery;
     /// How far a message is.
     DeliveryStatus of chat::DeliveryStatus;
+    /// How far what a webhook is told is.
+    DeliveryState of webhook::DeliveryState;
     /// States of runs.
     RunState of run::RunState;
     /// How runs end.

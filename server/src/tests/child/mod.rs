@@ -101,6 +101,7 @@ impl Yard {
             runtimes,
             reactor: reactor.clone(),
             roles: worker::roles(None).unwrap(),
+            post: Arc::new(super::webhooks::Nobody),
             mail: Arc::new(ServerMail { bridge, board: self.board.clone() }),
             policy: Policy::default(),
             board: self.board.clone(),
