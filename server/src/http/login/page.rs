@@ -44,7 +44,7 @@ input:is([type=checkbox],[type=radio]){width:1.125rem;height:1.125rem;min-height
 .new label.check,label.check{display:flex;gap:.625rem;align-items:flex-start;font-weight:400;margin:0;padding:.375rem 0;min-height:24px}\
 .check span{min-width:0;overflow-wrap:anywhere}.check code{color:var(--t2);font-size:.875em}\
 .row{display:flex;flex-wrap:wrap;gap:.75rem;margin:0 0 1rem}button.small{width:auto;margin:0;padding:0 1rem}\
-.address{overflow-wrap:anywhere;color:var(--t1);font-weight:600}span.bad{padding:0 .375rem}p.made{padding:.625rem .875rem;color:var(--t1)}\
+.address{overflow-wrap:anywhere;color:var(--t1);font-weight:600}span.bad{padding:0 .375rem}p.made{padding:.625rem .875rem;color:var(--t1)}.made{margin-bottom:1rem}form.new+p{margin-top:1rem}\
 pre{margin:.25rem 0 .5rem;padding:.625rem;max-height:14rem;overflow:auto;background:var(--s0);border-radius:6px;font:.875rem/1.45 ui-monospace,monospace;white-space:pre-wrap;overflow-wrap:anywhere}\
 .api summary{color:inherit;padding:.375rem 0;overflow-wrap:anywhere}.api li>div{flex-basis:14rem}.api li small{display:inline}";
 
