@@ -148,6 +148,7 @@ fn next_part(view: &View, change: &mut Change, id: ProjectId) -> Result<bool, St
     if !change.is_empty() {
         return Ok(true);
     }
+    view.gather([Range::newest(Kind::Run, Scope::Project(id), STEP), webhook::of_project(id)])?;
     let runs = newest::<Run>(view, id)?;
     let at_work = runs.iter().any(|run| run.is.open());
     for run in runs.into_iter().filter(|run| !run.is.open()) {
