@@ -25,7 +25,7 @@ declare -A STAGE_TITLES=(
   [script]="The tests' own gateway scripts and scripted model"
   [gateway]="Gateway client against real gateways"
   [build]="Building the program, profile fast; the size of its page"
-  [api]="API v1 against its own document (schemathesis); no secret in the built site"
+  [api]="API v1 against its own document (schemathesis); MCP with its official clients; no secret in the built site"
   [browser]="Browser: real Chromium, real gateway, real server"
   [firefox]="Firefox: dialogs, dragging, writing and pasting"
   [demo]="The README's own words: demo, one ticket to In Review, demo again, stop"
@@ -131,7 +131,7 @@ test_tools() { # STAGE, or nothing for all
   case $1 in '' | rust | server) need_nginx ;; esac
   start_npm_dependencies
   start_convex_dependencies
-  case $1 in '' | plugin | script | rust | gateway | browser | firefox | demo) start_openclaw "$OPENCLAW" "$OPENCLAW_OLD" ;; esac
+  case $1 in '' | api | plugin | script | rust | gateway | browser | firefox | demo) start_openclaw "$OPENCLAW" "$OPENCLAW_OLD" ;; esac
   case $1 in '' | api) need_schemathesis ;; esac
   case $1 in '' | browser) need_chromium ;; esac
   case $1 in '' | firefox) need_firefox ;; esac
@@ -320,6 +320,9 @@ stage_api() {
   CLUTCH_BIN=$app/clutch LEPTOS_SITE_ROOT=$app/site CLUTCH_CANARY=$CANARY \
     run_tests 'package(clutch) & binary(serve) & test(=canary::planted_secrets_are_not_in_the_built_site)' \
     --run-ignored only
+  cd end2end/mcp
+  export CLUTCH_BIN="$app/clutch" LEPTOS_SITE_ROOT="$app/site"
+  private_node --test --test-reporter=tap ./*.test.mjs
 }
 
 stage_plugin() {

@@ -19,6 +19,7 @@ use clutch_orchestrator::{
     live::Hub,
     office::{Clock, IdSource, Office},
     prompt::Roles,
+    pull::Pull,
     runtime::{Runtime, Runtimes},
     store::Store,
     work::Parts,
@@ -42,6 +43,7 @@ use crate::{
         forms::{self, Seals},
         live,
         login::{self, Logins},
+        mcp,
         session::Sessions,
         short,
         uploads::{self, Uploads},
@@ -321,7 +323,9 @@ pub(crate) fn share(picked: Picked) -> AppState {
         settings: Arc::new(settings),
         files: Arc::new(assets::site_files(&leptos)),
     };
+    let pull = Pull::new(office.clone(), roles.clone(), programs.policy.clone(), site.settings.public_url.clone());
     AppState {
+        pull: Arc::new(pull),
         supervisor,
         office,
         hub,
@@ -368,6 +372,7 @@ pub(crate) fn router(state: AppState, door: Door) -> Router {
         .merge(compat::routes())
         .merge(webhooks::routes())
         .merge(v1::routes())
+        .merge(mcp::inside::routes(&state))
         .merge(uploads::routes())
         .route(caller::LIVE, get(live::upgrade))
         .route(caller::HEALTH, get(health))

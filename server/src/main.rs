@@ -43,6 +43,7 @@ fn main() -> ExitCode {
         Role::Token { data_dir, what } => cli::token::tokens(data_dir, what),
         Role::User { data_dir, what } => cli::user::users(data_dir, what),
         Role::Session { data_dir, what } => cli::token::sessions(data_dir, what),
+        Role::Mcp { url } => cli::mcp::serve(url),
         Role::Convex { what: ConvexRole::Deploy { data_dir } } => cli::convex::deploy(data_dir),
     };
     match done {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::FromRef;
 use clutch_app::site::Site;
 use clutch_gateway::OpenClaw;
-use clutch_orchestrator::{live::Hub, office::Office, prompt::Roles, runtime::Runtimes};
+use clutch_orchestrator::{live::Hub, office::Office, prompt::Roles, pull::Pull, runtime::Runtimes};
 use leptos::config::LeptosOptions;
 use tokio::sync::watch;
 
@@ -35,6 +35,8 @@ pub struct AppState {
     pub runtimes: Runtimes,
     /// The prompts that come with the program.
     pub roles: Arc<Roles>,
+    /// Tasks for agents that come by themselves.
+    pub pull: Arc<Pull>,
     /// What agents do right now.
     pub lines: Arc<Lines>,
     /// What agents say right now.

@@ -434,6 +434,7 @@ fn signal(signal: &Signal, budget: &mut Budget) -> SignalItem {
         kind: signal.kind,
         severity: signal.severity,
         message: budget.render(signal.message.as_str(), Words::Signal, signal.id).0,
+        options: signal.options.clone(),
         waits: signal.waits(),
         response: signal.response.as_ref().map(|r| budget.render(r.as_str(), Words::Answer, signal.id).0),
         by_program: signal.answered_by_program(),

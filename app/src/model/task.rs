@@ -91,6 +91,9 @@ pub struct SignalItem {
     pub severity: SignalSeverity,
     /// The words, rendered.
     pub message: SafeHtml,
+    /// Answers that it offers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub options: Vec<String>,
     /// It waits for an answer.
     pub waits: bool,
     /// The answer, rendered.

@@ -5,6 +5,7 @@ mod delivery;
 mod new;
 mod notification;
 mod prompt;
+mod report;
 mod triage;
 mod webhook;
 mod work;
@@ -20,10 +21,10 @@ use crate::{
     },
     project::ChatLayout,
     run::Stopping,
-    talk::{AuthorType, CommentType, SignalKind, SignalSeverity},
+    talk::{AuthorType, CommentType},
     task::{Resolution, Status, TaskField, TaskFields},
     text::{
-        Body, ChatTitle, Color, Description, Excerpt, GithubRepo, Handle, LocalPath, Location, Models, Name, Notes,
+        Body, ChatTitle, Color, Description, Excerpt, GithubRepo, Handle, LocalPath, Location, Models, Name,
         Participants, RunKey, Runtimes, SessionKey, Slug, Title,
     },
     time::Millis,
@@ -33,9 +34,10 @@ pub use self::access::{ChangeUser, NewBrowserSession, NewPassword, NewToken, Ref
 pub use self::delivery::{Carry, DeliveryPatch};
 pub use self::notification::NewNotification;
 pub use self::prompt::NewPrompt;
+pub use self::report::{Completion, NewSignal};
 pub use self::triage::{NewDispatch, Subtask, Triage, TriageStep};
 pub use self::webhook::{Came, NewWebhook, QueueDeliveries, SettleDelivery, WebhookPatch};
-pub use self::work::{ClaimRun, ContinueRun, EndRun, HoldLease, Retry, RunTaken};
+pub use self::work::{ClaimRun, ContinueRun, EndRun, HoldLease, PullTask, ReleaseRun, Retry, RunTaken};
 pub use crate::run::Ended;
 
 /// A command. Each has one public function in [`crate::rule`].
@@ -128,6 +130,14 @@ pub enum Command {
     TreatAsEnded(RunId),
     /// The run is over.
     RunEnded(EndRun),
+    /// An agent takes a task by itself.
+    PullTask(PullTask),
+    /// It gives a sign of life, and keeps the task.
+    Heartbeat(RunId),
+    /// It gives the task back.
+    ReleaseRun(ReleaseRun),
+    /// It has given no sign for long: the task goes back. One that has given a sign meanwhile keeps it.
+    LapseRun(RunId, Retry),
     /// The loop's notes about a project changed.
     NoteProject(ProjectId, BTreeMap<TaskId, String>, Option<Excerpt>),
     /// A person pauses or resumes the loop in a project.
@@ -379,46 +389,6 @@ pub struct OwnSession {
     pub chat: Option<ChatId>,
     /// The session's name.
     pub name: SessionKey,
-}
-
-/// A new signal (facts §2.9).
-#[derive(Clone, Debug, PartialEq)]
-pub struct NewSignal {
-    /// About which task.
-    pub task: TaskId,
-    /// Session.
-    pub session_key: FromSession,
-    /// Agent, as given.
-    pub agent_id: Handle,
-    /// Run id of the gateway, where the plugin knows it.
-    pub run_id: Option<RunKey>,
-    /// Kind.
-    pub kind: SignalKind,
-    /// Severity.
-    pub severity: SignalSeverity,
-    /// Words.
-    pub message: Body,
-}
-
-/// What `mark_complete` reports (facts §2.6).
-#[derive(Clone, Debug, PartialEq)]
-pub struct Completion {
-    /// Which task.
-    pub task: TaskId,
-    /// What was done.
-    pub summary: Body,
-    /// Pull request.
-    pub pr_url: Option<Location>,
-    /// More.
-    pub notes: Option<Notes>,
-    /// Agent, as given.
-    pub agent: Option<Handle>,
-    /// Session, where the plugin gives it.
-    pub session_key: Option<FromSession>,
-    /// Run id of the gateway, where the plugin gives it.
-    pub run_id: Option<RunKey>,
-    /// Work without a pull request needs no review (`CLUTCH_COMPLETE_WITHOUT_PR`).
-    pub finishes: bool,
 }
 
 /// A new chat.

@@ -16,7 +16,7 @@ use crate::{
     phase::{Phase, Row},
     project::Project,
     rule::work::next_attempt,
-    run::RunState,
+    run::{Ended, Hold, RunState},
     runtime::{Standing, unknown},
     sabotage::{Switch, reach, removed},
     talk::{Delivery, Signal},
@@ -25,7 +25,7 @@ use crate::{
     time::Millis,
 };
 use why::Why;
-use world::{OpenRun, OwnWorld, WORKING_MAX, World};
+use world::{HELD_MAX, OpenRun, OwnWorld, WORKING_MAX, World};
 
 /// How many agents may work, and how long things may take (facts §5.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub struct Policy {
     pub enabled: bool,
     /// `WORK_LOOP_CYCLE_MS`: the loop looks again after this long even if nothing changed.
     pub cycle_ms: i64,
-    /// `WORK_LOOP_MAX_AGENTS`: most agents at work in the whole installation, [`world::WORKING_MAX`] at most. This
+    /// `WORK_LOOP_MAX_AGENTS`: most agents at work in the whole installation, 800 at most ([`world::WORKING_MAX`] less [`world::HELD_MAX`]). This
     /// and the following limits count by runtime.
     pub max_agents: u32,
     /// `WORK_LOOP_MAX_AGENTS_PER_PROJECT`: most in one project that names no limit of its own.
@@ -105,6 +105,10 @@ pub enum Action {
     Attend(RunId),
     /// The run's runtime is none of this server's: it is not touched, and its card says so in this sentence.
     Leave(RunId, String),
+    /// An agent that took the task itself has given no sign for long: the task goes back.
+    Lapse(RunId),
+    /// The task of an agent that took it went elsewhere: the run is over, as nobody can stop its agent.
+    Close(RunId, Ended, String),
     /// Take a task for an agent.
     Claim(Start),
 }
@@ -117,6 +121,8 @@ impl Action {
             Self::Deliver(_) => "plan: delivers",
             Self::Attend(_) => "plan: attends",
             Self::Leave(..) => "plan: leaves alone",
+            Self::Lapse(_) => "plan: takes back",
+            Self::Close(..) => "plan: closes",
             Self::Claim(_) => "plan: claims",
         });
     }
@@ -169,8 +175,16 @@ pub struct Plan {
 #[must_use]
 pub fn decide(world: &World, now: Millis, policy: &Policy) -> Plan {
     let mut plan = Plan::default();
+    let mut lapses_at: Option<Millis> = None;
     for seen in &world.runs {
-        plan.actions.extend(tend(seen, &world.runtimes));
+        match &seen.run.hold {
+            None => plan.actions.extend(tend(seen, &world.runtimes)),
+            Some(hold) => match tend_held(seen, hold, now) {
+                Some(action) => plan.actions.push(action),
+                None if seen.run.state == RunState::Waiting => {}
+                None => lapses_at = Some(lapses_at.map_or(hold.until, |at| at.min(hold.until))),
+            },
+        }
     }
     plan.actions.extend(world.answers.iter().filter(|s| reaches(world, s)).map(|s| Action::Deliver(s.id)));
     plan.actions.sort();
@@ -181,7 +195,7 @@ pub fn decide(world: &World, now: Millis, policy: &Policy) -> Plan {
         plan.actions.push(Action::Claim(start));
         reach("plan: claims");
     }
-    plan.wake_at = queues.wake_at;
+    plan.wake_at = queues.wake_at.into_iter().chain(lapses_at).min();
     for own in &world.projects {
         let said = queues.said.remove(&own.project.id).unwrap_or_default();
         let before = own.state.as_ref();
@@ -235,6 +249,20 @@ fn tend(seen: &OpenRun, runtimes: &Standing) -> Option<Action> {
             None => Some(Action::Strand(run.id, "The question that the agent waited for was removed.".into())),
         },
     }
+}
+
+/// What an open run needs whose agent took it: nobody follows it.
+fn tend_held(seen: &OpenRun, hold: &Hold, now: Millis) -> Option<Action> {
+    let run = &seen.run;
+    if let Some(stopping) = &run.stopping {
+        return Some(Action::Close(run.id, stopping.how, stopping.why.clone()));
+    }
+    let row = run.phase.row();
+    if !seen.task.as_ref().is_some_and(|t| row.keeps(t.status) && t.open_run == Some(run.id)) {
+        return Some(Action::Close(run.id, Ended::Aborted, format!("The task was taken from {}.", hold.agent)));
+    }
+    let waits = run.state == RunState::Waiting && seen.question.as_ref().is_some_and(Signal::waits);
+    ((hold.until <= now && !waits) || removed(Switch::SignsCount)).then_some(Action::Lapse(run.id))
 }
 
 /// Ready tasks of each project in their order, and what is taken of the limits.
@@ -331,7 +359,7 @@ impl<'a> Queues<'a> {
             let of_project = lane.by_runtime.get(runtime).copied().unwrap_or(0);
             let of_role = lane.by_role.get(&(runtime, role)).copied().unwrap_or(0);
             let most = lane.project.work_loop_max_agents.unwrap_or(policy.max_agents_per_project);
-            let all = policy.max_agents.min(WORKING_MAX);
+            let all = policy.max_agents.min(WORKING_MAX - HELD_MAX);
             let why = if here >= all && !removed(Switch::PlacesInAll) {
                 Some(Why::AllAgents(here, all))
             } else if of_project >= most && !removed(Switch::PlacesInProject) {

@@ -70,6 +70,8 @@ refusals! {
     TagsTooMany => Invalid, "tags_too_many", "A task has at most 50 tags.";
     /// Chat title over 200 characters.
     ChatTitleTooLong => Invalid, "chat_title_too_long", "A chat's title has at most 200 characters.";
+    /// More than nine answers, or a long one.
+    OptionsInvalid => Invalid, "options_invalid", "A question offers at most nine answers of at most 200 characters each.";
     /// More than 50 names.
     ParticipantsTooMany => Invalid, "participants_too_many", "A chat has at most 50 participants.";
     /// A session key, run id, version or model that is long or has characters that cannot be seen.
@@ -172,6 +174,14 @@ refusals! {
     NotReady => Conflict, "not_ready", "The task is no longer ready.";
     /// The run has ended.
     RunEnded => Conflict, "run_ended", "This run has already ended.";
+    /// A person has paused the project.
+    LoopPaused => Conflict, "loop_paused", "The loop is paused in this project: no agent starts, also none that takes tasks by itself.";
+    /// As many agents hold tasks as can be looked after.
+    HeldTooMany => Conflict, "held_too_many", "Two hundred tasks are held by agents already. Try again when one of them is done.";
+    /// Another agent's run.
+    RunOfAnother => Forbidden, "run_of_another", "Another agent took this task, with another token.";
+    /// A run that no agent took by itself.
+    RunNotHeld => Conflict, "run_not_held", "The work loop follows this run; only a task that an agent took by itself is kept and given back by it.";
     /// Words to its agent were sent, and nobody knows yet whether they arrived.
     AnswerUnderWay => Conflict, "answer_under_way", "An answer to this run's agent may arrive yet.";
     /// Nothing keeps the run from being followed.

@@ -10,7 +10,7 @@ use crate::{command::Command, refusal::Refusal};
 pub enum Right {
     /// Tasks, projects, chats, words, the loop's switches.
     Write,
-    /// To report an agent's work: signals and completions.
+    /// To do an agent's work: to take a task, to signal, to complete.
     Report,
     /// What a person has kept for people: a task that a person must look at.
     Decide,
@@ -131,7 +131,11 @@ pub const fn needed(command: &Command) -> Right {
         | Command::TestWebhook(_)
         | Command::Redeliver(_) => Right::Publish,
         Command::TreatAsEnded(_) => Right::Decide,
-        Command::RaiseSignal(_) | Command::CompleteTask(_) => Right::Report,
+        Command::RaiseSignal(_)
+        | Command::CompleteTask(_)
+        | Command::PullTask(_)
+        | Command::Heartbeat(_)
+        | Command::ReleaseRun(_) => Right::Report,
         Command::BeginAnswer(_)
         | Command::SettleAnswer(..)
         | Command::TellAnswerTrouble(..)
@@ -141,6 +145,7 @@ pub const fn needed(command: &Command) -> Right {
         | Command::StopRun(..)
         | Command::TellTrouble(..)
         | Command::RunEnded(_)
+        | Command::LapseRun(..)
         | Command::NoteProject(..)
         | Command::HoldLease(_)
         | Command::QueueDeliveries(_)

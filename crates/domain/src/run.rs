@@ -51,7 +51,7 @@ impl Outcome {
 }
 
 /// How a run ends, as far as the runtime or the loop can tell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ended {
     /// The agent finished its turn.
@@ -75,6 +75,22 @@ pub struct Stopping {
     pub why: String,
     /// Its session is removed too: the runtime might go on with it by itself.
     pub forget: bool,
+}
+
+/// An agent has a task that it took itself, for as long as it gives signs of life.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    /// The agent, by the name that it gives itself.
+    #[serde(deserialize_with = "crate::text::stored::line")]
+    pub agent: String,
+    /// The token with which it was taken ([`Who::id`](crate::actor::Who::id)); nobody without it speaks for the agent.
+    /// `None` where it was taken without one.
+    #[serde(default, deserialize_with = "crate::text::stored::some_line")]
+    pub token: Option<String>,
+    /// Without another sign the task goes back at this moment.
+    pub until: Millis,
+    /// How long a sign counts, in milliseconds.
+    pub ms: i64,
 }
 
 /// One attempt of an agent at a task.
@@ -115,6 +131,9 @@ pub struct Run {
     /// The question it waits for.
     #[serde(default)]
     pub waits_for: Option<SignalId>,
+    /// Of an agent that took the task itself: until when it has it. The loop starts and follows no such agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<Hold>,
     /// The agent called `mark_complete` in it.
     #[serde(default)]
     pub reported: bool,

@@ -6,6 +6,9 @@ use crate::{project::Project, task::Role};
 
 /// The runtime of what was stored before runtimes had names, and of projects that choose none.
 pub const USUAL: &str = "openclaw";
+/// The runtime of agents that come by themselves and take a task ([`crate::run::Hold`]). No server starts anything in
+/// it: a project that chooses it waits for them.
+pub const PULL: &str = "pull";
 /// The key under which a project chooses the runtime of its chats.
 pub const CHATS: &str = "chats";
 /// The key under which a project chooses the runtime of whatever it names no other for.

@@ -88,6 +88,8 @@ switches! {
     LateReport breaks ReportKept;
     /// An agent without a sign is given up.
     Stale breaks SilentStopped;
+    /// An agent that took its task and gives signs keeps it.
+    SignsCount breaks HeldWhileThere;
     /// A known key is answered with what was done under it.
     Ledger breaks DoneOnce;
     /// The search for a circle.

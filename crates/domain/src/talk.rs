@@ -129,6 +129,9 @@ pub struct Signal {
     pub severity: SignalSeverity,
     /// The words.
     pub message: Body,
+    /// Answers that the agent offers; any other may be given, too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "crate::text::stored::each_line")]
+    pub options: Vec<String>,
     /// When it was answered.
     #[serde(default)]
     pub responded_at: Option<Millis>,
@@ -153,6 +156,9 @@ pub struct Signal {
     /// What keeps the answer from being sent, in a sentence of who refuses; for people, while it is on its way.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::text::stored::some_lines")]
     pub delivery_trouble: Option<String>,
+    /// Its agent took the task by itself and asks for the answer: nobody brings it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fetched: bool,
     /// Its project lies in the bin: lists of the installation leave it out.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub shelved: bool,

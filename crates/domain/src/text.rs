@@ -55,6 +55,7 @@ macro_rules! wrapped {
 mod clean;
 mod escape;
 mod field;
+mod options;
 mod sign;
 pub mod stored;
 mod webhook;
@@ -65,6 +66,7 @@ use self::field::bounded;
 pub use self::{
     clean::{line, lines},
     field::*,
+    options::{OPTION_MAX, OPTIONS_MAX, Options},
     webhook::*,
 };
 use crate::refusal::Refusal;

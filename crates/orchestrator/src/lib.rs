@@ -4,6 +4,7 @@ pub mod live;
 pub mod lookup;
 pub mod office;
 pub mod prompt;
+pub mod pull;
 pub mod runtime;
 pub mod store;
 pub mod upgrade;

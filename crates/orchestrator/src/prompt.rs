@@ -6,6 +6,7 @@ mod fill;
 mod lexer;
 mod page;
 mod parser;
+pub(crate) mod reading;
 pub mod stored;
 pub mod template;
 pub mod variables;
@@ -181,7 +182,13 @@ impl Ticket<'_> {
     }
 
     fn reporting(&self) -> String {
-        format!("{}\n\n{}", self.commenting(), self.asking())
+        match self.reporting {
+            // Nobody knows on which machine it is.
+            Reporting::Pull => self.asking(),
+            Reporting::Plugin | Reporting::Mcp | Reporting::Cli => {
+                format!("{}\n\n{}", self.commenting(), self.asking())
+            }
+        }
     }
 
     /// Every agent has a shell.
@@ -205,6 +212,7 @@ impl Ticket<'_> {
         match self.reporting {
             Reporting::Plugin => self.asking_by_tools(""),
             Reporting::Mcp => self.asking_by_tools(" of the MCP server `openclutch`"),
+            Reporting::Pull => self.asking_and_waiting(),
             Reporting::Cli => self.asking_by_commands(),
         }
     }
@@ -218,6 +226,24 @@ impl Ticket<'_> {
              \n\
              When the work is done, call the tool `mark_complete`{whose} (taskId: {id}, summary, and prUrl if you opened \
              a pull request). A turn that ends without it, and without an open question, counts as not done."
+        )
+    }
+
+    /// Of an agent that took the ticket itself: nobody wakes it, so it waits for answers, and says that it is there.
+    fn asking_and_waiting(&self) -> String {
+        let (task, run) = (self.task.short(), self.run.id);
+        let minutes = self.run.hold.as_ref().map_or(0, |hold| hold.ms / 60_000).max(1);
+        format!(
+            "All of this is done with tools of the MCP server `openclutch`; the ticket is {task}, the run is {run}.\n\
+             \n\
+             - `comment` on the ticket, so that people can follow you.\n\
+             - Call `heartbeat` at least every {minutes} minutes, and before anything that takes long: without a sign of \
+             life the ticket goes back to the board. It also tells you when the ticket was taken from you; then stop.\n\
+             - Ask with `signal` (kind: question, blocker, alert or fyi), with `options` where there are some. Let it wait \
+             for the answer, and go on asking with `get_signal` while there is none. Nobody takes the ticket from you \
+             meanwhile.\n\
+             - When the work is done, call `complete_task` with a summary, and the pull request's address if you opened \
+             one. If you cannot do it, call `release_task` and say why."
         )
     }
 

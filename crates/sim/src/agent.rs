@@ -281,6 +281,7 @@ impl Turn {
             kind: SignalKind::Question,
             severity: SignalSeverity::Normal,
             message,
+            options: clutch_domain::text::Options::default(),
         });
         self.gateway.board.post(&self.gateway.exec, &signal).await
     }

@@ -20,6 +20,7 @@ pub mod gateway;
 pub mod mail;
 mod pace;
 pub mod people;
+pub mod puller;
 pub mod receivers;
 mod rest;
 pub mod rng;
@@ -50,6 +51,7 @@ use crate::{
     exec::{Exec, Group, Process, WORLD},
     gateway::{Gateway, Generation},
     people::{Person, beside},
+    puller::Puller,
     receivers::{Receivers, SimPost},
     rng::Rng,
     store::{Door, SimStore},
@@ -117,6 +119,11 @@ const fn servers_of(seed: u64) -> u64 {
     }
 }
 
+/// Whether agents that come by themselves take tasks beside the loop.
+const fn comes_by_itself(seed: u64) -> bool {
+    seed % 16 == 14
+}
+
 /// The limits of a day: often so low that they are felt.
 fn policy(rng: &mut Rng) -> Policy {
     let pick = |rng: &mut Rng, from: &[u32]| from.get(rng.index(from.len())).copied().unwrap_or(1);
@@ -156,7 +163,7 @@ fn day(seed: u64, without: Option<Switch>) -> Outcome {
     // Pages are served by one process, or by two of those that share the store.
     let offices: Vec<Arc<Office>> = (0..servers.min(2)).map(|_| office(&exec, &store)).collect();
     let Some(office) = offices.first().cloned() else { return finish(seed, &exec) };
-    let board = Board::new(store.clone(), office);
+    let board = Board::new(store.clone(), office.clone());
     let gateway = Gateway::new(exec.clone(), store.clone(), board.clone(), generation);
     let knows = gateway.clone();
     store.listen(Some(Box::new(move |said| knows.check(said))));
@@ -189,6 +196,13 @@ fn day(seed: u64, without: Option<Switch>) -> Outcome {
     exec.spawn(WORLD, "people", Box::pin(person.clone().day(STORM_MS)));
     if seed % beside::EVERY == beside::NTH {
         exec.spawn(WORLD, "beside", Box::pin(person.clone().beside(STORM_MS)));
+    }
+    if comes_by_itself(seed) {
+        for name in ["claude", "codex"] {
+            let (exec, store) = (exec.clone(), store.clone());
+            let puller = Puller::new(exec.clone(), store, office.clone(), all.roles.clone(), policy.clone(), name);
+            exec.spawn(WORLD, name, Box::pin(puller.day(STORM_MS)));
+        }
     }
     exec.spawn(WORLD, "bin", Box::pin(person.clone().sweep()));
     exec.spawn(WORLD, "chaos", Box::pin(chaos::reign(all.clone(), STORM_MS)));

@@ -7,7 +7,7 @@ use clutch_domain::{
     invariant::Law,
     plan::Policy,
     project::Project,
-    run::{Lease, LoopState, Outcome, Run},
+    run::{Lease, LoopState, Outcome, Run, RunState},
     talk::{Comment, CommentType, Delivery, Signal},
     task::{Status, Task},
 };
@@ -84,6 +84,11 @@ fn check_agents(exec: &Exec, store: &SimStore, gateway: &Gateway) {
         }
     }
     for run in &runs {
+        let late = run.hold.as_ref().map(|hold| exec.wall().since(hold.until)).filter(|late| *late > SLACK_MS);
+        if let Some(late) = late.filter(|_| run.open() && run.state != RunState::Waiting) {
+            let says = format!("{} gives no sign and has its task {} minutes too long", run.session_key, late / 60_000);
+            exec.wrong(Law::HeldWhileThere, says);
+        }
         if run.open() && store.get::<Task>(run.task).is_none() {
             exec.wrong(Law::AtRest, format!("run {} is open and its task is gone", run.id));
         }

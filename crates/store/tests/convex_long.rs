@@ -204,6 +204,7 @@ async fn questions_and_messages_of_a_megabyte_go_with_their_project_and_chat() {
             kind: SignalKind::Question,
             severity: SignalSeverity::Normal,
             message: log(n),
+            options: clutch_domain::text::Options::default(),
         };
         run(&office, Command::RaiseSignal(question)).await;
         for chat in &chats {

@@ -1,6 +1,7 @@
 //! What is said to the program when it is started: its sub-commands are its roles.
 
 pub mod convex;
+pub mod mcp;
 pub mod token;
 pub mod user;
 
@@ -46,6 +47,15 @@ pub enum Role {
         data_dir: Option<PathBuf>,
         #[command(subcommand)]
         what: user::UserCommand,
+    },
+    /// Speak the Model Context Protocol on standard input and output, for agents that take tasks
+    #[command(
+        after_help = "With log-in the token of the agent stands in CLUTCH_TOKEN (`clutch token create NAME --scope agent`)."
+    )]
+    Mcp {
+        /// Where the server is (CLUTCH_URL, else http://127.0.0.1:3002)
+        #[arg(long)]
+        url: Option<String>,
     },
     /// Work with the Convex deployment that CONVEX_URL names
     Convex {

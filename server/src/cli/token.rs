@@ -55,7 +55,7 @@ pub enum SessionRole {
 pub enum Scope {
     /// To look
     Read,
-    /// What agents' plugins do: reports, signals, answers in chats
+    /// What agents do: they take tasks, report, signal, answer in chats
     Agent,
     /// Everything that programs may do
     Write,

@@ -14,6 +14,7 @@ pub mod forms;
 pub mod limits;
 pub mod live;
 pub mod login;
+pub mod mcp;
 pub mod scopes;
 pub mod session;
 pub mod short;

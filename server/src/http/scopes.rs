@@ -3,13 +3,17 @@
 //! What a command needs is asked once more where it is decided (`clutch_domain::right`). Here stands what is more than
 //! commands: pictures, the gateway's connection, and that an agent's token opens the plugins' routes only.
 
-use clutch_domain::access::TokenScope;
+use clutch_domain::{
+    access::{TokenScope, UserRole},
+    refusal::Refusal,
+};
 use http::Method;
 
 use crate::http::{
     access,
+    caller::Caller,
     compat::{error::Failure, rpc},
-    login,
+    login, mcp,
 };
 
 /// What the gateway's plugins call (facts §4); `*` is one part of a path.
@@ -29,8 +33,25 @@ pub const PLUGIN_ROUTES: &[(Method, &str)] = &[
     (Method::POST, "/api/chats/messages/recover"),
 ];
 
+/// What agents call that work by API v1 or by MCP, over and above what they read.
+pub const AGENT_ROUTES: &[(Method, &str)] = &[
+    (Method::POST, "/api/v1/claims"),
+    (Method::POST, "/api/v1/runs/*/heartbeat"),
+    (Method::POST, "/api/v1/runs/*/release"),
+    (Method::POST, "/api/v1/tasks/*/signals"),
+    (Method::POST, "/api/v1/tasks/*/complete"),
+    (Method::POST, "/api/v1/tasks/*/comments"),
+    (Method::POST, "/api/v1/tasks/*/attachments"),
+    (Method::POST, "/api/v1/tasks/*/split"),
+    (Method::POST, "/api/v1/projects/*/tasks"),
+];
+
 /// Whether a plugin calls it.
 pub fn is_plugins(method: &Method, path: &str) -> bool {
+    is_among(PLUGIN_ROUTES, method, path)
+}
+
+fn is_among(routes: &[(Method, &str)], method: &Method, path: &str) -> bool {
     let fits = |pattern: &str| {
         let (mut ours, mut theirs) = (pattern.split('/'), path.split('/'));
         loop {
@@ -42,7 +63,7 @@ pub fn is_plugins(method: &Method, path: &str) -> bool {
             }
         }
     };
-    PLUGIN_ROUTES.iter().any(|(of, pattern)| of == method && fits(pattern))
+    routes.iter().any(|(of, pattern)| of == method && fits(pattern))
 }
 
 /// 403 `scope_too_small` for what a scope does not open.
@@ -50,7 +71,9 @@ pub fn opens(scope: TokenScope, method: &Method, path: &str) -> Result<(), Failu
     let open = method.is_safe()
         // Some of its methods only look; its table says which, and asks `too_small` for the others.
         || (*method == Method::POST && path == rpc::PATH)
-        || (scope == TokenScope::Agent && is_plugins(method, path));
+        // Its calls are asked one by one.
+        || path == mcp::PATH
+        || (scope == TokenScope::Agent && (is_plugins(method, path) || is_among(AGENT_ROUTES, method, path)));
     match too_small(scope) {
         Some(sentence) if !open => Err(Failure::new(http::StatusCode::FORBIDDEN, TOO_SMALL, sentence)),
         _ => Ok(()),
@@ -83,6 +106,18 @@ pub fn looks(method: &Method, path: &str) -> bool {
         || path.strip_prefix("/fn/").is_some_and(|name| LOOKS.contains(&name))
 }
 
+/// Whether a caller may ask for a route at all: by the scope of its token, or by its role. The handler asks the rest.
+pub fn admits(caller: &Caller, method: &Method, path: &str) -> Result<(), Failure> {
+    match caller {
+        Caller::Token(token) => opens(token.scope, method, path),
+        Caller::Person(person) if person.role == UserRole::Viewer && !looks(method, path) => {
+            Err(Refusal::ViewersLook.into())
+        }
+        Caller::Stranger => Err(Refusal::NotAllowed.into()),
+        Caller::Person(_) | Caller::Program => Ok(()),
+    }
+}
+
 /// The code of what a scope does not open.
 pub const TOO_SMALL: &str = "scope_too_small";
 
@@ -91,7 +126,7 @@ pub const fn too_small(scope: TokenScope) -> Option<&'static str> {
     match scope {
         TokenScope::Write | TokenScope::Admin => None,
         TokenScope::Agent => Some(
-            "The scope of this token is agent: it reads, reports and answers in chats. Use one with the scope write.",
+            "The scope of this token is agent: it reads, takes tasks, reports and answers in chats. Use one with the scope write.",
         ),
         TokenScope::Read => Some("The scope of this token is read. Use one with the scope write."),
     }

@@ -24,6 +24,7 @@ mod lists;
 mod live;
 mod live_random;
 mod login;
+mod mcp;
 mod nasty;
 mod notifications;
 mod once;

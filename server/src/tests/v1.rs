@@ -2,6 +2,7 @@
 
 mod document;
 mod events;
+mod pull;
 
 use axum::body::Body;
 use http::StatusCode;

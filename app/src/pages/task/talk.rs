@@ -39,15 +39,35 @@ fn Question(signal: SignalItem) -> impl IntoView {
             outbox.say(words);
         }
     };
+    // Each is a form of its own, so that they work before any code does.
+    let offered = (!signal.options.is_empty()).then(|| {
+        let offer = |option: String| {
+            let words = option.clone();
+            let choose = move |event: web_sys::SubmitEvent| {
+                event.prevent_default();
+                outbox.say(words.clone());
+            };
+            view! {
+                <form method="post" action=AnswerSignal::url() on:submit=choose>
+                    <input type="hidden" name="signal" value=id.to_string() />
+                    <input type="hidden" name="response" value=option.clone() />
+                    <button class="btn" dir="auto">{option}</button>
+                </form>
+            }
+        };
+        let all: Vec<_> = signal.options.into_iter().map(offer).collect();
+        view! { <div class="row offered" role="group" aria-label="Answers that it offers">{all}</div> }
+    });
     view! {
         <section class="question" aria-label="The agent asks you">
             <p class="ask"><b>{signal.kind.label()}" from "{signal.agent}</b>" · "<Ago at=signal.at long=true /></p>
             <Markdown html=signal.message />
+            {offered}
             <form method="post" action=AnswerSignal::url() node_ref=form on:submit=send on:keydown=send_on_ctrl_enter>
                 <FormError path=AnswerSignal::PATH />
                 <input type="hidden" name="signal" value=id.to_string() />
                 {outbox.view()}
-                <textarea name="response" dir="auto" data-draft rows="2" required placeholder="Your answer goes straight into the agent's session." aria-label="Answer"></textarea>
+                <textarea name="response" dir="auto" data-draft rows="2" required placeholder="Your answer goes straight to the agent." aria-label="Answer"></textarea>
                 <div class="row end">
                     <small class="grow">"Ctrl+Enter sends"</small>
                     <button class="btn s p">"Answer"</button>

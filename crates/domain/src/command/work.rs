@@ -5,7 +5,7 @@ use crate::{
     phase::Phase,
     run::Ended,
     task::Role,
-    text::Excerpt,
+    text::{Excerpt, Handle},
 };
 
 /// The loop takes a task.
@@ -31,6 +31,40 @@ pub struct ClaimRun {
     pub prompt_version: String,
     /// The lease under which this happens: holder, and the lease document's holder must still be it.
     pub holder: String,
+}
+
+/// An agent takes a task by itself.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PullTask {
+    /// Which.
+    pub task: TaskId,
+    /// What for.
+    pub phase: Phase,
+    /// The agent's role.
+    pub role: Role,
+    /// The ordinal that whoever offers the task saw.
+    pub attempt: u32,
+    /// How its session is called.
+    pub session: String,
+    /// The agent, by the name that it gives itself.
+    pub agent: Handle,
+    /// The model that the prompt is for; what the agent runs on nobody here knows.
+    pub model: Option<String>,
+    /// Version of the role's prompt.
+    pub prompt_version: String,
+    /// How long a sign of life counts, in milliseconds.
+    pub hold_ms: i64,
+}
+
+/// An agent gives back what it took.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReleaseRun {
+    /// Which.
+    pub run: RunId,
+    /// Why, for people and for the next agent.
+    pub reason: Excerpt,
+    /// When another attempt may begin, and how many in a row are the cap.
+    pub retry: Retry,
 }
 
 impl From<RunId> for RunTaken {

@@ -88,6 +88,8 @@ laws! {
     FollowedOnce = "a server has one effect at a time at work on a run";
     /// Agents in silence.
     SilentStopped = "an agent that gives no sign is stopped in time";
+    /// Agents that took their task themselves.
+    HeldWhileThere = "an agent that took its task keeps it as long as it gives signs, and loses it when it gives none";
     /// Agents whose run is over.
     NoneForgotten = "no agent works for a run that is over, nor does the runtime go on with one";
     /// Reports.

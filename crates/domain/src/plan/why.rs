@@ -10,6 +10,7 @@ use crate::{
         world::{OwnWorld, World},
     },
     project::Project,
+    runtime::PULL,
     sabotage::{Switch, reach, removed},
     task::{Role, Task},
     time::Millis,
@@ -30,6 +31,8 @@ pub enum Why {
     Away(String),
     /// This server has no runtime of this name.
     NoRuntime(String),
+    /// The project leaves it to agents that come by themselves.
+    Pulled,
     /// The prompt of its role cannot be used; the sentence says why.
     Prompt(String),
     /// It waits for this many other tasks.
@@ -71,6 +74,7 @@ impl Why {
     #[must_use]
     pub fn runtime(name: &str, world: &World) -> Option<Self> {
         match world.runtimes.get(name) {
+            None if name == PULL => Some(Self::Pulled),
             None => Some(Self::NoRuntime(name.to_owned())),
             Some(away) => away.clone().map(Self::Away),
         }
@@ -104,6 +108,7 @@ impl Why {
             Self::NoPath => "plan: no repository",
             Self::Away(_) => "plan: the runtime is away",
             Self::NoRuntime(_) => "plan: the runtime is not known",
+            Self::Pulled => "plan: left to agents that come",
             Self::Prompt(_) => "plan: the prompt cannot be used",
             Self::Dependencies(_) => "plan: waits for others",
             Self::RetriesAt(_) => "plan: tried again later",
@@ -125,6 +130,7 @@ impl fmt::Display for Why {
             Self::NoPath => f.write_str("The project has no repository path; set it in Settings."),
             Self::Away(sentence) | Self::Prompt(sentence) => f.write_str(sentence),
             Self::NoRuntime(name) => write!(f, "This server has no runtime called \u{201c}{name}\u{201d}"),
+            Self::Pulled => f.write_str("Waits for an agent that takes it by itself, for example by MCP"),
             Self::Dependencies(1) => f.write_str("Waits for 1 task"),
             Self::Dependencies(n) => write!(f, "Waits for {n} tasks"),
             Self::OldRun => f.write_str("The agent of the last attempt is being stopped"),

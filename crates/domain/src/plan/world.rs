@@ -29,6 +29,9 @@ pub const STARTABLE_MAX: u32 = 50;
 pub const RETRIES_MAX: u32 = 200;
 /// Most agents at work in one installation: so many places can be counted.
 pub const WORKING_MAX: u32 = 1_000;
+/// Most tasks that agents hold which took them by themselves. Together with those that the loop may start they can all
+/// be counted.
+pub const HELD_MAX: u32 = 200;
 /// Runs that wait for an answer and are looked after; they take no place.
 pub const WAITING_MAX: u32 = 500;
 

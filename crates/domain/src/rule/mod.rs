@@ -5,6 +5,7 @@ pub mod access;
 mod alive;
 pub mod answer;
 pub mod chat;
+pub mod claim;
 mod delivery;
 pub mod dependency;
 pub mod dispatch;
@@ -16,6 +17,7 @@ mod order;
 pub mod placing;
 pub mod project;
 pub mod prompt;
+pub mod pull;
 pub mod purge;
 pub mod talk;
 pub mod task;
@@ -125,13 +127,17 @@ fn decide(view: &View, command: &Command, ctx: &mut Ctx<'_>) -> Decided {
         Command::SetDelivery(id, patch) => delivery::set_delivery(view, *id, patch, ctx),
         Command::RetryMessage(id) => delivery::retry(view, *id, ctx),
         Command::WithdrawMessage(id) => delivery::withdraw(view, *id, ctx),
-        Command::ClaimRun(claim) => work::claim(view, claim, ctx),
+        Command::ClaimRun(claim) => claim::claim(view, claim, ctx),
         Command::RunStarted(taken) => work::started(view, taken, ctx),
         Command::RunContinued(continued) => work::continued(view, continued, ctx),
         Command::StopRun(run, stopping) => work::stop(view, *run, stopping, ctx),
         Command::TellTrouble(run, trouble) => work::tell(view, *run, trouble.as_ref(), ctx),
         Command::TreatAsEnded(run) => lost::treat_as_ended(view, *run, ctx),
         Command::RunEnded(end) => work::over(view, end, ctx),
+        Command::PullTask(ask) => pull::pull(view, ask, ctx),
+        Command::Heartbeat(run) => pull::heartbeat(view, *run, ctx),
+        Command::ReleaseRun(release) => pull::release(view, release, ctx),
+        Command::LapseRun(run, retry) => pull::lapse(view, *run, *retry, ctx),
         Command::NoteProject(project, notes, notice) => work::note(view, *project, notes, notice.as_ref(), ctx),
         Command::PauseLoop(project, paused) => work::pause(view, *project, *paused, ctx),
         Command::HoldLease(hold) => lease::hold(view, hold, ctx),

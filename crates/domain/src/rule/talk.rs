@@ -9,7 +9,7 @@ use crate::{
     id::{CommentId, ProjectId, SignalId},
     range::Range,
     refusal::Refusal,
-    rule::{Decided, alive, line},
+    rule::{Decided, alive, line, pull},
     run::{Run, RunState},
     sabotage::{Switch, removed},
     talk::{AuthorType, Comment, CommentType, Delivery, Signal},
@@ -46,12 +46,16 @@ pub fn comment(view: &View, new: &NewComment, ctx: &mut Ctx<'_>) -> Decided {
 pub fn raise(view: &View, new: &NewSignal, ctx: &mut Ctx<'_>) -> Decided {
     let task = alive::task(view, new.task)?;
     let reporter = reporting_run(view, &task.is, new.run_id.as_ref(), Some(&new.session_key))?;
-    let (run, asked_from) = match reporter {
-        Reporter::Of(run) => (Some(run.is.id), None),
+    let (asker, asked_from) = match reporter {
+        Reporter::Of(run) => (Some(run), None),
         // It counts for the run that asks, not for one of the task that it is about.
-        Reporter::Elsewhere(run) => (Some(run.is.id), Some(run.is.task)),
+        Reporter::Elsewhere(run) => {
+            let from = run.is.task;
+            (Some(run), Some(from))
+        }
         Reporter::Nobody => (None, None),
     };
+    let run = asker.as_ref().map(|run| run.is.id);
     let project = task.is.project;
     if !speaks_here(view, project, &new.session_key)? {
         return Err(Refusal::SessionElsewhere.into());
@@ -67,6 +71,7 @@ pub fn raise(view: &View, new: &NewSignal, ctx: &mut Ctx<'_>) -> Decided {
         kind: new.kind,
         severity: new.severity,
         message: new.message.clone(),
+        options: new.options.clone().into_vec(),
         responded_at: None,
         response: None,
         answered_by: None,
@@ -75,6 +80,7 @@ pub fn raise(view: &View, new: &NewSignal, ctx: &mut Ctx<'_>) -> Decided {
         delivery_error: None,
         delivery_begun: None,
         delivery_trouble: None,
+        fetched: asker.as_ref().is_some_and(|run| run.is.hold.is_some()),
         shelved: false,
         created_at: ctx.now,
     };
@@ -83,6 +89,9 @@ pub fn raise(view: &View, new: &NewSignal, ctx: &mut Ctx<'_>) -> Decided {
         change.touch(Scope::Project(project)).touch(Scope::Installation);
     } else {
         change.touch(Scope::Task(new.task));
+    }
+    if let Some(asker) = asker {
+        pull::speaks(&mut change, asker, &signal, ctx.now);
     }
     change.create(signal);
     let said = [
@@ -106,10 +115,14 @@ pub fn answer(view: &View, id: SignalId, answer: &Body, ctx: &mut Ctx<'_>) -> De
     is.responded_at = Some(ctx.now);
     is.response = Some(answer.clone());
     is.answered_by = Some(ctx.actor.who.clone());
-    is.delivery = Some(Delivery::Pending);
-    is.delivery_begun = Some(false);
-    let (project, task) = (is.project, is.task);
     let mut change = Change::default();
+    if is.fetched {
+        pull::answered(view, &mut change, &is, ctx.now)?;
+    } else {
+        is.delivery = Some(Delivery::Pending);
+        is.delivery_begun = Some(false);
+    }
+    let (project, task) = (is.project, is.task);
     change.put(old.rev, is).touch(Scope::Project(project)).touch(Scope::Installation);
     let log = line(ctx, Some(project), Some(task), "signal_answered", &[("preview", answer.preview(200))]);
     change.activity.push(log);
@@ -251,9 +264,13 @@ pub fn complete(view: &View, report: &Completion, ctx: &mut Ctx<'_>) -> Decided 
         if is.pr_number.is_none() {
             is.pr_number = report.pr_url.as_ref().and_then(|url| pull_request_number(url.as_str()));
         }
-        if let Reporter::Of(Seen { rev, is: mut run, .. }) = reporter {
-            run.reported = true;
-            change.put(rev, run);
+        if let Reporter::Of(mut run) = reporter {
+            run.is.reported = true;
+            if run.is.hold.is_some() {
+                pull::completed(&mut change, &mut is, run, report.summary.as_str(), ctx);
+            } else {
+                change.put(run.rev, run.is);
+            }
         }
         // What a person must look at is not finished by a report.
         let finishes = report.finishes && report.pr_url.is_none() && !is.requires_human_review;

@@ -1,23 +1,18 @@
-//! What the work loop writes: a claim, its life, its end; notes and pause.
-//!
-//! A claim *is* the run document. It is written before anything is asked of the
-//! runtime, so whatever happens later, there is a record to go on from. The
-//! names `action:<task>:<role>:<ordinal>` and `session:<key>` are unique: an
-//! action is claimed once, whoever plans it.
+//! What the work loop writes of a run: its life, its end; notes and pause. How one begins: [`super::claim`].
 
 use std::collections::BTreeMap;
 
 use crate::{
-    change::{Change, Expect},
-    command::{ClaimRun, ContinueRun, EndRun, Ended, Place, Retry, RunTaken},
+    change::Change,
+    command::{ContinueRun, EndRun, Ended, Place, Retry, RunTaken},
     ctx::Ctx,
-    doc::{DocKey, Kind, Rev, Scope, action_name, asks_link, session_name},
-    id::{ProjectId, PromptId, RunId, TaskId},
-    phase::{LastWords, Need, Then},
+    doc::{Kind, Rev, Scope, action_name, asks_link, session_name},
+    id::{ProjectId, RunId, TaskId},
+    phase::{LastWords, Then},
     query::SIGNALS_MAX,
     range::Range,
     refusal::Refusal,
-    run::{Lease, LoopState, Outcome, Run, RunState, Stopping},
+    run::{LoopState, Outcome, Run, RunState, Stopping},
     sabotage::{Switch, removed},
     talk::Signal,
     task::{Role, Status, Task},
@@ -42,108 +37,6 @@ pub fn action_id(task: TaskId, role: Role, attempt: u32) -> String {
 #[must_use]
 pub fn next_attempt(task: &Task, role: Role) -> u32 {
     task.ended_runs.get(&role).copied().unwrap_or(0) + 1
-}
-
-/// Takes a task for an agent of a phase.
-pub fn claim(view: &View, claim: &ClaimRun, ctx: &mut Ctx<'_>) -> Decided {
-    view.gather([Range::doc(Kind::Lease, "loop"), Range::doc(Kind::Task, claim.task)])?;
-    let lease = view.must::<Lease>("loop", Refusal::LeaseLost)?;
-    if lease.is.holder != claim.holder && !removed(Switch::UnderLease) {
-        return Err(Refusal::LeaseLost.into());
-    }
-    let task = view.must::<Task>(claim.task, Refusal::TaskNotFound)?;
-    if task.is.open_run.is_some() && !removed(Switch::OldRunFirst) {
-        return Err(Refusal::RunOpen.into());
-    }
-    let waits = task.is.retry_at.is_some_and(|at| ctx.now < at) && !removed(Switch::RetryWait);
-    let row = claim.phase.row();
-    if task.is.status != row.from || waits || claim.attempt != next_attempt(&task.is, claim.role) {
-        return Err(Refusal::NotReady.into());
-    }
-    if row.needs(Need::Dependencies) && task.is.open_dependencies > 0 && !removed(Switch::DependenciesFirst) {
-        return Err(Refusal::DependenciesOpen(task.is.open_dependencies).into());
-    }
-    view.gather([Range::doc(Kind::Project, task.is.project), Range::doc(Kind::LoopState, task.is.project)])?;
-    let project = alive::project(view, task.is.project)?;
-    let state = view.find::<LoopState>(task.is.project)?;
-    let paused = state.as_ref().is_some_and(|s| s.is.paused) && !removed(Switch::Pause);
-    let off = !project.is.work_loop_enabled && !removed(Switch::Off);
-    let homeless = row.needs(Need::LocalPath) && project.is.local_path.is_none();
-    // The places were counted against what was set then; the next plan counts against what is set now.
-    let counted_otherwise = project.is.work_loop_max_agents != claim.most && !removed(Switch::PlacesInProject);
-    if off || paused || homeless || counted_otherwise {
-        return Err(Refusal::NotReady.into());
-    }
-
-    let mut change = Change::default();
-    change.expects.push(Expect::Doc(DocKey::new(Kind::Lease, "loop"), lease.rev));
-    change.expects.push(Expect::Doc(DocKey::new(Kind::Project, project.is.id), project.rev));
-    change.expects.push(Expect::Doc(DocKey::new(Kind::LoopState, project.is.id), state.map_or(0, |s| s.rev)));
-
-    let id = RunId(ctx.ids.fresh());
-    let session = claim.session.clone();
-    let run = Run {
-        id,
-        task: claim.task,
-        project: project.is.id,
-        role: claim.role,
-        phase: claim.phase,
-        attempt: claim.attempt,
-        action_id: action_id(claim.task, claim.role, claim.attempt),
-        key: Run::key_of(id),
-        runtime: claim.runtime.clone(),
-        session_key: session.clone(),
-        model: claim.model.clone(),
-        prompt_version: claim.prompt_version.clone(),
-        state: RunState::Claimed,
-        successors: Vec::new(),
-        waits_for: None,
-        reported: false,
-        opened_pr: Some(false),
-        hears: None,
-        boot: None,
-        stopping: None,
-        trouble: None,
-        claimed_at: ctx.now,
-        started_at: None,
-        ended_at: None,
-        outcome: None,
-        last_words: None,
-    };
-    if !removed(Switch::ActionName) {
-        change.claim(action_name(&run.action_id), DocKey::new(Kind::Run, id));
-    }
-    change.claim(session_name(&session), DocKey::new(Kind::Run, id));
-
-    let mut after = task.is.clone();
-    after.open_run = Some(id);
-    after.agent_session_key = Some(session.clone());
-    after.session_id = Some(session.clone());
-    after.agent_spawned_at = Some(ctx.now);
-    // By what its agent is told; the prompts that come with the program have no id.
-    after.prompt_version_id = claim.prompt_version.parse::<PromptId>().ok().map(|id| id.to_string());
-    after.retry_at = None;
-    super::task::enter(view, &mut change, &mut after, row.at, Place::End, None, false, ctx)?;
-    after.updated_at = ctx.now;
-    change.activity.push(line(
-        ctx,
-        Some(project.is.id),
-        Some(claim.task),
-        "agent_assigned",
-        &[
-            ("session_key", session),
-            ("model", claim.model.clone().unwrap_or_default()),
-            ("role", claim.role.word().into()),
-            ("attempt", claim.attempt.to_string()),
-            ("prompt_version", claim.prompt_version.clone()),
-            ("from_status", row.from.word().into()),
-            ("to_status", row.at.word().into()),
-        ],
-    ));
-    change.create(run);
-    change.put(task.rev, after);
-    touch(&mut change, project.is.id);
-    Ok(change)
 }
 
 /// The runtime took the run. Said twice it changes nothing.
@@ -267,36 +160,12 @@ pub fn ended(view: &View, end: &EndRun, ctx: &mut Ctx<'_>) -> Decided {
         Ended::Failed | Ended::OutOfReach => Outcome::Failed,
         Ended::Finished => Outcome::Silent,
     };
-    run.is.state = RunState::Ended;
-    run.is.hears = None;
-    run.is.stopping = None;
-    run.is.trouble = None;
-    run.is.outcome = Some(outcome);
-    run.is.ended_at = Some(ctx.now);
-    run.is.waits_for = None;
-    run.is.last_words = (!words.is_empty()).then(|| words.clone());
-
+    let mut data = close(&mut run.is, outcome, &words, ctx);
     let mut change = Change::default();
-    let mut data = vec![
-        ("session_key", run.is.session_key.clone()),
-        ("role", run.is.role.word().to_owned()),
-        ("attempt", run.is.attempt.to_string()),
-        ("outcome", outcome.word().to_owned()),
-        ("output_preview", cut(&words, PREVIEW_MAX)),
-        ("duration_ms", ctx.now.since(run.is.started_at.unwrap_or(run.is.claimed_at)).to_string()),
-    ];
     let orphan = task.is_none();
     if let Some(seen) = task {
         let mut after = seen.is.clone();
-        *after.ended_runs.entry(run.is.role).or_insert(0) += 1;
-        if after.open_run == Some(run.is.id) {
-            after.open_run = None;
-            after.agent_session_key = None;
-        }
-        after.updated_at = ctx.now;
-        if outcome == Outcome::Completed {
-            calm(&mut after);
-        }
+        leave(&mut after, &run.is, outcome, ctx);
         // Whether its agent still works nobody knows: no other begins before a person has looked.
         let locks = end.how == Ended::OutOfReach
             && outcome == Outcome::Failed
@@ -310,9 +179,10 @@ pub fn ended(view: &View, end: &EndRun, ctx: &mut Ctx<'_>) -> Decided {
             data.push(("reason", after.trouble.clone().unwrap_or_default()));
         } else if on_it {
             let to = fate(&mut after, (row.then)(outcome), &words, end.retry, ctx);
-            let trouble = after.trouble.take();
+            // Nobody has moved it by hand, which would forget what went wrong.
+            let remembered = (after.failures, after.retry_at, after.trouble.take());
             super::task::enter(view, &mut change, &mut after, to, Place::End, None, false, ctx)?;
-            after.trouble = trouble;
+            (after.failures, after.retry_at, after.trouble) = remembered;
             data.push(("from_status", row.at.word().into()));
             data.push(("to_status", to.word().into()));
             data.push(("reason", after.trouble.clone().unwrap_or_default()));
@@ -336,6 +206,39 @@ pub fn ended(view: &View, end: &EndRun, ctx: &mut Ctx<'_>) -> Decided {
         change.put(run.rev, run.is);
     }
     Ok(change)
+}
+
+/// The run is over from now on. Answers what the log says of it.
+pub(super) fn close(run: &mut Run, outcome: Outcome, words: &str, ctx: &Ctx<'_>) -> Vec<(&'static str, String)> {
+    run.state = RunState::Ended;
+    run.hears = None;
+    run.stopping = None;
+    run.trouble = None;
+    run.outcome = Some(outcome);
+    run.ended_at = Some(ctx.now);
+    run.waits_for = None;
+    run.last_words = (!words.is_empty()).then(|| words.to_owned());
+    vec![
+        ("session_key", run.session_key.clone()),
+        ("role", run.role.word().to_owned()),
+        ("attempt", run.attempt.to_string()),
+        ("outcome", outcome.word().to_owned()),
+        ("output_preview", cut(words, PREVIEW_MAX)),
+        ("duration_ms", ctx.now.since(run.started_at.unwrap_or(run.claimed_at)).to_string()),
+    ]
+}
+
+/// Its task remembers that it is over.
+pub(super) fn leave(task: &mut Task, run: &Run, outcome: Outcome, ctx: &Ctx<'_>) {
+    *task.ended_runs.entry(run.role).or_insert(0) += 1;
+    if task.open_run == Some(run.id) {
+        task.open_run = None;
+        task.agent_session_key = None;
+    }
+    task.updated_at = ctx.now;
+    if outcome == Outcome::Completed {
+        calm(task);
+    }
 }
 
 /// Removes an ended run with its names.
@@ -392,11 +295,16 @@ fn loop_state(view: &View, project: ProjectId, ctx: &Ctx<'_>) -> Result<(Rev, Lo
 }
 
 /// The oldest signal of the run that still keeps it open: not answered, or answered and not yet delivered.
-fn open_question(view: &View, run: &Run) -> Result<Option<Signal>, Stop> {
+pub(super) fn open_question(view: &View, run: &Run) -> Result<Option<Signal>, Stop> {
+    Ok(open_questions(view, run)?.into_iter().next())
+}
+
+/// All of them, oldest first.
+pub(super) fn open_questions(view: &View, run: &Run) -> Result<Vec<Signal>, Stop> {
     let ours = |s: &Signal| s.run == Some(run.id) || s.session_key.eq_ignore_ascii_case(&run.session_key);
     // Only what is not settled: however many notes the agent wrote, its question is among these.
     let asks = Range::Linked { kind: Kind::Signal, link: asks_link(run.task), limit: SIGNALS_MAX };
-    Ok(view.list::<Signal>(asks)?.into_iter().map(|s| s.is).find(|s| ours(s) && s.open()))
+    Ok(view.list::<Signal>(asks)?.into_iter().map(|s| s.is).filter(|s| ours(s) && s.open()).collect())
 }
 
 fn wait_for(mut run: Seen<Run>, question: &Signal, words: String, ctx: &mut Ctx<'_>) -> Decided {
@@ -452,6 +360,6 @@ fn fate(task: &mut Task, then: Then, words: &str, retry: Retry, ctx: &Ctx<'_>) -
     }
 }
 
-fn touch(change: &mut Change, project: ProjectId) {
+pub(super) fn touch(change: &mut Change, project: ProjectId) {
     change.touch(Scope::Project(project)).touch(Scope::Installation);
 }

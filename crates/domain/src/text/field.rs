@@ -423,7 +423,7 @@ impl Participants {
     }
 }
 
-fn several<'a, T: Into<String>>(
+pub(super) fn several<'a, T: Into<String>>(
     texts: impl IntoIterator<Item = &'a str>,
     parse: fn(&str) -> Result<Option<T>, Refusal>,
     max: usize,

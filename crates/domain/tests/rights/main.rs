@@ -15,8 +15,9 @@ use clutch_domain::{
     command::{
         Came, Carry, ChangeUser, ChatPatch, Command, Completion, ContinueRun, DeliveryPatch, EdgeRef, EndRun, Ended,
         Force, MoveTask, NewBrowserSession, NewChat, NewComment, NewDispatch, NewMessage, NewNotification, NewPassword,
-        NewProject, NewPrompt, NewSignal, NewTask, NewToken, NewWebhook, Place, ProjectPatch, QueueDeliveries,
-        RefusedLogIns, SettleDelivery, Subtask, TaskPatch, Triage, TriageStep, UserStep, WebhookPatch,
+        NewProject, NewPrompt, NewSignal, NewTask, NewToken, NewWebhook, Place, ProjectPatch, PullTask,
+        QueueDeliveries, RefusedLogIns, ReleaseRun, SettleDelivery, Subtask, TaskPatch, Triage, TriageStep, UserStep,
+        WebhookPatch,
     },
     ctx::Ctx,
     id::{
@@ -24,6 +25,7 @@ use clutch_domain::{
         WebhookId,
     },
     notification::{NotificationSeverity, NotificationType},
+    phase::Phase,
     prompt::Line,
     refusal::Refusal,
     right::{Right, Rights, needed},
@@ -123,6 +125,7 @@ fn all() -> Vec<(Command, &'static str)> {
         kind: SignalKind::Fyi,
         severity: SignalSeverity::Normal,
         message: words("x"),
+        options: clutch_domain::text::Options::default(),
     };
     let notice = NewNotification {
         task: Some(TASK),
@@ -162,6 +165,17 @@ fn all() -> Vec<(Command, &'static str)> {
     let become_owner = ChangeUser { name: UserName::parse("eve").unwrap(), step: UserStep::Become(UserRole::Owner) };
     let own = NewPassword { hash: "$".to_owned().into(), password_of: Millis(0), session: new_token().digest };
     let (hook, told) = (WebhookId(NIL), DeliveryId(NIL));
+    let pull = PullTask {
+        task: TASK,
+        phase: Phase::Work,
+        role: Role::Dev,
+        attempt: 1,
+        session: "s".into(),
+        agent: Handle::agent(),
+        model: None,
+        prompt_version: "v".into(),
+        hold_ms: 1,
+    };
     // h: an owner, or the person where nobody logs in, m: a member, v: a viewer, a: an agent, p: a program, w: one with a token to write, x: with an admin's, r: with one to read;
     // l: the loop, c: the courier, b: who empties the bin, o: who has the data folder in their hands, d: the doorkeeper.
     vec![
@@ -208,6 +222,10 @@ fn all() -> Vec<(Command, &'static str)> {
         (Command::TellTrouble(run, None), "l"),
         (Command::TreatAsEnded(run), "hmx"),
         (Command::RunEnded(end), "l"),
+        (Command::PullTask(pull), "hmapwx"),
+        (Command::Heartbeat(run), "hmapwx"),
+        (Command::ReleaseRun(ReleaseRun { run, reason: Excerpt::default(), retry: RETRY }), "hmapwx"),
+        (Command::LapseRun(run, RETRY), "l"),
         (Command::NoteProject(project, BTreeMap::new(), None), "l"),
         (Command::PauseLoop(project, true), "hmapwx"),
         (hold("s", None, true), "l"),

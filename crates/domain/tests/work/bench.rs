@@ -260,6 +260,7 @@ impl Bench {
             kind: SignalKind::Question,
             severity: SignalSeverity::Normal,
             message: words("Red or green?"),
+            options: clutch_domain::text::Options::default(),
         };
         self.ask(Actor::agent("main"), &Command::RaiseSignal(new)).unwrap();
         self.last.made::<Signal>().unwrap().id

@@ -258,6 +258,7 @@ fn a_report_or_question_about_another_task_counts_for_no_run_of_that_task() {
             kind: SignalKind::Question,
             severity: SignalSeverity::Normal,
             message: words("Red or green?"),
+            options: clutch_domain::text::Options::default(),
         };
         bench.ask(Actor::agent("main"), &Command::RaiseSignal(new)).unwrap();
         assert_eq!(bench.last.made::<Signal>().unwrap().run, Some(pm), "the answer goes to whoever asked");

@@ -4,3 +4,4 @@ mod bench;
 mod ends;
 mod lease;
 mod plan;
+mod pull;

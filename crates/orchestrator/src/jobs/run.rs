@@ -8,14 +8,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use clutch_domain::{
     command::{Command, ContinueRun, EndRun, Ended, RunTaken},
-    doc::Kind,
     id::{PromptId, RunId},
-    project::Project,
-    range::Range,
     run::{Run as Claim, RunState, Stopping},
     sabotage::{Switch, removed},
-    talk::{Comment, Signal},
-    task::Task,
 };
 use futures_util::lock::OwnedMutexGuard;
 
@@ -28,7 +23,7 @@ use super::{
     written,
 };
 use crate::{
-    prompt::{COMMENTS_TOLD, Ticket},
+    prompt::reading::Reading,
     runtime::{Reporting, RunEnd, RunEndKind, RunEvent, RuntimeError, StartRun},
 };
 
@@ -207,21 +202,11 @@ impl Run {
 
     /// The prompt, and the folder in which the agent works; `Err` where there is nothing to tell it.
     async fn prompt(&self, run: &Claim, reporting: Reporting) -> Result<Result<(String, Option<String>), Came>, Hitch> {
-        let task = Range::doc(Kind::Task, run.task);
-        let project = Range::doc(Kind::Project, run.project);
-        let newest =
-            |kind| Range::NewestChildren { kind, parent: run.task.to_string(), before: None, limit: COMMENTS_TOLD };
-        let (comments, signals) = (newest(Kind::Comment), newest(Kind::Signal));
-        let docs = self.desk.read(vec![task.clone(), project.clone(), comments.clone(), signals.clone()]).await?;
-        let (Some(task), Some(project)) = (docs.first::<Task>(&task), docs.first::<Project>(&project)) else {
+        let reading = Reading::of(run);
+        let docs = self.desk.read(reading.ranges()).await?;
+        let Some(ticket) = reading.ticket(&docs, run, &self.desk.board, reporting) else {
             return Ok(Err(Came::Pointless));
         };
-        let mut newest: Vec<&Comment> = docs.all(&comments).collect();
-        newest.reverse();
-        let mut asked: Vec<&Signal> = docs.all(&signals).collect();
-        asked.reverse();
-        let ticket =
-            Ticket { task, project, run, comments: newest, signals: asked, board: &self.desk.board, reporting };
         // The version that the claim names, whatever counts by now.
         let prompt = match run.prompt_version.parse::<PromptId>() {
             Err(_) => self.desk.roles.render(&ticket),
@@ -232,7 +217,8 @@ impl Run {
             },
         };
         let too_long = || Came::Failed("The prompt would be longer than 64 megabytes.".to_owned());
-        Ok(prompt.map(|prompt| (prompt, project.local_path.clone())).ok_or_else(too_long))
+        let folder = ticket.project.local_path.clone();
+        Ok(prompt.map(|prompt| (prompt, folder)).ok_or_else(too_long))
     }
 }
 

@@ -71,6 +71,7 @@ fn run(attempt: u32) -> Run {
         waits_for: None,
         reported: false,
         opened_pr: Some(false),
+        hold: None,
         hears: None,
         boot: None,
         stopping: None,
@@ -129,6 +130,15 @@ fn each_way_of_reporting_has_its_words() {
     for tool in ["`signal` of the MCP server `openclutch` (", "`mark_complete` of the MCP server `openclutch` ("] {
         assert!(mcp.contains(tool), "{mcp}");
     }
+    // Nobody can say anything to an agent that came by itself, and it may have no shell beside the board.
+    let pull = told(1, Vec::new(), Vec::new(), Reporting::Pull);
+    for tool in ["`comment`", "`heartbeat`", "`signal`", "`get_signal`", "`complete_task`", "`release_task`"] {
+        assert!(pull.contains(tool), "{pull}");
+    }
+    assert!(
+        pull.contains("the ticket is T-12") && !pull.contains("curl") && !pull.contains("in this session"),
+        "{pull}"
+    );
     // Commands bring JSON between two lines, as comments bring words.
     let cli = told(1, Vec::new(), Vec::new(), Reporting::Cli);
     assert!(!cli.contains("the tool") && !cli.contains("in this session"), "{cli}");
@@ -235,6 +245,8 @@ fn a_later_attempt_hears_what_was_said_and_why_the_last_one_failed() {
         kind: SignalKind::Question,
         severity: SignalSeverity::Normal,
         message: body("Red or green?"),
+        options: Vec::new(),
+        fetched: false,
         responded_at: Some(Millis(1)),
         response: Some(body("Green.")),
         answered_by: Some(Who::human("dan")),

@@ -40,6 +40,8 @@ pub enum Reporting {
     Plugin,
     /// By tools of an MCP server of ours.
     Mcp,
+    /// The same, of agents that took their task themselves: nothing can be said to them, so they ask for answers.
+    Pull,
     /// By commands in a shell, to the board's address in their environment.
     Cli,
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use clutch_domain::{
     actor::Actor,
     chat::Message,
-    command::{ClaimRun, Command},
+    command::{ClaimRun, Command, EndRun},
     id::RunId,
     plan::{
         Action, Start, decide,
@@ -236,6 +236,12 @@ impl Driver<'_> {
                 });
             }
             Action::Leave(run, why) => self.say(&Command::TellTrouble(run, Some(why.into()))).await,
+            Action::Lapse(run) => self.say(&Command::LapseRun(run, self.desk.policy.retry)).await,
+            Action::Close(run, how, why) => {
+                let end =
+                    EndRun { run, as_id: None, how, last_words: why.as_str().into(), retry: self.desk.policy.retry };
+                self.say(&Command::RunEnded(end)).await;
+            }
             Action::Strand(run, why) => self.send_out(run, false, Some(why)),
             Action::Claim(start) => self.claim(start).await,
         }

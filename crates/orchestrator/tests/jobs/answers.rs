@@ -31,6 +31,7 @@ async fn ask(house: &House, run: &Run) -> SignalId {
         kind: SignalKind::Question,
         severity: SignalSeverity::Normal,
         message: Body::parse("Red or green?").unwrap().unwrap(),
+        options: clutch_domain::text::Options::default(),
     };
     house.agent(Command::RaiseSignal(new)).await.made::<Signal>().unwrap().id
 }

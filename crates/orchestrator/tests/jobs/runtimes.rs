@@ -56,6 +56,7 @@ async fn a_run_and_the_answer_to_its_question_go_to_its_runtime() {
         kind: SignalKind::Question,
         severity: SignalSeverity::Normal,
         message: Body::parse("Red or green?").unwrap().unwrap(),
+        options: clutch_domain::text::Options::default(),
     };
     let question = house.agent(Command::RaiseSignal(new)).await.made::<Signal>().unwrap().id;
     other.finish(&run.session_key, &run.key, end(RunEndKind::Finished, "I asked.", None), true);

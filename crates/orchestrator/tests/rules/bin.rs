@@ -40,6 +40,7 @@ fn question(task: TaskId) -> Command {
         kind: SignalKind::Question,
         severity: SignalSeverity::Normal,
         message: words("Red or green?"),
+        options: clutch_domain::text::Options::default(),
     })
 }
 

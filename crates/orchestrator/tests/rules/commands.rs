@@ -48,6 +48,10 @@ pub const fn name(command: &Command) -> &'static str {
         Command::TreatAsEnded(_) => "treat a run as ended",
         Command::TellAnswerTrouble(..) => "tell the trouble of an answer",
         Command::RunEnded(_) => "end a run",
+        Command::PullTask(_) => "take a task",
+        Command::Heartbeat(_) => "keep a task",
+        Command::ReleaseRun(_) => "give a task back",
+        Command::LapseRun(..) => "take a task back",
         Command::NoteProject(..) => "note",
         Command::PauseLoop(..) => "pause",
         Command::HoldLease(_) => "hold the lease",
@@ -78,4 +82,4 @@ pub const fn name(command: &Command) -> &'static str {
 }
 
 /// How many there are.
-pub const COMMANDS: usize = 69;
+pub const COMMANDS: usize = 73;

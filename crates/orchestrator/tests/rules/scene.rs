@@ -3,6 +3,9 @@
 
 #![allow(dead_code)]
 
+#[path = "scene/overtaken.rs"]
+mod overtaken;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{
@@ -11,19 +14,16 @@ use std::{
     },
 };
 
-use async_trait::async_trait;
 use clutch_domain::{
     access::{Account, Digest, TokenScope, UserName, UserRole},
     activity::Activity,
-    actor::Actor,
-    change::Change,
     chat::{Chat, DeliveryStatus, Message},
     command::{
         Came, Carry, ChangeUser, ChatPatch, ClaimRun, Command, Completion, ContinueRun, DeliveryPatch, Direction,
         EdgeRef, EndRun, Ended, Force, HoldLease, NewBrowserSession, NewChat, NewComment, NewDispatch, NewMessage,
         NewNotification, NewPassword, NewProject, NewPrompt, NewSignal, NewToken, NewWebhook, Place, ProjectPatch,
-        QueueDeliveries, RefusedLogIns, Retry, SettleDelivery, Subtask, TaskPatch, Triage, TriageStep, UserStep,
-        WebhookPatch,
+        PullTask, QueueDeliveries, RefusedLogIns, ReleaseRun, Retry, SettleDelivery, Subtask, TaskPatch, Triage,
+        TriageStep, UserStep, WebhookPatch,
     },
     doc::{Body as Stored, Kind, Scope},
     id::{ChatId, ProjectId, TaskId, WebhookId},
@@ -32,7 +32,7 @@ use clutch_domain::{
     phase::Phase,
     project::Project,
     prompt::{Line, Version},
-    range::{Docs, Fetch, Range, Versioned},
+    range::{Fetch, Range},
     run::{Run, Stopping},
     talk::{AuthorType, CommentType, Signal, SignalKind, SignalSeverity},
     task::{Priority, Role, Status, Task, TaskFields},
@@ -45,63 +45,12 @@ use clutch_domain::{
 };
 use clutch_orchestrator::{
     office::{Done, Error, Office},
-    store::{CommitError, Committed, Fault, IdempotencyKey, LiveDocs, Store},
+    store::Store,
 };
 use clutch_store::MemoryStore;
 
+use self::overtaken::Overtaken;
 use crate::house::{Counting, Ticking, at, new_project, new_task, reopen, to, usual, waiting_for};
-
-/// A store where others write too: at one of its calls, reads and commits counted, somebody else is faster.
-struct Overtaken {
-    inner: Arc<dyn Store>,
-    calls: AtomicUsize,
-    at: usize,
-    other: Mutex<Option<(Actor, Command)>>,
-}
-
-impl Overtaken {
-    async fn step(&self) {
-        if self.calls.fetch_add(1, Ordering::Relaxed) != self.at {
-            return;
-        }
-        let Some((actor, other)) = self.other.lock().unwrap().take() else { return };
-        let ids = Arc::new(Counting::starting_at(5_000));
-        let office = Office::new(self.inner.clone(), Arc::new(Ticking::default()), ids);
-        match office.run(&actor, &other).await {
-            Ok(_) | Err(Error::Refused(_)) => {}
-            Err(error) => panic!("{error}"),
-        }
-    }
-}
-
-#[async_trait]
-impl Store for Overtaken {
-    async fn read(&self, fetch: &Fetch) -> Result<Versioned<Docs>, Fault> {
-        self.step().await;
-        self.inner.read(fetch).await
-    }
-
-    async fn known(&self, key: &IdempotencyKey) -> Result<Option<Committed>, Fault> {
-        self.inner.known(key).await
-    }
-
-    async fn commit(&self, change: Change, key: IdempotencyKey) -> Result<Committed, CommitError> {
-        self.step().await;
-        self.inner.commit(change, key).await
-    }
-
-    fn watch(&self, fetch: Fetch) -> LiveDocs {
-        self.inner.watch(fetch)
-    }
-
-    fn sole_writer(&self) -> bool {
-        false
-    }
-
-    fn describe(&self) -> String {
-        "overtaken".into()
-    }
-}
 
 fn words(text: &str) -> Body {
     Body::parse(text).unwrap().unwrap()
@@ -133,6 +82,7 @@ fn asks(task: TaskId, session: &str) -> Command {
         kind: SignalKind::Question,
         severity: SignalSeverity::Normal,
         message: words("Red?"),
+        options: clutch_domain::text::Options::default(),
     })
 }
 
@@ -148,6 +98,23 @@ fn claims(task: TaskId, role: Role) -> Command {
         most: None,
         prompt_version: "v".into(),
         holder: "one".into(),
+    })
+}
+
+/// How long a sign of an agent counts that holds its task.
+const HELD_MS: i64 = 3_600_000;
+
+fn pulls(task: TaskId, hold_ms: i64) -> Command {
+    Command::PullTask(PullTask {
+        task,
+        phase: Phase::Work,
+        role: Role::Dev,
+        attempt: 1,
+        session: format!("pull of {task}"),
+        agent: Handle::agent(),
+        model: None,
+        prompt_version: "v".into(),
+        hold_ms,
     })
 }
 
@@ -217,6 +184,13 @@ pub async fn scene(office: &Office) -> Vec<Command> {
     let question = must(office, asks(e, &at_work.session_key)).await.made::<Signal>().unwrap().id;
     let waiting = must(office, claims(f, Role::Pm)).await.made::<Run>().unwrap().clone();
     let answered = must(office, asks(f, &waiting.session_key)).await.made::<Signal>().unwrap().id;
+    // g is held by an agent that took it and asks; h by one that gives no sign any more.
+    let g = make_task(office, project, "g", Status::Ready).await;
+    let h = make_task(office, project, "h", Status::Ready).await;
+    let held = must(office, pulls(g, HELD_MS)).await.made::<Run>().unwrap().clone();
+    let asked = must(office, asks(g, &held.session_key)).await.made::<Signal>().unwrap().id;
+    let silent = must(office, pulls(h, 1)).await.made::<Run>().unwrap().id;
+    let retry = Retry { wait_ms: 1_000, cap: 3 };
     let end = |run: &Run, how| EndRun {
         run: run.id,
         as_id: None,
@@ -387,6 +361,17 @@ pub async fn scene(office: &Office) -> Vec<Command> {
         report(e),
         claims(a, Role::Dev),
         claims(a, Role::Pm),
+        report(g),
+        report(h),
+        pulls(a, HELD_MS),
+        Command::Heartbeat(silent),
+        Command::ReleaseRun(ReleaseRun { run: silent, reason: "I cannot.".into(), retry }),
+        Command::LapseRun(silent, retry),
+        Command::LapseRun(held.id, retry),
+        asks(h, "s"),
+        to(g, Status::Backlog),
+        Command::DeleteTask(g),
+        Command::AnswerSignal(asked, words("Green.")),
         Command::RunStarted(at_work.id.into()),
         Command::RunContinued(ContinueRun { run: at_work.id, from: at_work.key.clone(), as_id: "resumed".into() }),
         Command::StopRun(at_work.id, Stopping { how: Ended::Failed, why: "It is silent.".into(), forget: false }),

@@ -7,7 +7,8 @@ use clutch_domain::{
     chat::Chat,
     command::{
         ClaimRun, Command, Completion, Direction, EdgeRef, Force, HoldLease, NewChat, NewComment, NewDispatch,
-        NewMessage, NewNotification, NewSignal, Place, ProjectPatch, Subtask, TaskPatch, Triage, TriageStep,
+        NewMessage, NewNotification, NewSignal, Place, ProjectPatch, PullTask, ReleaseRun, Retry, Subtask, TaskPatch,
+        Triage, TriageStep,
     },
     doc::{Kind, Scope},
     id::TaskId,
@@ -15,6 +16,7 @@ use clutch_domain::{
     plan::world::Shape,
     query::Query,
     range::{Docs, Fetch, Range, Versioned},
+    run::Run,
     talk::{AuthorType, CommentType, Signal, SignalKind, SignalSeverity},
     task::{Priority, Role, Status, TaskFields},
     text::{Body, ChatTitle, Handle, LocalPath, Participants, SessionKey, Title},
@@ -49,6 +51,7 @@ fn signal(task: TaskId, kind: SignalKind) -> Command {
         kind,
         severity: SignalSeverity::Normal,
         message: words("Red?"),
+        options: clutch_domain::text::Options::default(),
     })
 }
 
@@ -95,6 +98,7 @@ async fn scene() -> (House, Vec<(Actor, Command)>) {
         kind: SignalKind::Question,
         severity: SignalSeverity::Normal,
         message: words("Red?"),
+        options: clutch_domain::text::Options::default(),
     };
     let report = Completion {
         task: a,
@@ -166,6 +170,26 @@ async fn scene() -> (House, Vec<(Actor, Command)>) {
     let mut all: Vec<(Actor, Command)> = people.into_iter().map(|command| (me(), command)).collect();
     all.push((Actor::agent("main"), Command::RaiseSignal(signal)));
     all.push((Actor::agent("main"), Command::CompleteTask(report)));
+    let pull = |task| PullTask {
+        task,
+        phase: clutch_domain::phase::Phase::Work,
+        role: Role::Dev,
+        attempt: 1,
+        session: format!("pull {task}"),
+        agent: Handle::agent(),
+        model: None,
+        prompt_version: "v".into(),
+        hold_ms: 1,
+    };
+    let taken = house.task("e", Status::Ready).await;
+    let held = house.office.run(&Actor::agent("main"), &Command::PullTask(pull(taken))).await.unwrap();
+    let held = held.made::<Run>().unwrap().id;
+    let retry = Retry { wait_ms: 1, cap: 3 };
+    let release = ReleaseRun { run: held, reason: "I cannot.".into(), retry };
+    all.push((Actor::agent("main"), Command::PullTask(pull(a))));
+    all.push((Actor::agent("main"), Command::Heartbeat(held)));
+    all.push((Actor::agent("main"), Command::ReleaseRun(release)));
+    all.push((Actor::work_loop(), Command::LapseRun(held, retry)));
     all.push((Actor::work_loop(), Command::ClaimRun(claim)));
     (house, all)
 }

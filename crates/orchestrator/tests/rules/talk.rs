@@ -64,6 +64,7 @@ async fn a_signal_is_answered_once_and_the_answer_is_on_its_way() {
             kind,
             severity: SignalSeverity::Normal,
             message: body("Which seed?"),
+            options: clutch_domain::text::Options::default(),
         })
     };
     let signal = house.run(raise(SignalKind::Question)).await.unwrap().made::<Signal>().unwrap().clone();

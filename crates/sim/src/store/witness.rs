@@ -60,7 +60,7 @@ pub(super) fn look(kept: &mut Kept, change: &Change, by: Option<&str>, policy: &
                 let before = kept.get::<Run>(run.id).cloned();
                 match &before {
                     None => claimed(kept, change, run, policy, now, &mut wrong),
-                    Some(before) => went_on(kept, before, run, &mut wrong),
+                    Some(before) => went_on(kept, before, run, by, &mut wrong),
                 }
                 if before.is_some_and(|before| before.state == RunState::Waiting) && run.takes_a_place() {
                     kept.returned.insert(run.id, now);
@@ -114,7 +114,9 @@ fn claimed(kept: &Kept, change: &Change, run: &Run, policy: &Policy, now: i64, w
     let Some(project) = kept.get::<Project>(run.project) else {
         return breach(Law::NotWhileOff, "and its project is gone".into());
     };
-    if !project.work_loop_enabled || project.deleted_at.is_some() {
+    // The loop's switch and places are the loop's.
+    let held = run.hold.is_some();
+    if !project.work_loop_enabled && !held || project.deleted_at.is_some() {
         breach(Law::NotWhileOff, "while its project is off or deleted".into());
     }
     if kept.get::<LoopState>(run.project).is_some_and(|state| state.paused) {
@@ -136,10 +138,13 @@ fn claimed(kept: &Kept, change: &Change, run: &Run, policy: &Policy, now: i64, w
     if task.is_some_and(|task| task.open_dependencies > 0) {
         breach(Law::NotBeforeOthers, "while its task waits for others".into());
     }
+    if held {
+        return;
+    }
     // A run that was at work when the claim was decided still is, or it has ended since: then it has a place less.
     let counted = |other: &&Run| {
         let returned = kept.returned.get(&other.id).is_some_and(|since| now - since < COUNTED_AFTER_MS);
-        other.takes_a_place() && !returned && change.written::<Run>(other.id).is_none()
+        other.takes_a_place() && other.hold.is_none() && !returned && change.written::<Run>(other.id).is_none()
     };
     let places: Vec<&Run> = kept.all::<Run>().filter(counted).collect();
     let in_project = places.iter().filter(|other| other.project == run.project);
@@ -158,7 +163,7 @@ fn claimed(kept: &Kept, change: &Change, run: &Run, policy: &Policy, now: i64, w
 }
 
 /// A run that was there before.
-fn went_on(kept: &Kept, before: &Run, run: &Run, wrong: &mut Vec<Breach>) {
+fn went_on(kept: &Kept, before: &Run, run: &Run, by: Option<&str>, wrong: &mut Vec<Breach>) {
     if run.reported && !before.reported && !kept.spoke.contains(&run.session_key) {
         let says = format!("{} counts as reported, and its agent said nothing", run.session_key);
         wrong.push(Breach::new(Law::ReportOfItsOwn, says));
@@ -169,6 +174,15 @@ fn went_on(kept: &Kept, before: &Run, run: &Run, wrong: &mut Vec<Breach>) {
         wrong.push(Breach::new(Law::StoppedForCause, says));
     }
     let failed = matches!(run.outcome, Some(Outcome::Failed | Outcome::Silent));
+    // By the clock of whoever takes it away; what the agent itself gives back is nobody's to judge.
+    if let (Some(hold), Some(by), Some(ended)) = (&before.hold, by, run.ended_at)
+        && before.open()
+        && failed
+        && ended < hold.until
+    {
+        let says = format!("{by} takes {} from {}, which has it until {}", run.session_key, hold.agent, hold.until.0);
+        wrong.push(Breach::new(Law::HeldWhileThere, says));
+    }
     if before.open() && (before.reported || run.reported) && failed {
         let says = format!("{} has reported and ends as {:?}", run.session_key, run.outcome);
         wrong.push(Breach::new(Law::ReportHolds, says));

@@ -198,6 +198,7 @@ async fn next(house: &House, dice: &mut Dice, nth: u64) -> Option<Command> {
             kind: SignalKind::Question,
             severity: SignalSeverity::Normal,
             message: words("Red?"),
+            options: clutch_domain::text::Options::default(),
         }),
         62..=63 => {
             let signals: Vec<Signal> = house.all().await;

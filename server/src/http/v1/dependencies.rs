@@ -30,7 +30,10 @@ use crate::http::{
     responses((status = 200, body = Dependencies), Refused)
 )]
 pub async fn list(State(office): State<Arc<Office>>, Path(task): Path<String>) -> Result<Json<Dependencies>, Failure> {
-    let task = find(&office, &task).await?.id;
+    Ok(Json(of(&office, find(&office, &task).await?.id).await?))
+}
+
+pub(super) async fn of(office: &Office, task: TaskId) -> Result<Dependencies, Failure> {
     let below = Range::children(Kind::Dependency, task, EDGES_MAX);
     let above = Range::Linked { kind: Kind::Dependency, link: task.to_string(), limit: EDGES_MAX };
     let edges = office.read(&Fetch { scopes: Vec::new(), ranges: vec![below.clone(), above.clone()] }).await?.value;
@@ -41,7 +44,7 @@ pub async fn list(State(office): State<Arc<Office>>, Path(task): Path<String>) -
     let shown = |ids: &[TaskId]| {
         ids.iter().filter_map(|id| tasks.first::<TaskDoc>(&Range::doc(Kind::Task, id))).map(TaskRef::from).collect()
     };
-    Ok(Json(Dependencies { depends_on: shown(&below), blocks: shown(&above) }))
+    Ok(Dependencies { depends_on: shown(&below), blocks: shown(&above) })
 }
 
 async fn edge(office: &Office, task: TaskId, other: TaskId) -> Result<Option<Inner>, Failure> {

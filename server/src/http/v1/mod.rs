@@ -14,6 +14,8 @@ mod input;
 mod page;
 pub mod problem;
 mod projects;
+mod reports;
+mod runs;
 mod shapes;
 mod signals;
 mod tasks;
@@ -65,6 +67,7 @@ pub const ROOT: &str = "/api/v1";
     tags(
         (name = "projects", description = "Boards."),
         (name = "tasks", description = "Tickets, what they wait for, and what is said about them."),
+        (name = "runs", description = "Agents at work. Those that come by themselves take a task here."),
         (name = "signals", description = "What agents ask and tell, and the answers."),
         (name = "chats", description = "Words with agents."),
         (name = "events", description = "What happens, as it happens."),
@@ -112,10 +115,18 @@ fn parts() -> (Router<AppState>, Document) {
         .routes(routes!(tasks::relocate))
         .routes(routes!(tasks::comments, tasks::comment))
         .routes(routes!(tasks::runs))
+        .routes(routes!(reports::context))
+        .routes(routes!(reports::complete))
+        .routes(routes!(reports::split))
+        .routes(routes!(reports::attach))
+        .routes(routes!(runs::claim))
+        .routes(routes!(runs::show))
+        .routes(routes!(runs::heartbeat))
+        .routes(routes!(runs::release))
         .routes(routes!(dependencies::list))
         .routes(routes!(dependencies::add, dependencies::remove))
         .routes(routes!(signals::waiting))
-        .routes(routes!(signals::of_task))
+        .routes(routes!(signals::of_task, signals::raise))
         .routes(routes!(signals::show))
         .routes(routes!(signals::answer))
         .routes(routes!(chats::list, chats::create))
@@ -146,6 +157,11 @@ static DOCUMENT: LazyLock<Document> = LazyLock::new(|| parts().1);
 static JSON: LazyLock<String> = LazyLock::new(|| DOCUMENT.to_pretty_json().unwrap_or_default());
 /// It as the page reads it.
 static AS_VALUE: LazyLock<serde_json::Value> = LazyLock::new(|| serde_json::from_str(&JSON).unwrap_or_default());
+
+/// The document as JSON, for those who make something of it.
+pub fn document() -> &'static serde_json::Value {
+    &AS_VALUE
+}
 
 /// Its routes, the document, and the page that shows it.
 pub fn routes() -> Router<AppState> {

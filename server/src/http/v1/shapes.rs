@@ -369,6 +369,10 @@ pub struct Run {
     pub state: run::RunState,
     /// The signal whose answer it waits for.
     pub waits_for: Option<Uuid>,
+    /// The agent that took the task by itself.
+    pub held_by: Option<String>,
+    /// Without another sign of life by then its task goes back.
+    pub held_until: Option<Moment>,
     /// What keeps it from being followed.
     pub trouble: Option<String>,
     /// How it ended.
@@ -396,6 +400,8 @@ impl From<&run::Run> for Run {
             model: r.model.clone(),
             state: r.state,
             waits_for: r.waits_for.map(|signal| signal.0),
+            held_by: r.hold.as_ref().map(|hold| hold.agent.clone()),
+            held_until: r.hold.as_ref().filter(|_| r.open()).map(|hold| Moment(hold.until)),
             trouble: r.trouble.clone(),
             outcome: r.outcome,
             last_words: r.last_words.clone(),

@@ -55,6 +55,8 @@ pub struct ListQuery {
     /// Only those in this column.
     #[param(value_type = Option<words::Status>)]
     status: Option<Status>,
+    /// Only those with all of these words in name, title, description or tags; case does not matter.
+    query: Option<String>,
     /// Most entries of the page.
     #[param(minimum = 1, maximum = 200, default = 50)]
     limit: Option<u32>,
@@ -80,14 +82,23 @@ pub async fn list(
     let below = page::place(query.cursor.as_deref(), |text| text.parse::<u64>().ok())?;
     let project = projects::find(&office, &project).await?.id;
     let found = all_tasks(&office, project).await?;
+    let wanted: Vec<String> = query.query.iter().flat_map(|q| q.split_whitespace()).map(str::to_lowercase).collect();
     let mut tasks: Vec<Inner> = found
         .iter()
         .filter_map(|doc| Inner::of(&doc.body))
         .filter(|t| query.status.is_none_or(|s| t.status == s) && below.is_none_or(|below| t.number < below))
+        .filter(|t| wanted.is_empty() || has_words(t, &wanted))
         .cloned()
         .collect();
     tasks.sort_unstable_by_key(|t| Reverse(t.number));
     Ok(Json(Page::of(tasks, limit, |t| t.number.to_string())))
+}
+
+/// Whether a task has all of these words, which are in small letters.
+fn has_words(task: &Inner, wanted: &[String]) -> bool {
+    let description = task.description.as_ref().map_or("", |text| text.as_str());
+    let text = format!("{} {} {description} {}", task.short(), task.title, task.tags.join(" ")).to_lowercase();
+    wanted.iter().all(|word| text.contains(word.as_str()))
 }
 
 /// What a new task may say.

@@ -32,6 +32,7 @@ fn run(state: RunState, successors: &[&str]) -> Run {
         waits_for: None,
         reported: false,
         opened_pr: Some(false),
+        hold: None,
         hears: None,
         boot: None,
         stopping: None,

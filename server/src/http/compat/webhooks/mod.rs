@@ -101,6 +101,7 @@ async fn signal(
         run_id: run_id(&body)?,
         severity,
         message,
+        options: clutch_domain::text::Options::default(),
     };
     let call = Call::of(&caller, &headers, "signal", "", &body)?;
     let done = call.run(&office, &caller.agent(agent_id.as_str()), &Command::RaiseSignal(new)).await?;

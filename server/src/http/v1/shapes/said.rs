@@ -31,6 +31,8 @@ pub struct Signal {
     pub severity: talk::SignalSeverity,
     /// Markdown.
     pub message: String,
+    /// Answers that it offers.
+    pub options: Vec<String>,
     /// Whether somebody waits for an answer.
     pub waits: bool,
     /// The answer.
@@ -59,6 +61,7 @@ impl From<&talk::Signal> for Signal {
             kind: s.kind,
             severity: s.severity,
             message: s.message.to_string(),
+            options: s.options.clone(),
             waits: s.waits(),
             response: s.response.as_ref().map(ToString::to_string),
             answered_by: s.answered_by.as_ref().map(Actor::from),
