@@ -153,8 +153,11 @@ const BRANCHES: &[&str] = &[
     "words: trusted to speak",
 ];
 /// What so few days reach that one of them is named.
-const RARE: &[(&str, u64)] =
-    &[("words: a sending under a key that is known", 279), ("words: failed, and nothing goes on", 137)];
+const RARE: &[(&str, u64)] = &[
+    ("words: a sending under a key that is known", 279),
+    ("words: failed", 1246),
+    ("words: failed, and nothing goes on", 137),
+];
 
 fn seeds() -> u64 {
     std::env::var("CLUTCH_SIM_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(SEEDS)
