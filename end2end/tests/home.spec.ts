@@ -2,7 +2,7 @@
 import { Board } from "../support/board.ts";
 import { expect, freshProject, test as base, withHouse } from "../support/fixtures.ts";
 import { Gateway, freePort } from "../support/gateway.ts";
-import { cardIn } from "../support/look.ts";
+import { cardIn, toasts } from "../support/look.ts";
 
 const test = base.extend<{ empty: Board }>({
   /** A server without any project, and without a gateway. */
@@ -166,7 +166,10 @@ test("settings are kept and shown, and a project goes with all it has", async ({
   await a.page.getByLabel(/^Repository on this machine/).fill("not/absolute");
   a.expectTrouble(/400/);
   await a.page.getByRole("button", { name: "Save" }).click();
-  await expect(a.page.getByText("The repository's path must be absolute")).toBeVisible();
+  // Beside the field by the look at what it names, and as what saving was refused for.
+  const refused = "The repository's path must be absolute";
+  await expect(a.page.locator("#main").getByText(refused)).toBeVisible();
+  await expect(toasts(a.page).getByText(refused)).toBeVisible();
   await a.page.getByLabel(/^Repository on this machine/).fill("/tmp");
   await a.page.getByRole("button", { name: "Save" }).click();
   await expect(a.page.getByText("Settings saved.")).toBeVisible();
