@@ -48,6 +48,7 @@ use crate::{
         short,
         uploads::{self, Uploads},
         v1::{self, EventStreams},
+        whole::{self, Workshop},
         words,
     },
     owner,
@@ -325,6 +326,7 @@ pub(crate) fn share(picked: Picked) -> AppState {
     };
     let pull = Pull::new(office.clone(), roles.clone(), programs.policy.clone(), site.settings.public_url.clone());
     AppState {
+        workshop: Workshop::new(supervisor.clone()),
         pull: Arc::new(pull),
         supervisor,
         office,
@@ -363,12 +365,15 @@ pub(crate) fn router(state: AppState, door: Door) -> Router {
     let options = state.leptos.clone();
     let pages = generate_route_list(App);
     let login = if state.logins.is_some() { login::routes() } else { Router::new() };
+    let of_the_app = Router::<AppState>::new()
+        .leptos_routes_with_context(&state, pages, context, move || shell(options.clone()))
+        .route_layer(middleware::from_fn_with_state(state.workshop.clone(), whole::pages));
     let app = Router::<AppState>::new()
         .merge(login)
         .merge(access::routes())
         .merge(audit::routes())
         .merge(crate::http::webhooks::routes())
-        .leptos_routes_with_context(&state, pages, context, move || shell(options.clone()))
+        .merge(of_the_app)
         .merge(compat::routes())
         .merge(webhooks::routes())
         .merge(v1::routes())

@@ -13,7 +13,7 @@ use crate::{
     chat::{ephemeral::Ephemeral, streams::Streams},
     http::{
         bearer::Bearers, compat::programs::Programs, forms::Seals, limits::Limits, live::Tabs, login::Logins,
-        session::Sessions, uploads::Uploads, v1::EventStreams,
+        session::Sessions, uploads::Uploads, v1::EventStreams, whole::Workshop,
     },
     supervise::Supervisor,
     webhooks::{Keys, Way},
@@ -25,6 +25,8 @@ use crate::{
 pub struct AppState {
     /// What works beside requests.
     pub supervisor: Supervisor,
+    /// Where pages are made.
+    pub workshop: Workshop,
     /// Use-cases.
     pub office: Arc<Office>,
     /// Live queries.

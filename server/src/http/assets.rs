@@ -136,12 +136,12 @@ pub async fn serve(State(state): State<AppState>, request: Request) -> Response 
     }
     let site = state.site.clone();
     let options = state.leptos.clone();
-    // Whole before the first byte leaves, as all pages: whoever goes meanwhile leaves nothing half done behind.
+    // Whole before the first byte leaves, and made to its end, as all pages.
     let page = leptos_axum::render_app_async_with_context(
         move || provide_context(site.clone()),
         move || shell(options.clone()),
     );
-    let mut response = page(request).await.into_response();
+    let mut response = state.workshop.make(async move { page(request).await.into_response() }).await;
     if response.status() == StatusCode::OK {
         *response.status_mut() = StatusCode::NOT_FOUND;
     }

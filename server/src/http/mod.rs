@@ -22,4 +22,5 @@ pub mod throttle;
 pub mod uploads;
 pub mod v1;
 pub mod webhooks;
+pub mod whole;
 pub mod words;

@@ -10,6 +10,7 @@
 mod fuzz;
 #[path = "../wire/gateway.rs"]
 mod gateway;
+mod hang_up;
 mod headers;
 mod judge;
 mod live;
