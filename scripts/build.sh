@@ -105,11 +105,11 @@ pack_app() { # PROFILE APP
 make_site() { # FOLDER
   local flag flags=(--small)
   for flag in $(leptos_setting wasm-opt-features); do flags+=("--wasm-opt-flag=$flag"); done
-  node scripts/style.mjs "$(leptos_setting style-file)" "$1/style.css" "$(leptos_setting browserquery)" "${flags[@]:0:1}" || return 1
-  PATH=$root/end2end/node_modules/.bin:$PATH "$target/debug/clutch-site" --wasm "$(compiled_page "$library")" --css "$1/style.css" \
+  node scripts/style.mjs "$(leptos_setting style-file)" "$1/style.css" "$1/later.css" "$(leptos_setting browserquery)" "${flags[@]:0:1}" || return 1
+  PATH=$root/end2end/node_modules/.bin:$PATH "$target/debug/clutch-site" --wasm "$(compiled_page "$library")" --css "$1/style.css" --later "$1/later.css" \
     --assets "$(leptos_setting assets-dir)" --out "$1/site" --hashes "$1/hash.txt" \
     --name "$(leptos_setting name)" --pkg "$(leptos_setting site-pkg-dir)" "${flags[@]}" || return 1
-  rm "$1/style.css"
+  rm "$1/style.css" "$1/later.css"
 }
 
 # forget_old FOLDER PATTERN COUNT: of the folders in FOLDER whose name fits, keeps the COUNT newest and those

@@ -1,11 +1,12 @@
-// node style.mjs FROM TO BROWSERS [--small]: the stylesheet out of its Sass, in what those browsers understand
-// (light-dark() and oklch() not yet). With the programs of end2end/package.json. Measures beside the few of
-// style/_scale.scss and style/_tokens.scss are refused.
+// node style.mjs FROM TO LATER BROWSERS [--small]: the two stylesheets out of their Sass, in what those browsers
+// understand (light-dark() and oklch() not yet): what each page needs, and what comes with the code of app/src/lazy.rs.
+// With the programs of end2end/package.json. Measures beside the few of style/_scale.scss and style/_tokens.scss are
+// refused.
 import fs from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
 
-const [from, to, browsers, small] = process.argv.slice(2);
+const [from, to, later, browsers, small] = process.argv.slice(2);
 const require = createRequire(path.join(import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname), "../end2end/package.json"));
 const sass = require("sass");
 const browserslist = require("browserslist");
@@ -45,12 +46,17 @@ if (found.length) {
   console.error(found.join("\n"));
   process.exit(1);
 }
-const { css } = sass.compile(from);
-const { code, warnings } = transform({
-  filename: from,
-  code: Buffer.from(css),
-  minify: small === "--small",
-  targets: browserslistToTargets(browserslist(browsers)),
-});
-for (const warning of warnings) throw new Error(`${from}: ${warning.message}`);
-fs.writeFileSync(to, code);
+/** Where the Sass says that the second sheet begins. */
+const LATER = "/*! Later */";
+const sheets = sass.compile(from).css.split(LATER);
+if (sheets.length !== 2) throw new Error(`${from}: ${LATER} stands in it ${sheets.length - 1} times`);
+for (const [n, css] of sheets.entries()) {
+  const { code, warnings } = transform({
+    filename: from,
+    code: Buffer.from(css),
+    minify: small === "--small",
+    targets: browserslistToTargets(browserslist(browsers)),
+  });
+  for (const warning of warnings) throw new Error(`${from}: ${warning.message}`);
+  fs.writeFileSync([to, later][n], code);
+}

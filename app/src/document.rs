@@ -41,9 +41,18 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
         provide_context(chunks.clone());
     }
     let load = LOAD.replace("SCRIPT", &files.script).replace("WASM", &files.wasm);
+    // The look of code that comes later is here where that is painted; elsewhere it comes with the first of it
+    // (`tools/site/src/look.rs`).
+    let here = use_context::<http::request::Parts>()
+        .is_none_or(|parts| crate::pages::brings_code(parts.uri.path(), parts.uri.query().unwrap_or_default()));
+    // It lies beside that script.
+    let (now, later) = match files.later.clone() {
+        Some(file) if here => (Some(format!("/{file}")), None),
+        file => (None, file.and_then(|file| file.rsplit('/').next().map(str::to_owned))),
+    };
     view! {
         <!DOCTYPE html>
-        <html lang="en" data-views=crate::views::VIEWS data-build=files.build.clone()>
+        <html lang="en" data-views=crate::views::VIEWS data-build=files.build.clone() data-later=later>
             <head>
                 <meta charset="utf-8" />
                 <meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover" />
@@ -52,6 +61,7 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
                 <meta name="theme-color" media="(prefers-color-scheme: dark)" content="#0c0f14" />
                 <script nonce=use_nonce() inner_html=EARLY></script>
                 <link rel="stylesheet" href=format!("/{}", files.style) id="leptos" />
+                {now.map(|href| view! { <link rel="stylesheet" href=href id="later" /> })}
                 // What whoever has logged in may not do is not shown; where nobody logs in there is no such file.
                 {crate::site::role().map(|role| view! { <link rel="stylesheet" href=format!("/as/{}.css", role.word()) /> })}
                 <link rel="icon" href="/favicon.svg" type="image/svg+xml" />

@@ -101,6 +101,8 @@ pub struct SiteFiles {
     pub wasm: String,
     /// The stylesheet.
     pub style: String,
+    /// The stylesheet of what comes later, where the build has it apart.
+    pub later: Option<String>,
     /// The build that pages are made by: whoever says another one is older or newer. Empty where files have no
     /// hashes in their names, and no page is too old then.
     pub build: String,
@@ -109,8 +111,8 @@ pub struct SiteFiles {
 }
 
 impl SiteFiles {
-    /// Reads what the build has written: `hash_file` (lines `js: <hash>`, of `js`, `wasm`, `css`, `manifest`
-    /// and `split`) where it names files by their content, and the list of chunks.
+    /// Reads what the build has written: `hash_file` (lines `js: <hash>`, of `js`, `wasm`, `css`, `later`,
+    /// `manifest` and `split`) where it names files by their content, and the list of chunks.
     #[must_use]
     pub fn read(options: &LeptosOptions, hash_file: Option<&Path>) -> Self {
         let hashes = hash_file.and_then(|file| std::fs::read_to_string(file).ok()).unwrap_or_default();
@@ -145,7 +147,8 @@ impl SiteFiles {
             Some(leptos::WasmSplitManifest(ArcStoredValue::new((format!("/{pkg}"), list, loader))))
         });
         let build = hash("wasm").unwrap_or_default();
-        Self { script: file("js", "js"), wasm, style: file("css", "css"), build, chunks }
+        let later = hash("later").map(|hash| format!("{pkg}/{name}-later.{hash}.css"));
+        Self { script: file("js", "js"), wasm, style: file("css", "css"), later, build, chunks }
     }
 }
 

@@ -8,7 +8,7 @@ made() {
   rm -rf "$work/style"
   cp -R style "$work/style"
   printf '%s\n' "$1" >>"$work/style/_home.scss"
-  if node scripts/style.mjs "$work/style/main.scss" "$work/style.css" defaults 2>"$work/said"; then
+  if node scripts/style.mjs "$work/style/main.scss" "$work/style.css" "$work/later.css" defaults 2>"$work/said"; then
     printf 'made'
   else
     sed -n '/_home\.scss:/s/.*_home\.scss:[0-9]*: //p' "$work/said"
@@ -44,3 +44,21 @@ same "a card may be asked" "$(made '.col .card:has(:focus-visible) { top: 0; }')
 same "a fourth" "$(made '$tiny: 400px;
 @media (width < $tiny) { .a { top: 0; } }')" '$tiny is no breakpoint: there are $phone, $tablet, $wide'
 passed "measures beside the few are refused"
+
+# Which sheet has a rule: "first", "later", both or none.
+sheet() { # TEXT
+  made '' >/dev/null
+  grep -qF -- "$1" "$work/style.css" && printf 'first'
+  grep -qF -- "$1" "$work/later.css" && printf 'later'
+  true
+}
+made '' >/dev/null
+same "the order of layers" "$(sed -n 's/^@layer \([a-z]*\) {$/\1/p' "$work/style.css" | tr '\n' ' ')" "base parts pages readers "
+for rule in '.rail {' '.board {' '.card {' '.panel > header {' '.empty .halo {' '.toast {'; do same "$rule" "$(sheet "$rule")" first; done
+for rule in '.title button {' '.chat-page {' '.modal {' '.form {' '.md '; do same "$rule" "$(sheet "$rule")" later; done
+cp -R style "$work/uncut"
+sed -i '/! Later/d' "$work/uncut/main.scss"
+refused() { ! node scripts/style.mjs "$work/uncut/main.scss" "$work/style.css" "$work/later.css" defaults 2>"$work/said"; }
+refused
+grep -q 'stands in it 0 times' "$work/said"
+passed "what a board does not need is a sheet of its own"

@@ -21,6 +21,8 @@ use leptos_router::{
     location::Location,
     params::ParamsMap,
 };
+#[cfg(feature = "ssr")]
+pub(crate) use routes::brings_code;
 #[cfg(feature = "split")]
 pub use routes::preload;
 

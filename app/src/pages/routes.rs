@@ -36,6 +36,12 @@ macro_rules! pages {
         /// The tabs of a project.
         pub const TABS: &[Tab] = &[$($($tab,)?)+];
 
+        /// Whether the server paints with code that comes later in the browser, and so needs the look of that.
+        #[cfg(any(feature = "ssr", test))]
+        pub fn brings_code(path: &str, query: &str) -> bool {
+            false $($(|| fits($path, path) && asks(query, stringify!($query)))*)+
+        }
+
         /// Fetches the code of what the server has painted: hydration finds it there, or not at all.
         ///
         /// # Errors
@@ -64,7 +70,7 @@ pages! {
 }
 
 /// Whether an address is of a page: word for word, and any word where the page has a name for it.
-#[cfg(any(feature = "split", test))]
+#[cfg(any(feature = "split", feature = "ssr", test))]
 fn fits(page: &str, address: &str) -> bool {
     let (mut page, mut address) = (words(page), words(address));
     loop {
@@ -76,13 +82,13 @@ fn fits(page: &str, address: &str) -> bool {
     }
 }
 
-#[cfg(any(feature = "split", test))]
+#[cfg(any(feature = "split", feature = "ssr", test))]
 fn words(path: &str) -> impl Iterator<Item = &str> {
     path.split('/').filter(|word| !word.is_empty())
 }
 
 /// Whether the address asks for something, or it need not.
-#[cfg(any(feature = "split", test))]
+#[cfg(any(feature = "split", feature = "ssr", test))]
 fn asks(query: &str, name: &str) -> bool {
     name == "_" || query.trim_start_matches('?').split('&').any(|part| part.split('=').next() == Some(name))
 }
@@ -106,6 +112,17 @@ mod tests {
         }
         assert!(asks("", "_") && asks("?a=1&task=T-1", "task") && asks("?new", "new"));
         assert!(!asks("?tasks=1", "task") && !asks("", "new"));
+        for (path, query, brings) in [
+            ("/", "", true),
+            ("/projects/a/board", "", false),
+            ("/projects/a/board", "q=task", false),
+            ("/projects/a/board", "q=x&task=T-1", true),
+            ("/projects/a/board", "new", true),
+            ("/projects/a/settings", "", true),
+            ("/nowhere", "", false),
+        ] {
+            assert_eq!(brings_code(path, query), brings, "{path}?{query}");
+        }
         assert_eq!(TABS.iter().map(|tab| tab.word).collect::<Vec<_>>(), ["board", "chat", "settings"]);
     }
 }

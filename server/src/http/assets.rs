@@ -53,8 +53,12 @@ pub fn site_files(options: &LeptosOptions) -> SiteFiles {
     let files = SiteFiles::read(options, list.as_deref());
     let root = Path::new(&*options.site_root);
     let missing = |name: &&String| !root.join(name.as_str()).is_file();
-    let missing: Vec<&str> =
-        [&files.script, &files.wasm, &files.style].into_iter().filter(missing).map(String::as_str).collect();
+    let missing: Vec<&str> = [&files.script, &files.wasm, &files.style]
+        .into_iter()
+        .chain(&files.later)
+        .filter(missing)
+        .map(String::as_str)
+        .collect();
     if !missing.is_empty() {
         let place = std::path::absolute(root).unwrap_or_else(|_| root.to_owned());
         tracing::warn!(
@@ -231,17 +235,18 @@ mod tests {
         let mut options = leptos_options("127.0.0.1:1".parse().unwrap());
         options.site_root = dir.path().display().to_string().into();
         let list = dir.path().join("hash.txt");
-        std::fs::write(&list, "js: aa\nwasm: bb\ncss: cc\nmanifest: dd\nsplit: ee\n").unwrap();
+        std::fs::write(&list, "js: aa\nwasm: bb\ncss: cc\nlater: ff\nmanifest: dd\nsplit: ee\n").unwrap();
         std::fs::write(pkg.join("__wasm_split_manifest.dd.json"), r#"{"page":["a","b"]}"#).unwrap();
         let files = SiteFiles::read(&options, Some(&list));
         let names = [&files.script, &files.wasm, &files.style];
         assert_eq!(names, ["pkg/clutch.aa.js", "pkg/clutch.bb.wasm", "pkg/clutch.cc.css"]);
+        assert_eq!(files.later.as_deref(), Some("pkg/clutch-later.ff.css"));
         assert!(files.chunks.is_some());
         std::fs::write(pkg.join("clutch_bg.wasm"), "").unwrap();
         let files = SiteFiles::read(&options, None);
         let names = [&files.script, &files.wasm, &files.style];
         assert_eq!(names, ["pkg/clutch.js", "pkg/clutch_bg.wasm", "pkg/clutch.css"]);
-        assert!(files.chunks.is_none());
+        assert!(files.chunks.is_none() && files.later.is_none(), "a build that watches has one file of each");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::Failed;
 
 const USAGE: &str = "\
-clutch-site --wasm FILE --css FILE --assets FOLDER --out FOLDER --hashes FILE [--name NAME] [--pkg FOLDER]
+clutch-site --wasm FILE --css FILE --later FILE --assets FOLDER --out FOLDER --hashes FILE [--name NAME] [--pkg FOLDER]
             [--small --wasm-opt-flag=FLAG...]
 --small needs wasm-opt and esbuild on PATH, and compresses each file besides";
 
@@ -16,6 +16,8 @@ pub struct Arguments {
     pub wasm: PathBuf,
     /// The stylesheet, ready.
     pub css: PathBuf,
+    /// The stylesheet of what comes later, ready.
+    pub later: PathBuf,
     /// Files that go into the site as they are.
     pub assets: PathBuf,
     /// The site; what was there goes.
@@ -54,6 +56,7 @@ impl Arguments {
             match word.as_str() {
                 "--wasm" => it.wasm = value.into(),
                 "--css" => it.css = value.into(),
+                "--later" => it.later = value.into(),
                 "--assets" => it.assets = value.into(),
                 "--out" => it.out = value.into(),
                 "--hashes" => it.hashes = value.into(),
@@ -65,6 +68,7 @@ impl Arguments {
         let needed = [
             ("--wasm", &it.wasm),
             ("--css", &it.css),
+            ("--later", &it.later),
             ("--assets", &it.assets),
             ("--out", &it.out),
             ("--hashes", &it.hashes),
@@ -90,7 +94,7 @@ mod tests {
 
     #[test]
     fn a_line_is_read_or_said_what_is_wrong_with_it() {
-        let whole = "--wasm w --css c --assets a --out o --hashes h";
+        let whole = "--wasm w --css c --later l --assets a --out o --hashes h";
         let it = read(whole).unwrap();
         assert_eq!((it.name.as_str(), it.pkg.as_str(), it.small), ("clutch", "pkg", None));
         let small = read(&format!("{whole} --small --wasm-opt-flag=-O1 --wasm-opt-flag=-g")).unwrap().small.unwrap();

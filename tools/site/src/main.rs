@@ -7,6 +7,7 @@
 
 mod arguments;
 mod imports;
+mod look;
 mod names;
 mod shrink;
 mod split;
@@ -62,8 +63,9 @@ fn main() -> ExitCode {
 
 fn make(arguments: &Arguments) -> Result<(), Failed> {
     let mut files = split::code(&arguments.wasm, &arguments.name)?;
-    let css = fs::read(&arguments.css).at(&arguments.css)?;
-    files.insert(format!("{}.css", arguments.name), css);
+    for (sheet, from) in [("", &arguments.css), (names::LATER, &arguments.later)] {
+        files.insert(format!("{}{sheet}.css", arguments.name), fs::read(from).at(from)?);
+    }
     if let Some(small) = &arguments.small {
         shrink::code(&mut files, small)?;
     }

@@ -3,8 +3,8 @@
 //! The files of the code name each other in circles: the script imports the link script, which imports the
 //! script and names the chunks, which name the link script. So no file of them can have the hash of its own
 //! final bytes as its name. They share one hash instead, of all their bytes with every name still blank: two
-//! files of one name have the same bytes, as these follow from the blank ones and that hash. The stylesheet is
-//! named by no other file, and has the hash of its own bytes.
+//! files of one name have the same bytes, as these follow from the blank ones and that hash. The stylesheets are
+//! named by no other file, and each has the hash of its own bytes.
 
 use std::fmt::Write as _;
 
@@ -20,6 +20,8 @@ const BLANK: &str = "______________________";
 pub const LINK: &str = "__wasm_split.______________________.js";
 /// Which chunks each view needs, as leptos knows it.
 pub const MANIFEST: &str = "__wasm_split_manifest.json";
+/// How the stylesheet is called that comes with the chunks, behind the site's name.
+pub const LATER: &str = "-later";
 
 /// A site's files under their final names.
 #[derive(Debug)]
@@ -61,7 +63,8 @@ pub fn give(files: Files, name: &str) -> Result<Named, Failed> {
     }
     for (file, bytes) in style {
         let hash = self::hash([bytes.clone()]);
-        let _ = writeln!(hashes, "css: {hash}");
+        let kind = if file.ends_with(&format!("{LATER}.css")) { "later" } else { "css" };
+        let _ = writeln!(hashes, "{kind}: {hash}");
         named.insert(with_hash(&file, &hash), bytes);
     }
     Ok(Named { files: named, hashes })
@@ -145,6 +148,7 @@ mod tests {
             text(LINK, "import { initSync } from \"./clutch.js\"; fetch(\"./chunk_10.wasm\"); fetch(`./chunk_1.wasm`)"),
             text(MANIFEST, "{\"dialog\":[\"chunk_10\",\"chunk_1\"]}"),
             text("clutch.css", "a { color: red }"),
+            text("clutch-later.css", "b { color: red }"),
         ])
     }
 
@@ -174,8 +178,13 @@ mod tests {
             format!("{{\"dialog\":[\"chunk_10.{hash}\",\"chunk_1.{hash}\"]}}")
         );
         assert!(text(&format!("clutch.{hash}.js")).starts_with(&format!("import * as a from \"./{link}\"")));
+        let later = hashes.lines().find_map(|line| line.strip_prefix("later: ")).unwrap();
         assert!(files.contains_key(&format!("clutch.{style}.css")));
-        assert_eq!(hashes, format!("js: {hash}\nwasm: {hash}\nmanifest: {hash}\nsplit: {hash}\ncss: {style}\n"));
+        assert!(files.contains_key(&format!("clutch-later.{later}.css")) && later != style);
+        assert_eq!(
+            hashes,
+            format!("js: {hash}\nwasm: {hash}\nmanifest: {hash}\nsplit: {hash}\nlater: {later}\ncss: {style}\n")
+        );
     }
 
     /// One name, one content: whatever byte changes, no file keeps its name with other bytes.
@@ -208,12 +217,14 @@ mod tests {
     #[test]
     fn another_style_renames_only_itself() {
         let before = give(site(), "clutch").unwrap().files;
-        let mut files = site();
-        files.insert("clutch.css".into(), b"a { color: blue }".to_vec());
-        let after = give(files, "clutch").unwrap().files;
-        let other: Vec<_> = after.keys().filter(|name| !before.contains_key(*name)).collect();
-        assert_eq!(other.len(), 1);
-        assert!(other[0].ends_with(".css"));
+        for sheet in ["clutch", "clutch-later"] {
+            let mut files = site();
+            files.insert(format!("{sheet}.css"), b"a { color: blue }".to_vec());
+            let after = give(files, "clutch").unwrap().files;
+            let other: Vec<_> = after.keys().filter(|name| !before.contains_key(*name)).collect();
+            assert_eq!(other.len(), 1, "{sheet}");
+            assert!(other[0].starts_with(&format!("{sheet}.")) && other[0].ends_with(".css"), "{other:?}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use wasm_bindgen_cli_support::Bindgen;
 use wasm_split_cli_support::Options;
 
 use crate::names::{LINK, MANIFEST};
-use crate::{At, Failed, Files};
+use crate::{At, Failed, Files, look};
 
 /// Cuts the WASM at the functions of `app/src/lazy.rs` and runs wasm-bindgen over what is left of it.
 /// The names are those that the files have among each other; [`crate::names`] gives the final ones.
@@ -53,6 +53,9 @@ pub fn code(wasm: &Path, name: &str) -> Result<Files, Failed> {
         let (main, script) = crate::imports::shorten(&main, &String::from_utf8_lossy(&script))?;
         files.insert(format!("{name}.wasm"), main);
         files.insert(format!("{name}.js"), script.into_bytes());
+    }
+    if let Some(link) = files.get_mut(LINK) {
+        *link = look::with(&String::from_utf8_lossy(link))?.into_bytes();
     }
     let manifest: serde_json::Map<_, _> = sorted(chunks.prefetch_map);
     files.insert(MANIFEST.into(), serde_json::Value::Object(manifest).to_string().into_bytes());
