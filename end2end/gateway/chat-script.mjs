@@ -1,13 +1,15 @@
 // The part that a scripted person plays in a chat about the sample project: a colleague who looks
 // things up and answers in a few lines. Pure, like script.mjs. Words in a message change the part:
-// "slow" talks for long, "fail" ends in an error, "huge" answers with a megabyte, "look" reads a file first.
+// "slow" talks for long, "fail" ends in an error, "huge" answers with a megabyte, "look" reads a file first,
+// "permission" runs a command, which a guarded session lets nobody do without a person, and "dilemma" asks one by the
+// gateway's own tool.
 
 const HUGE_BYTES = 1_000_000;
 const SLOW_SENTENCES = 60;
 
 /** What was asked last, and what was done about it. `messages` as in script.mjs. */
 export function readChat(messages) {
-  let asked, folder, ticket, introduced = false, pictures = 0, results = 0, turn = 0;
+  let asked, folder, ticket, introduced = false, pictures = 0, results = 0, result = "", turn = 0;
   for (const message of messages) {
     if (message.role === "user") {
       folder = /^Working directory: *(.+?) *$/m.exec(message.text)?.[1] ?? folder;
@@ -17,13 +19,13 @@ export function readChat(messages) {
       asked = (/\[User Message\]\s*([\s\S]*)$/.exec(message.text)?.[1] ?? message.text).trim();
       results = 0;
       turn += 1;
-    } else if (message.role === "tool") results += 1;
+    } else if (message.role === "tool") [results, result] = [results + 1, message.text];
   }
-  return asked === undefined ? undefined : { asked, folder, ticket, introduced, pictures, results, turn };
+  return asked === undefined ? undefined : { asked, folder, ticket, introduced, pictures, results, result, turn };
 }
 
 /** What to say or do now: `{say, call?, fail?}`. */
-export function nextWords({ asked, folder, results, turn }, offered) {
+export function nextWords({ asked, folder, results, result, turn }, offered) {
   const says = (word) => new RegExp(`\\b${word}\\b`, "i").test(asked);
   if (says("fail")) return { fail: { status: 400, message: "The model lost its thread." } };
   if (says("huge")) return { say: "All the visits of all the years:\n\n" + "sparrow robin wren tit \n".repeat(Math.ceil(HUGE_BYTES / 23)), whole: true };
@@ -31,11 +33,23 @@ export function nextWords({ asked, folder, results, turn }, offered) {
   if (says("look") && folder !== undefined && offered.has("read") && results === 0) {
     return { say: "I look into the repository.", call: { name: "read", args: { path: `${folder}/README.md` } } };
   }
+  for (const [word, call] of [["permission", PERMISSION], ["dilemma", DILEMMA]]) {
+    if (!says(word) || !offered.has(call.name)) continue;
+    return results === 0 ? { say: "That is not mine alone to decide.", call } : { say: `I was told: ${result.slice(0, 500)}` };
+  }
   if (results > 0) return { say: FOUND };
   return { say: `You asked: “${firstLine(asked)}”\n\n${ANSWERS[(turn - 1) % ANSWERS.length]}` };
 }
 
 const firstLine = (text) => text.split("\n", 1)[0].slice(0, 120);
+
+const PERMISSION = { name: "exec", args: { command: "echo the robin may come in", title: "Let the robin in" } };
+const DILEMMA = {
+  name: "ask_user",
+  args: { questions: [{ id: "bird", header: "Bird", question: "Which bird comes first?", options: [
+    { label: "robin", description: "It sings early" }, { label: "wren", description: "It is small" },
+  ] }] },
+};
 
 const FOUND = `I have read the README. In short:
 

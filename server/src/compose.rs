@@ -34,7 +34,7 @@ use uuid::Uuid;
 use crate::{
     chat::{bridge::Bridge, ephemeral::Ephemeral, mail::ServerMail, missed, settling::Settling, streams::Streams},
     http::{
-        access, answers, assets, audit,
+        access, agent_sessions, answers, assets, audit,
         bearer::Bearers,
         bounds,
         caller::{self, Caller},
@@ -43,7 +43,7 @@ use crate::{
         forms::{self, Seals},
         live,
         login::{self, Logins},
-        mcp,
+        mcp, needs,
         session::Sessions,
         short,
         uploads::{self, Uploads},
@@ -372,6 +372,8 @@ pub(crate) fn router(state: AppState, door: Door) -> Router {
         .merge(login)
         .merge(access::routes())
         .merge(audit::routes())
+        .merge(needs::routes())
+        .merge(agent_sessions::routes())
         .merge(crate::http::webhooks::routes())
         .merge(of_the_app)
         .merge(compat::routes())

@@ -482,6 +482,11 @@ fn said(line: &Activity) -> String {
         "signal_answered" => "answered".into(),
         "answer_delivered" if of("reason").is_empty() => "delivered the answer".into(),
         "answer_delivered" => "could not deliver the answer".into(),
+        "decided" => match (of("not_taken"), of("asked")) {
+            ("", "questions") => "answered the agent\u{2019}s question".into(),
+            ("", _) => format!("decided \u{201c}{}\u{201d}: {}", of("said").replace('-', " "), of("preview")),
+            (why, _) => format!("was not heard by the gateway: {why}"),
+        },
         "task_completed" if of("recorded_only").is_empty() => "reported the work as complete".into(),
         "task_completed" => "reported again after the run was over; it was only recorded".into(),
         "dependency_added" => format!("made it wait for {}", of("depends_on")),

@@ -73,6 +73,7 @@ pub const OF_PROJECTS: &[(&str, &[(&str, &str)])] = &[
             ("signal_raised", "An agent asks or tells something"),
             ("signal_answered", "Somebody answered an agent"),
             ("answer_delivered", "An answer reached its agent, or did not"),
+            ("decided", "Somebody decided what an agent waited for at its gateway"),
             ("loop_paused", "The work loop was paused"),
             ("loop_resumed", "The work loop was resumed"),
         ],

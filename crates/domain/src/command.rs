@@ -1,6 +1,7 @@
 //! Everything that a person, an agent, a program or the loop may ask for.
 
 mod access;
+mod decision;
 mod delivery;
 mod new;
 mod notification;
@@ -31,6 +32,7 @@ use crate::{
 };
 
 pub use self::access::{ChangeUser, NewBrowserSession, NewPassword, NewToken, RefusedLogIns, UserStep};
+pub use self::decision::{DecisionMade, Said};
 pub use self::delivery::{Carry, DeliveryPatch};
 pub use self::notification::NewNotification;
 pub use self::prompt::NewPrompt;
@@ -138,6 +140,8 @@ pub enum Command {
     ReleaseRun(ReleaseRun),
     /// It has given no sign for long: the task goes back. One that has given a sign meanwhile keeps it.
     LapseRun(RunId, Retry),
+    /// A person decides what a runtime's agent waits for.
+    NoteDecision(DecisionMade),
     /// The loop's notes about a project changed.
     NoteProject(ProjectId, BTreeMap<TaskId, String>, Option<Excerpt>),
     /// A person pauses or resumes the loop in a project.

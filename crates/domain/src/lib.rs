@@ -12,6 +12,7 @@ pub mod change;
 pub mod chat;
 pub mod command;
 pub mod ctx;
+pub mod decision;
 pub mod doc;
 pub mod id;
 pub mod invariant;

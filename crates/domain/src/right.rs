@@ -12,7 +12,7 @@ pub enum Right {
     Write,
     /// To do an agent's work: to take a task, to signal, to complete.
     Report,
-    /// What a person has kept for people: a task that a person must look at.
+    /// What is kept for people: a task that a person must look at, and what an agent may not do before one has decided.
     Decide,
     /// To say words that a gateway runs as commands.
     Instruct,
@@ -130,7 +130,7 @@ pub const fn needed(command: &Command) -> Right {
         | Command::DeleteWebhook(_)
         | Command::TestWebhook(_)
         | Command::Redeliver(_) => Right::Publish,
-        Command::TreatAsEnded(_) => Right::Decide,
+        Command::TreatAsEnded(_) | Command::NoteDecision(_) => Right::Decide,
         Command::RaiseSignal(_)
         | Command::CompleteTask(_)
         | Command::PullTask(_)

@@ -6,6 +6,7 @@
 //!   effects come out. Everything that can go wrong is tested here.
 //! - `actor`, `transport`: the one task that owns the socket and performs the effects.
 //! - `care`: renews subscriptions, looks up what was missed, and watches our plugin.
+//! - `decisions`: what waits for a person there: commands, plugins and questions.
 //! - [`runtime`]: [`OpenClaw`], what the rest of the program holds.
 //! - [`signs`], [`sight`], [`plugin`]: pure readers of events, of a session's traces and
 //!   of the gateway's plugin settings.
@@ -16,6 +17,7 @@
 
 mod actor;
 mod care;
+mod decisions;
 pub mod identity;
 pub mod keys;
 mod literal;

@@ -1,5 +1,6 @@
 //! [`OpenClaw`]: the gateway as the rest of the program sees it.
 
+mod decide;
 mod frames;
 mod talk;
 
@@ -12,7 +13,7 @@ use async_trait::async_trait;
 use clutch_domain::runtime::USUAL;
 use clutch_orchestrator::runtime::{
     Accepted, AgentRuntime, RUN_EVENTS_WAITING, Reporting, RunEnd, RunEvent, Runtime, RuntimeError, RuntimeState,
-    Sessions, Sighting, StartRun,
+    Sessions, Sighting, StartRun, Waiting,
 };
 use ring::rand::{SecureRandom, SystemRandom};
 use serde_json::{Value, json};
@@ -21,6 +22,7 @@ use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
 use self::frames::accepted;
 use crate::actor::{ASKS_WAITING, Actor, Ask, Link, Shared, wall};
 use crate::care::{Care, Subscription};
+use crate::decisions::Watch;
 use crate::identity::Identity;
 use crate::literal::prompt;
 use crate::names::OpenClawNames;
@@ -124,6 +126,9 @@ pub struct OpenClaw {
     shown: watch::Receiver<RuntimeState>,
     kick: Arc<Notify>,
     subscriptions: watch::Sender<Vec<Subscription>>,
+    waiting: watch::Sender<Waiting>,
+    /// Somebody has decided, and what waits is another list.
+    decided: Arc<Notify>,
     /// The newest connection whose gateway refused to be told that words are no command.
     always_reads_commands: AtomicU64,
 }
@@ -175,9 +180,13 @@ impl OpenClaw {
         };
         let actor = tokio::spawn(Actor::new(session, url, asks, shared).run());
         let care = tokio::spawn(care.run());
-        let task = GatewayTask { inbox, actor, care, state: state.clone() };
+        let (waiting, decided) = (watch::Sender::default(), Arc::new(Notify::new()));
+        let decisions = Watch { client: client.clone(), told: waiting.clone(), kick: Arc::clone(&decided) };
+        let decisions = tokio::spawn(decisions.run());
+        let task = GatewayTask { inbox, actor, care, decisions, state: state.clone() };
         let always_reads_commands = AtomicU64::new(u64::MAX);
-        (Arc::new(Self { client, state, shown, kick, subscriptions, always_reads_commands }), task)
+        let claw = Self { client, state, shown, kick, subscriptions, waiting, decided, always_reads_commands };
+        (Arc::new(claw), task)
     }
 
     /// The gateway as a runtime of this server. What was stored before runtimes had names is its.
@@ -191,6 +200,7 @@ impl OpenClaw {
             agents: self.clone(),
             talk: Some(self.clone()),
             sessions: Some(self.clone()),
+            decisions: Some(self.clone()),
         }
     }
 
@@ -250,8 +260,8 @@ impl OpenClaw {
         });
     }
 
-    /// Every event of the gateway as it came, for what the runtime's port has no word for
-    /// (questions, approvals). Session keys are in the gateway's form.
+    /// Every event of the gateway as it came, for what the runtime's ports have no word for. Session keys are in the
+    /// gateway's form.
     #[must_use]
     pub fn raw_events(&self) -> broadcast::Receiver<Arc<Event>> {
         self.client.shared.raw.subscribe()

@@ -18,7 +18,7 @@ use serde_json::Value;
 
 use self::calls::Calls;
 pub use self::calls::IN_FLIGHT_MAX;
-pub use self::handshake::{CAPS, CLIENT_ID, CLIENT_MODE, ROLE, SCOPES};
+pub use self::handshake::{CAPS, CAPS_TO_DECIDE, CLIENT_ID, CLIENT_MODE, ROLE, SCOPES, SCOPES_TO_DECIDE};
 pub use self::retry::Jitter;
 use crate::identity::Identity;
 use crate::wire::{Event, Fault, Frame, Hello, Response, request_text, text};
@@ -138,6 +138,8 @@ pub struct Session {
     generation: Generation,
     calls: Calls,
     failures: u32,
+    // The gateway would ask a person before it grants what decides; until the next loss it is not asked for.
+    modest: bool,
     down_since: Option<Millis>,
     shown: Option<GatewayState>,
     out: Vec<Effect>,
@@ -153,6 +155,7 @@ impl Session {
             generation: 0,
             calls: Calls::default(),
             failures: 0,
+            modest: false,
             down_since: None,
             shown: None,
             out: Vec::new(),
@@ -328,6 +331,9 @@ impl Session {
         {
             self.failures = 0;
         }
+        if matches!(self.phase, Phase::Up { .. }) {
+            self.modest = false;
+        }
         self.answer_all(&trouble.sentence);
         self.failures = self.failures.saturating_add(1);
         let wait = retry::wait_ms(&trouble, self.failures, self.settings.nearby, &mut self.settings.jitter);
@@ -380,7 +386,7 @@ impl Session {
         match &mut self.phase {
             Phase::AwaitingChallenge { .. } if event.event == "connect.challenge" => {
                 let id = self.calls.next_id(self.generation);
-                match handshake::connect_params(&self.settings, &event.payload) {
+                match handshake::connect_params(&self.settings, self.modest, &event.payload) {
                     Ok(params) => {
                         self.out.push(Effect::Send(request_text(&id, "connect", &params)));
                         self.phase = Phase::AwaitingHello { until: now.mono + HELLO_MS, id };
@@ -423,6 +429,11 @@ impl Session {
         let address = self.settings.address.as_str();
         if !response.ok {
             let fault = response.error.unwrap_or_default();
+            if !self.modest && words::wants_wider_rights(&fault) {
+                self.modest = true;
+                self.out.push(Effect::Hangup);
+                return self.dial(now, false);
+            }
             let trouble = words::refused(address, &fault, self.settings.token.is_some());
             return self.fail(trouble, now);
         }

@@ -54,6 +54,7 @@ pub struct GatewayTask {
     pub(crate) inbox: mpsc::Sender<Ask>,
     pub(crate) actor: JoinHandle<()>,
     pub(crate) care: JoinHandle<()>,
+    pub(crate) decisions: JoinHandle<()>,
     /// Its sender is the caretaker's.
     pub(crate) state: watch::Receiver<GatewayState>,
 }
@@ -77,8 +78,10 @@ impl GatewayTask {
         // A closed inbox means that the actor ended already.
         let _ = self.inbox.send(Ask::Shutdown).await;
         let _ = self.actor.await;
-        self.care.abort();
-        let _ = self.care.await;
+        for part in [self.care, self.decisions] {
+            part.abort();
+            let _ = part.await;
+        }
     }
 }
 

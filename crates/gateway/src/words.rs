@@ -207,6 +207,13 @@ pub fn refused(address: &str, fault: &Fault, has_token: bool) -> Trouble {
     Trouble::new(DownReason::Other, format!("The gateway at {address} refused the connection: {said}"))
 }
 
+/// Whether a refused `connect` asked for more than this device was granted before. Old gateways give no reason.
+#[must_use]
+pub fn wants_wider_rights(fault: &Fault) -> bool {
+    let pairing = fault.code == "NOT_PAIRED" || fault.detail_code() == "PAIRING_REQUIRED";
+    pairing && matches!(text(&fault.details, "reason"), "scope-upgrade" | "")
+}
+
 fn pairing(address: &str, fault: &Fault) -> Trouble {
     let request = text(&fault.details, "requestId");
     // The id goes into a command that a person pastes into a shell.

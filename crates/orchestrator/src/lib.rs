@@ -1,4 +1,5 @@
 //! Use-cases, ports, the live hub and the work loop of OpenClutch.
+pub mod decide;
 pub mod jobs;
 pub mod live;
 pub mod lookup;

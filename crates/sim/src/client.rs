@@ -129,6 +129,7 @@ impl Client {
             agents: self.clone(),
             talk: Some(self.clone()),
             sessions: None,
+            decisions: None,
         }
     }
 

@@ -1,6 +1,7 @@
 //! The edge: from a connection to a call of the office, and what is sent back.
 
 pub mod access;
+pub mod agent_sessions;
 pub mod answers;
 pub mod assets;
 pub mod audit;
@@ -9,12 +10,14 @@ pub mod bounds;
 pub mod caller;
 pub mod compat;
 pub mod connections;
+pub mod desk;
 pub mod door;
 pub mod forms;
 pub mod limits;
 pub mod live;
 pub mod login;
 pub mod mcp;
+pub mod needs;
 pub mod scopes;
 pub mod session;
 pub mod short;
@@ -23,4 +26,5 @@ pub mod uploads;
 pub mod v1;
 pub mod webhooks;
 pub mod whole;
+pub mod whose;
 pub mod words;

@@ -67,6 +67,7 @@ impl Agents {
             agents: self.clone(),
             talk: Some(self.clone()),
             sessions: None,
+            decisions: None,
         }
     }
 

@@ -6,13 +6,10 @@ use clutch_gateway::GatewayState;
 use clutch_store::SqliteStore;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{net::TcpListener, sync::broadcast, task::JoinHandle};
 use tokio_tungstenite::{accept_async, tungstenite::Message};
 
 use super::House;
-
-/// What it answers to a method; `Err` is its refusal.
-type Answers = fn(&str, &Value) -> Result<Value, &'static str>;
 
 /// Calls that came, in order: method and parameters.
 type Calls = Arc<Mutex<Vec<(String, Value)>>>;
@@ -21,6 +18,7 @@ type Calls = Arc<Mutex<Vec<(String, Value)>>>;
 pub struct Scripted {
     pub url: String,
     calls: Calls,
+    events: broadcast::Sender<&'static str>,
     task: JoinHandle<()>,
 }
 
@@ -31,11 +29,22 @@ impl Drop for Scripted {
 }
 
 impl Scripted {
-    pub async fn open(answers: Answers) -> Self {
+    /// One that answers so, and advertises nothing. `Err` is its refusal.
+    pub async fn open(answers: impl Fn(&str, &Value) -> Result<Value, &'static str> + Send + 'static) -> Self {
+        Self::offering(&[], answers).await
+    }
+
+    /// The same, and it advertises these methods.
+    pub async fn offering(
+        methods: &'static [&'static str],
+        answers: impl Fn(&str, &Value) -> Result<Value, &'static str> + Send + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("ws://{}", listener.local_addr().unwrap());
         let calls = Calls::default();
         let heard = calls.clone();
+        let events = broadcast::Sender::new(16);
+        let told = events.clone();
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let mut socket = accept_async(stream).await.unwrap();
@@ -43,13 +52,27 @@ impl Scripted {
                     "type": "event", "event": "connect.challenge", "payload": { "nonce": "n", "ts": 1 },
                 });
                 socket.send(Message::text(challenge.to_string())).await.unwrap();
-                while let Some(Ok(Message::Text(text))) = socket.next().await {
+                let mut news = told.subscribe();
+                loop {
+                    let text = tokio::select! {
+                        message = socket.next() => match message {
+                            Some(Ok(Message::Text(text))) => text,
+                            _ => break,
+                        },
+                        Ok(event) = news.recv() => {
+                            let event = json!({ "type": "event", "event": event, "payload": {} });
+                            if socket.send(Message::text(event.to_string())).await.is_err() {
+                                break;
+                            }
+                            continue;
+                        }
+                    };
                     let frame: Value = serde_json::from_str(text.as_str()).unwrap();
                     let method = frame["method"].as_str().unwrap().to_owned();
                     let answer = match method.as_str() {
                         "connect" => Ok(json!({
                             "type": "hello-ok", "protocol": 4, "server": { "version": "2026.9.6" },
-                            "features": { "methods": [] },
+                            "features": { "methods": methods },
                             "snapshot": { "sessionDefaults": { "defaultAgentId": "main" } },
                         })),
                         other => answers(other, &frame["params"]),
@@ -68,7 +91,7 @@ impl Scripted {
                 }
             }
         });
-        Self { url, calls, task }
+        Self { url, calls, events, task }
     }
 
     /// A house beside it, once they are connected.
@@ -77,6 +100,11 @@ impl Scripted {
         let mut state = house.state.gateway.connection();
         state.wait_for(|state| matches!(state, GatewayState::Connected { .. })).await.unwrap();
         house
+    }
+
+    /// Tells whoever is connected that something happened.
+    pub fn tell(&self, event: &'static str) {
+        let _ = self.events.send(event);
     }
 
     /// The parameters of all calls of a method.

@@ -3,6 +3,7 @@
 mod abort;
 mod access;
 mod account;
+mod agent_sessions;
 mod agents;
 mod audit;
 mod callers;
@@ -26,6 +27,7 @@ mod live_random;
 mod login;
 mod mcp;
 mod nasty;
+mod needs;
 mod notifications;
 mod once;
 mod openclaw;

@@ -230,10 +230,12 @@ fn functions() -> Vec<Function> {
 
 /// Forms of the pages that the server writes: their addresses, and the names of all that such forms have.
 fn forms() -> Vec<Function> {
-    let all =
-        [named("src/http", "/http/access").collect::<Vec<_>>(), named("src/http", "/http/login").collect()].concat();
+    let places = ["/http/access", "/http/login", "/http/needs", "/http/agent_sessions"];
+    let all: Vec<String> = places.iter().flat_map(|place| named("src/http", place)).collect();
     let all: Vec<&str> = all.iter().flat_map(|text| text.split("#[cfg(test)]").next()).collect();
-    let is_form = |path: &&str| path.starts_with("/acc") || ["/login", "/logout"].contains(path);
+    let begins = ["/acc", "/needs-you/", "/sessions/{key}/"];
+    let is_form =
+        |path: &&str| begins.iter().any(|begin| path.starts_with(begin)) || ["/login", "/logout"].contains(path);
     let mut paths: Vec<&str> = all.iter().flat_map(|text| quoted(text)).filter(is_form).collect();
     let names = all.iter().flat_map(|text| text.split("name=\\\"").skip(1)).filter_map(|rest| rest.split('\\').next());
     let mut names: Vec<String> =
@@ -243,7 +245,7 @@ fn forms() -> Vec<Function> {
     names.sort_unstable();
     names.dedup();
     let known = ["id", "name", "password", "role", "scope"];
-    assert!(paths.len() > 7 && known.iter().all(|name| names.contains(&(*name).to_owned())), "{paths:?} {names:?}");
+    assert!(paths.len() > 12 && known.iter().all(|name| names.contains(&(*name).to_owned())), "{paths:?} {names:?}");
     paths.into_iter().map(|path| (path.to_owned(), names.clone())).collect()
 }
 
@@ -259,8 +261,19 @@ fn pages() -> Vec<String> {
         .map(|parts| parts.collect::<Vec<_>>().join("/"))
         .collect();
     assert!(pages.len() > 4, "{pages:?}");
-    let more =
-        ["/login", "/logout", "/access", "/audit", "/{name}", "/pkg/{name}", "/uploads/images/{name}", "/t/{number}"];
+    let more = [
+        "/login",
+        "/logout",
+        "/access",
+        "/audit",
+        "/needs-you",
+        "/sessions",
+        "/sessions/{name}",
+        "/{name}",
+        "/pkg/{name}",
+        "/uploads/images/{name}",
+        "/t/{number}",
+    ];
     pages.extend(more.map(str::to_owned));
     pages
 }

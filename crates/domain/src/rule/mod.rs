@@ -6,6 +6,7 @@ mod alive;
 pub mod answer;
 pub mod chat;
 pub mod claim;
+mod decision;
 mod delivery;
 pub mod dependency;
 pub mod dispatch;
@@ -138,6 +139,7 @@ fn decide(view: &View, command: &Command, ctx: &mut Ctx<'_>) -> Decided {
         Command::Heartbeat(run) => pull::heartbeat(view, *run, ctx),
         Command::ReleaseRun(release) => pull::release(view, release, ctx),
         Command::LapseRun(run, retry) => pull::lapse(view, *run, *retry, ctx),
+        Command::NoteDecision(made) => decision::note(view, made, ctx),
         Command::NoteProject(project, notes, notice) => work::note(view, *project, notes, notice.as_ref(), ctx),
         Command::PauseLoop(project, paused) => work::pause(view, *project, *paused, ctx),
         Command::HoldLease(hold) => lease::hold(view, hold, ctx),

@@ -303,7 +303,7 @@ fn taken_away(task: &Task) -> bool {
 }
 
 /// The run whose session this is.
-fn run_in(view: &View, session: &FromSession) -> Result<Option<Seen<Run>>, Stop> {
+pub(super) fn run_in(view: &View, session: &FromSession) -> Result<Option<Seen<Run>>, Stop> {
     let ranges: Vec<Range> = session.names().map(|name| Range::unique(session_name(name))).collect();
     view.gather(ranges.iter().cloned())?;
     for range in ranges {

@@ -13,13 +13,14 @@ use clutch_domain::{
     actor::{Actor, Who},
     chat::DeliveryStatus,
     command::{
-        Came, Carry, ChangeUser, ChatPatch, Command, Completion, ContinueRun, DeliveryPatch, EdgeRef, EndRun, Ended,
-        Force, MoveTask, NewBrowserSession, NewChat, NewComment, NewDispatch, NewMessage, NewNotification, NewPassword,
-        NewProject, NewPrompt, NewSignal, NewTask, NewToken, NewWebhook, Place, ProjectPatch, PullTask,
-        QueueDeliveries, RefusedLogIns, ReleaseRun, SettleDelivery, Subtask, TaskPatch, Triage, TriageStep, UserStep,
-        WebhookPatch,
+        Came, Carry, ChangeUser, ChatPatch, Command, Completion, ContinueRun, DecisionMade, DeliveryPatch, EdgeRef,
+        EndRun, Ended, Force, MoveTask, NewBrowserSession, NewChat, NewComment, NewDispatch, NewMessage,
+        NewNotification, NewPassword, NewProject, NewPrompt, NewSignal, NewTask, NewToken, NewWebhook, Place,
+        ProjectPatch, PullTask, QueueDeliveries, RefusedLogIns, ReleaseRun, Said, SettleDelivery, Subtask, TaskPatch,
+        Triage, TriageStep, UserStep, WebhookPatch,
     },
     ctx::Ctx,
+    decision::{AskKind, Verdict},
     id::{
         ChatId, DeliveryId, DependencyId, MessageId, NotificationId, ProjectId, PromptId, RunId, SignalId, TaskId,
         WebhookId,
@@ -105,6 +106,16 @@ fn split(task: TaskId) -> Triage {
     let title = Title::parse("x").unwrap();
     let part = Subtask { title, description: None, priority: None, role: None };
     Triage { task, author: Handle::coordinator(), step: TriageStep::Split(vec![part]) }
+}
+
+fn decision() -> DecisionMade {
+    DecisionMade {
+        asked: AskKind::Command,
+        said: Said::Verdict(Verdict::AllowOnce),
+        about: "rm -r build".into(),
+        session: None,
+        not_taken: None,
+    }
 }
 
 /// One of each command; a new one does not compile here until somebody has said who may ask for it.
@@ -221,6 +232,7 @@ fn all() -> Vec<(Command, &'static str)> {
         (Command::StopRun(run, Stopping { how: Ended::Failed, why: "w".into(), forget: false }), "l"),
         (Command::TellTrouble(run, None), "l"),
         (Command::TreatAsEnded(run), "hmx"),
+        (Command::NoteDecision(decision()), "hmx"),
         (Command::RunEnded(end), "l"),
         (Command::PullTask(pull), "hmapwx"),
         (Command::Heartbeat(run), "hmapwx"),

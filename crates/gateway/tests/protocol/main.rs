@@ -4,6 +4,7 @@
 
 mod care;
 mod cuts;
+mod decisions;
 mod peer;
 mod session;
 mod sessions;

@@ -289,3 +289,39 @@ fn a_stopped_machine_stays_stopped() {
     replay.call("status", json!({}), 5_000);
     assert!(matches!(replay.settled.last(), Some((_, Err(RuntimeError::Away(_))))));
 }
+
+/// A gateway that would ask a person before it grants more than last time lets the work go on as before.
+#[test]
+fn wider_rights_keep_nobody_out() {
+    let asked = |replay: &Replay| {
+        let params = &replay.sent.last().unwrap()["params"];
+        ["scopes", "caps"].map(|name| params[name].as_array().unwrap().len())
+    };
+    let challenge = || crate::support::transcript(NAME).remove(0);
+    let refuse = |replay: &mut Replay, reason: &str| {
+        let details = json!({"code": "PAIRING_REQUIRED", "reason": reason, "requestId": "904c"});
+        let fault = json!({"code": "NOT_PAIRED", "message": "pairing required", "details": details});
+        let id = replay.sent.last().unwrap()["id"].clone();
+        replay.frame(&json!({"type": "res", "id": id, "ok": false, "error": fault}).to_string());
+    };
+    let mut replay = Replay::new();
+    replay.open();
+    replay.play(challenge());
+    assert_eq!(asked(&replay), [5, 3]);
+    let dials = replay.generation;
+    refuse(&mut replay, "scope-upgrade");
+    assert_eq!(replay.generation, dials + 1, "it is dialled again at once");
+    replay.open();
+    replay.play(challenge());
+    assert_eq!(asked(&replay), [3, 1], "who may not decide says nothing of it");
+    // Refused all the same: that is for a person.
+    refuse(&mut replay, "scope-upgrade");
+    assert_eq!(down(&replay).0, DownReason::PairingNeeded);
+
+    // A device that the gateway does not know at all asks for everything at once.
+    let mut replay = Replay::new();
+    replay.open();
+    replay.play(challenge());
+    refuse(&mut replay, "not-paired");
+    assert_eq!(down(&replay).0, DownReason::PairingNeeded);
+}

@@ -38,9 +38,10 @@ fn a_greeting_carries_everything_that_both_versions_want() {
         assert_eq!((&connect["minProtocol"], &connect["maxProtocol"]), (&3.into(), &4.into()));
         assert_eq!(connect["client"]["id"], "gateway-client");
         assert_eq!(connect["client"]["mode"], "backend");
-        assert_eq!(connect["caps"], serde_json::json!(["tool-events"]));
+        assert_eq!(connect["caps"], serde_json::json!(["tool-events", "exec-approvals", "plugin-approvals"]));
         assert_eq!(connect["auth"]["token"], "a-token");
-        assert_eq!(connect["scopes"], serde_json::json!(["operator.admin", "operator.read", "operator.write"]));
+        let scopes = ["operator.admin", "operator.read", "operator.write", "operator.approvals", "operator.questions"];
+        assert_eq!(connect["scopes"], serde_json::json!(scopes));
         // Signed over the challenge's own time and nonce, not ours.
         let crate::support::Line::In(challenge) = &crate::support::transcript(name)[0] else {
             panic!("a challenge first")

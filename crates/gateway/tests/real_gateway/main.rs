@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod commands;
+mod decide;
 mod gateway;
 mod talk;
 
@@ -185,6 +186,7 @@ async fn the_new_gateway_runs_agents_and_survives_its_own_death() {
     an_abort(&mut client, &gateway).await;
     commands::only_commands_are_read(&mut client, &gateway).await;
     talk::stopped_and_remembered(&mut client, &gateway).await;
+    decide::people_decide(&mut client, &gateway).await;
     a_restart(&mut client, gateway).await;
     client.close().await;
 }
@@ -266,6 +268,7 @@ async fn an_abort(client: &mut Client, gateway: &Gateway) {
 }
 
 async fn a_restart(client: &mut Client, gateway: Gateway) {
+    decide::asks_before_the_end(client).await;
     let ticket = ticket('e', "A slow look at the moon");
     let run = ticket.run(&gateway, None);
     client.claw.subscribe("sessions.messages.subscribe", json!({ "key": ticket.session }));
@@ -283,6 +286,7 @@ async fn a_restart(client: &mut Client, gateway: Gateway) {
     assert!(matches!(why, DownReason::Lost | DownReason::NothingAnswers), "{why:?}");
     assert!(sentence.contains("127.0.0.1"), "{sentence}");
     assert!(matches!(waiting.await.unwrap(), Err(RuntimeError::Unknown(_))), "what was in flight is unknown");
+    decide::nobody_knows(client).await;
 
     let gateway = stopped.restart().await;
     client.connected().await;
@@ -320,6 +324,8 @@ async fn a_restart(client: &mut Client, gateway: Gateway) {
         renewed |= event.event == "session.message" && event.payload["sessionKey"] == ticket.session.as_str();
     }
     assert!(renewed, "the subscription was renewed on the new connection");
+    // What waited is not there any more, or asks again.
+    decide::known_again(client).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -396,6 +402,7 @@ async fn the_old_gateway_shakes_hands_and_runs_an_agent() {
 
     commands::only_commands_are_read(&mut client, &gateway).await;
     talk::stopped_and_remembered(&mut client, &gateway).await;
+    decide::nobody_knows(&client).await;
 
     let stranger = self::client(port, Some("wrong"));
     assert_eq!(stranger.down().await.0, DownReason::TokenRefused);

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use clutch_domain::{chat::Chat, command::FromSession, id::ChatId, run::Run, runtime::usual_of, text::SessionKey};
 
-use super::{AgentRuntime, Conversations, Names, Reporting, Sessions};
+use super::{AgentRuntime, Conversations, Decisions, Names, Reporting, Sessions};
 
 /// A runtime with all that is known of it.
 pub struct Runtime {
@@ -22,6 +22,8 @@ pub struct Runtime {
     pub talk: Option<Arc<dyn Conversations>>,
     /// Looks after their sessions, where they are kept.
     pub sessions: Option<Arc<dyn Sessions>>,
+    /// Tells what its agents may not do before a person has decided; `None` where it knows of no such things.
+    pub decisions: Option<Arc<dyn Decisions>>,
 }
 
 impl Runtime {

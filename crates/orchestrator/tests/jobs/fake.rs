@@ -179,6 +179,7 @@ impl Fake {
             agents: self.clone(),
             talk: Some(self.clone()),
             sessions: None,
+            decisions: None,
         }
     }
 

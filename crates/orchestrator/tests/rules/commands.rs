@@ -52,6 +52,7 @@ pub const fn name(command: &Command) -> &'static str {
         Command::Heartbeat(_) => "keep a task",
         Command::ReleaseRun(_) => "give a task back",
         Command::LapseRun(..) => "take a task back",
+        Command::NoteDecision(_) => "note a decision",
         Command::NoteProject(..) => "note",
         Command::PauseLoop(..) => "pause",
         Command::HoldLease(_) => "hold the lease",
@@ -82,4 +83,4 @@ pub const fn name(command: &Command) -> &'static str {
 }
 
 /// How many there are.
-pub const COMMANDS: usize = 73;
+pub const COMMANDS: usize = 74;

@@ -19,12 +19,13 @@ use clutch_domain::{
     activity::Activity,
     chat::{Chat, DeliveryStatus, Message},
     command::{
-        Came, Carry, ChangeUser, ChatPatch, ClaimRun, Command, Completion, ContinueRun, DeliveryPatch, Direction,
-        EdgeRef, EndRun, Ended, Force, HoldLease, NewBrowserSession, NewChat, NewComment, NewDispatch, NewMessage,
-        NewNotification, NewPassword, NewProject, NewPrompt, NewSignal, NewToken, NewWebhook, Place, ProjectPatch,
-        PullTask, QueueDeliveries, RefusedLogIns, ReleaseRun, Retry, SettleDelivery, Subtask, TaskPatch, Triage,
-        TriageStep, UserStep, WebhookPatch,
+        Came, Carry, ChangeUser, ChatPatch, ClaimRun, Command, Completion, ContinueRun, DecisionMade, DeliveryPatch,
+        Direction, EdgeRef, EndRun, Ended, Force, HoldLease, NewBrowserSession, NewChat, NewComment, NewDispatch,
+        NewMessage, NewNotification, NewPassword, NewProject, NewPrompt, NewSignal, NewToken, NewWebhook, Place,
+        ProjectPatch, PullTask, QueueDeliveries, RefusedLogIns, ReleaseRun, Retry, Said, SettleDelivery, Subtask,
+        TaskPatch, Triage, TriageStep, UserStep, WebhookPatch,
     },
+    decision::{AskKind, Verdict},
     doc::{Body as Stored, Kind, Scope},
     id::{ChatId, ProjectId, TaskId, WebhookId},
     invariant::Everything,
@@ -71,6 +72,16 @@ async fn make_task(office: &Office, project: ProjectId, title: &str, status: Sta
 
 async fn make_project(office: &Office, name: &str) -> ProjectId {
     must(office, Command::CreateProject(new_project(name))).await.made::<Project>().unwrap().id
+}
+
+fn decides(session: &str, not_taken: Option<&str>) -> Command {
+    Command::NoteDecision(DecisionMade {
+        asked: AskKind::Command,
+        said: Said::Verdict(Verdict::Deny),
+        about: "rm -r build".into(),
+        session: SessionKey::parse(session).unwrap().map(Into::into),
+        not_taken: not_taken.map(Into::into),
+    })
 }
 
 fn asks(task: TaskId, session: &str) -> Command {
@@ -378,6 +389,8 @@ pub async fn scene(office: &Office) -> Vec<Command> {
         Command::TellTrouble(at_work.id, Some("It refuses.".into())),
         Command::BeginAnswer(answered),
         Command::TreatAsEnded(waiting.id),
+        decides(&waiting.session_key, None),
+        decides("nobodys", Some("It expired.")),
         Command::TellAnswerTrouble(answered, Some("It refuses.".into())),
         Command::RunEnded(end(&at_work, Ended::Finished)),
         Command::RunEnded(end(&at_work, Ended::Failed)),

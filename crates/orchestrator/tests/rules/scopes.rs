@@ -6,10 +6,11 @@ use clutch_domain::{
     actor::Actor,
     chat::Chat,
     command::{
-        ClaimRun, Command, Completion, Direction, EdgeRef, Force, HoldLease, NewChat, NewComment, NewDispatch,
-        NewMessage, NewNotification, NewSignal, Place, ProjectPatch, PullTask, ReleaseRun, Retry, Subtask, TaskPatch,
-        Triage, TriageStep,
+        ClaimRun, Command, Completion, DecisionMade, Direction, EdgeRef, Force, HoldLease, NewChat, NewComment,
+        NewDispatch, NewMessage, NewNotification, NewSignal, Place, ProjectPatch, PullTask, ReleaseRun, Retry, Said,
+        Subtask, TaskPatch, Triage, TriageStep,
     },
+    decision::{AskKind, Verdict},
     doc::{Kind, Scope},
     id::TaskId,
     notification::{NotificationSeverity, NotificationType},
@@ -191,6 +192,14 @@ async fn scene() -> (House, Vec<(Actor, Command)>) {
     all.push((Actor::agent("main"), Command::ReleaseRun(release)));
     all.push((Actor::work_loop(), Command::LapseRun(held, retry)));
     all.push((Actor::work_loop(), Command::ClaimRun(claim)));
+    let decided = DecisionMade {
+        asked: AskKind::Command,
+        said: Said::Verdict(Verdict::AllowOnce),
+        about: "rm -r build".into(),
+        session: SessionKey::parse(&format!("pull {taken}")).unwrap().map(Into::into),
+        not_taken: None,
+    };
+    all.push((me(), Command::NoteDecision(decided)));
     (house, all)
 }
 

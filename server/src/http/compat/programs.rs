@@ -65,6 +65,11 @@ impl<E> Default for Remembered<E> {
 }
 
 impl<E: Clone> Remembered<E> {
+    /// Somebody has changed what was asked for: whoever asks next asks anew.
+    pub async fn forget(&self) {
+        *self.0.lock().await = None;
+    }
+
     /// The answer of before, or a new one, which says how long it holds.
     pub async fn or(&self, ask: impl Future<Output = Result<(Value, Duration), E>>) -> Result<Arc<Value>, E> {
         let mut held = self.0.lock().await;

@@ -44,14 +44,15 @@ const PAGE_MAX: usize = 500;
 /// Newest messages of a session that are told.
 const MESSAGES: u32 = 500;
 /// Words of a status and of a type.
-const STATUSES: [&str; 4] = ["active", "idle", "completed", "stale"];
-const TYPES: [&str; 4] = ["main", "chat", "agent", "cron"];
+pub const STATUSES: [&str; 4] = ["active", "idle", "completed", "stale"];
+pub const TYPES: [&str; 4] = ["main", "chat", "agent", "cron"];
 
 fn may_ask(caller: &Caller) -> Result<(), Failure> {
     if caller.actor().may(Right::Write) { Ok(()) } else { Err(Right::Write.refusal().into()) }
 }
 
-fn moment(row: &Value) -> Option<i64> {
+/// When anything last happened in it.
+pub fn moment(row: &Value) -> Option<i64> {
     row["lastInteractionAt"].as_i64().or_else(|| row["updatedAt"].as_i64())
 }
 
@@ -65,7 +66,7 @@ pub fn is_working(row: &Value, now: Millis) -> bool {
 }
 
 /// Its standing in the list.
-fn standing(row: &Value, now: Millis) -> &'static str {
+pub fn standing(row: &Value, now: Millis) -> &'static str {
     if is_working(row, now) {
         "active"
     } else if silent_for(row, now) < OVER_MS {
@@ -78,7 +79,7 @@ fn standing(row: &Value, now: Millis) -> &'static str {
 }
 
 /// What kind of session it is, by its name.
-fn kind(key: &str, runtimes: &Runtimes) -> &'static str {
+pub fn kind(key: &str, runtimes: &Runtimes) -> &'static str {
     if runtimes.chat_of(key).is_some() {
         return "chat";
     }
@@ -210,7 +211,7 @@ async fn place(office: &Office, runtimes: &Runtimes, shapes: &mut [Value]) -> Re
 }
 
 /// The row of a session that is named by its key, in whatever form, or by the gateway's id.
-fn row_of<'a>(gateway: &OpenClaw, list: &'a Value, named: &str) -> Option<&'a Value> {
+pub fn row_of<'a>(gateway: &OpenClaw, list: &'a Value, named: &str) -> Option<&'a Value> {
     let rows = list["sessions"].as_array()?;
     rows.iter().find(|row| text(row, "sessionId") == named || gateway.is_session(text(row, "key"), named))
 }

@@ -60,6 +60,7 @@ impl Children {
             agents: self.clone(),
             talk: None,
             sessions: None,
+            decisions: None,
         }
     }
 
