@@ -44,6 +44,13 @@ fn main() -> ExitCode {
         Role::User { data_dir, what } => cli::user::users(data_dir, what),
         Role::Session { data_dir, what } => cli::token::sessions(data_dir, what),
         Role::Mcp { url } => cli::mcp::serve(url),
+        Role::Why { task, json, url } => match cli::why::explain(url, &task, json) {
+            Ok(()) => Ok(()),
+            Err(why) => {
+                complain(&why.sentence);
+                return why.code;
+            }
+        },
         Role::Convex { what: ConvexRole::Deploy { data_dir } } => cli::convex::deploy(data_dir),
     };
     match done {

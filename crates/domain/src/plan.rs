@@ -5,6 +5,7 @@
 //! delivered are documents, so they are delivered. The order of the documents in a
 //! [`World`] does not matter.
 
+pub mod explain;
 pub mod why;
 pub mod world;
 

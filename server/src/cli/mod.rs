@@ -1,9 +1,11 @@
 //! What is said to the program when it is started: its sub-commands are its roles.
 
+mod board;
 pub mod convex;
 pub mod mcp;
 pub mod token;
 pub mod user;
+pub mod why;
 
 use std::{net::IpAddr, path::PathBuf};
 
@@ -53,6 +55,18 @@ pub enum Role {
         after_help = "With log-in the token of the agent stands in CLUTCH_TOKEN (`clutch token create NAME --scope agent`)."
     )]
     Mcp {
+        /// Where the server is (CLUTCH_URL, else http://127.0.0.1:3002)
+        #[arg(long)]
+        url: Option<String>,
+    },
+    /// Say why a ticket is where it is, and what would bring it on
+    #[command(after_help = why::HELP)]
+    Why {
+        /// T-12, 12, the id, or the first eight digits of that
+        task: String,
+        /// Print the answer of the API as it is
+        #[arg(long)]
+        json: bool,
         /// Where the server is (CLUTCH_URL, else http://127.0.0.1:3002)
         #[arg(long)]
         url: Option<String>,

@@ -3,6 +3,7 @@
 mod document;
 mod events;
 mod pull;
+mod why;
 
 use axum::body::Body;
 use http::StatusCode;

@@ -2,6 +2,7 @@
 
 mod bench;
 mod ends;
+mod explain;
 mod lease;
 mod plan;
 mod pull;

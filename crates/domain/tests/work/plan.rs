@@ -7,6 +7,7 @@ use clutch_domain::{
     id::{PromptId, TaskId},
     plan::{
         Action, Plan, Policy, decide,
+        explain::{Fix, fix},
         world::{OpenRun, OwnWorld, World},
     },
     project::Project,
@@ -114,6 +115,8 @@ fn limits_hold_and_say_so() {
         let busy = plan(&bench, &policy);
         assert_eq!(claimed(&busy), [], "{why}");
         assert_eq!(note(&busy, &bench, two), why);
+        let waits = bench.all::<Task>().into_iter().find(|task| task.id == two).unwrap();
+        assert_eq!(fix(why, &waits, &bench.all::<Project>()[0], &policy), Some(Fix::Places), "{why}");
     }
 }
 
@@ -143,24 +146,30 @@ fn roles_without_a_limit_of_their_own_share_the_projects() {
 #[test]
 fn every_ready_task_that_does_not_start_has_a_reason() {
     type Hinder = fn(&mut World, &mut Policy);
-    let table: Vec<(&str, Hinder)> = vec![
-        ("The work loop is switched off for this server (WORK_LOOP_ENABLED).", |_, p| p.enabled = false),
-        ("The loop is paused in this project.", |w, _| {
+    let table: Vec<(&str, Option<Fix>, Hinder)> = vec![
+        ("The work loop is switched off for this server (WORK_LOOP_ENABLED).", Some(Fix::Server), |_, p| {
+            p.enabled = false
+        }),
+        ("The loop is paused in this project.", Some(Fix::Resume), |w, _| {
             let project = w.projects[0].project.id;
             let updated_at = Millis(0);
             w.projects[0].state =
                 Some(LoopState { project, paused: true, notes: BTreeMap::new(), notice: None, updated_at });
         }),
-        ("The project has no repository path; set it in Settings.", |w, _| w.projects[0].project.local_path = None),
-        ("Nobody listens.", |w, _| away(w, USUAL, "Nobody listens.")),
-        ("Waits for 1 task", |w, _| w.projects[0].ready[0].open_dependencies = 1),
-        ("Waits for 2 tasks", |w, _| w.projects[0].ready[0].open_dependencies = 2),
-        ("Retries at 14:05:30 UTC", |w, _| w.projects[0].ready[0].retry_at = Some(Millis(1_767_362_730_000))),
-        ("The agent of the last attempt is being stopped", |w, _| {
+        ("The project has no repository path; set it in Settings.", Some(Fix::Repository), |w, _| {
+            w.projects[0].project.local_path = None
+        }),
+        ("Nobody listens.", None, |w, _| away(w, USUAL, "Nobody listens.")),
+        ("Waits for 1 task", Some(Fix::Others), |w, _| w.projects[0].ready[0].open_dependencies = 1),
+        ("Waits for 2 tasks", Some(Fix::Others), |w, _| w.projects[0].ready[0].open_dependencies = 2),
+        ("Retries at 14:05:30 UTC", Some(Fix::Time), |w, _| {
+            w.projects[0].ready[0].retry_at = Some(Millis(1_767_362_730_000))
+        }),
+        ("The agent of the last attempt is being stopped", Some(Fix::Stopping), |w, _| {
             w.projects[0].ready[0].open_run = Some(clutch_domain::id::RunId(uuid::Uuid::nil()));
         }),
     ];
-    for (why, change) in table {
+    for (why, mends, change) in table {
         let mut bench = Bench::new();
         let task = bench.ready("one");
         let (mut world, mut policy) = (world(&bench), Policy::default());
@@ -168,6 +177,8 @@ fn every_ready_task_that_does_not_start_has_a_reason() {
         let plan = decide(&world, bench.now, &policy);
         assert_eq!(claimed(&plan), [], "{why}");
         assert_eq!(note(&plan, &bench, task), why);
+        let own = &world.projects[0];
+        assert_eq!(fix(why, &own.ready[0], &own.project, &policy), mends, "{why}");
     }
 }
 
@@ -178,7 +189,10 @@ fn a_project_that_is_off_says_so_once() {
     let mut world = world(&bench);
     world.projects[0].project.work_loop_enabled = false;
     let notes = &decide(&world, bench.now, &Policy::default()).notes[&bench.project];
-    assert_eq!(notes.notice.as_ref().map(Excerpt::as_str), Some("The work loop is off in this project."));
+    let notice = notes.notice.as_ref().map(Excerpt::as_str).unwrap();
+    assert_eq!(notice, "The work loop is off in this project.");
+    let own = &world.projects[0];
+    assert_eq!(fix(notice, &own.ready[0], &own.project, &Policy::default()), Some(Fix::SwitchOn));
 }
 
 #[test]

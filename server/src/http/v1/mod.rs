@@ -20,6 +20,7 @@ mod shapes;
 mod signals;
 mod tasks;
 mod webhooks;
+mod why;
 mod words;
 
 use std::sync::LazyLock;
@@ -115,6 +116,7 @@ fn parts() -> (Router<AppState>, Document) {
         .routes(routes!(tasks::relocate))
         .routes(routes!(tasks::comments, tasks::comment))
         .routes(routes!(tasks::runs))
+        .routes(routes!(why::explained))
         .routes(routes!(reports::context))
         .routes(routes!(reports::complete))
         .routes(routes!(reports::split))

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use clutch_domain::{actor, chat, run, talk, task, webhook};
+use clutch_domain::{actor, chat, plan::explain, run, talk, task, webhook};
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{ObjectBuilder, RefOr, Schema, Type},
@@ -55,6 +55,8 @@ lists! {
     RunState of run::RunState;
     /// How runs end.
     Outcome of run::Outcome;
+    /// What brings on a ready task that is not taken.
+    Fix of explain::Fix;
     /// Kinds of callers.
     ActorKind of actor::ActorKind;
 }
