@@ -68,6 +68,7 @@ pub const OF_PROJECTS: &[(&str, &[(&str, &str)])] = &[
             ("agent_started", "Somebody asked for an agent"),
             ("agent_continued", "An agent went on after a restart"),
             ("agent_waiting", "An agent waits for an answer"),
+            ("agent_stopped", "Somebody wants an agent stopped"),
             ("agent_completed", "An agent finished"),
             ("agent_reaped", "An agent failed or was stopped"),
             ("signal_raised", "An agent asks or tells something"),

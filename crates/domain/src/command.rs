@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     access::{Digest, PasswordHash},
+    brake::Budget,
     chat::{Call, DeliveryStatus},
     id::{
         ChatId, DeliveryId, DependencyId, MessageId, NotificationId, ProjectId, PromptId, RunId, SignalId, TaskId,
@@ -126,6 +127,8 @@ pub enum Command {
     RunContinued(ContinueRun),
     /// The run is to be stopped; written before anything is.
     StopRun(RunId, Stopping),
+    /// Somebody wants the agent of a run stopped; what it has done so far stays.
+    StopAgent(RunId),
     /// What keeps the run from being followed, for people; `None` when nothing does any more.
     TellTrouble(RunId, Option<Excerpt>),
     /// A person says that a run is over which the runtime neither shows nor stops.
@@ -255,6 +258,12 @@ pub struct ProjectPatch {
     pub work_loop_enabled: Option<bool>,
     /// Most agents.
     pub work_loop_max_agents: Option<Option<u32>>,
+    /// What agents may use up on a day, all four bounds together.
+    pub budget: Option<Budget>,
+    /// The loop only says what it would do.
+    pub dry_run: Option<bool>,
+    /// Usage windows that run out count as failures.
+    pub limits_fail: Option<bool>,
     /// Model per role.
     pub role_model_overrides: Option<Models>,
     /// Runtimes.

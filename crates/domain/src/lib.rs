@@ -8,6 +8,7 @@
 pub mod access;
 pub mod activity;
 pub mod actor;
+pub mod brake;
 pub mod change;
 pub mod chat;
 pub mod command;
@@ -16,6 +17,7 @@ pub mod decision;
 pub mod doc;
 pub mod id;
 pub mod invariant;
+pub mod limit;
 pub mod named;
 pub mod notification;
 pub mod phase;

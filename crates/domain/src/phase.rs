@@ -53,6 +53,8 @@ pub enum Then {
     Stuck(Status, &'static str, LastWords),
     /// It goes back and is tried again after a pause; at the cap of failures it goes to the second column.
     Again(Status, Status),
+    /// It goes back and waits until its model's usage window opens again.
+    Later(Status),
 }
 
 /// Whether a sentence ends with the run's last words.
@@ -104,6 +106,7 @@ pub const PHASES: &[Row] = &[Row {
             LastWords::Left,
         ),
         Outcome::Failed => Then::Again(Status::Ready, Status::Blocked),
+        Outcome::Limited => Then::Later(Status::Ready),
     },
 }];
 
@@ -168,6 +171,8 @@ mod tests {
                     Then::Goes(to) | Then::Stuck(to, ..) | Then::Again(_, to) => {
                         assert_ne!(to, row.from, "{outcome:?}")
                     }
+                    // Its moment keeps it there.
+                    Then::Later(to) => assert_eq!(to, row.from),
                 }
             }
         }

@@ -192,7 +192,7 @@ pub fn decide(world: &World, now: Millis, policy: &Policy) -> Plan {
     plan.actions.iter().for_each(Action::reached);
 
     let mut queues = Queues::of(world, now, policy);
-    while let Some(start) = queues.next(policy) {
+    while let Some(start) = queues.next(now, policy) {
         plan.actions.push(Action::Claim(start));
         reach("plan: claims");
     }
@@ -235,8 +235,9 @@ fn tend(seen: &OpenRun, runtimes: &Standing) -> Option<Action> {
         return Some(Action::Stop(run.id));
     }
     if run.stopping.is_some() && run.open() {
-        // Whoever began to stop it may be gone.
-        return Some(Action::Attend(run.id));
+        // Whoever began to stop it may be gone; whoever follows it does not know that somebody wants it stopped.
+        let asked = run.stopping.as_ref().is_some_and(|stopping| stopping.by.is_some());
+        return Some(if asked { Action::Stop(run.id) } else { Action::Attend(run.id) });
     }
     match run.state {
         RunState::Claimed | RunState::Started => Some(Action::Attend(run.id)),
@@ -277,7 +278,9 @@ struct Queues<'a> {
 }
 
 struct Lane<'a> {
+    own: &'a OwnWorld,
     project: &'a Project,
+    started: u32,
     tasks: VecDeque<(&'static Row, &'a Task)>,
     at_work: u32,
     by_runtime: BTreeMap<&'a str, u32>,
@@ -285,8 +288,9 @@ struct Lane<'a> {
 }
 
 impl<'a> Lane<'a> {
-    const fn new(project: &'a Project, tasks: VecDeque<(&'static Row, &'a Task)>) -> Self {
-        Self { project, tasks, at_work: 0, by_runtime: BTreeMap::new(), by_role: BTreeMap::new() }
+    const fn new(own: &'a OwnWorld, tasks: VecDeque<(&'static Row, &'a Task)>) -> Self {
+        let project = &own.project;
+        Self { own, project, started: 0, tasks, at_work: 0, by_runtime: BTreeMap::new(), by_role: BTreeMap::new() }
     }
 
     /// An agent takes a place.
@@ -315,8 +319,11 @@ impl<'a> Queues<'a> {
 
     fn open_lane(&mut self, own: &'a OwnWorld, world: &World, now: Millis, policy: &Policy) {
         let id = own.project.id;
-        let hindered = Why::project(own, world, policy).map(Why::reached);
+        let hindered = Why::project(own, world, policy).or_else(|| Why::budget(own, world, 0, now)).map(Why::reached);
         if let Some(why) = hindered {
+            if let Why::UsedUp(_, at) = &why {
+                self.wake_by(*at);
+            }
             let notice = Excerpt::from(why.to_string());
             let tasks = own.ready.iter().map(|t| (t.id, notice.to_string())).collect();
             self.said.insert(id, Notes { tasks, notice: Some(notice) });
@@ -330,16 +337,27 @@ impl<'a> Queues<'a> {
         let mut startable = VecDeque::new();
         for (row, task) in tasks {
             if let Some(at) = task.retry_at.filter(|at| now < *at) {
-                self.wake_at = Some(self.wake_at.map_or(at, |w| w.min(at)));
+                self.wake_by(at);
             }
-            let runtime = || Why::runtime(own.project.runtime_of(row.role(task)), world);
-            let prompt = || Why::prompt(&own.project, row.role(task), world);
-            match Why::task(row, task, now).or_else(runtime).or_else(prompt).map(Why::reached) {
-                Some(why) => self.say(id, task.id, &why),
+            let role = row.role(task);
+            let runtime = || Why::runtime(own.project.runtime_of(role), world);
+            let prompt = || Why::prompt(&own.project, role, world);
+            let window = || Why::window(own.project.runtime_of(role), own.project.model_of(role), world, now);
+            match Why::task(row, task, now).or_else(runtime).or_else(prompt).or_else(window).map(Why::reached) {
+                Some(why) => {
+                    if let Why::Shut(_, at) = &why {
+                        self.wake_by(*at);
+                    }
+                    self.say(id, task.id, &why);
+                }
                 None => startable.push_back((row, task)),
             }
         }
-        self.lanes.insert(id, Lane::new(&own.project, startable));
+        self.lanes.insert(id, Lane::new(own, startable));
+    }
+
+    fn wake_by(&mut self, at: Millis) {
+        self.wake_at = Some(self.wake_at.map_or(at, |sooner| sooner.min(at)));
     }
 
     fn say(&mut self, project: ProjectId, task: TaskId, why: &Why) {
@@ -348,7 +366,7 @@ impl<'a> Queues<'a> {
 
     /// The next task to take: from the project with the fewest agents at work, so that
     /// one long column does not keep the others waiting.
-    fn next(&mut self, policy: &Policy) -> Option<Start> {
+    fn next(&mut self, now: Millis, policy: &Policy) -> Option<Start> {
         loop {
             let id = *self.lanes.iter().filter(|(_, l)| !l.tasks.is_empty()).min_by_key(|(id, l)| (l.at_work, **id))?.0;
             let lane = self.lanes.get_mut(&id)?;
@@ -369,13 +387,20 @@ impl<'a> Queues<'a> {
                 let most = policy.most_of(role).filter(|m| of_role >= *m && !removed(Switch::PlacesOfRole));
                 most.map(|m| Why::RoleAgents(role, of_role, m))
             };
+            let why = why.or_else(|| Why::budget(lane.own, self.world, lane.started, now));
             if let Some(why) = why.map(Why::reached) {
                 self.say(id, task.id, &why);
                 continue;
             }
             lane.take(runtime, role);
+            lane.started += 1;
             *self.at_work.entry(runtime).or_insert(0) += 1;
             let model = lane.project.model_of(role);
+            if lane.project.dry_run && !removed(Switch::DryRun) {
+                let why = Why::DryRun(role, next_attempt(task, role), model.map(str::to_owned)).reached();
+                self.say(id, task.id, &why);
+                continue;
+            }
             return Some(Start {
                 task: task.id,
                 phase: row.phase,

@@ -8,6 +8,7 @@ use serde::{
 };
 
 use crate::{
+    brake::Budget,
     id::ProjectId,
     task::{Role, Status},
     text::{Name, Slug},
@@ -53,6 +54,16 @@ pub struct Project {
     /// Most agents at once in this project.
     #[serde(default)]
     pub work_loop_max_agents: Option<u32>,
+    /// What its agents may use up on a day.
+    #[serde(default, skip_serializing_if = "Budget::is_none")]
+    pub budget: Budget,
+    /// The loop says what it would do in this project, and does none of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dry_run: bool,
+    /// Where the usage window of a model runs out, its attempt counts as failed, instead of waiting until that opens
+    /// again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub limits_fail: bool,
     /// Model per role.
     #[serde(default, deserialize_with = "crate::text::stored::each_value")]
     pub role_model_overrides: BTreeMap<String, String>,

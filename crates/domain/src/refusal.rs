@@ -60,6 +60,8 @@ refusals! {
     SlugInvalid => Invalid, "slug_invalid", "A slug has lower-case letters, digits and inner hyphens only.";
     /// The slug belongs to another project.
     SlugTaken => Conflict, "slug_taken", "A project with this slug already exists";
+    /// A budget that is none.
+    BudgetInvalid => Invalid, "budget_invalid", "A budget is a whole number of agents, minutes or tokens, and dollars such as 12.50; empty is no bound.";
     /// Text over one megabyte.
     TextTooLong => Invalid, "text_too_long", "The text is longer than one megabyte; attach a file instead.";
     /// A name of an author, an agent or an assignee over 200 characters.

@@ -122,6 +122,7 @@ pub const fn needed(command: &Command) -> Right {
         | Command::SetDelivery(..)
         | Command::RetryMessage(_)
         | Command::WithdrawMessage(_)
+        | Command::StopAgent(_)
         | Command::PauseLoop(..) => Right::Write,
         Command::CreatePrompt(_) | Command::SeedPrompt(_) | Command::ActivatePrompt(_) => Right::Brief,
         Command::CreateWebhook(_)

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    brake::{Spent, Used, Window},
     id::{ProjectId, RunId, SignalId, TaskId},
     phase::Phase,
     task::{Role, words},
@@ -36,6 +37,8 @@ words! {
         Failed = "failed", "Failed";
         /// Somebody stopped it, or moved its task away.
         Aborted = "aborted", "Stopped";
+        /// A usage window of its model ran out; the task goes on once that opens again.
+        Limited = "limited", "Usage window ran out";
     }
 }
 
@@ -45,7 +48,7 @@ impl Outcome {
     pub const fn activity(self) -> &'static str {
         match self {
             Self::Completed | Self::Silent => "agent_completed",
-            Self::Failed | Self::Aborted => "agent_reaped",
+            Self::Failed | Self::Aborted | Self::Limited => "agent_reaped",
         }
     }
 }
@@ -60,6 +63,8 @@ pub enum Ended {
     Failed,
     /// It was stopped.
     Aborted,
+    /// A usage window of its model ran out, and opens again at this moment.
+    Limited(Millis),
     /// Nobody knows: the runtime neither shows nor stops it. Its agent may still be at work.
     OutOfReach,
 }
@@ -75,6 +80,12 @@ pub struct Stopping {
     pub why: String,
     /// Its session is removed too: the runtime might go on with it by itself.
     pub forget: bool,
+    /// What it had used by then, as far as its runtime told; a session that is removed tells nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub used: Option<Used>,
+    /// Who stopped it, by the name of whoever asked; nobody where it is the loop's doing.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::text::stored::some_line")]
+    pub by: Option<String>,
 }
 
 /// An agent has a task that it took itself, for as long as it gives signs of life.
@@ -159,6 +170,15 @@ pub struct Run {
     /// Taken by the runtime at.
     #[serde(default)]
     pub started_at: Option<Millis>,
+    /// What it has used, as far as its runtime told; told when a turn of it ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub used: Option<Used>,
+    /// How long it worked in turns that are over, in milliseconds: waiting for an answer is no work.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub worked_ms: i64,
+    /// The turn that is under way began at; not known of the first one, which began with the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turn_at: Option<Millis>,
     /// Over at.
     #[serde(default)]
     pub ended_at: Option<Millis>,
@@ -210,6 +230,13 @@ impl Run {
         !matches!(self.state, RunState::Ended)
     }
 
+    /// How long it has worked so far, in milliseconds.
+    #[must_use]
+    pub fn worked(&self, now: Millis) -> i64 {
+        let turn = self.turn_at.or(self.started_at).unwrap_or(self.claimed_at);
+        if self.takes_a_place() { self.worked_ms.saturating_add(now.since(turn)) } else { self.worked_ms }
+    }
+
     /// Uses up one of the limits: claimed or at work. One that waits for a person does not.
     #[must_use]
     pub const fn takes_a_place(&self) -> bool {
@@ -231,8 +258,35 @@ pub struct LoopState {
     /// A sentence about the whole project, for example that the gateway does not answer.
     #[serde(default, deserialize_with = "crate::text::stored::some_lines")]
     pub notice: Option<String>,
+    /// What its agents used on the last day on which they used something.
+    #[serde(default)]
+    pub spent: Spent,
+    /// Usage windows that ran out, as its agents met them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub windows: Vec<Window>,
     /// Changed at.
     pub updated_at: Millis,
+}
+
+impl LoopState {
+    /// Nothing was said of the project yet.
+    #[must_use]
+    pub fn new(project: ProjectId, now: Millis) -> Self {
+        Self {
+            project,
+            paused: false,
+            notes: BTreeMap::new(),
+            notice: None,
+            spent: Spent::default(),
+            windows: Vec::new(),
+            updated_at: now,
+        }
+    }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+const fn is_zero(ms: &i64) -> bool {
+    *ms == 0
 }
 
 /// Name of the [`Counter`](crate::doc::Counter) that the lease's holder raises every few seconds.

@@ -76,6 +76,16 @@ switches! {
     LastOwner breaks Owned;
     /// What asks for a person is over when the task goes on or is given up.
     EscalationOver breaks EscalatedUntil;
+    /// What a project may use up on a day.
+    DayBudget breaks WithinBudget;
+    /// A project whose loop only says what it would do.
+    DryRun breaks NotWhileDry;
+    /// A usage window that ran out.
+    UsageWindow breaks NotWhileShut;
+    /// Of what a run used, its next turn counts only what is new.
+    CountOnce breaks SpentOnce;
+    /// Agents that leave nothing, one after the other.
+    Fruitless breaks PersonAfterFruitless;
     /// The wait after a failure.
     RetryWait breaks NotBeforeRetry;
     /// The cap of failures.

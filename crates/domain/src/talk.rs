@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    actor::Who,
+    actor::{ActorKind, Who},
     id::{CommentId, ProjectId, RunId, SignalId, TaskId},
     task::words,
     text::Body,
@@ -62,6 +62,17 @@ pub struct Comment {
     pub responded_at: Option<Millis>,
     /// Written at.
     pub created_at: Millis,
+}
+
+impl Comment {
+    /// Whether an agent wrote it, or a program in its place, and neither a person nor the board.
+    #[must_use]
+    pub fn is_of_an_agent(&self) -> bool {
+        match &self.by {
+            Some(who) => matches!(who.kind, ActorKind::Agent | ActorKind::Program),
+            None => self.author_type == AuthorType::Agent,
+        }
+    }
 }
 
 words! {

@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    brake::FRUITLESS_MAX,
     id::{NotificationId, ProjectId, RunId, TaskId},
+    sabotage::{Switch, removed},
     text::{Body, Title},
     time::Millis,
 };
@@ -191,6 +193,12 @@ pub struct Task {
     /// Failed attempts in a row since a person or a success last touched it. Counts failures only.
     #[serde(default)]
     pub failures: u32,
+    /// Ended runs in a row of which nothing is there: no report, no comment, no question. A person's Ready begins anew.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub fruitless: u32,
+    /// Runs in a row that met a usage window which had run out.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub limited: u32,
     /// The loop does not try again before this moment.
     #[serde(default)]
     pub retry_at: Option<Millis>,
@@ -240,6 +248,11 @@ pub struct Task {
     pub completed_at: Option<Millis>,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+const fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
+
 impl Task {
     /// A new task of this status: nobody has worked on it, and all its fields are what is usual.
     #[must_use]
@@ -263,6 +276,8 @@ impl Task {
             open_run: None,
             ended_runs: BTreeMap::new(),
             failures: 0,
+            fruitless: 0,
+            limited: 0,
             retry_at: None,
             trouble: None,
             escalation: None,
@@ -287,6 +302,12 @@ impl Task {
     #[must_use]
     pub fn short(&self) -> String {
         format!("T-{}", self.number)
+    }
+
+    /// Whether so many of its agents left nothing that only a person lets another begin.
+    #[must_use]
+    pub fn is_fruitless(&self) -> bool {
+        self.fruitless >= FRUITLESS_MAX && !removed(Switch::Fruitless)
     }
 
     /// The role that acts for it.

@@ -197,6 +197,12 @@ pub async fn work(turn: Turn) {
         gateway.finish(&turn.session, &turn.run, end);
         return;
     };
+    if let Err(end) = gateway.ask_model(&turn.session, run.project) {
+        exec.count("a usage window was met");
+        gateway.publish(&turn.session, &turn.run, RunSign::Started);
+        gateway.finish(&turn.session, &turn.run, end);
+        return;
+    }
     let script = board.scripts.lock().unwrap_or_else(PoisonError::into_inner).get(&run.task).copied();
     let script = script.unwrap_or(Script::Complete);
     gateway.publish(&turn.session, &turn.run, RunSign::Started);

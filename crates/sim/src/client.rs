@@ -10,10 +10,12 @@ use std::{
 };
 
 use async_trait::async_trait;
-use clutch_domain::{id::ChatId, invariant::Law, runtime::USUAL, speech::Speech, text::Slug, time::Millis};
+use clutch_domain::{
+    brake::Used, id::ChatId, invariant::Law, runtime::USUAL, speech::Speech, text::Slug, time::Millis,
+};
 use clutch_orchestrator::runtime::{
-    Accepted, AgentRuntime, Away, Conversations, Link, Names, OfRun, Picture, RUN_EVENTS_WAITING, Reporting, RunEnd,
-    RunEvent, Runtime, RuntimeError, RuntimeState, Sighting, StartRun,
+    Accepted, AgentRuntime, Away, Conversations, Link, Model, Names, OfRun, Picture, RUN_EVENTS_WAITING, Reporting,
+    RunEnd, RunEvent, Runtime, RuntimeError, RuntimeState, SessionInfo, Sessions, Sighting, StartRun,
 };
 use tokio::sync::{broadcast, oneshot, watch};
 
@@ -118,9 +120,9 @@ impl Names for SimNames {
 }
 
 impl Client {
-    /// The gateway as the server's only runtime.
+    /// The gateway as the server's only runtime; `tells` where it says what sessions have used.
     #[must_use]
-    pub fn runtime(self: &Arc<Self>) -> Runtime {
+    pub fn runtime(self: &Arc<Self>, tells: bool) -> Runtime {
         Runtime {
             name: USUAL.into(),
             label: "The gateway".into(),
@@ -128,7 +130,7 @@ impl Client {
             names: Arc::new(SimNames),
             agents: self.clone(),
             talk: Some(self.clone()),
-            sessions: None,
+            sessions: tells.then(|| self.clone() as Arc<dyn Sessions>),
             decisions: None,
         }
     }
@@ -435,5 +437,36 @@ impl Conversations for Client {
         let seen = self.call(move |g| g.sight(&of, &id)).await?;
         let end = seen.runs.into_iter().find(|run| run.run_id == run_id).and_then(|run| run.end);
         Ok(end.map(|end| end.last_words).filter(|words| !words.is_empty()))
+    }
+}
+
+#[async_trait]
+impl Sessions for Client {
+    async fn session(&self, _: &str) -> Result<Option<SessionInfo>, RuntimeError> {
+        Ok(None)
+    }
+
+    async fn used(&self, session: &str) -> Result<Option<Used>, RuntimeError> {
+        self.enter(Call::Look, session)?;
+        let name = session.to_owned();
+        let used = self.call(move |gateway| gateway.used(&name)).await?;
+        let tell = |tokens: u64| Used { input: tokens / 10 * 9, output: tokens / 10, cost_micros: Some(tokens * 10) };
+        Ok(used.map(tell))
+    }
+
+    async fn use_model(&self, _: &str, _: &str) -> Result<(), RuntimeError> {
+        Err(RuntimeError::Away("nobody asks for that here".into()))
+    }
+
+    async fn reset(&self, _: &str) -> Result<(), RuntimeError> {
+        Err(RuntimeError::Away("nobody asks for that here".into()))
+    }
+
+    async fn compact(&self, _: &str) -> Result<(), RuntimeError> {
+        Err(RuntimeError::Away("nobody asks for that here".into()))
+    }
+
+    async fn models(&self) -> Result<Vec<Model>, RuntimeError> {
+        Ok(Vec::new())
     }
 }

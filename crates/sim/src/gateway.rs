@@ -11,7 +11,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use clutch_domain::invariant::Law;
+use clutch_domain::{id::ProjectId, invariant::Law};
 use clutch_orchestrator::runtime::{Begun, RunEnd, RunEndKind, RunEvent, RunSign, SeenRun, Sighting};
 use futures_util::future::{AbortHandle, abortable};
 
@@ -74,6 +74,11 @@ struct State {
     calls: BTreeMap<String, u32>,
     resumes: u64,
     typed: u64,
+    // Tokens that each session has used, also of sessions that are gone.
+    used: BTreeMap<String, u64>,
+    used_for: BTreeMap<ProjectId, u64>,
+    // Until when the model's usage window is shut (steady milliseconds).
+    shut_until: i64,
     // Sessions whose agents the board had to leave alone, because the gateway let nobody near them.
     lost: BTreeSet<String>,
     // How often a person wanted a message sent again, by the beginning of its keys.
@@ -125,6 +130,9 @@ impl Gateway {
             calls: BTreeMap::new(),
             resumes: 0,
             typed: 0,
+            used: BTreeMap::new(),
+            used_for: BTreeMap::new(),
+            shut_until: 0,
             lost: BTreeSet::new(),
             pressed: BTreeMap::new(),
             clients: Vec::new(),

@@ -50,7 +50,7 @@ use crate::{
     client::Client,
     exec::{Exec, Group, Process, WORLD},
     gateway::{Gateway, Generation},
-    people::{Person, beside},
+    people::{Person, beside, brakes},
     puller::Puller,
     receivers::{Receivers, SimPost},
     rng::Rng,
@@ -99,6 +99,8 @@ struct Servers {
     storm: Mutex<bool>,
     // The gateway refuses something for ever as the storm ends.
     stubborn: bool,
+    // The gateway tells what sessions have used.
+    tells: bool,
 }
 
 /// A server that lives.
@@ -122,6 +124,11 @@ const fn servers_of(seed: u64) -> u64 {
 /// Whether agents that come by themselves take tasks beside the loop.
 const fn comes_by_itself(seed: u64) -> bool {
     seed % 16 == 14
+}
+
+/// Whether people bound what agents use up; then the gateway tells what that is.
+const fn has_brakes(seed: u64) -> bool {
+    seed % brakes::EVERY == brakes::NTH
 }
 
 /// The limits of a day: often so low that they are felt.
@@ -183,6 +190,7 @@ fn day(seed: u64, without: Option<Switch>) -> Outcome {
         alive: Mutex::default(),
         storm: Mutex::new(true),
         stubborn: seed % 16 == 5,
+        tells: has_brakes(seed),
     });
     let doomed = all.clone();
     gateway.when_doomed(Some(Box::new(move |group| doomed.doom(group))));
@@ -196,6 +204,9 @@ fn day(seed: u64, without: Option<Switch>) -> Outcome {
     exec.spawn(WORLD, "people", Box::pin(person.clone().day(STORM_MS)));
     if seed % beside::EVERY == beside::NTH {
         exec.spawn(WORLD, "beside", Box::pin(person.clone().beside(STORM_MS)));
+    }
+    if has_brakes(seed) {
+        exec.spawn(WORLD, "brakes", Box::pin(person.clone().brake(STORM_MS)));
     }
     if comes_by_itself(seed) {
         for name in ["claude", "codex"] {
@@ -263,7 +274,7 @@ impl Servers {
             mail: Arc::new(mail::SimMail { office: answers }),
             post: Arc::new(SimPost { receivers: self.receivers.clone() }),
             office,
-            runtimes: Runtimes::new([client.runtime()]),
+            runtimes: Runtimes::new([client.runtime(self.tells)]),
             reactor: process,
             roles: self.roles.clone(),
             policy: self.policy.clone(),

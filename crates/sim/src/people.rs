@@ -1,6 +1,7 @@
 //! People, and the bad luck that they have.
 
 pub mod beside;
+pub mod brakes;
 
 use std::sync::Arc;
 
@@ -445,6 +446,7 @@ impl Person {
             if !project.work_loop_enabled {
                 self.switch(project.id, true).await;
             }
+            self.let_go(&project).await;
         }
         for state in self.store.all::<LoopState>().into_iter().filter(|s| s.paused) {
             self.pause(state.project, false).await;

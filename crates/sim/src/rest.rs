@@ -74,6 +74,22 @@ pub(crate) fn check(exec: &Exec, store: &SimStore, gateway: &Gateway, board: &Bo
     check_messages(exec, store, gateway);
     check_reports(exec, store, board);
     check_notes(exec, store);
+    check_books(exec, store, gateway);
+}
+
+/// What a project's day says was used was used, and once. Less is possible: a session that is gone tells nothing.
+fn check_books(exec: &Exec, store: &SimStore, gateway: &Gateway) {
+    for project in store.all::<Project>() {
+        let Some(state) = store.get::<LoopState>(project.id) else { continue };
+        let used = gateway.used_for(project.id);
+        if state.spent.tokens > used {
+            let says = format!("{} says that it used {} tokens, and it used {used}", project.slug, state.spent.tokens);
+            exec.wrong(Law::SpentOnce, says);
+        }
+        if state.spent.tokens > 0 {
+            exec.count("what agents used was kept");
+        }
+    }
 }
 
 fn check_agents(exec: &Exec, store: &SimStore, gateway: &Gateway) {
@@ -97,6 +113,7 @@ fn check_agents(exec: &Exec, store: &SimStore, gateway: &Gateway) {
             Outcome::Silent => "run ended without a report",
             Outcome::Failed => "run failed",
             Outcome::Aborted => "run stopped",
+            Outcome::Limited => "run waited for a usage window",
         }));
         if !run.successors.is_empty() {
             exec.count("run continued under another id");

@@ -171,6 +171,7 @@ async fn a_question_behind_hundreds_of_notes_keeps_its_run_open() {
         as_id: None,
         how: Ended::Finished,
         last_words: Excerpt::from("I asked."),
+        used: None,
         retry: Retry { wait_ms: 1, cap: 3 },
     }))
     .await;

@@ -71,6 +71,7 @@ async fn the_loops_own_agent_is_the_loops_to_stop() {
         as_id: None,
         how: clutch_domain::run::Ended::Aborted,
         last_words: "Stopped.".into(),
+        used: None,
         retry: clutch_domain::command::Retry { wait_ms: 0, cap: 9 },
     };
     let path = format!("/api/tasks/{other}/abort");

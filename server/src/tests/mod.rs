@@ -405,6 +405,7 @@ impl House {
             as_id: None,
             how: Ended::Failed,
             last_words: "no".into(),
+            used: None,
             retry,
         }))
         .await;

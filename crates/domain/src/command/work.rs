@@ -1,6 +1,7 @@
 //! What the work loop asks for.
 
 use crate::{
+    brake::Used,
     id::{RunId, TaskId},
     phase::Phase,
     run::Ended,
@@ -85,6 +86,8 @@ pub struct EndRun {
     pub how: Ended,
     /// Last words.
     pub last_words: Excerpt,
+    /// What it has used by now, all its turns together, as far as its runtime tells.
+    pub used: Option<Used>,
     /// When another attempt may begin after a failure, and how many failures in a row are the cap.
     pub retry: Retry,
 }

@@ -54,6 +54,14 @@ laws! {
     NotWhilePaused = "nothing is claimed in a project that is paused";
     /// The project's switch, and the bin.
     NotWhileOff = "nothing is claimed in a project that is switched off or deleted";
+    /// What a project may use up on a day.
+    WithinBudget = "nothing is claimed in a project whose budget of the day is used up";
+    /// Dry runs.
+    NotWhileDry = "nothing is claimed in a project whose loop only says what it would do";
+    /// Usage windows.
+    NotWhileShut = "nothing is claimed for a model whose usage window has run out, as far as the project knows";
+    /// Agents that leave nothing.
+    PersonAfterFruitless = "after a row of agents that left nothing only a person lets another begin";
     /// Waiting after a failure.
     NotBeforeRetry = "nothing is claimed before it may be tried again";
     /// Role prompts.
@@ -104,6 +112,9 @@ laws! {
 
     /// Webhooks.
     EventsTold = "each event that a webhook asks for reaches its receiver at least once, under one id";
+
+    /// What agents use.
+    SpentOnce = "what a project's day says was used was used, and is counted once";
 
     // Of the whole.
     /// Rest.

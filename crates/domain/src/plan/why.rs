@@ -4,6 +4,7 @@
 use std::fmt;
 
 use crate::{
+    brake::{Spent, UsedUp, next_day},
     phase::{Need, PHASES, Row},
     plan::{
         Policy,
@@ -35,6 +36,12 @@ pub enum Why {
     Pulled,
     /// The prompt of its role cannot be used; the sentence says why.
     Prompt(String),
+    /// What the project may use up on a day is used up; the next day begins at this moment.
+    UsedUp(UsedUp, Millis),
+    /// The usage window of its model ran out, and opens again at this moment.
+    Shut(Option<String>, Millis),
+    /// The loop only says what it would do in this project: an agent of this role, its attempt and its model.
+    DryRun(Role, u32, Option<String>),
     /// It waits for this many other tasks.
     Dependencies(u32),
     /// It failed, and is tried again at this moment.
@@ -87,6 +94,32 @@ impl Why {
         told.as_ref().err().cloned().map(Self::Prompt)
     }
 
+    /// What keeps a project from starting more than so many agents today. Those at work count with the time that they
+    /// have taken so far.
+    #[must_use]
+    pub fn budget(own: &OwnWorld, world: &World, started: u32, now: Millis) -> Option<Self> {
+        let spent = own.state.as_ref().map(|state| state.spent).unwrap_or_default().on(now);
+        let at_work = world.runs.iter().map(|seen| &seen.run);
+        let under_way = at_work
+            .filter(|run| run.project == own.project.id && run.hold.is_none())
+            .map(|run| run.worked(now).saturating_sub(run.worked_ms));
+        let so_far = Spent {
+            runs: spent.runs.saturating_add(started),
+            worked_ms: under_way.fold(spent.worked_ms, i64::saturating_add),
+            ..spent
+        };
+        let used_up = own.project.budget.used_up(&so_far).filter(|_| !removed(Switch::DayBudget))?;
+        Some(Self::UsedUp(used_up, next_day(now)))
+    }
+
+    /// What keeps a model from being asked, as far as any project knows.
+    #[must_use]
+    pub fn window(runtime: &str, model: Option<&str>, world: &World, now: Millis) -> Option<Self> {
+        let known = world.projects.iter().filter_map(|own| own.state.as_ref()).flat_map(|state| &state.windows);
+        let until = known.filter(|window| window.shuts(runtime, model, now)).map(|window| window.until).max()?;
+        (!removed(Switch::UsageWindow)).then(|| Self::Shut(model.map(str::to_owned), until))
+    }
+
     /// What keeps one task from starting, apart from limits.
     #[must_use]
     pub fn task(row: &Row, task: &Task, now: Millis) -> Option<Self> {
@@ -110,6 +143,9 @@ impl Why {
             Self::NoRuntime(_) => "plan: the runtime is not known",
             Self::Pulled => "plan: left to agents that come",
             Self::Prompt(_) => "plan: the prompt cannot be used",
+            Self::UsedUp(..) => "plan: the budget is used up",
+            Self::Shut(..) => "plan: the usage window ran out",
+            Self::DryRun(..) => "plan: would start",
             Self::Dependencies(_) => "plan: waits for others",
             Self::RetriesAt(_) => "plan: tried again later",
             Self::OldRun => "plan: the old run is being stopped",
@@ -135,8 +171,23 @@ impl fmt::Display for Why {
             Self::Dependencies(n) => write!(f, "Waits for {n} tasks"),
             Self::OldRun => f.write_str("The agent of the last attempt is being stopped"),
             Self::RetriesAt(at) => {
-                let seconds = at.0.div_euclid(1000).rem_euclid(86_400);
-                write!(f, "Retries at {:02}:{:02}:{:02} UTC", seconds / 3600, seconds / 60 % 60, seconds % 60)
+                let utc = at.utc();
+                write!(f, "Retries at {:02}:{:02}:{:02} UTC", utc.hour, utc.minute, utc.second)
+            }
+            Self::UsedUp(used_up, _) => {
+                write!(f, "Today\u{2019}s budget of {used_up} is used up; the next day begins at 00:00 UTC")
+            }
+            Self::Shut(model, at) => {
+                let (of, at) = (model.as_deref().unwrap_or("the model"), at.utc());
+                write!(
+                    f,
+                    "The usage window of {of} ran out; it opens at {:04}-{:02}-{:02} {:02}:{:02} UTC",
+                    at.year, at.month, at.day, at.hour, at.minute
+                )
+            }
+            Self::DryRun(role, attempt, model) => {
+                let model = model.as_ref().map_or_else(String::new, |model| format!(", with {model}"));
+                write!(f, "Dry run: a {} agent would start (attempt {attempt}{model})", role.label())
             }
             Self::AllAgents(n, most) => write!(f, "Agents at work in all projects: {n} of {most}"),
             Self::ProjectAgents(n, most) => write!(f, "Agents at work in this project: {n} of {most}"),

@@ -6,6 +6,7 @@
 //! action is claimed once, whoever plans it.
 
 use crate::{
+    brake::Spent,
     change::{Change, Expect},
     command::{ClaimRun, Place},
     ctx::Ctx,
@@ -46,7 +47,11 @@ pub(super) fn takeable(view: &View, taking: &Taking<'_>, ctx: &Ctx<'_>) -> Resul
     }
     let waits = task.is.retry_at.is_some_and(|at| ctx.now < at) && !removed(Switch::RetryWait);
     let row = taking.phase.row();
-    if task.is.status != row.from || waits || taking.attempt != next_attempt(&task.is, taking.role) {
+    if task.is.status != row.from
+        || waits
+        || task.is.is_fruitless()
+        || taking.attempt != next_attempt(&task.is, taking.role)
+    {
         return Err(Refusal::NotReady.into());
     }
     if row.needs(Need::Dependencies) && task.is.open_dependencies > 0 && !removed(Switch::DependenciesFirst) {
@@ -79,17 +84,25 @@ pub fn claim(view: &View, claim: &ClaimRun, ctx: &mut Ctx<'_>) -> Decided {
     let state = view.find::<LoopState>(task.is.project)?;
     let paused = state.as_ref().is_some_and(|s| s.is.paused) && !removed(Switch::Pause);
     let off = !project.is.work_loop_enabled && !removed(Switch::Off);
+    let now = state.as_ref().map_or_else(|| LoopState::new(project.is.id, ctx.now), |s| s.is.clone());
+    let dry = project.is.dry_run && !removed(Switch::DryRun);
+    let used_up = project.is.budget.used_up(&now.spent.on(ctx.now)).is_some() && !removed(Switch::DayBudget);
+    let shut = now.windows.iter().any(|window| window.shuts(taking.runtime, taking.model, ctx.now));
+    let shut = shut && !removed(Switch::UsageWindow);
     let homeless = claim.phase.row().needs(Need::LocalPath) && project.is.local_path.is_none();
     // The places were counted against what was set then; the next plan counts against what is set now.
     let counted_otherwise = project.is.work_loop_max_agents != claim.most && !removed(Switch::PlacesInProject);
-    if off || paused || homeless || counted_otherwise {
+    if off || paused || dry || used_up || shut || homeless || counted_otherwise {
         return Err(Refusal::NotReady.into());
     }
 
     let mut change = Change::default();
     change.expects.push(Expect::Doc(DocKey::new(Kind::Lease, "loop"), lease.rev));
     change.expects.push(Expect::Doc(DocKey::new(Kind::Project, project.is.id), project.rev));
-    change.expects.push(Expect::Doc(DocKey::new(Kind::LoopState, project.is.id), state.map_or(0, |s| s.rev)));
+    let spent = now.spent.on(ctx.now);
+    let counted =
+        LoopState { spent: Spent { runs: spent.runs.saturating_add(1), ..spent }, updated_at: ctx.now, ..now };
+    change.put(state.map_or(0, |s| s.rev), counted);
     take(view, change, task, &taking, ctx)
 }
 
@@ -130,6 +143,9 @@ pub(super) fn take(
         trouble: None,
         claimed_at: ctx.now,
         started_at: begun.then_some(ctx.now),
+        used: None,
+        worked_ms: 0,
+        turn_at: None,
         ended_at: None,
         outcome: None,
         last_words: None,

@@ -28,6 +28,7 @@ pub fn treat_as_ended(view: &View, run: RunId, ctx: &mut Ctx<'_>) -> Decided {
         as_id: None,
         how: Ended::Aborted,
         last_words: said.as_str().into(),
+        used: None,
         // It has not failed, so no failure is counted.
         retry: Retry { wait_ms: 0, cap: u32::MAX },
     };

@@ -4,6 +4,7 @@
 pub mod access;
 mod alive;
 pub mod answer;
+mod brake;
 pub mod chat;
 pub mod claim;
 mod decision;
@@ -132,6 +133,7 @@ fn decide(view: &View, command: &Command, ctx: &mut Ctx<'_>) -> Decided {
         Command::RunStarted(taken) => work::started(view, taken, ctx),
         Command::RunContinued(continued) => work::continued(view, continued, ctx),
         Command::StopRun(run, stopping) => work::stop(view, *run, stopping, ctx),
+        Command::StopAgent(run) => work::stop_agent(view, *run, ctx),
         Command::TellTrouble(run, trouble) => work::tell(view, *run, trouble.as_ref(), ctx),
         Command::TreatAsEnded(run) => lost::treat_as_ended(view, *run, ctx),
         Command::RunEnded(end) => work::over(view, end, ctx),

@@ -46,6 +46,9 @@ pub fn create(view: &View, new: &NewProject, ctx: &mut Ctx<'_>) -> Decided {
         chat_layout: new.chat_layout,
         work_loop_enabled: new.work_loop_enabled,
         work_loop_max_agents: new.work_loop_max_agents,
+        budget: Default::default(),
+        dry_run: false,
+        limits_fail: false,
         role_model_overrides: Default::default(),
         runtimes: Default::default(),
         created_at: ctx.now,
@@ -105,11 +108,16 @@ pub fn update(view: &View, id: ProjectId, patch: &ProjectPatch, ctx: &mut Ctx<'_
     set(&mut is.chat_layout, patch.chat_layout);
     set(&mut is.work_loop_enabled, patch.work_loop_enabled);
     set(&mut is.work_loop_max_agents, patch.work_loop_max_agents);
+    set(&mut is.budget, patch.budget);
+    set(&mut is.dry_run, patch.dry_run);
+    set(&mut is.limits_fail, patch.limits_fail);
     set(&mut is.role_model_overrides, patch.role_model_overrides.clone().map(Models::into_map));
     set(&mut is.runtimes, patch.runtimes.clone().map(Runtimes::into_map));
     // A form may send what is there already.
-    let spends =
-        |p: &Project| (p.work_loop_enabled, p.work_loop_max_agents, p.role_model_overrides.clone(), p.runtimes.clone());
+    let spends = |p: &Project| {
+        let spending = (p.work_loop_enabled, p.work_loop_max_agents, p.budget, p.dry_run);
+        (spending, p.role_model_overrides.clone(), p.runtimes.clone())
+    };
     if spends(&is) != spends(&old.is) {
         require(ctx, Right::Spend)?;
     }
@@ -117,6 +125,9 @@ pub fn update(view: &View, id: ProjectId, patch: &ProjectPatch, ctx: &mut Ctx<'_
     let mut said = vec![("name", is.name.to_string())];
     if is.work_loop_enabled != old.is.work_loop_enabled {
         said.push(("work_loop", if is.work_loop_enabled { "on" } else { "off" }.into()));
+    }
+    if is.dry_run != old.is.dry_run {
+        said.push(("dry_run", if is.dry_run { "on" } else { "off" }.into()));
     }
     change.put(old.rev, is);
     change.touch(Scope::Installation).touch(Scope::Project(id));

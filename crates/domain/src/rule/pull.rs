@@ -97,7 +97,7 @@ pub fn lapse(view: &View, run: RunId, retry: Retry, ctx: &mut Ctx<'_>) -> Decide
 }
 
 fn end(view: &View, run: RunId, last_words: Excerpt, retry: Retry, ctx: &mut Ctx<'_>) -> Decided {
-    ended(view, &EndRun { run, as_id: None, how: Ended::Failed, last_words, retry }, ctx)
+    ended(view, &EndRun { run, as_id: None, how: Ended::Failed, last_words, used: None, retry }, ctx)
 }
 
 /// The agent has reported, and with that its run is over.
@@ -120,6 +120,7 @@ pub(super) fn speaks(change: &mut Change, mut run: Seen<Run>, said: &Signal, now
     let renewed = renew(&mut run.is, now);
     let waits = said.waits() && run.is.state == RunState::Started;
     if waits {
+        run.is.worked_ms = run.is.worked(now);
         run.is.state = RunState::Waiting;
         run.is.waits_for = Some(said.id);
     }
@@ -138,6 +139,7 @@ pub(super) fn answered(view: &View, change: &mut Change, asked: &Signal, now: Mi
     is.waits_for = other.map(|other| other.id);
     if is.waits_for.is_none() {
         is.state = RunState::Started;
+        is.turn_at = Some(now);
         if let Some(hold) = &mut is.hold {
             hold.until = now.plus(hold.ms);
         }

@@ -223,6 +223,9 @@ pub(crate) fn enter(
     if to == Status::Done {
         not_reserved(task, ctx)?;
     }
+    if matches!(to, Status::Ready | Status::InProgress) && task.is_fruitless() {
+        require(ctx, Right::Decide)?;
+    }
     let leaves_done = (from == Status::Done) != (to == Status::Done);
     view.gather(
         [Range::doc(Kind::Counts, task.project)]
@@ -251,8 +254,12 @@ pub(crate) fn enter(
             } else if !ctx.actor.may(Right::Lead) {
                 // Somebody wants it tried: what went wrong before does not count any more.
                 task.failures = 0;
+                task.limited = 0;
                 task.retry_at = None;
                 task.trouble = None;
+                if ctx.actor.may(Right::Decide) {
+                    task.fruitless = 0;
+                }
             }
         }
         Status::Done => {

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use crate::{
+    brake::WINDOWS_IN_A_ROW,
     change::Change,
     command::{ContinueRun, EndRun, Ended, Place, Retry, RunTaken},
     ctx::Ctx,
     doc::{Kind, Rev, Scope, action_name, asks_link, session_name},
     id::{ProjectId, RunId, TaskId},
     phase::{LastWords, Then},
+    project::Project,
     query::SIGNALS_MAX,
     range::Range,
     refusal::Refusal,
@@ -17,10 +19,15 @@ use crate::{
     talk::Signal,
     task::{Role, Status, Task},
     text::{Excerpt, cut},
+    time::Millis,
     view::{Seen, Stop, View},
 };
 
-use super::{Decided, alive, line, lost};
+use super::{
+    Decided, alive,
+    brake::{fruitless, left_something, newest_comments, spend},
+    line, lost,
+};
 
 /// Longest preview of last words in a line of the log, in characters.
 pub const PREVIEW_MAX: usize = 500;
@@ -64,6 +71,9 @@ pub fn continued(view: &View, continued: &ContinueRun, ctx: &mut Ctx<'_>) -> Dec
     if run.is.is_known_as(as_id) && run.is.state == RunState::Started {
         return Ok(change);
     }
+    if run.is.state == RunState::Waiting {
+        run.is.turn_at = Some(ctx.now);
+    }
     if !run.is.is_known_as(as_id) {
         run.is.successors.push(as_id.clone());
     }
@@ -88,11 +98,29 @@ pub fn stop(view: &View, run: RunId, stopping: &Stopping, _ctx: &mut Ctx<'_>) ->
     let mut change = Change::default();
     let before = run.is.stopping.clone();
     let now = match &before {
-        Some(first) => Stopping { forget: first.forget || stopping.forget, ..first.clone() },
+        Some(first) => {
+            Stopping { forget: first.forget || stopping.forget, used: first.used.max(stopping.used), ..first.clone() }
+        }
         None => stopping.clone(),
     };
     if before.as_ref() != Some(&now) {
         run.is.stopping = Some(now);
+        touch(&mut change, run.is.project);
+        change.put(run.rev, run.is);
+    }
+    Ok(change)
+}
+
+/// Somebody wants an agent stopped. Said again it changes nothing; the first reason to stop it stands.
+pub fn stop_agent(view: &View, run: RunId, ctx: &mut Ctx<'_>) -> Decided {
+    let mut run = open_run(view, run)?;
+    let mut change = Change::default();
+    if run.is.stopping.is_none() {
+        let by = ctx.actor.who.name.clone().unwrap_or_else(|| "Somebody".to_owned());
+        let why = format!("{by} stopped the agent.");
+        run.is.stopping = Some(Stopping { how: Ended::Aborted, why, forget: false, used: None, by: Some(by) });
+        let said = [("session_key", run.is.session_key.clone()), ("role", run.is.role.word().to_owned())];
+        change.activity.push(line(ctx, Some(run.is.project), Some(run.is.task), "agent_stopped", &said));
         touch(&mut change, run.is.project);
         change.put(run.rev, run.is);
     }
@@ -138,6 +166,12 @@ pub fn ended(view: &View, end: &EndRun, ctx: &mut Ctx<'_>) -> Decided {
     if of_an_older_turn && !removed(Switch::EndOfItsTurn) {
         return Ok(Change::default());
     }
+    view.gather([
+        Range::doc(Kind::Task, run.is.task),
+        Range::doc(Kind::Project, run.is.project),
+        Range::doc(Kind::LoopState, run.is.project),
+        newest_comments(run.is.task),
+    ])?;
     let task = view.find::<Task>(run.is.task)?;
     let row = run.is.phase.row();
     let on_it = task.as_ref().is_some_and(|t| t.is.status == row.at && t.is.open_run == Some(run.is.id));
@@ -151,21 +185,32 @@ pub fn ended(view: &View, end: &EndRun, ctx: &mut Ctx<'_>) -> Decided {
         && !reported
         && let Some(question) = open_question(view, &run.is)?
     {
-        return wait_for(run, &question, words, ctx);
+        return wait_for(view, run, &question, end, ctx);
     }
 
+    let opens_at = if let Ended::Limited(at) = end.how { Some(at) } else { None };
+    let fails = view.find::<Project>(run.is.project)?.is_none_or(|project| project.is.limits_fail)
+        || task.as_ref().is_some_and(|task| task.is.limited >= WINDOWS_IN_A_ROW);
     let outcome = match end.how {
         Ended::Aborted => Outcome::Aborted,
         _ if reported => Outcome::Completed,
-        Ended::Failed | Ended::OutOfReach => Outcome::Failed,
+        Ended::Limited(_) if !fails => Outcome::Limited,
+        Ended::Failed | Ended::OutOfReach | Ended::Limited(_) => Outcome::Failed,
         Ended::Finished => Outcome::Silent,
     };
-    let mut data = close(&mut run.is, outcome, &words, ctx);
     let mut change = Change::default();
+    let shut = opens_at.filter(|_| outcome == Outcome::Limited);
+    spend(view, &mut change, &mut run.is, end.used, shut, ctx)?;
+    let by = run.is.stopping.as_ref().and_then(|stopping| stopping.by.clone());
+    let mut data = close(&mut run.is, outcome, &words, ctx);
     let orphan = task.is_none();
     if let Some(seen) = task {
         let mut after = seen.is.clone();
         leave(&mut after, &run.is, outcome, ctx);
+        if on_it && !matches!(outcome, Outcome::Completed | Outcome::Limited) && by.is_none() {
+            let left = left_something(view, &run.is)?;
+            after.fruitless = if left { 0 } else { after.fruitless.saturating_add(1) };
+        }
         // Whether its agent still works nobody knows: no other begins before a person has looked.
         let locks = end.how == Ended::OutOfReach
             && outcome == Outcome::Failed
@@ -178,7 +223,17 @@ pub fn ended(view: &View, end: &EndRun, ctx: &mut Ctx<'_>) -> Decided {
             data.push(("to_status", Status::Blocked.word().into()));
             data.push(("reason", after.trouble.clone().unwrap_or_default()));
         } else if on_it {
-            let to = fate(&mut after, (row.then)(outcome), &words, end.retry, ctx);
+            let mut to = fate(&mut after, (row.then)(outcome), &words, end.retry, opens_at, ctx);
+            if let Some(by) = by.filter(|_| outcome == Outcome::Aborted) {
+                after.trouble = Some(format!("{by} stopped the agent. Move the task to Ready to start another."));
+            }
+            if after.is_fruitless() && !matches!(outcome, Outcome::Completed | Outcome::Limited) {
+                if to == row.from {
+                    to = Status::Blocked;
+                }
+                after.retry_at = None;
+                after.trouble = Some(fruitless(after.fruitless, after.trouble.as_deref().unwrap_or_default()));
+            }
             // Nobody has moved it by hand, which would forget what went wrong.
             let remembered = (after.failures, after.retry_at, after.trouble.take());
             super::task::enter(view, &mut change, &mut after, to, Place::End, None, false, ctx)?;
@@ -236,6 +291,9 @@ pub(super) fn leave(task: &mut Task, run: &Run, outcome: Outcome, ctx: &Ctx<'_>)
         task.agent_session_key = None;
     }
     task.updated_at = ctx.now;
+    if outcome != Outcome::Limited {
+        task.limited = 0;
+    }
     if outcome == Outcome::Completed {
         calm(task);
     }
@@ -288,10 +346,9 @@ pub(super) fn open_run(view: &View, run: RunId) -> Result<Seen<Run>, Stop> {
 
 fn loop_state(view: &View, project: ProjectId, ctx: &Ctx<'_>) -> Result<(Rev, LoopState), Stop> {
     alive::project(view, project)?;
-    Ok(view.find::<LoopState>(project)?.map_or_else(
-        || (0, LoopState { project, paused: false, notes: BTreeMap::new(), notice: None, updated_at: ctx.now }),
-        |seen| (seen.rev, seen.is),
-    ))
+    Ok(view
+        .find::<LoopState>(project)?
+        .map_or_else(|| (0, LoopState::new(project, ctx.now)), |seen| (seen.rev, seen.is)))
 }
 
 /// The oldest signal of the run that still keeps it open: not answered, or answered and not yet delivered.
@@ -307,11 +364,13 @@ pub(super) fn open_questions(view: &View, run: &Run) -> Result<Vec<Signal>, Stop
     Ok(view.list::<Signal>(asks)?.into_iter().map(|s| s.is).filter(|s| ours(s) && s.open()).collect())
 }
 
-fn wait_for(mut run: Seen<Run>, question: &Signal, words: String, ctx: &mut Ctx<'_>) -> Decided {
+fn wait_for(view: &View, mut run: Seen<Run>, question: &Signal, end: &EndRun, ctx: &mut Ctx<'_>) -> Decided {
+    let mut change = Change::default();
+    spend(view, &mut change, &mut run.is, end.used, None, ctx)?;
+    let words = end.last_words.to_string();
     run.is.state = RunState::Waiting;
     run.is.waits_for = Some(question.id);
     run.is.last_words = (!words.is_empty()).then_some(words);
-    let mut change = Change::default();
     change.activity.push(line(
         ctx,
         Some(run.is.project),
@@ -326,12 +385,13 @@ fn wait_for(mut run: Seen<Run>, question: &Signal, words: String, ctx: &mut Ctx<
 
 fn calm(task: &mut Task) {
     task.failures = 0;
+    task.fruitless = 0;
     task.retry_at = None;
     task.trouble = None;
 }
 
 /// Where an ended run brings its task, and what the task remembers of it.
-fn fate(task: &mut Task, then: Then, words: &str, retry: Retry, ctx: &Ctx<'_>) -> Status {
+fn fate(task: &mut Task, then: Then, words: &str, retry: Retry, opens_at: Option<Millis>, ctx: &Ctx<'_>) -> Status {
     let said = if words.is_empty() { "(nothing)".to_owned() } else { cut(words, PREVIEW_MAX) };
     match then {
         Then::Goes(to) => to,
@@ -341,6 +401,12 @@ fn fate(task: &mut Task, then: Then, words: &str, retry: Retry, ctx: &Ctx<'_>) -
                 LastWords::Left => sentence.to_owned(),
             });
             to
+        }
+        Then::Later(back) => {
+            task.limited = task.limited.saturating_add(1);
+            task.retry_at = Some(opens_at.unwrap_or(ctx.now));
+            task.trouble = Some(format!("The model\u{2019}s usage window ran out; it goes on by itself. {said}"));
+            back
         }
         Then::Again(back, over) => {
             task.failures += 1;

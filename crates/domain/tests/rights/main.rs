@@ -160,7 +160,8 @@ fn all() -> Vec<(Command, &'static str)> {
     let delivery =
         DeliveryPatch { status: DeliveryStatus::Sent, retry_count: None, cooldown_until: None, failure_reason: None };
     let patch = ProjectPatch { work_loop_enabled: Some(true), ..ProjectPatch::default() };
-    let end = EndRun { run, as_id: None, how: Ended::Finished, last_words: Excerpt::default(), retry: RETRY };
+    let end =
+        EndRun { run, as_id: None, how: Ended::Finished, last_words: Excerpt::default(), used: None, retry: RETRY };
     let title = ChatTitle::made_of("t", 10, "");
     let new_chat = NewChat { project, title: title.clone(), participants: Participants::default(), about: None };
     let to =
@@ -229,7 +230,14 @@ fn all() -> Vec<(Command, &'static str)> {
         (claim(TASK, 1), "l"),
         (Command::RunStarted(run.into()), "l"),
         (Command::RunContinued(ContinueRun { run, from: "f".into(), as_id: "r".into() }), "l"),
-        (Command::StopRun(run, Stopping { how: Ended::Failed, why: "w".into(), forget: false }), "l"),
+        (
+            Command::StopRun(
+                run,
+                Stopping { how: Ended::Failed, why: "w".into(), forget: false, used: None, by: None },
+            ),
+            "l",
+        ),
+        (Command::StopAgent(run), "hmapwx"),
         (Command::TellTrouble(run, None), "l"),
         (Command::TreatAsEnded(run), "hmx"),
         (Command::NoteDecision(decision()), "hmx"),

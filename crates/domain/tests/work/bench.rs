@@ -245,7 +245,14 @@ impl Bench {
 
     pub fn end(&mut self, run: RunId, how: Ended, last_words: &str) -> Result<(), Refusal> {
         let as_id = None;
-        self.run(&Command::RunEnded(EndRun { run, as_id, how, last_words: last_words.into(), retry: RETRY }))
+        self.run(&Command::RunEnded(EndRun {
+            run,
+            as_id,
+            how,
+            last_words: last_words.into(),
+            used: None,
+            retry: RETRY,
+        }))
     }
 
     /// The agent of a run asks.

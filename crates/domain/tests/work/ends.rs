@@ -210,7 +210,8 @@ fn the_first_reason_to_stop_stands() {
     let mut bench = Bench::new();
     let task = bench.ready("Paint");
     let run = bench.start(task);
-    let stop = |how, why: &str, forget| Command::StopRun(run, Stopping { how, why: why.into(), forget });
+    let stop =
+        |how, why: &str, forget| Command::StopRun(run, Stopping { how, why: why.into(), forget, used: None, by: None });
     bench.run(&stop(Ended::Failed, "silent", false)).unwrap();
     bench.run(&stop(Ended::Aborted, "moved", false)).unwrap();
     assert!(bench.last.is_empty());
@@ -321,8 +322,14 @@ fn a_question_keeps_the_run_open_until_its_answer_was_worked_off() {
     let is = bench.the_run(run);
     assert_eq!((is.state, is.waits_for, is.current_id()), (RunState::Started, None, "turn-2"));
 
-    let late =
-        EndRun { run, as_id: Some(is.key.clone()), how: Ended::Finished, last_words: Default::default(), retry: RETRY };
+    let late = EndRun {
+        run,
+        as_id: Some(is.key.clone()),
+        how: Ended::Finished,
+        last_words: Default::default(),
+        used: None,
+        retry: RETRY,
+    };
     bench.run(&Command::RunEnded(late)).unwrap();
     assert!(bench.last.is_empty(), "the first turn's end, told late, is not the end of the second");
     bench.end(run, Ended::Finished, "Done, but I forgot to report.").unwrap();

@@ -56,8 +56,8 @@ fn a_beat_and_a_takeover_from_one_look_exclude_each_other() {
 fn everything_that_the_loop_writes_expects_its_lease() {
     let retry = crate::bench::RETRY;
     let commands = |bench: &Bench, task, run| {
-        let end = EndRun { run, as_id: None, how: Ended::Failed, last_words: "no".into(), retry };
-        let stopping = Stopping { how: Ended::Failed, why: "silent".into(), forget: false };
+        let end = EndRun { run, as_id: None, how: Ended::Failed, last_words: "no".into(), used: None, retry };
+        let stopping = Stopping { how: Ended::Failed, why: "silent".into(), forget: false, used: None, by: None };
         vec![
             Command::RunStarted(run.into()),
             Command::RunContinued(ContinueRun { run, from: Run::key_of(run), as_id: "again".into() }),

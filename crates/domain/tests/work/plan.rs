@@ -23,7 +23,7 @@ use clutch_domain::{
 use crate::bench::{Bench, relocate, words};
 
 /// The world as the loop would read it.
-fn world(bench: &Bench) -> World {
+pub fn world(bench: &Bench) -> World {
     let tasks = bench.all::<Task>();
     let signals = bench.all::<Signal>();
     let own = |project: Project| OwnWorld {
@@ -53,20 +53,20 @@ fn away(world: &mut World, runtime: &str, sentence: &str) {
     world.runtimes.insert(runtime.to_owned(), Some(sentence.to_owned()));
 }
 
-fn plan(bench: &Bench, policy: &Policy) -> Plan {
+pub fn plan(bench: &Bench, policy: &Policy) -> Plan {
     decide(&world(bench), bench.now, policy)
 }
 
-fn claimed(plan: &Plan) -> Vec<TaskId> {
+pub fn claimed(plan: &Plan) -> Vec<TaskId> {
     let starts = plan.actions.iter().filter_map(|a| if let Action::Claim(start) = a { Some(start.task) } else { None });
     starts.collect()
 }
 
-fn note(plan: &Plan, bench: &Bench, task: TaskId) -> String {
+pub fn note(plan: &Plan, bench: &Bench, task: TaskId) -> String {
     plan.notes.get(&bench.project).and_then(|n| n.tasks.get(&task)).cloned().unwrap_or_default()
 }
 
-fn wide() -> Policy {
+pub fn wide() -> Policy {
     Policy { max_agents_per_project: 10, max_dev_agents: 10, ..Policy::default() }
 }
 
@@ -153,8 +153,7 @@ fn every_ready_task_that_does_not_start_has_a_reason() {
         ("The loop is paused in this project.", Some(Fix::Resume), |w, _| {
             let project = w.projects[0].project.id;
             let updated_at = Millis(0);
-            w.projects[0].state =
-                Some(LoopState { project, paused: true, notes: BTreeMap::new(), notice: None, updated_at });
+            w.projects[0].state = Some(LoopState { paused: true, ..LoopState::new(project, updated_at) });
         }),
         ("The project has no repository path; set it in Settings.", Some(Fix::Repository), |w, _| {
             w.projects[0].project.local_path = None

@@ -1,6 +1,7 @@
 //! What calls say and what their answers mean, without doing anything.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use clutch_domain::brake::Used;
 use clutch_orchestrator::runtime::{Accepted, Model, Picture, RuntimeError, SessionInfo};
 use serde_json::{Value, json};
 
@@ -44,16 +45,37 @@ pub(super) fn session_info(row: &Value) -> SessionInfo {
         ("", model) => Some(model.to_owned()),
         (provider, model) => Some(format!("{provider}/{model}")),
     };
-    // Dollars as the gateway estimates them; a millionth is finer than any price.
-    let cost = row["estimatedCostUsd"].as_f64().filter(|cost| *cost > 0.0);
     SessionInfo {
         model,
         used: count("totalTokens"),
         window: count("contextTokens"),
         input: count("inputTokens"),
         output: count("outputTokens"),
-        cost_micros: cost.map(|cost| (cost * 1e6).round() as u64),
+        cost_micros: micros(&row["estimatedCostUsd"]),
     }
+}
+
+/// Dollars as the gateway estimates them, in millionths, which are finer than any price. None of them is "not known":
+/// a model without a price costs nothing there.
+fn micros(dollars: &Value) -> Option<u64> {
+    dollars.as_f64().filter(|cost| *cost > 0.0).map(|cost| (cost * 1e6).round() as u64)
+}
+
+/// `usage` of an answer in a history: one call of a model.
+pub(super) fn of_a_call(usage: &Value) -> Option<Used> {
+    let count = |name: &str| usage[name].as_u64();
+    let output = count("output").unwrap_or(0);
+    // What came out of a cache was read, too.
+    let read = count("totalTokens").map(|total| total.saturating_sub(output)).or_else(|| count("input"))?;
+    Some(Used { input: read, output, cost_micros: micros(&usage["cost"]["total"]) })
+}
+
+/// `totals` of `sessions.usage`.
+pub(super) fn summed(totals: &Value) -> Option<Used> {
+    let count = |name: &str| totals[name].as_u64();
+    let output = count("output").unwrap_or(0);
+    let read = count("totalTokens").map(|total| total.saturating_sub(output)).or_else(|| count("input"))?;
+    (read > 0 || output > 0).then(|| Used { input: read, output, cost_micros: micros(&totals["totalCost"]) })
 }
 
 pub(super) fn model(row: &Value) -> Model {

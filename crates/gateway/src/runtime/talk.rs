@@ -4,11 +4,11 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use clutch_domain::speech::Speech;
+use clutch_domain::{brake::Used, speech::Speech};
 use clutch_orchestrator::runtime::{Accepted, Conversations, Model, Picture, RuntimeError, SessionInfo, Sessions};
 use serde_json::{Value, json};
 
-use super::frames::{accepted, model, said, session_info};
+use super::frames::{accepted, model, of_a_call, said, session_info, summed};
 use super::{OpenClaw, START_MS};
 use crate::literal::{clean, literal};
 use crate::wire::{content_text, text};
@@ -19,6 +19,9 @@ const COMPACT_MS: u64 = 300_000;
 const SESSIONS_ROWS: u32 = 500;
 /// Newest messages of a session among which a run's answer is looked for.
 const ANSWER_ROWS: u32 = 50;
+/// Messages of a page of a history of which only what they used is read, and most pages.
+const USED_ROWS: u32 = 200;
+const USED_PAGES: u32 = 50;
 /// Parameter of `chat.send`: the message holds no command, whatever stands in it. Needs `operator.admin`.
 const SUPPRESS: &str = "suppressCommandInterpretation";
 
@@ -87,6 +90,34 @@ impl Sessions for OpenClaw {
         let rows = answer["sessions"].as_array().map(Vec::as_slice).unwrap_or_default();
         let keys = self.client.shared.keys();
         Ok(rows.iter().find(|row| keys.same(text(row, "key"), session)).map(session_info))
+    }
+
+    /// Newer gateways tell it of each call in the history; what they sum up themselves is late, and a session's row
+    /// has its newest run only. Older ones sum up the session's file each time that they are asked.
+    async fn used(&self, session: &str) -> Result<Option<Used>, RuntimeError> {
+        if !self.offers("sessions.describe") {
+            return match self.quick("sessions.usage", json!({ "key": session })).await {
+                Ok(answer) => Ok(summed(&answer["totals"])),
+                Err(RuntimeError::Refused { sentence, .. }) if sentence.contains("Invalid session reference") => {
+                    Ok(None)
+                }
+                Err(error) => Err(error),
+            };
+        }
+        let (mut used, mut offset) = (None::<Used>, 0);
+        for _ in 0..USED_PAGES {
+            let params = json!({ "sessionKey": session, "limit": USED_ROWS, "offset": offset, "maxChars": 1 });
+            let page = self.quick("chat.history", params).await?;
+            let rows = page["messages"].as_array().map(Vec::as_slice).unwrap_or_default();
+            for call in rows.iter().filter_map(|row| of_a_call(&row["usage"])) {
+                used = Some(used.map_or(call, |before| before.with(&call)));
+            }
+            match page["nextOffset"].as_u64().filter(|next| *next > offset && page["hasMore"] == Value::Bool(true)) {
+                Some(next) => offset = next,
+                None => break,
+            }
+        }
+        Ok(used)
     }
 
     async fn use_model(&self, session: &str, model: &str) -> Result<(), RuntimeError> {

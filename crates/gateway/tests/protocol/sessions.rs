@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use clutch_domain::brake::Used;
 use clutch_gateway::OpenClaw;
 use clutch_orchestrator::runtime::{Accepted, AgentRuntime, RuntimeError, Sessions, StartRun};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use crate::peer::{Gate, claw, until, up};
@@ -145,6 +146,66 @@ async fn the_default_agent_stands_in_where_there_is_no_main() {
         assert_eq!(events.recv().await.unwrap().session, "agent:main:feeder:dev:aaaaaaaa:r1");
         drop(peer);
         until(&claw, |state| !up(state)).await;
+    }
+    task.shutdown().await;
+}
+
+/// Newer gateways tell of each call what it used; the pages of a long history are summed up.
+#[tokio::test]
+async fn what_a_session_used_is_the_sum_of_its_calls() {
+    let (gate, url) = Gate::open().await;
+    let (claw, task, _folder) = claw(&url);
+    let mut peer = gate.greet_with(json!({"version": "9"}), &["sessions.describe"], "main").await;
+    until(&claw, up).await;
+    let asking = tokio::spawn({
+        let claw = Arc::clone(&claw);
+        async move { claw.used(SESSION).await }
+    });
+    let (id, params) = peer.asked("chat.history").await;
+    assert_eq!((&params["offset"], &params["maxChars"]), (&json!(0), &json!(1)));
+    let said = |usage: Value| json!({"role": "assistant", "content": [], "usage": usage});
+    let rows = json!([
+        {"role": "user", "content": "x"},
+        said(json!({"input": 10, "output": 5, "cacheRead": 85, "totalTokens": 100, "cost": {"total": 0.25}})),
+        said(json!({"input": 7, "output": 1})),
+    ]);
+    peer.answer(&id, json!({"messages": rows, "hasMore": true, "nextOffset": 3})).await;
+    let (id, params) = peer.asked("chat.history").await;
+    assert_eq!(params["offset"], json!(3));
+    let rows = json!([
+        said(json!({"input": 20, "output": 2, "totalTokens": 22, "cost": {"total": 0.000_001}})),
+        said(json!(null))
+    ]);
+    peer.answer(&id, json!({"messages": rows, "hasMore": false})).await;
+    let used = asking.await.unwrap().unwrap();
+    assert_eq!(used, Some(Used { input: 95 + 7 + 20, output: 8, cost_micros: Some(250_001) }));
+    task.shutdown().await;
+}
+
+/// Older ones sum it up themselves.
+#[tokio::test]
+async fn what_a_session_used_is_asked_of_an_old_gateway() {
+    let (gate, url) = Gate::open().await;
+    let (claw, task, _folder) = claw(&url);
+    let mut peer = gate.greet_with(json!({"version": "9"}), &[], "main").await;
+    until(&claw, up).await;
+    for (totals, used) in [
+        (
+            json!({"input": 90, "output": 10, "totalTokens": 100, "totalCost": 0.5}),
+            Some(Used { input: 90, output: 10, cost_micros: Some(500_000) }),
+        ),
+        (json!({"input": 90, "output": 10, "totalCost": 0}), Some(Used { input: 90, output: 10, cost_micros: None })),
+        (json!({"input": 0, "output": 0, "totalTokens": 0, "totalCost": 0}), None),
+        (json!(null), None),
+    ] {
+        let asking = tokio::spawn({
+            let claw = Arc::clone(&claw);
+            async move { claw.used(SESSION).await }
+        });
+        let (id, params) = peer.asked("sessions.usage").await;
+        assert_eq!(params["key"], SESSION);
+        peer.answer(&id, json!({ "totals": totals })).await;
+        assert_eq!(asking.await.unwrap().unwrap(), used, "{totals}");
     }
     task.shutdown().await;
 }

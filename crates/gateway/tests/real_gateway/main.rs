@@ -209,6 +209,9 @@ async fn a_run_and_its_repetition(client: &mut Client, gateway: &Gateway) {
     let (end, seen) = client.end(&run.key).await;
     assert_eq!(end.how, RunEndKind::Finished);
     assert!(end.last_words.contains("robins agree"), "{end:?}");
+    // Told at once, of all calls of the session together.
+    let used = client.claw.used(&ticket.session).await.unwrap().expect("it tells");
+    assert!(used.input > 10_000 && used.output > 20 && used.cost_micros > Some(10_000), "{used:?}");
     assert_eq!(seen[0], RunSign::Started);
     let told = lines(&seen);
     assert!(told.iter().any(|line| line.starts_with("read ") && line.ends_with("README.md")), "{told:?}");
@@ -230,6 +233,13 @@ async fn a_run_and_its_repetition(client: &mut Client, gateway: &Gateway) {
     assert_eq!(gateway.dispatches(&ticket.id), 1);
     let other = client.claw.sight(&ticket.session, "another-key").await.unwrap();
     assert_eq!(other.begun, Begun::No);
+
+    // The sum grows with the next run.
+    client.claw.steer(&ticket.session, Speech::Words, "Thank you.", &[], "thanks-1").await.unwrap();
+    client.end("thanks-1").await;
+    let more = client.claw.used(&ticket.session).await.unwrap().expect("it tells");
+    assert!(more.input > used.input && more.cost_micros > used.cost_micros, "{used:?} {more:?}");
+    assert_eq!(client.claw.used("agent:main:feeder:dev:never:r1").await.unwrap(), None);
 
     another_model_never_works(client, gateway).await;
 
@@ -386,6 +396,9 @@ async fn the_old_gateway_shakes_hands_and_runs_an_agent() {
     let (end, seen) = client.end(&run.key).await;
     assert_eq!(end.how, RunEndKind::Finished);
     assert!(end.last_words.contains("robins agree"), "{end:?}");
+    let used = client.claw.used(&ticket.session).await.unwrap().expect("it tells");
+    assert!(used.input > 5_000 && used.output > 20, "{used:?}");
+    assert_eq!(client.claw.used("agent:main:feeder:dev:never:r1").await.unwrap(), None);
     assert!(lines(&seen).iter().any(|line| line.starts_with("exec git log")), "{seen:?}");
     assert_eq!(client.claw.wait(&run.key, 10_000).await.unwrap().map(|end| end.how), Some(RunEndKind::Finished));
     assert_eq!(client.claw.sight(&ticket.session, &run.key).await.unwrap().begun, Begun::CannotTell);

@@ -7,8 +7,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use clutch_domain::{
+    brake::Used,
     command::{Command, ContinueRun, EndRun, Ended, RunTaken},
     id::{PromptId, RunId},
+    limit::opens_at,
     run::{Run as Claim, RunState, Stopping},
     sabotage::{Switch, removed},
 };
@@ -136,10 +138,18 @@ impl Run {
         written(self.desk.write(&command).await?)
     }
 
+    /// What its session has used so far. Where nobody tells, it is not asked again: the run's end waits for no books.
+    async fn used(&self) -> Option<Used> {
+        let run = self.run.as_ref()?;
+        let line = self.ear.line()?;
+        let used = line.of.sessions.as_ref()?.used(&run.session_key).await;
+        used.inspect_err(|error| tracing::info!(run = %run.id, %error, "not known what it used")).ok()?
+    }
+
     /// Writes down that it is to be stopped, before anything is.
     async fn stop(&mut self, how: Ended, why: String, forget: bool) -> Result<(), Hitch> {
         let how = if removed(Switch::StopReason) { Ended::Aborted } else { how };
-        let stopping = Stopping { how, why, forget };
+        let stopping = Stopping { how, why, forget, used: self.used().await, by: None };
         if removed(Switch::StopWritten) {
             return self.put_down(stopping).await;
         }
@@ -147,9 +157,15 @@ impl Run {
     }
 
     async fn end(&self, how: Ended, as_id: Option<String>, last_words: String) -> Result<(), Hitch> {
-        let retry = self.desk.policy.retry;
-        self.write(Command::RunEnded(EndRun { run: self.id, as_id, how, last_words: last_words.into(), retry }))
-            .await?;
+        let end = EndRun {
+            run: self.id,
+            as_id,
+            how,
+            last_words: last_words.into(),
+            used: self.used().await,
+            retry: self.desk.policy.retry,
+        };
+        self.write(Command::RunEnded(end)).await?;
         if let Some(line) = self.ear.line() {
             line.forget(self.id);
         }
@@ -163,7 +179,7 @@ impl Run {
     }
 
     /// Nothing may run in the session of an attempt that is given up: the next one begins in its own.
-    async fn put_down(&mut self, Stopping { how, why, forget }: Stopping) -> Result<(), Hitch> {
+    async fn put_down(&mut self, Stopping { how, why, forget, .. }: Stopping) -> Result<(), Hitch> {
         let Some(run) = self.run.clone() else { return Ok(()) };
         if removed(if how == Ended::Aborted { Switch::StopMoved } else { Switch::StopFirst }) {
             return self.end(how, None, why).await;
@@ -397,7 +413,12 @@ impl Effect for Run {
                 self.end(Ended::Finished, Some(run.current_id().to_owned()), last_words).await
             }
             Came::Over(end) => {
-                let how = if end.how == RunEndKind::Aborted { Ended::Aborted } else { Ended::Failed };
+                let opens_at = end.reason.as_deref().and_then(|why| opens_at(why, self.desk.office.now()));
+                let how = match (end.how, opens_at) {
+                    (RunEndKind::Aborted, _) => Ended::Aborted,
+                    (_, Some(at)) => Ended::Limited(at),
+                    _ => Ended::Failed,
+                };
                 let words = end.reason.filter(|r| !r.trim().is_empty()).unwrap_or(end.last_words);
                 self.stop(how, words, self.may_come_back(&run)).await
             }

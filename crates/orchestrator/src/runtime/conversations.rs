@@ -1,7 +1,7 @@
 //! What people need of a runtime beyond running agents: speaking with them.
 
 use async_trait::async_trait;
-use clutch_domain::speech::Speech;
+use clutch_domain::{brake::Used, speech::Speech};
 use serde::{Deserialize, Serialize};
 
 use super::{Accepted, RuntimeError};
@@ -15,7 +15,8 @@ pub struct Model {
     pub name: String,
 }
 
-/// What a session is and has used, as far as the runtime tells. All counts are tokens.
+/// What a session is and what its newest run used, as far as the runtime tells. All counts are tokens. What all its runs
+/// used together is [`Sessions::used`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionInfo {
     /// Model that answers, for example `fake/fake-1`.
@@ -24,11 +25,11 @@ pub struct SessionInfo {
     pub used: Option<u64>,
     /// How much the model can read at once.
     pub window: Option<u64>,
-    /// Read so far, all calls together.
+    /// Read by the newest run, all its calls together.
     pub input: Option<u64>,
-    /// Written so far.
+    /// Written by it.
     pub output: Option<u64>,
-    /// Estimated cost so far, in millionths of a US dollar.
+    /// What it is estimated to cost, in millionths of a US dollar.
     pub cost_micros: Option<u64>,
 }
 
@@ -67,6 +68,9 @@ pub trait Conversations: Send + Sync + 'static {
 pub trait Sessions: Send + Sync + 'static {
     /// What a session is and has used; `None` where the runtime does not know it (yet).
     async fn session(&self, session: &str) -> Result<Option<SessionInfo>, RuntimeError>;
+    /// What all runs of a session used together, as far as it still knows them; `None` where the runtime does not know.
+    /// Soon after the end of a run that is among them.
+    async fn used(&self, session: &str) -> Result<Option<Used>, RuntimeError>;
     /// Lets another model answer in a session from the next words on; makes the session where there is none.
     async fn use_model(&self, session: &str, model: &str) -> Result<(), RuntimeError>;
     /// Empties a session: the agent forgets what was said. Nothing there is not an error.

@@ -238,8 +238,8 @@ impl Driver<'_> {
             Action::Leave(run, why) => self.say(&Command::TellTrouble(run, Some(why.into()))).await,
             Action::Lapse(run) => self.say(&Command::LapseRun(run, self.desk.policy.retry)).await,
             Action::Close(run, how, why) => {
-                let end =
-                    EndRun { run, as_id: None, how, last_words: why.as_str().into(), retry: self.desk.policy.retry };
+                let retry = self.desk.policy.retry;
+                let end = EndRun { run, as_id: None, how, last_words: why.as_str().into(), used: None, retry };
                 self.say(&Command::RunEnded(end)).await;
             }
             Action::Strand(run, why) => self.send_out(run, false, Some(why)),

@@ -162,7 +162,7 @@ async fn a_stop_is_over_only_when_no_answer_can_arrive_any_more() {
         let task = house.ready("Paint").await;
         let (run, id) = dies_answering(&house, task).await;
         house.person(to(task, Status::Backlog)).await;
-        let stopping = Stopping { how: Ended::Aborted, why: "Moved away.".into(), forget: false };
+        let stopping = Stopping { how: Ended::Aborted, why: "Moved away.".into(), forget: false, used: None, by: None };
         house.office.run(&Actor::work_loop(), &Command::StopRun(run.id, stopping)).await.unwrap();
         house.start();
         house.until("its agent is stopped", || !house.runtime.calls("abort").is_empty()).await;

@@ -7,10 +7,11 @@ use std::{
 };
 
 use async_trait::async_trait;
-use clutch_domain::{id::ChatId, speech::Speech, text::Slug, time::Millis};
+use clutch_domain::{brake::Used, id::ChatId, speech::Speech, text::Slug, time::Millis};
 use clutch_orchestrator::runtime::{
-    Accepted, AgentRuntime, Away, Begun, Conversations, Link, Names, OfRun, Picture, Reporting, RunEnd, RunEndKind,
-    RunEvent, RunSign, Runtime, RuntimeError, RuntimeState, SeenRun, Sighting, StartRun, ToolSign,
+    Accepted, AgentRuntime, Away, Begun, Conversations, Link, Model, Names, OfRun, Picture, Reporting, RunEnd,
+    RunEndKind, RunEvent, RunSign, Runtime, RuntimeError, RuntimeState, SeenRun, SessionInfo, Sessions, Sighting,
+    StartRun, ToolSign,
 };
 use tokio::{
     sync::{broadcast, watch},
@@ -71,6 +72,8 @@ struct Inner {
     connection: u64,
     boot: Option<String>,
     sessions: BTreeMap<String, Session>,
+    /// What sessions have used, by their names; one that is removed tells nothing.
+    used: BTreeMap<String, Used>,
     /// Keys that the process remembers.
     keys: BTreeSet<String>,
     ended: BTreeMap<String, RunEnd>,
@@ -112,6 +115,7 @@ impl Fake {
                 connection: 1,
                 boot,
                 sessions: BTreeMap::new(),
+                used: BTreeMap::new(),
                 keys: BTreeSet::new(),
                 ended: BTreeMap::new(),
                 refuses: BTreeMap::new(),
@@ -178,9 +182,15 @@ impl Fake {
             names: Arc::new(FakeNames(name.into())),
             agents: self.clone(),
             talk: Some(self.clone()),
-            sessions: None,
+            sessions: Some(self.clone()),
             decisions: None,
         }
+    }
+
+    /// A session has used so much by now: tokens read and written, and millionths of a dollar.
+    pub fn uses(&self, session: &str, input: u64, output: u64, cost_micros: u64) {
+        let used = Used { input, output, cost_micros: Some(cost_micros) };
+        self.lock().used.insert(session.to_owned(), used);
     }
 
     /// The process is another: it remembers nothing, and what was at work is cut off.
@@ -345,6 +355,7 @@ impl AgentRuntime for Fake {
         let mut inner = self.lock();
         if forget {
             inner.sessions.remove(session);
+            inner.used.remove(session);
         } else if let Some(session) = inner.sessions.get_mut(session) {
             session.active = false;
         }
@@ -376,5 +387,33 @@ impl Conversations for Fake {
 
     async fn answer(&self, _: &str, run: &str) -> Result<Option<String>, RuntimeError> {
         Ok(self.lock().ended.get(run).map(|end| end.last_words.clone()))
+    }
+}
+
+#[async_trait]
+impl Sessions for Fake {
+    async fn session(&self, _: &str) -> Result<Option<SessionInfo>, RuntimeError> {
+        panic!("the engine asks for no session")
+    }
+
+    async fn used(&self, session: &str) -> Result<Option<Used>, RuntimeError> {
+        self.note("used", session, "")?;
+        Ok(self.lock().used.get(session).copied())
+    }
+
+    async fn use_model(&self, _: &str, _: &str) -> Result<(), RuntimeError> {
+        panic!("the engine chooses no models")
+    }
+
+    async fn reset(&self, _: &str) -> Result<(), RuntimeError> {
+        panic!("the engine empties no sessions")
+    }
+
+    async fn compact(&self, _: &str) -> Result<(), RuntimeError> {
+        panic!("the engine shortens no sessions")
+    }
+
+    async fn models(&self) -> Result<Vec<Model>, RuntimeError> {
+        panic!("the engine asks for no models")
     }
 }

@@ -6,6 +6,7 @@
 #![allow(clippy::disallowed_methods)]
 
 mod answers;
+mod brakes;
 mod fake;
 mod glass;
 mod hardship;

@@ -44,6 +44,7 @@ pub const fn name(command: &Command) -> &'static str {
         Command::RunStarted(_) => "start a run",
         Command::RunContinued(_) => "continue a run",
         Command::StopRun(..) => "want a run stopped",
+        Command::StopAgent(_) => "have an agent stopped",
         Command::TellTrouble(..) => "tell the trouble of a run",
         Command::TreatAsEnded(_) => "treat a run as ended",
         Command::TellAnswerTrouble(..) => "tell the trouble of an answer",

@@ -207,6 +207,7 @@ pub async fn scene(office: &Office) -> Vec<Command> {
         as_id: None,
         how,
         last_words: Excerpt::from("The end."),
+        used: None,
         retry: Retry { wait_ms: 1_000, cap: 3 },
     };
     must(office, Command::RunEnded(end(&waiting, Ended::Finished))).await;
@@ -385,7 +386,11 @@ pub async fn scene(office: &Office) -> Vec<Command> {
         Command::AnswerSignal(asked, words("Green.")),
         Command::RunStarted(at_work.id.into()),
         Command::RunContinued(ContinueRun { run: at_work.id, from: at_work.key.clone(), as_id: "resumed".into() }),
-        Command::StopRun(at_work.id, Stopping { how: Ended::Failed, why: "It is silent.".into(), forget: false }),
+        Command::StopRun(
+            at_work.id,
+            Stopping { how: Ended::Failed, why: "It is silent.".into(), forget: false, used: None, by: None },
+        ),
+        Command::StopAgent(at_work.id),
         Command::TellTrouble(at_work.id, Some("It refuses.".into())),
         Command::BeginAnswer(answered),
         Command::TreatAsEnded(waiting.id),

@@ -2,6 +2,7 @@
 //! it may have been.
 
 use clutch_domain::{
+    brake::{FRUITLESS_MAX, Window},
     change::Change,
     doc::{Body, DocKey, Inside, Kind},
     id::{PromptId, RunId},
@@ -73,7 +74,8 @@ pub(super) fn look(kept: &mut Kept, change: &Change, by: Option<&str>, policy: &
             }
             Body::LoopState(state) => {
                 let same = |old: &LoopState| {
-                    (old.paused, &old.notes, &old.notice) == (state.paused, &state.notes, &state.notice)
+                    let said = (old.paused, &old.notes, &old.notice) == (state.paused, &state.notes, &state.notice);
+                    said && (old.spent, &old.windows) == (state.spent, &state.windows)
                 };
                 if kept.get::<LoopState>(state.project).is_some_and(same) {
                     wrong.push(Breach::new(Law::SaidOnce, format!("the notes of {} are written again", state.project)));
@@ -122,7 +124,27 @@ fn claimed(kept: &Kept, change: &Change, run: &Run, policy: &Policy, now: i64, w
     if kept.get::<LoopState>(run.project).is_some_and(|state| state.paused) {
         breach(Law::NotWhilePaused, "while its project is paused".into());
     }
+    if !held {
+        let state = kept.get::<LoopState>(run.project);
+        let spent = state.map(|state| state.spent).unwrap_or_default().on(run.claimed_at);
+        if let Some(used_up) = project.budget.used_up(&spent) {
+            breach(Law::WithinBudget, format!("when the day's budget of {used_up} is used up"));
+        }
+        if project.dry_run {
+            breach(Law::NotWhileDry, "while its project only says what would be done".into());
+        }
+        let shut = |window: &&Window| window.shuts(&run.runtime, run.model.as_deref(), run.claimed_at);
+        if let Some(window) = state.into_iter().flat_map(|state| &state.windows).find(shut) {
+            breach(
+                Law::NotWhileShut,
+                format!("at {} and its model is shut until {}", run.claimed_at.0, window.until.0),
+            );
+        }
+    }
     let task = kept.get::<Task>(run.task);
+    if let Some(task) = task.filter(|task| task.fruitless >= FRUITLESS_MAX) {
+        breach(Law::PersonAfterFruitless, format!("after {} that left nothing", task.fruitless));
+    }
     if let Some(at) = task.and_then(|task| task.retry_at).filter(|at| run.claimed_at < *at) {
         breach(Law::NotBeforeRetry, format!("at {} and may be tried again at {}", run.claimed_at.0, at.0));
     }
@@ -168,7 +190,8 @@ fn went_on(kept: &Kept, before: &Run, run: &Run, by: Option<&str>, wrong: &mut V
         let says = format!("{} counts as reported, and its agent said nothing", run.session_key);
         wrong.push(Breach::new(Law::ReportOfItsOwn, says));
     }
-    let taken = kept.taken.contains(&run.id) || kept.get::<Task>(run.task).is_none();
+    let stopped = before.stopping.as_ref().is_some_and(|stopping| stopping.by.is_some());
+    let taken = stopped || kept.taken.contains(&run.id) || kept.get::<Task>(run.task).is_none();
     if before.open() && run.outcome == Some(Outcome::Aborted) && !taken {
         let says = format!("{} ends as stopped, and nobody took its task away", run.session_key);
         wrong.push(Breach::new(Law::StoppedForCause, says));

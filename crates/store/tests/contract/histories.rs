@@ -259,6 +259,7 @@ async fn next(house: &House, dice: &mut Dice, nth: u64) -> Option<Command> {
             as_id: None,
             how: dice.of(&[Ended::Finished, Ended::Failed, Ended::Aborted])?,
             last_words: Excerpt::from("The end."),
+            used: None,
             retry: Retry { wait_ms: 1_000, cap: 2 },
         }),
         92..=93 => Command::PauseLoop(project?.id, dice.roll(2) == 0),

@@ -138,6 +138,7 @@ pub async fn update(
         work_loop_max_agents: max_agents(&body)?,
         role_model_overrides: overrides(&body)?,
         runtimes: runtimes(&body)?,
+        ..ProjectPatch::default()
     };
     let lack = lack(&site, patch.local_path.as_ref().and_then(Option::as_ref)).await;
     let done = office.run(&caller.actor(), &Command::UpdateProject(project.id, patch)).await?;

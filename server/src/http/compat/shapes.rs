@@ -78,6 +78,8 @@ impl Serialize for TaskShape<'_> {
             // The rules' own, no part of the contract.
             open_run: _,
             ended_runs: _,
+            fruitless: _,
+            limited: _,
             retry_at: _,
             trouble: _,
             open_dependencies: _,

@@ -18,6 +18,7 @@ mod reports;
 mod runs;
 mod shapes;
 mod signals;
+mod spending;
 mod tasks;
 mod webhooks;
 mod why;
@@ -111,6 +112,7 @@ fn parts() -> (Router<AppState>, Document) {
         .routes(routes!(projects::show, projects::update, projects::remove))
         .routes(routes!(projects::restore))
         .routes(routes!(projects::counts))
+        .routes(routes!(spending::spending))
         .routes(routes!(tasks::list, tasks::create))
         .routes(routes!(tasks::show, tasks::update, tasks::remove))
         .routes(routes!(tasks::relocate))
@@ -123,6 +125,7 @@ fn parts() -> (Router<AppState>, Document) {
         .routes(routes!(reports::attach))
         .routes(routes!(runs::claim))
         .routes(routes!(runs::show))
+        .routes(routes!(runs::stop))
         .routes(routes!(runs::heartbeat))
         .routes(routes!(runs::release))
         .routes(routes!(dependencies::list))

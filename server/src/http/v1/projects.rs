@@ -8,6 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use clutch_domain::{
+    brake,
     command::{Command, Force, NewProject, ProjectPatch},
     doc::Kind,
     id::ProjectId,
@@ -27,7 +28,7 @@ use super::{
     input::{Input, patched},
     page::Page,
     problem::{Refused, Reused, Stale},
-    shapes::Project,
+    shapes::{Budget, Project},
 };
 use crate::http::{
     caller::Caller,
@@ -92,6 +93,14 @@ pub struct Patch {
     #[serde(default, deserialize_with = "patched")]
     #[schema(value_type = Option<i32>, minimum = 1)]
     work_loop_max_agents: Option<Option<i32>>,
+    /// What its agents may use up on a day; the whole of it, what is left out has no bound.
+    #[serde(default, deserialize_with = "patched")]
+    #[schema(value_type = Option<Budget>)]
+    budget: Option<Option<Budget>>,
+    /// The work loop only says what it would do.
+    dry_run: Option<bool>,
+    /// An attempt whose model's usage window runs out counts as failed.
+    limits_fail: Option<bool>,
     /// Model by role; the whole table.
     models: Option<BTreeMap<String, String>>,
     /// Runtime by role; the whole table.
@@ -207,6 +216,9 @@ pub async fn update(
         github_repo: cleared(&patch.github_repo, GithubRepo::parse)?,
         work_loop_enabled: patch.work_loop_enabled,
         work_loop_max_agents: patch.work_loop_max_agents.map(agents).transpose()?,
+        budget: patch.budget.as_ref().map(budget).transpose()?,
+        dry_run: patch.dry_run,
+        limits_fail: patch.limits_fail,
         role_model_overrides: models.transpose()?,
         runtimes: runtimes.transpose()?,
         ..ProjectPatch::default()
@@ -214,6 +226,12 @@ pub async fn update(
     run_on::<Inner>(&office, &caller.actor(), &headers, id, &Command::UpdateProject(id, change)).await?;
     let project = held::<Inner>(&office, id).await?.ok_or(Refusal::ProjectNotFound)?;
     Ok(project.answer(&HeaderMap::new(), |project| Project::from(project)))
+}
+
+/// `null` has no bound at all.
+#[expect(clippy::ref_option, reason = "it is the member as it is")]
+fn budget(budget: &Option<Budget>) -> Result<brake::Budget, Refusal> {
+    budget.as_ref().map_or_else(|| Ok(brake::Budget::default()), brake::Budget::try_from)
 }
 
 fn pairs(all: &[(String, String)]) -> impl Iterator<Item = (&str, &str)> {

@@ -156,6 +156,25 @@ pub async fn show(State(office): State<Arc<Office>>, Path(id): Path<String>) -> 
     Ok(Json(Run::from(&run(&office, &id).await?)))
 }
 
+/// Stops the agent of a run.
+///
+/// What it has done so far stays, and its task waits in Blocked for somebody's word. The answer does not wait for its
+/// end: look at the run again. Said of a run that is being stopped it changes nothing.
+#[utoipa::path(
+    post, path = "/api/v1/runs/{run}/stop", operation_id = "stop_run", tag = "runs",
+    params(("run" = String, Path, description = "Id.")),
+    responses((status = 200, body = Run), Refused)
+)]
+pub async fn stop(
+    State(office): State<Arc<Office>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<Run>, Failure> {
+    let before = run(&office, &id).await?;
+    let done = office.run(&caller.actor(), &Command::StopAgent(before.id)).await?;
+    Ok(Json(Run::from(done.now::<Inner>(before.id).unwrap_or(&before))))
+}
+
 /// Says that the agent is there, and keeps its task for another while.
 ///
 /// 409 `run_ended`: the task was taken from you, or your signs came too late. Stop working on it.

@@ -1,6 +1,7 @@
 //! What v1 answers with. A document is taken apart whole where it can be, so the compiler asks about a new member.
 
 mod said;
+mod spending;
 mod webhook;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use uuid::Uuid;
 
 pub use self::{
     said::{Chat, Event, Message, Signal},
+    spending::{Budget, Spending, Usage, usd},
     webhook::{Delivery, Webhook, WebhookPayload, WebhookSecret, payload},
 };
 use super::words;
@@ -73,6 +75,12 @@ pub struct Project {
     pub work_loop_enabled: bool,
     /// Most agents at once.
     pub work_loop_max_agents: Option<u32>,
+    /// What its agents may use up on a day.
+    pub budget: Budget,
+    /// The work loop says what it would do, and does none of it.
+    pub dry_run: bool,
+    /// An attempt whose model's usage window runs out counts as failed, instead of waiting until that opens again.
+    pub limits_fail: bool,
     /// Model by role.
     pub models: BTreeMap<String, String>,
     /// Runtime by role.
@@ -95,6 +103,9 @@ impl From<&project::Project> for Project {
             github_repo: p.github_repo.clone(),
             work_loop_enabled: p.work_loop_enabled,
             work_loop_max_agents: p.work_loop_max_agents,
+            budget: Budget::from(&p.budget),
+            dry_run: p.dry_run,
+            limits_fail: p.limits_fail,
             models: p.role_model_overrides.clone(),
             runtimes: p.runtimes.clone(),
             created_at: Moment(p.created_at),
@@ -221,6 +232,8 @@ impl From<&task::Task> for Task {
             ended_runs: _,
             triaged_at: _,
             dispatch: _,
+            fruitless: _,
+            limited: _,
         } = task;
         Self {
             id: id.0,
@@ -386,6 +399,10 @@ pub struct Run {
     pub started_at: Option<Moment>,
     /// Over at.
     pub ended_at: Option<Moment>,
+    /// What it used, told when a turn of it ends; `null` where its runtime tells nothing.
+    pub usage: Option<Usage>,
+    /// How long it worked in turns that are over, in milliseconds. Waiting for an answer is no work.
+    pub worked_ms: i64,
 }
 
 impl From<&run::Run> for Run {
@@ -408,6 +425,8 @@ impl From<&run::Run> for Run {
             claimed_at: Moment(r.claimed_at),
             started_at: at(r.started_at),
             ended_at: at(r.ended_at),
+            usage: r.used.as_ref().map(Usage::from),
+            worked_ms: r.worked_ms,
         }
     }
 }
