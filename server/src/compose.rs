@@ -375,6 +375,7 @@ pub(crate) fn router(state: AppState, door: Door) -> Router {
         .merge(needs::routes())
         .merge(agent_sessions::routes())
         .merge(crate::http::webhooks::routes())
+        .merge(crate::http::brakes::routes())
         .merge(of_the_app)
         .merge(compat::routes())
         .merge(webhooks::routes())

@@ -69,6 +69,12 @@ pub async fn treat_as_ended(run: RunId) -> Result<Saved, AppError> {
     super::edge::save(clutch_domain::command::Command::TreatAsEnded(run)).await
 }
 
+/// Stops the agent of a run; what it has done so far stays.
+#[server(prefix = "/fn", endpoint = "stop_agent", output = crate::codec::Reply)]
+pub async fn stop_agent(run: RunId) -> Result<Saved, AppError> {
+    super::edge::save(clutch_domain::command::Command::StopAgent(run)).await
+}
+
 /// Writes a comment as whoever calls.
 #[server(prefix = "/fn", endpoint = "add_comment", output = crate::codec::Reply)]
 pub async fn add_comment(

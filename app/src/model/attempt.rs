@@ -1,6 +1,7 @@
 //! An agent's attempt at a ticket, as the panel shows it.
 
 use clutch_domain::{
+    brake::{Used, dollars, grouped},
     id::PromptId,
     prompt::Version,
     run::{Run, RunState},
@@ -26,11 +27,19 @@ pub(super) fn attempt(run: &Run, versions: &[Version]) -> RunItem {
         model: run.model.clone(),
         prompt: prompt(run, versions),
         session_key: run.session_key.clone(),
+        used: run.used.as_ref().map(used),
+        stopping: run.open() && run.stopping.is_some(),
         started_at: run.started_at.unwrap_or(run.claimed_at),
         ended_at: if run.state == RunState::Ended { run.ended_at } else { None },
         outcome: run.outcome,
         last_words: run.last_words.as_deref().map(render),
     }
+}
+
+/// `12,345 tokens · $0.42`.
+fn used(used: &Used) -> String {
+    let tokens = format!("{} tokens", grouped(used.tokens()));
+    used.cost_micros.map_or_else(|| tokens.clone(), |micros| format!("{tokens} \u{b7} {}", dollars(micros)))
 }
 
 /// What its agent was told, in a word and in a sentence.

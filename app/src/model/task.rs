@@ -128,6 +128,12 @@ pub struct RunItem {
     pub prompt: Prompt,
     /// Session.
     pub session_key: String,
+    /// What it used, in words: tokens and dollars.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub used: Option<String>,
+    /// It is being stopped.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stopping: bool,
     /// Begun at.
     pub started_at: Millis,
     /// Over at.

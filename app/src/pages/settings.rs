@@ -211,6 +211,7 @@ fn Settings(row: ProjectRow) -> impl IntoView {
                 {note("chat_layout")}
                 <div class="row end"><button class="btn p" disabled=move || act.busy.get() != 0>"Save"</button></div>
             </form>
+            <p class="mut">"What agents may use up on a day, and dry runs: "<a href=format!("/projects/{}/brakes", row.slug) rel="external">"Brakes"</a></p>
             <p class="mut owners">"What happens here is sent to programs elsewhere: "<a href=format!("/projects/{}/webhooks", row.slug) rel="external">"Webhooks"</a></p>
             <p class="mut">"Tokens of programs, people, and browsers that are logged in: "<a href="/access" rel="external">"Who may come in"</a></p>
             // Shown where people log in (public/as).

@@ -7,6 +7,7 @@ pub mod assets;
 pub mod audit;
 pub mod bearer;
 pub mod bounds;
+pub mod brakes;
 pub mod caller;
 pub mod compat;
 pub mod connections;

@@ -6,6 +6,7 @@ mod account;
 mod agent_sessions;
 mod agents;
 mod audit;
+mod brakes;
 mod callers;
 mod chats;
 mod child;

@@ -1,13 +1,14 @@
 //! The agents' attempts at a ticket, and its log.
 
 use clutch_domain::{id::RunId, run::Outcome};
-use leptos::prelude::*;
+use leptos::{prelude::*, server_fn::ServerFn};
 
 use super::state::TaskState;
 use crate::{
-    api::treat_as_ended,
+    api::{StopAgent, stop_agent, treat_as_ended},
     model::task::{ActivityItem, RunItem},
-    ui::{Act, Ago, Avatar, Confirm, Erase, Markdown, duration, dynamic, use_clock},
+    pages::FormError,
+    ui::{Act, Ago, Avatar, Confirm, Erase, Markdown, duration, dynamic, use_act, use_clock},
 };
 
 /// The runs, newest first.
@@ -32,6 +33,11 @@ fn run(run: RunItem) -> AnyView {
         Some(other) => ("quiet", other.label()),
         None => ("run", run.state.label()),
     };
+    let stop = match (run.outcome, run.stopping) {
+        (Some(_), _) => ().erase(),
+        (None, true) => view! { <p class="mut" role="status">"It is being stopped\u{2026}"</p> }.erase(),
+        (None, false) => view! { <Stop run=run.id /> }.erase(),
+    };
     let model = run.model.clone().map(|m| view! { <span class="mono mut cut">{m}</span> });
     view! {
         <li>
@@ -45,8 +51,39 @@ fn run(run: RunItem) -> AnyView {
             <p class="row mut">
                 <span class="told" title=run.prompt.about>{run.prompt.word}</span>
                 <span class="mono cut" title=run.session_key.clone()>{run.session_key.clone()}</span>
+                {run.used.map(|used| view! { <span class="grow"></span><span>{used}</span> })}
             </p>
+            {stop}
         </li>
+    }
+    .erase()
+}
+
+/// The agent at work can be stopped; without our code at once, as nothing can ask.
+#[component]
+fn Stop(run: RunId) -> impl IntoView {
+    let act = use_act();
+    let asking = RwSignal::new(false);
+    let answer = Callback::new(move |yes: bool| {
+        asking.set(false);
+        if yes {
+            act.run(stop_agent(run), |_| {});
+        }
+    });
+    let ask = move |event: web_sys::SubmitEvent| {
+        event.prevent_default();
+        asking.set(true);
+    };
+    view! {
+        <form method="post" action=StopAgent::url() on:submit=ask>
+            <FormError path=StopAgent::PATH />
+            <input type="hidden" name="run" value=run.to_string() />
+            <button class="btn s" disabled=move || act.busy.get() != 0>"Stop the agent"</button>
+        </form>
+        {dynamic(move || asking.get().then(|| view! {
+            <Confirm title="Stop the agent?".to_owned() yes="Stop" answer
+                text="What it has done so far stays. Its ticket goes to Blocked and waits there for your word; move it to Ready to start another agent.".to_owned() />
+        }))}
     }
     .erase()
 }
