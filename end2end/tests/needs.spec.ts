@@ -95,7 +95,7 @@ test("without code the page is links and forms, and fits a phone", async ({ alon
   const me = await visitor({ ...PHONE, javaScriptEnabled: false });
   const { page } = me;
   await page.goto(`${alone.url}/needs-you`);
-  await ask(page, "very-very").getByRole("button", { name: "No" }).click();
+  await ask(page, "very-very").getByRole("button", { name: "No", exact: true }).click();
   await expect(said(page)).toHaveText("Answered. The agent hears it next.");
   expect(await answer()).toBe("No");
 

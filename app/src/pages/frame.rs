@@ -170,8 +170,10 @@ pub fn Rail() -> impl IntoView {
         <nav class="rail" class:open=move || open.get() aria-label="Projects" node_ref=rail>
             <a class="brand" href="/"><Logo />"OpenClutch"</a>
             <a class="nav" href="/" aria-current=move || (path.get() == "/").then_some("page")>
-                <Icon name="home" />"Home"<Needs />
+                <Icon name="home" />"Home"
             </a>
+            <a class="nav" href="/needs-you" rel="external"><Icon name="inbox" />"Needs you"<Needs /></a>
+            <a class="nav" href="/sessions" rel="external"><Icon name="lines" />"Sessions"</a>
             <Suspense>
                 {dynamic(move || Suspend::new(async move { frame.ready().await.ok().map(|version| view! { <RailProjects version /> }) }))}
             </Suspense>

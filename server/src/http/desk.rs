@@ -86,7 +86,7 @@ pub fn page(status: StatusCode, here: Here, title: &str, frame: &Frame<'_>, inne
          <title>{count}{title} \u{b7} OpenClutch</title><link rel=\"icon\" href=\"/favicon.svg\">\
          <style nonce=\"{nonce}\">{STYLE}</style><script nonce=\"{nonce}\">{EARLY}</script></head>\
          <body><a class=\"skip\" href=\"#main\">Skip to the page</a><div class=\"house\">\
-         <nav class=\"rail\" aria-label=\"OpenClutch\"><a class=\"brand\" href=\"/\">{LOGO}<span>OpenClutch</span></a>\
+         <nav class=\"rail\" aria-label=\"OpenClutch\"><a class=\"brand\" href=\"/\" aria-label=\"OpenClutch\">{LOGO}<span>OpenClutch</span></a>\
          {home}{needs}{sessions}<div class=\"projects\">{projects}</div></nav>\
          <main id=\"main\" tabindex=\"-1\">{inner}</main></div>{script}</body></html>",
         title = escaped(title),

@@ -2,7 +2,8 @@
   // Keeps the list true, answers without leaving the page, and lets keys answer. Without it the page is links and forms.
   const EVERY = 2500;
   const list = document.getElementById("list"), said = document.getElementById("said");
-  const read = (text) => new DOMParser().parseFromString(text, "text/html");
+  // Without its style, which another page's policy does not allow here.
+  const read = (text) => new DOMParser().parseFromString(text.replace(/<style[^]*?<\/style>/g, ""), "text/html");
   const id = (card) => card.dataset.card;
   const cards = () => [...list.querySelectorAll("[data-card]")];
   // What somebody writes into, or has under their hands, is not changed.
@@ -68,7 +69,7 @@
       card.classList.remove("gone");
       for (const button of card.querySelectorAll("button")) button.disabled = false;
       if (wrong) list.before(document.adoptNode(wrong));
-      else if (!answer.ok) throw new Error((await answer.status) + "");
+      else if (!answer.ok) throw new Error(String(answer.status));
       take(page);
       said.textContent = wrong ? "" : page.getElementById("said")?.textContent ?? "";
     } catch {
