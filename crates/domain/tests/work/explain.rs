@@ -63,7 +63,7 @@ impl Scene {
     fn says(&mut self, note: &str) {
         let notes = BTreeMap::from([(self.task.id, note.to_owned())]);
         let (project, updated_at) = (self.project.id, Millis(0));
-        self.state = Some(LoopState { project, paused: false, notes, notice: None, updated_at });
+        self.state = Some(LoopState { notes, ..LoopState::new(project, updated_at) });
     }
 }
 
@@ -194,7 +194,7 @@ fn a_ticket_with_an_agent_says_who_has_it_and_what_it_waits_for() {
     assert_eq!(told.next, ["Nothing needs to be done: the ticket goes on when the agent reports or ends."]);
     let mut stopped = Scene::of(&bench, task);
     stopped.run.as_mut().unwrap().stopping =
-        Some(Stopping { how: Ended::Aborted, why: "Its ticket was moved".into(), forget: false });
+        Some(Stopping { how: Ended::Aborted, why: "Its ticket was moved".into(), forget: false, used: None, by: None });
     assert_eq!(stopped.explained().because[1], "The agent is being stopped: Its ticket was moved.");
     bench.question(task, run);
     bench.end(run, Ended::Finished, "").unwrap();
