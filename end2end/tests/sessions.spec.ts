@@ -39,7 +39,7 @@ test("sessions are named by what they are for, filtered and summed, read, and de
 
   await row(project.name).getByRole("link").click();
   await expect(page.getByRole("heading", { level: 1, name: "General" })).toBeVisible();
-  await expect(page.getByText("Please look at the README")).toBeVisible();
+  await expect(page.getByText("Please look at the README", { exact: true })).toBeVisible();
   await expect(page.getByRole("link", { name: "General" })).toHaveAttribute("href", new RegExp(`/projects/${project.slug}/chat`));
   await me.accessible();
 
