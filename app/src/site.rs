@@ -5,6 +5,7 @@ use std::{path::Path, pin::Pin, sync::Arc};
 use clutch_domain::{
     access::UserRole,
     actor::Actor,
+    plan::Policy,
     talk::AuthorType,
     text::{GithubRepo, Handle, LocalPath},
 };
@@ -81,6 +82,8 @@ pub struct SiteSettings {
     pub token_in_the_clear: bool,
     /// `WORK_LOOP_ENABLED`: whether the loop may take anything at all.
     pub loop_enabled: bool,
+    /// The loop's settings.
+    pub policy: Policy,
     /// The address at which this server is reached from its own machine.
     pub public_url: String,
     /// Absolute path of the folder `plugins/openclutch`.

@@ -224,6 +224,7 @@ pub async fn house(
             gateway_url: shown_address(&settings.gateway_url),
             token_in_the_clear: settings.token_in_the_clear,
             loop_enabled: settings.policy.enabled,
+            policy: settings.policy.clone(),
             public_url,
             plugin_dir: assets::plugin_dir().display().to_string(),
             data_dir: settings.data_dir.display().to_string(),
@@ -311,7 +312,7 @@ pub(crate) fn share(picked: Picked) -> AppState {
     let watched = Arc::new(WithNeighbours(store.clone()));
     let hub = Hub::new(
         watched,
-        Arc::new(AppPages { store }),
+        Arc::new(AppPages { store, policy: programs.policy.clone() }),
         Arc::new({
             let supervisor = supervisor.clone();
             move |task| supervisor.spawn("live query", task)

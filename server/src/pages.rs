@@ -7,6 +7,7 @@ use clutch_app::model::{Extra, card_name, painted};
 use clutch_domain::{
     change::Change,
     doc::{Body, Dependency, Doc, Inside, Kind},
+    plan::Policy,
     query::{Query, Snapshot, answer},
     range::{Docs, Fetch, Range, Versioned},
     task::Task,
@@ -21,6 +22,17 @@ use futures_util::{StreamExt, stream};
 pub struct AppPages {
     /// Where neighbours are read that did not come along.
     pub store: Arc<dyn Store>,
+    /// The loop's settings, which its page tells.
+    pub policy: Policy,
+}
+
+impl AppPages {
+    async fn read(&self, ranges: Vec<Range>) -> Result<Docs, Fault> {
+        if ranges.is_empty() {
+            return Ok(Docs::default());
+        }
+        Ok(self.store.read(&Fetch { scopes: Vec::new(), ranges }).await?.value)
+    }
 }
 
 #[async_trait]
@@ -32,11 +44,12 @@ impl Pages for AppPages {
         }
         let ranges = Extra::ranges(&snapshot);
         let missing: Vec<Range> = ranges.iter().filter(|r| docs.get(r).is_none()).cloned().collect();
-        let mut read = Docs::default();
-        if !missing.is_empty() {
-            read = self.store.read(&Fetch { scopes: Vec::new(), ranges: missing }).await?.value;
-        }
-        let extra = Extra::of(ranges.iter().filter_map(|range| docs.get(range).or_else(|| read.get(range))).flatten());
+        let read = self.read(missing).await?;
+        let mut extra = Extra { policy: self.policy.clone(), ..Extra::default() };
+        extra.take(ranges.iter().filter_map(|range| docs.get(range).or_else(|| read.get(range))).flatten());
+        let ranges = extra.further(&snapshot);
+        let read = self.read(ranges.clone()).await?;
+        extra.take(ranges.iter().filter_map(|range| read.get(range)).flatten());
         painted(*query, snapshot, extra).await
     }
 

@@ -22,6 +22,8 @@ mod snippet;
 mod tasks;
 #[allow(missing_docs)]
 mod tickets;
+#[allow(missing_docs)]
+mod work_loop;
 
 pub use boards::*;
 pub use chats::*;
@@ -31,6 +33,7 @@ pub use search::*;
 pub use sessions::*;
 pub use tasks::*;
 pub use tickets::*;
+pub use work_loop::*;
 
 use serde::{Deserialize, Serialize};
 

@@ -7,11 +7,11 @@ use std::{
 
 use clutch_domain::{
     activity::Activity,
-    actor::{ActorKind, OWNER, Who},
+    actor::Who,
     chat::{Chat, Message},
-    doc::{Body, Doc, Kind},
+    doc::{Body, Dependency, Doc, Kind},
     id::{DependencyId, PromptId, TaskId},
-    plan::why::Why,
+    plan::{Policy, why::Why},
     project::Counts,
     prompt::Version,
     query::{Board, ChatView, Chats, Home, Query, Snapshot, TaskView, unread_words},
@@ -30,7 +30,9 @@ use super::{
     byline::{Byline, byline, commenter},
     chat::{ChatHead, ChatRow, ChatsHead, MessageItem, Way},
     home::{HomeHead, ProjectRow},
-    task::{ActivityItem, CommentItem, EdgeItem, SignalItem, TaskHead},
+    logged::activity,
+    looping,
+    task::{CommentItem, EdgeItem, SignalItem, TaskHead},
     wire::Parts,
 };
 use crate::{
@@ -39,7 +41,7 @@ use crate::{
 };
 
 /// Longest question on a card, in characters; the panel shows all of it.
-const ASK_ON_CARD: usize = 220;
+pub(super) const ASK_ON_CARD: usize = 220;
 
 /// Longest last words in the list of chats, in characters.
 const CHAT_WORDS: usize = 90;
@@ -122,30 +124,57 @@ pub struct Extra {
     pub others: Vec<Task>,
     /// The prompts that agents were told. Versions never change, so nobody needs to watch them.
     pub prompts: Vec<Version>,
+    /// Edges of tickets that wait for others.
+    pub edges: Vec<Dependency>,
+    /// What the log says, newest first.
+    pub lines: Vec<Activity>,
+    /// The loop's settings.
+    pub policy: Policy,
 }
 
 impl Extra {
     /// What to read for it.
     #[must_use]
     pub fn ranges(snapshot: &Snapshot) -> Vec<Range> {
-        let Snapshot::Task(view) = snapshot else { return Vec::new() };
+        let view = match snapshot {
+            Snapshot::Task(view) => view,
+            Snapshot::Loop(view) => return looping::ranges(view),
+            _ => return Vec::new(),
+        };
         let others = view.waits_for.iter().map(|e| e.depends_on).chain(view.blocks.iter().map(|e| e.task));
         let prompts: BTreeSet<PromptId> = view.runs.iter().filter_map(version_of).collect();
         let others = others.map(|id| Range::doc(Kind::Task, id));
         others.chain(prompts.into_iter().map(|id| Range::doc(Kind::PromptVersion, id))).collect()
     }
 
+    /// What to read beyond that, as what was read names it.
+    #[must_use]
+    pub fn further(&self, snapshot: &Snapshot) -> Vec<Range> {
+        match snapshot {
+            Snapshot::Loop(view) => looping::further(view, self),
+            _ => Vec::new(),
+        }
+    }
+
     /// Of what was read.
+    #[must_use]
     pub fn of<'a>(docs: impl IntoIterator<Item = &'a Arc<Doc>>) -> Self {
         let mut extra = Self::default();
+        extra.take(docs);
+        extra
+    }
+
+    /// Takes more that was read.
+    pub fn take<'a>(&mut self, docs: impl IntoIterator<Item = &'a Arc<Doc>>) {
         for doc in docs {
             match &doc.body {
-                Body::Task(task) => extra.others.push(Task::clone(task)),
-                Body::PromptVersion(version) => extra.prompts.push(Version::clone(version)),
+                Body::Task(task) => self.others.push(Task::clone(task)),
+                Body::PromptVersion(version) => self.prompts.push(Version::clone(version)),
+                Body::Dependency(edge) => self.edges.push(Dependency::clone(edge)),
+                Body::Activity(line) => self.lines.push(Activity::clone(line)),
                 _ => {}
             }
         }
-        extra
     }
 }
 
@@ -159,6 +188,7 @@ pub fn parts(_query: &Query, snapshot: &Snapshot, extra: &Extra) -> Parts {
         Snapshot::Task(view) => task_parts(&mut parts, view, extra),
         Snapshot::Chats(chats) => chats_parts(&mut parts, chats),
         Snapshot::Chat(view) => chat_parts(&mut parts, view),
+        Snapshot::Loop(view) => looping::parts(&mut parts, view, extra),
         // The caller has said so already, as trouble.
         Snapshot::Gone | Snapshot::Unread(_) => {}
     }
@@ -335,7 +365,7 @@ fn card(task: &Task, run: Option<&Run>, ask: Option<&Signal>, note: Option<&Stri
 }
 
 /// Two sentences, where both are there.
-fn both(one: Option<String>, other: Option<String>) -> Option<String> {
+pub(super) fn both(one: Option<String>, other: Option<String>) -> Option<String> {
     match (one, other) {
         (Some(one), Some(other)) => Some(format!("{one} {other}")),
         (one, other) => one.or(other),
@@ -343,7 +373,7 @@ fn both(one: Option<String>, other: Option<String>) -> Option<String> {
 }
 
 /// What is refused again and again of the run that is open.
-fn refused(run: Option<&Run>) -> Option<String> {
+pub(super) fn refused(run: Option<&Run>) -> Option<String> {
     let trouble = run.filter(|run| run.open())?.trouble.as_ref()?;
     Some(format!("What is needed to follow or stop the agent is refused; it is asked again: {trouble}"))
 }
@@ -364,7 +394,7 @@ fn why(task: &Task, note: Option<&String>, notice: Option<&String>) -> Option<St
 
 /// When a task is tried again, where that is what the loop says of it. Its words name the moment in UTC, and pages
 /// have readers in all zones.
-fn retries_at(task: &Task, note: Option<&String>) -> Option<Millis> {
+pub(super) fn retries_at(task: &Task, note: Option<&String>) -> Option<Millis> {
     let said = |at: &Millis| note.is_some_and(|note| *note == Why::RetriesAt(*at).to_string());
     task.retry_at.filter(|at| task.status == Status::Ready && said(at))
 }
@@ -442,58 +472,5 @@ fn signal(signal: &Signal, budget: &mut Budget) -> SignalItem {
         delivery_error: signal.delivery_error.clone(),
         delivery_trouble: signal.delivery_trouble.clone(),
         at: signal.created_at,
-    }
-}
-
-fn activity(line: &Activity) -> ActivityItem {
-    let name = line.actor.name.as_deref();
-    let who = match (line.actor.kind, name) {
-        (ActorKind::Human, Some(OWNER)) => super::byline::owner().to_owned(),
-        (ActorKind::Program, Some(claim)) => format!("A program as \u{201c}{claim}\u{201d}"),
-        (ActorKind::Program, None) => "A program".to_owned(),
-        (ActorKind::Human | ActorKind::Agent, Some(name)) => name.to_owned(),
-        (kind, _) => kind.label().to_owned(),
-    };
-    ActivityItem {
-        id: line.id,
-        who,
-        who_kind: line.actor.kind.word().to_owned(),
-        text: said(line),
-        reason: line.data.get("reason").cloned(),
-        at: line.at,
-    }
-}
-
-/// What happened, as the second half of a sentence that begins with who.
-fn said(line: &Activity) -> String {
-    let of = |key: &str| line.data.get(key).map_or("", String::as_str);
-    let column = |key: &str| of(key).parse::<Status>().map_or_else(|()| of(key).to_owned(), |s| s.label().to_owned());
-    let role = || if of("role").is_empty() { String::new() } else { format!(" ({})", of("role")) };
-    match line.what.as_str() {
-        "task_created" => format!("made this ticket in {}", column("status")),
-        "status_changed" => format!("moved it from {} to {}", column("from_status"), column("to_status")),
-        "reordered" => format!("reordered it in {}", column("status")),
-        "task_changed" => {
-            format!("changed {}", of("fields").replace("requires_human_review", "needs review").replace('_', " "))
-        }
-        "pr_opened" => format!("opened pull request #{}", of("pr_number")),
-        "comment_added" => "commented".into(),
-        "signal_raised" => format!("raised a {}", of("kind")),
-        "signal_answered" => "answered".into(),
-        "answer_delivered" if of("reason").is_empty() => "delivered the answer".into(),
-        "answer_delivered" => "could not deliver the answer".into(),
-        "decided" => match (of("not_taken"), of("asked")) {
-            ("", "questions") => "answered the agent\u{2019}s question".into(),
-            ("", _) => format!("decided \u{201c}{}\u{201d}: {}", of("said").replace('-', " "), of("preview")),
-            (why, _) => format!("was not heard by the gateway: {why}"),
-        },
-        "task_completed" if of("recorded_only").is_empty() => "reported the work as complete".into(),
-        "task_completed" => "reported again after the run was over; it was only recorded".into(),
-        "dependency_added" => format!("made it wait for {}", of("depends_on")),
-        "dependency_removed" => format!("took away that it waits for {}", of("depends_on")),
-        "agent_assigned" => format!("started an agent{}", role()),
-        "agent_completed" => format!("saw the agent finish{}", role()),
-        "agent_reaped" => format!("saw the agent stop{}", role()),
-        other => other.replace('_', " "),
     }
 }

@@ -11,10 +11,16 @@ pub mod board;
 #[cfg(feature = "ssr")]
 mod byline;
 pub mod chat;
+#[cfg(feature = "ssr")]
+mod decided;
 pub mod filter;
 #[cfg(feature = "ssr")]
 mod gateway;
 pub mod home;
+#[cfg(feature = "ssr")]
+mod logged;
+#[cfg(feature = "ssr")]
+mod looping;
 #[cfg(feature = "ssr")]
 mod make;
 #[cfg(feature = "ssr")]
@@ -24,11 +30,14 @@ pub mod slash;
 pub mod task;
 pub mod tickets;
 pub mod wire;
+pub mod work_loop;
 
 #[cfg(feature = "ssr")]
 pub use byline::{Byline, byline, commenter, several_look, sign_of};
 #[cfg(feature = "ssr")]
 pub use gateway::gateway_model;
+#[cfg(feature = "ssr")]
+pub use looping::older;
 #[cfg(feature = "ssr")]
 pub use make::{Extra, Words, card_name, cards, chat_row, parts, put};
 #[cfg(feature = "ssr")]

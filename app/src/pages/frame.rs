@@ -174,6 +174,9 @@ pub fn Rail() -> impl IntoView {
             </a>
             <a class="nav" href="/needs-you" rel="external"><Icon name="inbox" />"Needs you"<Needs /></a>
             <a class="nav" href="/sessions" rel="external"><Icon name="lines" />"Sessions"</a>
+            <a class="nav" href="/work-loop" aria-current=move || (path.get() == "/work-loop").then_some("page")>
+                <Icon name="loop" />"Work loop"
+            </a>
             <Suspense>
                 {dynamic(move || Suspend::new(async move { frame.ready().await.ok().map(|version| view! { <RailProjects version /> }) }))}
             </Suspense>

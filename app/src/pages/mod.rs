@@ -12,6 +12,7 @@ mod settings;
 mod steps;
 mod task;
 mod tickets;
+mod work_loop;
 
 use leptos::prelude::*;
 use leptos_meta::{Title, provide_meta_context};
@@ -25,6 +26,8 @@ use leptos_router::{
 pub(crate) use routes::brings_code;
 #[cfg(feature = "split")]
 pub use routes::preload;
+#[cfg(feature = "ssr")]
+pub use work_loop::LOOPS_MAX;
 
 use crate::{
     live::{Live, use_live},

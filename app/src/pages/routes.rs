@@ -8,7 +8,7 @@ use leptos_router::{
     path,
 };
 
-use super::{Missing, ToBoard, board, chat, home, settings, tickets};
+use super::{Missing, ToBoard, board, chat, home, settings, tickets, work_loop};
 
 /// A tab of a project's pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +66,8 @@ pages! {
     "/projects/:slug/board" => board::BoardPage, (Tab { word: "board", label: "Board" }), [task: super::task::preload, new: board::preload_dialog];
     "/projects/:slug/tickets" => tickets::TicketsPage, (), [_: tickets::preload];
     "/projects/:slug/chat" => chat::ChatPage, (Tab { word: "chat", label: "Chat" }), [_: chat::preload];
+    "/projects/:slug/work-loop" => work_loop::LoopPage, (Tab { word: "work-loop", label: "Loop" }), [_: work_loop::preload];
+    "/work-loop" => work_loop::LoopPage, (), [_: work_loop::preload];
     "/projects/:slug/settings" => settings::SettingsPage, (Tab { word: "settings", label: "Settings" }), [_: settings::preload];
 }
 
@@ -123,6 +125,6 @@ mod tests {
         ] {
             assert_eq!(brings_code(path, query), brings, "{path}?{query}");
         }
-        assert_eq!(TABS.iter().map(|tab| tab.word).collect::<Vec<_>>(), ["board", "chat", "settings"]);
+        assert_eq!(TABS.iter().map(|tab| tab.word).collect::<Vec<_>>(), ["board", "chat", "work-loop", "settings"]);
     }
 }

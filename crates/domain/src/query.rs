@@ -2,12 +2,16 @@
 //! a query names bounded ranges, [`answer`] turns the documents into a snapshot.
 
 mod more;
+pub mod work;
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::more::{MORE_CARDS, MORE_PAGES_MAX, More};
+pub use self::{
+    more::{MORE_CARDS, MORE_PAGES_MAX, More},
+    work::LoopView,
+};
 use crate::{
     activity::Activity,
     chat::{Chat, Message},
@@ -71,6 +75,11 @@ pub enum Query {
     Chat {
         /// Chat.
         chat: ChatId,
+    },
+    /// What the work loop does in a project, and what keeps it from doing more.
+    Loop {
+        /// Project.
+        project: ProjectId,
     },
 }
 
@@ -168,6 +177,8 @@ pub enum Snapshot {
     Chats(Box<Chats>),
     /// To [`Query::Chat`].
     Chat(Box<ChatView>),
+    /// To [`Query::Loop`].
+    Loop(Box<LoopView>),
     /// What was asked for is not there (any more).
     Gone,
     /// It is there, and this program cannot read it.
@@ -189,7 +200,7 @@ impl Snapshot {
                 let last: usize = view.runs.iter().filter_map(|r| r.last_words.as_ref()).map(String::len).sum();
                 description + comments + asked + answered + last
             }
-            Self::Home(_) | Self::Board(_) | Self::Chats(_) | Self::Gone | Self::Unread(_) => 0,
+            Self::Home(_) | Self::Board(_) | Self::Chats(_) | Self::Loop(_) | Self::Gone | Self::Unread(_) => 0,
         }
     }
 }
@@ -262,7 +273,7 @@ impl Query {
     #[must_use]
     pub const fn shows_lines_of(&self) -> Option<ProjectId> {
         match *self {
-            Self::Board { project, .. } | Self::Task { project, .. } => Some(project),
+            Self::Board { project, .. } | Self::Task { project, .. } | Self::Loop { project } => Some(project),
             Self::Home | Self::Chats { .. } | Self::Chat { .. } => None,
         }
     }
@@ -318,6 +329,7 @@ impl Query {
                     },
                 ],
             },
+            Self::Loop { project } => work::fetch(project),
             Self::Task { project, task } => Fetch {
                 scopes: vec![Scope::Project(project), Scope::Task(task)],
                 ranges: vec![
@@ -350,7 +362,9 @@ pub fn answer(query: &Query, docs: &Docs) -> Snapshot {
     let itself = match query {
         Query::Home => None,
         Query::Task { .. } => docs.unread(&ranges[0]).chain(docs.unread(&ranges[1])).next(),
-        Query::Board { .. } | Query::Chats { .. } | Query::Chat { .. } => docs.unread(&ranges[0]).next(),
+        Query::Board { .. } | Query::Chats { .. } | Query::Chat { .. } | Query::Loop { .. } => {
+            docs.unread(&ranges[0]).next()
+        }
     };
     if let Some(unread) = itself {
         return Snapshot::Unread(unread.clone());
@@ -401,6 +415,10 @@ pub fn answer(query: &Query, docs: &Docs) -> Snapshot {
             messages.truncate(MESSAGES_SHOWN as usize);
             messages.reverse();
             Snapshot::Chat(Box::new(ChatView { chat: chat.clone(), messages, more }))
+        }
+        Query::Loop { .. } => {
+            let Some(project) = there(docs, &ranges[0]) else { return Snapshot::Gone };
+            Snapshot::Loop(Box::new(work::view(project, docs, &ranges, unread())))
         }
         Query::Task { project, task } => {
             let (Some(p), Some(t)) = (there(docs, &ranges[0]), docs.first::<Task>(&ranges[1])) else {

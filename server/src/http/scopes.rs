@@ -91,10 +91,13 @@ pub const LOOKS: &[&str] = &[
     "load_chat",
     "load_chats",
     "load_home",
+    "load_loop",
+    "load_loops",
     "load_older",
     "load_older_chats",
     "load_task",
     "load_tickets",
+    "older_decisions",
     "search_chats",
 ];
 
@@ -142,7 +145,7 @@ mod tests {
         const CHANGES: &str = "add_comment add_dependency answer_signal check_setting compact_chat create_chat create_project create_task \
             delete_chat delete_project delete_task edit_task move_task pause_loop remove_dependency rename_chat reset_chat \
             restore_chat restore_project retry_message send_message set_loop stop_agent stop_answer talk_about ticket_of \
-            treat_as_ended update_project use_model withdraw_message";
+            treat_as_ended triage_task update_project use_model withdraw_message";
         let mut known: Vec<&str> = CHANGES.split_whitespace().chain(LOOKS.iter().copied()).collect();
         known.sort_unstable();
         let mut found = Vec::new();

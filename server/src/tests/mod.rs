@@ -55,6 +55,7 @@ mod validate;
 mod webhooks;
 mod wire;
 mod words;
+mod work_loop;
 
 use std::{
     net::SocketAddr,

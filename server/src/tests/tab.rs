@@ -209,7 +209,7 @@ impl Tab {
 pub async fn truth(house: &House, query: Query) -> (u64, BTreeMap<String, Value>) {
     let store = house.office.store().clone();
     let read = store.read(&query.fetch()).await.unwrap();
-    let parts = AppPages { store }.parts(&query, &read.value).await.unwrap();
+    let parts = AppPages { store, policy: Default::default() }.parts(&query, &read.value).await.unwrap();
     (read.version, parts_of(&parts))
 }
 

@@ -218,7 +218,7 @@ async fn world(house: &House) -> Fetch {
 /// Everything that somebody may look at.
 async fn looks(house: &House) -> Vec<(String, Fetch)> {
     let project = house.project;
-    let mut queries = vec![Query::Home, Query::board(project), Query::Chats { project }];
+    let mut queries = vec![Query::Home, Query::board(project), Query::Chats { project }, Query::Loop { project }];
     queries.extend(house.tasks().await.iter().map(|task| Query::Task { project, task: task.id }));
     queries.extend(house.all::<Chat>().iter().map(|chat| Query::Chat { chat: chat.id }));
     let mut looks: Vec<(String, Fetch)> = queries.iter().map(|query| (format!("{query:?}"), query.fetch())).collect();
@@ -270,7 +270,13 @@ async fn a_comment_reads_no_board_and_does_not_wake_the_loop() {
     let other = house.task("b", Status::Ready).await;
     let mut panel = house.store.watch(Query::Task { project, task }.fetch());
     let mut still = Vec::new();
-    for query in [Query::Home, Query::board(project), Query::Chats { project }, Query::Task { project, task: other }] {
+    for query in [
+        Query::Home,
+        Query::board(project),
+        Query::Chats { project },
+        Query::Loop { project },
+        Query::Task { project, task: other },
+    ] {
         still.push(query.fetch());
     }
     still.push(world(&house).await);
@@ -303,7 +309,9 @@ async fn a_version_that_was_told_before_is_never_told_again() {
     let chats = house.list::<Chat>(Range::children(Kind::Chat, project, 1)).await;
     // What these screens were numbered by before they had scopes of their own.
     let before = read(&house, &Fetch { scopes: vec![Scope::Project(project)], ranges: Vec::new() }).await.version;
-    for query in [Query::board(project), Query::Chats { project }, Query::Task { project, task }] {
+    for query in
+        [Query::board(project), Query::Chats { project }, Query::Loop { project }, Query::Task { project, task }]
+    {
         assert!(read(&house, &query.fetch()).await.version >= before, "{query:?}");
     }
     assert_eq!(Query::Chat { chat: chats[0].id }.fetch().scopes, [Scope::Chat(chats[0].id)]);
