@@ -151,10 +151,13 @@ fn waiting(state: Looping, row: WaitRow) -> AnyView {
     // What holds up the whole project has its button above.
     let fix = why.is_some().then_some(row.fix).flatten();
     let settings = || view! { <a class="btn s" href=format!("/projects/{slug}/settings")>"Settings"</a> }.erase();
+    let brakes =
+        || view! { <a class="btn s" href=format!("/projects/{slug}/brakes") rel="external">"Brakes"</a> }.erase();
     let act = match fix {
         Some(Fix::Resume) => view! { <Button project press=Press::Resume /> }.erase(),
         Some(Fix::SwitchOn) => view! { <Button project press=Press::SwitchOn /> }.erase(),
         Some(Fix::Repository | Fix::Places) => settings(),
+        Some(Fix::Brakes | Fix::DryRun) => brakes(),
         Some(Fix::Server) => view! { <a class="btn s" href="/?setup">"How it is set up"</a> }.erase(),
         Some(Fix::Others | Fix::Time | Fix::Stopping | Fix::Agent) | None => ().erase(),
     };

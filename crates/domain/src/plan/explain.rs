@@ -3,8 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    brake::{Budget, UsedUp},
     plan::{Policy, why::Why},
     project::Project,
+    rule::work::next_attempt,
     run::{LoopState, Run, RunState},
     talk::Signal,
     task::{Resolution, Status, Task, words},
@@ -31,6 +33,10 @@ words! {
         Stopping = "stopping", "Nothing needs to be done: it goes on once the agent before has stopped.";
         /// A place that becomes free, or more of them.
         Places = "places", "Wait until an agent is done, or allow more at once in the project's settings.";
+        /// Another day, or other brakes.
+        Brakes = "brakes", "Wait until the next day begins, or change the project's brakes.";
+        /// The project's dry run.
+        DryRun = "dry_run", "Switch the dry run off in the project's brakes.";
         /// An agent that comes by itself.
         Agent = "agent", "Let an agent take it by itself, for example by MCP.";
     }
@@ -55,6 +61,10 @@ pub fn fix(note: &str, task: &Task, project: &Project, policy: &Policy) -> Optio
         () if says(Why::Pulled) => Fix::Agent,
         () if says(Why::OldRun) => Fix::Stopping,
         () if says(Why::Dependencies(task.open_dependencies)) => Fix::Others,
+        () if bounds(&project.budget).any(|used_up| says(Why::UsedUp(used_up, Millis(0)))) => Fix::Brakes,
+        () if says(Why::DryRun(role, next_attempt(task, role), project.model_of(role).map(str::to_owned))) => {
+            Fix::DryRun
+        }
         () if task.retry_at.is_some_and(|at| says(Why::RetriesAt(at))) => Fix::Time,
         () if taken(most, &|n| Why::ProjectAgents(n, most))
             || taken(policy.max_agents, &|n| Why::AllAgents(n, policy.max_agents))
@@ -64,6 +74,13 @@ pub fn fix(note: &str, task: &Task, project: &Project, policy: &Policy) -> Optio
         }
         () => return None,
     })
+}
+
+/// What the loop says once one of the bounds of a budget is reached.
+fn bounds(budget: &Budget) -> impl Iterator<Item = UsedUp> {
+    let Budget { runs, minutes, tokens, cost_micros } = *budget;
+    let counts = [runs.map(UsedUp::Runs), minutes.map(UsedUp::Minutes)];
+    counts.into_iter().chain([tokens.map(UsedUp::Tokens), cost_micros.map(UsedUp::Cost)]).flatten()
 }
 
 /// A ticket with what decides about it.

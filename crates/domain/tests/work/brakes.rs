@@ -8,7 +8,11 @@ use clutch_domain::{
     brake::{Budget, FRUITLESS_MAX, Spent, Used, WINDOWS_IN_A_ROW},
     command::{Command, EndRun, Ended, NewComment, ProjectPatch, Triage, TriageStep},
     id::{RunId, TaskId},
-    plan::{Action, Policy, decide},
+    plan::{
+        Action, Policy, decide,
+        explain::{Fix, fix},
+    },
+    project::Project,
     refusal::Refusal,
     run::{LoopState, Outcome, Run, RunState},
     talk::{AuthorType, CommentType},
@@ -109,6 +113,8 @@ fn nothing_starts_once_the_budget_of_the_day_is_used_up() {
         let why = format!("Today\u{2019}s budget of {says} is used up; the next day begins at 00:00 UTC");
         assert_eq!((claimed(&held), note(&held, &bench, two)), (vec![], why));
         assert_eq!(held.wake_at, Some(Millis(DAY_MS)));
+        let project = bench.all::<Project>().remove(0);
+        assert_eq!(fix(&note(&held, &bench, two), &bench.task(two), &project, &wide()), Some(Fix::Brakes));
         // Whoever planned it before is refused too.
         assert_eq!(bench.run(&claim(two, 1)), Err(Refusal::NotReady), "{says}");
         // The next day, or more of it, lets it start.
@@ -157,6 +163,8 @@ fn a_dry_run_says_which_agent_would_start_and_starts_none() {
     let dry = plan(&bench, &policy);
     assert_eq!(claimed(&dry), []);
     assert_eq!(note(&dry, &bench, one), "Dry run: a Dev agent would start (attempt 1)");
+    let project = bench.all::<Project>().remove(0);
+    assert_eq!(fix(&note(&dry, &bench, one), &bench.task(one), &project, &policy), Some(Fix::DryRun));
     // The place that it would take is taken.
     assert_eq!(note(&dry, &bench, two), "Dev agents at work: 1 of 1");
     assert_eq!(bench.run(&claim(one, 1)), Err(Refusal::NotReady));

@@ -1,5 +1,7 @@
 //! Why a ticket is where it is, in sentences.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+
 use std::collections::BTreeMap;
 
 use clutch_domain::{
