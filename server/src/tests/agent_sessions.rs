@@ -75,6 +75,7 @@ async fn sessions_are_filtered_summed_and_paged() {
         "Nightly &lt;b&gt;",
         "moonshot/k2",
         "class=\"state active\"",
+        "those of each session\u{2019}s newest run",
     ] {
         assert!(page.text.contains(there), "{there}: {}", page.text);
     }

@@ -154,6 +154,10 @@ pub async fn html(state: &AppState, rows: &[Value], asked: &Asked) -> Result<Str
         );
         shown.iter().for_each(|row| html.push_str(&line(row, ours.get(&row.key), now)));
         html.push_str("</tbody></table>");
+        html.push_str(
+            "<p class=\"mut foot\">Tokens and cost are those of each session\u{2019}s newest run: the gateway tells no \
+             more in its list. What an agent used for a ticket altogether stands in the ticket\u{2019}s panel.</p>",
+        );
     }
     html.push_str(&paged(asked, page, pages));
     if is_cut(rows) {
