@@ -67,6 +67,7 @@ fn said(line: &Activity) -> Option<(String, String)> {
                 (name, _) => (format!("{name} took"), after),
             }
         }
+        ("agent_stopped", _) => (format!("{who} wanted the agent stopped at"), nothing()),
         ("agent_started", _) => (format!("{who} asked for an agent for"), nothing()),
         ("agent_continued", _) => ("After a restart the agent went on with".into(), nothing()),
         ("agent_waiting", _) => (format!("{} waits for an answer about", agent()), nothing()),

@@ -60,6 +60,7 @@ fn said(line: &Activity) -> String {
         "dependency_removed" => format!("took away that it waits for {}", of("depends_on")),
         "agent_assigned" => format!("started an agent{}", role()),
         "agent_completed" => format!("saw the agent finish{}", role()),
+        "agent_stopped" => format!("wanted the agent stopped{}", role()),
         "agent_reaped" => format!("saw the agent stop{}", role()),
         other => other.replace('_', " "),
     }

@@ -100,6 +100,17 @@ impl Who {
         self.kind == ActorKind::Human
     }
 
+    /// How a sentence that is stored begins with whoever acts. The owner where nobody logs in has a name on the wire
+    /// only.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        match (self.kind, self.name.as_deref()) {
+            (ActorKind::Human, None | Some(OWNER)) => "A person".to_owned(),
+            (_, Some(name)) => name.to_owned(),
+            (kind, None) => format!("A {}", kind.label().to_lowercase()),
+        }
+    }
+
     /// Whether somebody acts who has the data folder in their hands.
     #[must_use]
     pub fn is_operator(&self) -> bool {

@@ -21,8 +21,8 @@ pub fn treat_as_ended(view: &View, run: RunId, ctx: &mut Ctx<'_>) -> Decided {
     if run.trouble.is_none() {
         return Err(Refusal::RunIsFollowed.into());
     }
-    let who = ctx.actor.who.name.clone().unwrap_or_else(|| "A person".to_owned());
-    let said = format!("{who} treated the agent as ended, as it could not be followed or stopped.");
+    let said =
+        format!("{} treated the agent as ended, as it could not be followed or stopped.", ctx.actor.who.in_words());
     let end = EndRun {
         run: run.id,
         as_id: None,

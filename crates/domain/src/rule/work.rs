@@ -116,7 +116,7 @@ pub fn stop_agent(view: &View, run: RunId, ctx: &mut Ctx<'_>) -> Decided {
     let mut run = open_run(view, run)?;
     let mut change = Change::default();
     if run.is.stopping.is_none() {
-        let by = ctx.actor.who.name.clone().unwrap_or_else(|| "Somebody".to_owned());
+        let by = ctx.actor.who.in_words();
         let why = format!("{by} stopped the agent.");
         run.is.stopping = Some(Stopping { how: Ended::Aborted, why, forget: false, used: None, by: Some(by) });
         let said = [("session_key", run.is.session_key.clone()), ("role", run.is.role.word().to_owned())];

@@ -333,7 +333,7 @@ fn a_person_stops_an_agent_and_the_ticket_says_who_did() {
     bench.person(&Command::StopAgent(run)).unwrap();
     let is = bench.the_run(run);
     let stopping = is.stopping.unwrap();
-    assert_eq!((stopping.how, stopping.by.as_deref(), stopping.forget), (Ended::Aborted, Some("dan"), false));
+    assert_eq!((stopping.how, stopping.by.as_deref(), stopping.forget), (Ended::Aborted, Some("A person"), false));
     // Whoever follows it is told, though its task is where it was.
     assert_eq!(plan(&bench, &wide()).actions, [Action::Stop(run)]);
     // Said again, by somebody else too, it changes nothing.
@@ -342,7 +342,7 @@ fn a_person_stops_an_agent_and_the_ticket_says_who_did() {
     ends(&mut bench, run, Ended::Aborted, None);
     let task = bench.task(task);
     assert_eq!((task.status, task.fruitless), (Status::Blocked, 0));
-    assert_eq!(task.trouble.as_deref(), Some("dan stopped the agent. Move the task to Ready to start another."));
+    assert_eq!(task.trouble.as_deref(), Some("A person stopped the agent. Move the task to Ready to start another."));
     assert_eq!(bench.person(&Command::StopAgent(run)), Err(Refusal::RunEnded));
     assert_eq!(bench.all::<Run>().len(), 1);
 }

@@ -198,7 +198,7 @@ fn a_person_may_treat_a_run_as_ended_that_cannot_be_followed() {
         let (is, ended) = (bench.task(task), bench.the_run(run));
         assert_eq!((is.status, is.open_run, is.failures), (expected, None, 0), "no failure is counted");
         assert_eq!((ended.state, ended.outcome), (RunState::Ended, Some(Outcome::Aborted)));
-        assert!(ended.last_words.unwrap().contains("treated the agent as ended"));
+        assert!(ended.last_words.unwrap().starts_with("A person treated the agent as ended"));
         let told = is.trouble.is_some_and(|t| t.contains("treated the agent as ended") && t.contains("to Ready"));
         assert_eq!(told, expected == Status::Blocked);
         assert_eq!(bench.person(&Command::TreatAsEnded(run)), Err(Refusal::RunEnded));
