@@ -84,4 +84,4 @@ pub const fn name(command: &Command) -> &'static str {
 }
 
 /// How many there are.
-pub const COMMANDS: usize = 74;
+pub const COMMANDS: usize = 75;
