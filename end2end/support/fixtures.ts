@@ -50,6 +50,13 @@ export async function withHouse(name: string, use: (house: House) => Promise<voi
 /** A running server with its gateway. */
 export interface Pair { board: Board; gateway: Gateway }
 
+/** Starts a server whose gateway is never there. */
+export async function startAlone(house: House): Promise<Board> {
+  const board = new Board(path.join(house.folder, "board"), { url: `ws://127.0.0.1:${await freePort()}`, token: Gateway.token });
+  house.atEnd(() => board.stop());
+  return board.start();
+}
+
 /** Starts a gateway and a server that know each other. */
 export async function startPair(house: House, between?: (gateway: Gateway) => Promise<string>, more: Record<string, string> = {}): Promise<Pair> {
   const gateway = await Gateway.prepare(path.join(house.folder, "gateway"));
@@ -145,9 +152,7 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
 
   alone: [async ({}, use) => {
     await withHouse("alone", async (house) => {
-      const board = new Board(path.join(house.folder, "board"), { url: `ws://127.0.0.1:${await freePort()}`, token: Gateway.token });
-      house.atEnd(() => board.stop());
-      await use(await board.start());
+      await use(await startAlone(house));
     });
   }, { scope: "worker", timeout: 60_000 }],
 

@@ -3,7 +3,7 @@ import type { Locator, Page } from "@playwright/test";
 import { connect, type Client } from "../gateway/client.mjs";
 import type { Board, Project } from "../support/board.ts";
 import { generalChat } from "../support/chat.ts";
-import { expect, freshProject, test } from "../support/fixtures.ts";
+import { expect, freshProject, startAlone, test, withHouse } from "../support/fixtures.ts";
 import { Gateway } from "../support/gateway.ts";
 import { PHONE } from "../support/hand.ts";
 import { until } from "../support/until.ts";
@@ -35,38 +35,42 @@ async function guarded(client: Client, board: Board, project: Project): Promise<
   };
 }
 
-test("an agent's question is answered by one press, and by a key", async ({ alone, visitor }) => {
-  const project = await freshProject(alone, "Asking");
-  const first = await asks(alone, project, "Which colour has the door?", ["Red", "Blue, as the shutters"]);
-  const me = await visitor();
-  const { page } = me;
-  await page.goto(`${alone.url}/needs-you`);
-  const door = ask(page, "Which colour has the door?");
-  await expect(door).toContainText(project.name);
-  await expect(door.getByRole("link", { name: /T-\d+ About Which colour/ })).toBeVisible();
-  await me.accessible();
-  await door.getByRole("button", { name: "Blue, as the shutters" }).click();
-  await until("the answer is there", async () => (await first()) === "Blue, as the shutters");
-  await expect(door).toHaveCount(0);
-  await expect(said(page)).toHaveText("Answered. The agent hears it next.");
+// All that waits anywhere is in the list, so this one has a server of its own.
+test("an agent's question is answered by one press, and by a key", async ({ visitor }) => {
+  await withHouse("needs", async (house) => {
+    const board = await startAlone(house);
+    const project = await freshProject(board, "Asking");
+    const first = await asks(board, project, "Which colour has the door?", ["Red", "Blue, as the shutters"]);
+    const me = await visitor();
+    const { page } = me;
+    await page.goto(`${board.url}/needs-you`);
+    const door = ask(page, "Which colour has the door?");
+    await expect(door).toContainText(project.name);
+    await expect(door.getByRole("link", { name: /T-\d+ About Which colour/ })).toBeVisible();
+    await me.accessible();
+    await door.getByRole("button", { name: "Blue, as the shutters" }).click();
+    await until("the answer is there", async () => (await first()) === "Blue, as the shutters");
+    await expect(door).toHaveCount(0);
+    await expect(said(page)).toHaveText("Answered. The agent hears it next.");
 
-  // What comes while the page is open shows by itself, the critical one above.
-  const second = await asks(alone, project, "Oak or ash?", ["Oak", "Ash"]);
-  await expect(ask(page, "Oak or ash?")).toBeVisible();
-  await asks(alone, project, "The saw is gone.", [], "critical");
-  await expect(page.getByRole("article").first()).toContainText("The saw is gone.");
-  await expect(page).toHaveTitle(/^\(2\) Needs you/);
-  // A digit presses only on the card that has the focus.
-  await page.locator("body").press("2");
-  await page.keyboard.press("j");
-  await expect(ask(page, "The saw is gone.")).toBeFocused();
-  await page.keyboard.press("j");
-  await expect(ask(page, "Oak or ash?")).toBeFocused();
-  expect(await second()).toBeNull();
-  await page.keyboard.press("2");
-  await until("the answer is there", async () => (await second()) === "Ash");
-  // The focus goes on to the card beside it.
-  await expect(ask(page, "The saw is gone.")).toBeFocused();
+    // What comes while the page is open shows by itself, the critical one above.
+    const second = await asks(board, project, "Oak or ash?", ["Oak", "Ash"]);
+    await expect(ask(page, "Oak or ash?")).toBeVisible();
+    await asks(board, project, "The saw is gone.", [], "critical");
+    await expect(page.getByRole("article").first()).toContainText("The saw is gone.");
+    await expect(page).toHaveTitle(/^\(2\) Needs you/);
+    // A digit presses only on the card that has the focus.
+    await page.locator("body").press("2");
+    await page.keyboard.press("j");
+    await expect(ask(page, "The saw is gone.")).toBeFocused();
+    await page.keyboard.press("j");
+    await expect(ask(page, "Oak or ash?")).toBeFocused();
+    expect(await second()).toBeNull();
+    await page.keyboard.press("2");
+    await until("the answer is there", async () => (await second()) === "Ash");
+    // The focus goes on to the card beside it.
+    await expect(ask(page, "The saw is gone.")).toBeFocused();
+  });
 });
 
 test("words that are being written stay, whatever else comes and goes", async ({ alone, visitor }) => {
