@@ -102,7 +102,9 @@ impl Budget {
             digits.parse().ok().filter(|n| *n <= MOST).map(Some).ok_or(Refusal::BudgetInvalid)
         };
         let few = |text: &str| -> Result<Option<u32>, Refusal> {
-            whole(text)?.map(|n| u32::try_from(n).map_err(|_| Refusal::BudgetInvalid)).transpose()
+            // What numbers of 32 bits hold on every wire.
+            let fits = |n: u64| i32::try_from(n).map(i32::cast_unsigned).map_err(|_| Refusal::BudgetInvalid);
+            whole(text)?.map(fits).transpose()
         };
         let cost_micros = match dollars.trim().trim_start_matches('$').trim() {
             "" => None,
@@ -263,7 +265,7 @@ mod tests {
         for wrong in [
             ["-1", "", "", ""],
             ["1.5", "", "", ""],
-            ["5000000000", "", "", ""],
+            ["2147483648", "", "", ""],
             ["", "an hour", "", ""],
             ["", "", "99999999999999999999", ""],
             ["", "", "", "12,50"],
