@@ -109,6 +109,8 @@ async fn programs_set_budgets_see_the_day_and_stop_an_agent() {
         (json!({ "budget": { "tokens": 9_000_000_000_000_000_000_u64 } }), "budget_invalid"),
         (json!({ "budget": { "runs": -1 } }), "invalid_field"),
         (json!({ "budget": { "runs": 1.5 } }), "invalid_field"),
+        (json!({ "budget": [null, 3] }), "invalid_field"),
+        (json!({ "budget": 3 }), "invalid_field"),
         (json!({ "budget": { "dollars": 3 } }), "unknown_field"),
         (json!({ "dry_run": "false" }), "invalid_field"),
     ] {

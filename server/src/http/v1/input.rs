@@ -103,3 +103,14 @@ impl<T> Input<T> {
 pub fn patched<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Option<Option<T>>, D::Error> {
     Option::<T>::deserialize(from).map(Some)
 }
+
+/// A member that is an object. A list would be taken for its members in their order.
+#[derive(Debug)]
+pub struct Object<T>(pub T);
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let members = serde_json::Map::deserialize(from)?;
+        T::deserialize(serde_json::Value::Object(members)).map(Self).map_err(serde::de::Error::custom)
+    }
+}

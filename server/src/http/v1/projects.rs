@@ -25,7 +25,7 @@ use utoipa::ToSchema;
 
 use super::{
     etag::{held, run_on},
-    input::{Input, patched},
+    input::{Input, Object, patched},
     page::Page,
     problem::{Refused, Reused, Stale},
     shapes::{Budget, Project},
@@ -96,7 +96,7 @@ pub struct Patch {
     /// What its agents may use up on a day; the whole of it, what is left out has no bound.
     #[serde(default, deserialize_with = "patched")]
     #[schema(value_type = Option<Budget>)]
-    budget: Option<Option<Budget>>,
+    budget: Option<Option<Object<Budget>>>,
     /// The work loop only says what it would do.
     dry_run: Option<bool>,
     /// An attempt whose model's usage window runs out counts as failed.
@@ -230,8 +230,8 @@ pub async fn update(
 
 /// `null` has no bound at all.
 #[expect(clippy::ref_option, reason = "it is the member as it is")]
-fn budget(budget: &Option<Budget>) -> Result<brake::Budget, Refusal> {
-    budget.as_ref().map_or_else(|| Ok(brake::Budget::default()), brake::Budget::try_from)
+fn budget(budget: &Option<Object<Budget>>) -> Result<brake::Budget, Refusal> {
+    budget.as_ref().map_or_else(|| Ok(brake::Budget::default()), |budget| brake::Budget::try_from(&budget.0))
 }
 
 fn pairs(all: &[(String, String)]) -> impl Iterator<Item = (&str, &str)> {

@@ -22,7 +22,7 @@ use utoipa::ToSchema;
 
 use super::{
     dependencies,
-    input::Input,
+    input::{Input, Object},
     page::Page,
     problem::{Refused, Reused},
     runs::{acting, run},
@@ -169,8 +169,8 @@ pub struct NewSubtask {
 #[schema(as = NewSplit)]
 pub struct NewSplit {
     /// The parts, in their order.
-    #[schema(min_items = 1, max_items = 50)]
-    subtasks: Vec<NewSubtask>,
+    #[schema(min_items = 1, max_items = 50, value_type = Vec<NewSubtask>)]
+    subtasks: Vec<Object<NewSubtask>>,
 }
 
 /// Splits a task into parts, which are ready; the task itself is done with that.
@@ -195,7 +195,7 @@ pub async fn split(
         return Err(Refusal::SubtasksTooMany.into());
     }
     let (count, mut subtasks) = (parts.len() as u64, Vec::new());
-    for part in parts {
+    for Object(part) in parts {
         subtasks.push(Subtask {
             title: Title::parse(&part.title)?,
             description: part.description.as_deref().map(Body::parse).transpose()?.flatten(),
