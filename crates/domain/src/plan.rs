@@ -342,7 +342,7 @@ impl<'a> Queues<'a> {
             let role = row.role(task);
             let runtime = || Why::runtime(own.project.runtime_of(role), world);
             let prompt = || Why::prompt(&own.project, role, world);
-            let window = || Why::window(own.project.runtime_of(role), own.project.model_of(role), world, now);
+            let window = || Why::window(&own.project, role, world, now);
             match Why::task(row, task, now).or_else(runtime).or_else(prompt).or_else(window).map(Why::reached) {
                 Some(why) => {
                     if let Why::Shut(_, at) = &why {

@@ -59,7 +59,7 @@ laws! {
     /// Dry runs.
     NotWhileDry = "nothing is claimed in a project whose loop only says what it would do";
     /// Usage windows.
-    NotWhileShut = "nothing is claimed for a model whose usage window has run out, as far as the project knows";
+    NotWhileShut = "nothing is claimed for a model whose usage window has run out, where the project knows and waits for that";
     /// Agents that leave nothing.
     PersonAfterFruitless = "after a row of agents that left nothing only a person lets another begin";
     /// Waiting after a failure.

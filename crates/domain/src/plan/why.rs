@@ -112,9 +112,14 @@ impl Why {
         Some(Self::UsedUp(used_up, next_day(now)))
     }
 
-    /// What keeps a model from being asked, as far as any project knows.
+    /// What keeps the model of a role from being asked, as far as any project knows. A project that does not wait for
+    /// windows asks all the same.
     #[must_use]
-    pub fn window(runtime: &str, model: Option<&str>, world: &World, now: Millis) -> Option<Self> {
+    pub fn window(project: &Project, role: Role, world: &World, now: Millis) -> Option<Self> {
+        if project.limits_fail {
+            return None;
+        }
+        let (runtime, model) = (project.runtime_of(role), project.model_of(role));
         let known = world.projects.iter().filter_map(|own| own.state.as_ref()).flat_map(|state| &state.windows);
         let until = known.filter(|window| window.shuts(runtime, model, now)).map(|window| window.until).max()?;
         (!removed(Switch::UsageWindow)).then(|| Self::Shut(model.map(str::to_owned), until))

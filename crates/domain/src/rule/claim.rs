@@ -88,7 +88,7 @@ pub fn claim(view: &View, claim: &ClaimRun, ctx: &mut Ctx<'_>) -> Decided {
     let dry = project.is.dry_run && !removed(Switch::DryRun);
     let used_up = project.is.budget.used_up(&now.spent.on(ctx.now)).is_some() && !removed(Switch::DayBudget);
     let shut = now.windows.iter().any(|window| window.shuts(taking.runtime, taking.model, ctx.now));
-    let shut = shut && !removed(Switch::UsageWindow);
+    let shut = shut && !project.is.limits_fail && !removed(Switch::UsageWindow);
     let homeless = claim.phase.row().needs(Need::LocalPath) && project.is.local_path.is_none();
     // The places were counted against what was set then; the next plan counts against what is set now.
     let counted_otherwise = project.is.work_loop_max_agents != claim.most && !removed(Switch::PlacesInProject);

@@ -201,6 +201,14 @@ fn a_usage_window_that_ran_out_parks_the_task_and_its_model_until_it_opens() {
     assert_eq!(shut.wake_at, Some(opens));
     seen.projects[0].project.role_model_overrides = [("dev".to_owned(), "small".to_owned())].into();
     assert_eq!(claimed(&decide(&seen, bench.now, &wide())), [two]);
+    // Whoever does not want to wait any more does not.
+    seen.projects[0].project.role_model_overrides = [("dev".to_owned(), "big".to_owned())].into();
+    seen.projects[0].project.limits_fail = true;
+    assert_eq!(claimed(&decide(&seen, bench.now, &wide())), [two]);
+    bench.patch(ProjectPatch { limits_fail: Some(true), ..ProjectPatch::default() });
+    let change = bench.decide(Actor::work_loop(), &claim(two, 1));
+    assert!(change.is_ok(), "{change:?}");
+    bench.patch(ProjectPatch { limits_fail: Some(false), ..ProjectPatch::default() });
     // It opens, and all goes on by itself.
     bench.now = opens;
     bench.run(&claim(two, 1)).unwrap();

@@ -134,7 +134,8 @@ fn claimed(kept: &Kept, change: &Change, run: &Run, policy: &Policy, now: i64, w
             breach(Law::NotWhileDry, "while its project only says what would be done".into());
         }
         let shut = |window: &&Window| window.shuts(&run.runtime, run.model.as_deref(), run.claimed_at);
-        if let Some(window) = state.into_iter().flat_map(|state| &state.windows).find(shut) {
+        let known = state.into_iter().flat_map(|state| &state.windows);
+        if let Some(window) = known.filter(|_| !project.limits_fail).find(shut) {
             breach(
                 Law::NotWhileShut,
                 format!("at {} and its model is shut until {}", run.claimed_at.0, window.until.0),
